@@ -1,0 +1,206 @@
+// Every setting of Mainstay, once, with its default. config/table.cpp gives each its key, bounds
+// and sentence; a test compares the two. Used by every room; knows no room.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/units.h"
+#include "config/secret.h"
+
+namespace mainstay {
+
+using Millis = std::chrono::milliseconds;
+
+/// [server] the HTTP listener.
+struct ServerSettings {
+  std::string listen = "127.0.0.1:8080";  ///< HOST:PORT; port 0 picks a free one
+  std::string health_listen;              ///< extra HOST:PORT for health alone; empty: none
+  std::string tls_certificate;            ///< PEM file; empty: plain HTTP
+  std::string tls_key;                    ///< PEM file
+  std::uint32_t threads = 0;              ///< event loops; 0: one for each core
+  std::uint32_t connections_max = 12000;
+  Bytes header_max = 32_KiB;
+  std::uint32_t headers_max = 100;  ///< header fields of one request
+  Bytes body_max = 10_MiB;          ///< body on the wire and decoded
+  Millis header_timeout{10'000};
+  Millis body_timeout{30'000};
+  Millis idle_timeout{75'000};
+  Millis write_timeout{30'000};       ///< one write that makes no progress
+  Millis stream_ping_interval{15'000};///< comment sent on a silent stream
+  Millis request_timeout{300'000};    ///< one request from head to last byte
+  Millis stop_timeout{30'000};        ///< to finish running requests at stop
+  std::vector<std::string> allowed_hosts;  ///< further Host names accepted (loopback names always are)
+};
+
+/// [storage]
+struct StorageSettings {
+  std::string data_dir;      ///< empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay
+  std::string redis_url;     ///< reserved for distributed operation
+  std::string postgres_url;  ///< reserved for distributed operation
+  std::uint32_t readers = 4; ///< reading connections
+  std::uint32_t read_queue_max = 1024;
+  std::uint32_t write_queue_max = 4096;
+  std::uint32_t batch_max = 2048;          ///< operations of one commit
+  Millis operation_timeout{5'000};
+  Bytes reader_cache{2_MiB};
+};
+
+/// [log]
+struct LogSettings {
+  std::string level = "info";   ///< debug info warn error off
+  std::string sink = "stderr";  ///< stderr, stdout, none or a file's path
+  std::string format = "json";  ///< json or text
+  std::uint32_t queue_max = 8192;  ///< lines; more are dropped and counted
+  bool requests = true;            ///< one line for each request
+};
+
+/// [auth] who may call.
+struct AuthSettings {
+  std::vector<Secret> keys;   ///< accepted API keys; empty: loopback callers need none
+};
+
+/// [limits.user]
+struct UserLimits {
+  std::uint32_t requests_per_minute = 30;
+  std::uint32_t burst = 5;
+  std::uint32_t queued = 10;  ///< waiting messages of one user
+};
+/// [limits]
+struct LimitSettings {
+  bool enabled = true;
+  UserLimits user;
+  std::uint32_t users_max = 100'000;      ///< users remembered at once
+  std::uint32_t concurrent_max = 2000;    ///< requests answered at once
+  std::uint32_t queued_max = 1000;        ///< requests waiting for a permit
+  Millis queue_timeout{10'000};
+  std::uint32_t messages_max = 2048;      ///< messages of one chat request
+  Bytes message_max = 4_MiB;              ///< text of one message
+  std::uint32_t tools_max = 128;
+  std::uint32_t max_tokens = 1'000'000;   ///< largest max_tokens a client may ask for
+  std::uint32_t choices_max = 8;          ///< largest n
+};
+
+/// [upstream] the one HTTP client.
+struct UpstreamSettings {
+  std::uint32_t connections_max = 100;
+  std::uint32_t keepalive_max = 20;
+  std::uint32_t waiting_max = 1000;    ///< calls waiting for a connection
+  Millis timeout{30'000};              ///< default for a whole call
+  Millis connect_timeout{2'000};
+  Millis keepalive_timeout{60'000};
+  Millis dns_ttl{60'000};
+  Bytes response_max = 64_MiB;         ///< body of one reply that is not a stream
+  Bytes header_max = 64_KiB;
+  Bytes event_max = 1_MiB;             ///< one server-sent event
+  std::string proxy;                   ///< http://host:port for https providers; empty: none
+  std::string ca_file;                 ///< PEM bundle; empty: the system's
+  bool http2 = true;
+};
+
+/// [[providers]] one model server.
+struct ProviderSettings {
+  std::string name;
+  std::string kind;          ///< openai ollama gemini anthropic
+  std::string base_url;
+  Secret api_key;
+  std::vector<std::string> models;  ///< served models; empty: asked of the provider
+  std::string default_model;        ///< for `auto`; empty: the first
+  std::uint32_t concurrent_max = 64;
+};
+
+/// One candidate of a route.
+struct CandidateSettings {
+  std::string provider;
+  std::string model;
+  std::uint32_t weight = 1;  ///< candidates with the same order share by weight
+  std::uint32_t order = 0;   ///< lower is tried first
+};
+/// [[routes]] a model's name and who answers for it.
+struct RouteSettings {
+  std::string model;
+  std::vector<std::string> aliases;
+  std::vector<CandidateSettings> candidates;
+  bool extractive_fallback = true;  ///< the built-in answerer when every candidate fails
+};
+
+/// [models] routing, timers, retry, breaker.
+struct ModelSettings {
+  std::string default_model = "auto";
+  bool discover = true;                 ///< look for Ollama and llama-server on loopback
+  Millis discover_interval{30'000};
+  Millis queue_timeout{10'000};         ///< waiting for a provider's permit
+  Millis first_token_timeout{30'000};
+  Millis between_tokens_timeout{10'000};
+  Millis total_timeout{300'000};
+  std::uint32_t attempts_max = 3;       ///< per candidate
+  Millis retry_base{100};
+  Millis retry_cap{20'000};
+  double retry_budget_ratio = 0.2;      ///< retries earned by one request
+  double retry_budget_per_second = 1.0; ///< retries earned by time
+  std::uint32_t breaker_window = 20;    ///< calls looked back at
+  std::uint32_t breaker_calls_min = 5;
+  double breaker_failure_ratio = 0.5;
+  Millis breaker_open{5'000};           ///< doubles up to breaker_open_max
+  Millis breaker_open_max{300'000};
+  std::uint32_t extractive_sentences = 5;
+};
+
+/// [cache] the response cache.
+struct CacheSettings {
+  bool enabled = true;
+  Bytes size_max = 16_MiB;
+  Bytes entry_max = 1_MiB;
+  Millis ttl{300'000};
+  bool stale_if_error = false;
+  Millis stale_max{3'600'000};
+  bool coalesce = true;
+  std::uint32_t followers_max = 1000;   ///< of one call in flight
+  Bytes stream_buffer_max = 4_MiB;      ///< of one shared stream
+};
+
+/// [conversations]
+struct ConversationSettings {
+  std::uint32_t window_tokens = 8'000;  ///< history sent with a question
+  std::uint32_t list_max = 100;
+  Bytes message_max = 1_MiB;
+};
+
+/// [knowledge]
+struct KnowledgeSettings {
+  std::string default_collection = "default";
+  std::uint32_t chunk_tokens = 256;
+  std::uint32_t chunk_overlap_tokens = 32;
+  Bytes document_max = 64_MiB;
+  std::uint32_t passages = 8;            ///< given to a model
+  std::uint32_t search_max = 100;
+  std::uint32_t context_tokens = 3'000;  ///< of all passages together
+};
+
+/// [offload] threads for work that blocks.
+struct OffloadSettings {
+  std::uint32_t threads = 2;
+  std::uint32_t queue_max = 1024;
+};
+
+/// The whole tree. Immutable once loaded; shared as shared_ptr<const Settings>.
+struct Settings {
+  std::string profile = "auto";  ///< auto sbc nas desktop server cluster
+  ServerSettings server;
+  StorageSettings storage;
+  LogSettings log;
+  AuthSettings auth;
+  LimitSettings limits;
+  UpstreamSettings upstream;
+  ModelSettings models;
+  CacheSettings cache;
+  ConversationSettings conversations;
+  KnowledgeSettings knowledge;
+  OffloadSettings offload;
+  std::vector<ProviderSettings> providers;
+  std::vector<RouteSettings> routes;
+};
+
+}  // namespace mainstay
