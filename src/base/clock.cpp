@@ -11,6 +11,18 @@ namespace {
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
+/// True while somebody waits, also when the wait ends by an exception (it was cancelled before).
+class Waiting {
+ public:
+  explicit Waiting(bool& flag) : flag_(flag) { flag_ = true; }
+  ~Waiting() { flag_ = false; }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 class RealAlarm final : public Alarm {
  public:
   explicit RealAlarm(Executor executor) : timer_(executor) {}
@@ -20,9 +32,8 @@ class RealAlarm final : public Alarm {
       co_return false;
     }
     timer_.expires_at(std::chrono::steady_clock::time_point(at.time_since_epoch()));
-    waiting_ = true;
+    const Waiting waiting(waiting_);
     auto [failed] = co_await timer_.async_wait(use_co);
-    waiting_ = false;
     rung_ = false;
     co_return !failed;
   }

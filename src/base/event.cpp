@@ -43,9 +43,13 @@ void Event::notify() {
     ++version_;
     woken = waiters_;
   }
-  for (auto& waiter : woken) {
-    // The shared_ptr keeps the alarm alive until the posted ring has run.
-    asio::post(waiter->executor, [waiter] { waiter->alarm->ring(); });
+  while (!woken.empty()) {
+    // The shared_ptr keeps the alarm alive until the posted ring has run. It is moved, so that the
+    // last one dies on the waiter's executor and not here, after that executor may have ended.
+    std::shared_ptr<Waiter> waiter = std::move(woken.front());
+    woken.pop_front();
+    const Executor executor = waiter->executor;
+    asio::post(executor, [waiter = std::move(waiter)] { waiter->alarm->ring(); });
   }
 }
 

@@ -1,6 +1,8 @@
 // Strict reading through simdjson's DOM, and the two ways out of it.
 #include "base/json.h"
 
+#include <unordered_map>
+
 #include "base/text.h"
 
 namespace mainstay {
@@ -40,6 +42,32 @@ simdjson::dom::parser& parser_for(std::size_t size) {
   return *chosen;
 }
 
+Json convert(simdjson::dom::element element);
+
+/// Keeps the order of keys; of a repeated key the last value counts. A tree that keeps order finds a
+/// key by looking at all of them, which a hostile object with 100,000 keys would make quadratic:
+/// hence the index.
+Json convert_object(simdjson::dom::element element) {
+  constexpr std::size_t kIndexAbove = 16;
+  const simdjson::dom::object object(element);
+  Json out = Json::object();
+  if (object.size() <= kIndexAbove) {
+    for (auto [key, value] : object) out[std::string(key)] = convert(value);
+    return out;
+  }
+  auto& members = static_cast<Json::object_t::Container&>(out.get_ref<Json::object_t&>());
+  std::unordered_map<std::string_view, std::size_t> index;
+  for (auto [key, value] : object) {
+    const auto [known, fresh] = index.emplace(key, members.size());
+    if (fresh) {
+      members.emplace_back(std::string(key), convert(value));
+    } else {
+      members[known->second].second = convert(value);
+    }
+  }
+  return out;
+}
+
 Json convert(simdjson::dom::element element) {
   using Type = simdjson::dom::element_type;
   switch (element.type()) {
@@ -49,11 +77,7 @@ Json convert(simdjson::dom::element element) {
       return out;
     }
     case Type::OBJECT: {
-      Json out = Json::object();
-      for (auto [key, value] : simdjson::dom::object(element)) {
-        out[std::string(key)] = convert(value);
-      }
-      return out;
+      return convert_object(element);
     }
     case Type::INT64: return std::int64_t(element);
     case Type::UINT64: return std::uint64_t(element);

@@ -17,7 +17,8 @@ class Random {
   }
 };
 
-/// Fast generator per thread, seeded from the kernel. Not for secrets: use secret_bytes().
+/// Numbers of the kernel's generator, fetched in blocks by each thread; for keys and tokens use
+/// secret_bytes(), which leaves no copy.
 class RealRandom final : public Random {
  public:
   std::uint64_t next() noexcept override;

@@ -20,15 +20,9 @@ class SimAlarm final : public Alarm {
       rung_ = false;
       co_return reached;
     }
-    key_ = {at, clock_.next_id_++};
-    if (at != TimePoint::max()) clock_.waiting_.emplace(key_, this);
-    reached_ = false;
-    timer_.expires_at(std::chrono::steady_clock::time_point::max());
-    waiting_ = true;
+    const Waiting waiting(*this, at);
     [[maybe_unused]] auto [ec] = co_await timer_.async_wait(use_co);
-    waiting_ = false;
     rung_ = false;
-    forget();
     co_return reached_;
   }
   void ring() override {
@@ -41,6 +35,27 @@ class SimAlarm final : public Alarm {
   }
 
  private:
+  /// Listed with the clock while somebody waits, also when the wait ends by an exception (it was
+  /// cancelled before).
+  class Waiting {
+   public:
+    Waiting(SimAlarm& alarm, TimePoint at) : alarm_(alarm) {
+      alarm_.key_ = {at, alarm_.clock_.next_id_++};
+      if (at != TimePoint::max()) alarm_.clock_.waiting_.emplace(alarm_.key_, &alarm_);
+      alarm_.reached_ = false;
+      alarm_.timer_.expires_at(std::chrono::steady_clock::time_point::max());
+      alarm_.waiting_ = true;
+    }
+    ~Waiting() {
+      alarm_.waiting_ = false;
+      alarm_.forget();
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    SimAlarm& alarm_;
+  };
   void forget() { clock_.waiting_.erase(key_); }
   SimClock& clock_;
   Timer timer_;

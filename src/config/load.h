@@ -21,6 +21,7 @@ struct Sources {
   bool file_required = false;  ///< --config was given
   std::map<std::string, std::string> environment;
   std::vector<std::pair<std::string, std::string>> flags;  ///< key, value
+  std::string root;  ///< put before /etc, /proc and /sys; for tests
 };
 
 /// One refused setting: where it came from ("mainstay.toml:12", "MAINSTAY_X", "--x"), the key and a
@@ -36,6 +37,7 @@ struct Loaded {
   Settings settings;
   std::map<std::string, std::string> origin;  ///< key -> "mainstay.toml:12"
   std::string file;                           ///< the file read; empty: none
+  std::string profile;                        ///< the profile in force; what `auto` chose
 };
 
 /// All problems are reported, not only the first. The error's message holds one line for each.
@@ -51,6 +53,13 @@ std::string reference_markdown();
 std::string reference_toml();
 /// … and as JSON.
 Json reference_json();
+/// What SIGHUP does: load() again. The caller swaps the snapshot when it is ok and else keeps the old.
+Result<Loaded> reload(const Sources& sources);
+/// Keys whose values differ, e.g. "log.level", "providers.openai.api_key", "routes.fast"; never a
+/// value, so that secrets stay out.
+std::vector<std::string> differences(const Settings& a, const Settings& b);
+/// True when a change of the key takes effect only after a restart; true for unknown keys.
+bool needs_restart(const std::string& key);
 /// The process environment as a map.
 std::map<std::string, std::string> process_environment();
 

@@ -46,6 +46,8 @@ struct StorageSettings {
   std::uint32_t batch_max = 2048;          ///< operations of one commit
   Millis operation_timeout{5'000};
   Bytes reader_cache{2_MiB};
+  Millis read_timeout{1'000};              ///< one read once it runs; a longer one is stopped
+  Millis busy_timeout{2'000};              ///< waiting for another process's lock on a database
 };
 
 /// [log]

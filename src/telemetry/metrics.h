@@ -42,7 +42,7 @@ class Gauge {
   std::atomic<std::int64_t> value_{0};
 };
 
-/// Durations in seconds; name ends in _seconds. Buckets 0.0005 s to 81.92 s, doubling every step
+/// Durations in seconds; name ends in _seconds. Buckets 0.000625 s to 81.92 s, doubling every step
 /// (OpenTelemetry's GenAI buckets, extended downwards).
 class Histogram {
  public:
@@ -50,7 +50,8 @@ class Histogram {
   void observe(Duration d) noexcept;
   std::uint64_t count() const noexcept;
   double sum_seconds() const noexcept;
-  /// Upper bound of the bucket that holds quantile q (0..1), in seconds; 0 when empty.
+  /// Upper bound of the bucket that holds quantile q (0..1), in seconds; 0 when empty, the last
+  /// bound when it lies above all bounds.
   double quantile(double q) const noexcept;
   std::array<std::uint64_t, kBuckets + 1> buckets() const noexcept;  ///< last: above all bounds
   static double bound(std::size_t bucket) noexcept;
@@ -65,11 +66,15 @@ class Histogram {
 /// labels are replaced by {overflow="true"}.
 class Metrics {
  public:
-  explicit Metrics(std::size_t series_max = 2000) : series_max_(series_max) {}
+  explicit Metrics(std::size_t series_max = 2000);
+  ~Metrics();
+  Metrics(const Metrics&) = delete;
+  Metrics& operator=(const Metrics&) = delete;
   Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, Labels labels = {});
-  /// A gauge or counter whose value is asked for at scrape time; `read` is thread-safe and quick.
+  /// A gauge or counter whose value is asked for at scrape time; `read` is thread-safe, quick and
+  /// does not use the registry. What it reads must live as long as the registry.
   void gauge_from(std::string_view name, std::string_view help, Labels labels,
                   std::function<double()> read);
   void counter_from(std::string_view name, std::string_view help, Labels labels,

@@ -1,0 +1,174 @@
+// POST /v1/chat/completions and POST /chat.
+#include "api/query.h"
+#include "api/routes.h"
+#include "api/stream.h"
+#include "base/text.h"
+
+namespace mainstay::api {
+namespace {
+
+/// Cache-Control of the request, as far as the response cache heeds it.
+models::CacheWish wish_of(std::string_view value) {
+  models::CacheWish wish;
+  while (!value.empty()) {
+    const auto comma = value.find(',');
+    const auto token = trim(value.substr(0, comma));
+    value = comma == std::string_view::npos ? std::string_view() : value.substr(comma + 1);
+    if (equal_ascii_nocase(token, "no-store")) wish.no_store = true;
+    if (equal_ascii_nocase(token, "no-cache")) wish.no_cache = true;
+    constexpr std::string_view kMaxAge = "max-age=";
+    if (token.size() > kMaxAge.size() && equal_ascii_nocase(token.substr(0, kMaxAge.size()), kMaxAge)) {
+      std::int64_t seconds = 0;
+      for (const char c : token.substr(kMaxAge.size())) {
+        if (c < '0' || c > '9' || seconds > 1'000'000'000) break;
+        seconds = seconds * 10 + (c - '0');
+      }
+      wish.max_age = std::chrono::seconds(seconds);
+    }
+  }
+  return wish;
+}
+
+/// Which conversation a turn belongs to: the body's member, else the header; "new" starts one.
+Result<std::optional<ConversationId>> conversation_of(const Rooms& rooms, const Context& context,
+                                                      const std::optional<std::string>& member) {
+  std::string id = member.value_or(std::string(context.exchange.head().header("x-conversation-id")));
+  if (id.empty()) return std::optional<ConversationId>();
+  if (id == "new") id = make_id("conv_", rooms.clock, rooms.random);
+  if (!is_safe_name(id)) {
+    return Error::say(Errc::invalid, "invalid_name",
+                      "A conversation's id has 1 to 128 characters of A-Z a-z 0-9 . _ : -",
+                      member ? "conversation" : "x-conversation-id");
+  }
+  return std::optional<ConversationId>(ConversationId(id));
+}
+
+Result<assistant::Question> question_of(const Rooms& rooms, Context& context, models::ParsedChat parsed) {
+  assistant::Question question;
+  auto conversation = conversation_of(rooms, context, parsed.own.conversation);
+  if (!conversation.ok()) return conversation.error();
+  question.conversation = std::move(*conversation);
+  question.owner = context.caller.owner;
+  question.received = context.exchange.head().received;
+  question.chat = std::move(parsed.request);
+  auto& chat = question.chat;
+  if (parsed.own.collection) chat.collection = CollectionName(*parsed.own.collection);
+  chat.tenant = context.caller.owner.tenant;
+  chat.user = context.caller.owner.user;
+  chat.request = context.id;
+  if (context.trace.span != 0) {
+    chat.traceparent = child_of(context.trace, rooms.random).traceparent();
+  }
+  chat.cache = wish_of(context.exchange.head().header("cache-control"));
+  chat.hold = context.exchange.hold();
+  return question;
+}
+
+net::HeaderLines headers_of(const Rooms& rooms, const Context& context,
+                            const std::optional<ConversationId>& conversation) {
+  net::HeaderLines headers;
+  add_common_headers(headers, context);
+  add_attribution(headers, context, rooms.clock.now() - context.exchange.head().received);
+  if (conversation) headers.add("x-conversation-id", conversation->text());
+  return headers;
+}
+
+Co<Result<admission::Permit>> permit_for(const Rooms& rooms, Context& context) {
+  const TimePoint before = rooms.clock.now();
+  auto permit = co_await rooms.admission.enter(context.caller, context.by);
+  context.queue_time = rooms.clock.now() - before;
+  co_return permit;
+}
+
+/// The reply of POST /chat from a whole completion.
+std::string simple_reply(const std::string& completion, const Context& context,
+                         const std::optional<ConversationId>& conversation) {
+  auto parsed = parse_json(completion);
+  Json out = Json::object();
+  out["response"] = "";
+  out["model"] = context.by_whom.model;
+  out["provider"] = context.by_whom.provider;
+  if (conversation) out["conversation"] = conversation->text();
+  if (context.by_whom.degraded) out["degraded"] = true;
+  if (!parsed.ok() || !parsed->is_object()) return dump(out);
+  const auto choices = parsed->find("choices");
+  if (choices != parsed->end() && choices->is_array() && !choices->empty()) {
+    const Json message = choices->front().value("message", Json::object());
+    if (message.contains("content") && message["content"].is_string()) {
+      out["response"] = message["content"];
+    }
+  }
+  out["citations"] = parsed->value("citations", Json::array());
+  return dump(out);
+}
+
+/// The chat body that a prompt stands for.
+std::string body_of_prompt(const Json& object, const std::string& prompt) {
+  Json body = Json::object();
+  if (object.contains("model")) body["model"] = object["model"];
+  body["messages"] = Json::array({Json{{"role", "user"}, {"content", prompt}}});
+  for (const char* key : {"conversation", "collection"}) {
+    if (object.contains(key)) body[key] = object[key];
+  }
+  return dump(body);
+}
+
+}  // namespace
+
+Co<Status> chat_completions(const Rooms& rooms, Context& context) {
+  auto permit = co_await permit_for(rooms, context);
+  if (!permit.ok()) co_return permit.error();
+  auto body = co_await read_json_body(rooms, context);
+  if (!body.ok()) co_return body.error();
+  auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
+                                   rooms.settings.models.default_model);
+  if (!parsed.ok()) co_return parsed.error();
+  auto question = question_of(rooms, context, std::move(*parsed));
+  if (!question.ok()) co_return question.error();
+  const auto conversation = question->conversation;
+  auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
+  if (!answer.ok()) co_return answer.error();
+  context.by_whom = std::move(answer->by);
+  net::HeaderLines headers = headers_of(rooms, context, conversation);
+  if (answer->stream) {
+    auto sent = co_await send_stream(rooms, context, std::move(answer->stream), std::move(headers));
+    co_return sent;
+  }
+  context.usage = answer->reply->usage;
+  context.status = 200;
+  net::Response response;
+  response.headers = std::move(headers);
+  response.body = std::move(answer->reply->body);
+  auto sent = co_await context.exchange.reply(std::move(response));
+  co_return sent;
+}
+
+Co<Status> simple_chat(const Rooms& rooms, Context& context) {
+  auto permit = co_await permit_for(rooms, context);
+  if (!permit.ok()) co_return permit.error();
+  auto body = co_await read_json_body(rooms, context);
+  if (!body.ok()) co_return body.error();
+  auto object = object_of(*body, {"prompt", "model", "conversation", "collection"});
+  if (!object.ok()) co_return object.error();
+  const TextRule rule{true, rooms.settings.limits.message_max.value};
+  auto prompt = text_member(*object, "prompt", rule);
+  if (!prompt.ok()) co_return prompt.error();
+  auto parsed = models::parse_chat(body_of_prompt(*object, *prompt), rooms.settings.limits,
+                                   rooms.settings.models.default_model);
+  if (!parsed.ok()) co_return parsed.error();
+  auto question = question_of(rooms, context, std::move(*parsed));
+  if (!question.ok()) co_return question.error();
+  const auto conversation = question->conversation;
+  auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
+  if (!answer.ok()) co_return answer.error();
+  context.by_whom = std::move(answer->by);
+  context.usage = answer->reply->usage;
+  context.status = 200;
+  net::Response response;
+  response.headers = headers_of(rooms, context, conversation);
+  response.body = simple_reply(answer->reply->body, context, conversation);
+  auto sent = co_await context.exchange.reply(std::move(response));
+  co_return sent;
+}
+
+}  // namespace mainstay::api

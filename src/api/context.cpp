@@ -1,0 +1,123 @@
+// Headers and bodies that the endpoints share.
+#include "api/context.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace mainstay::api {
+namespace {
+
+/// "12.345" milliseconds, without the cost of floating point.
+void append_millis(std::string& out, Duration d) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
+  fmt::format_to(std::back_inserter(out), "{}.{:03}", us / 1000, us % 1000);
+}
+
+void append_timing(std::string& out, const char* what, Duration d) {
+  if (!out.empty()) out += ", ";
+  out += what;
+  out += ";dur=";
+  append_millis(out, d);
+}
+
+}  // namespace
+
+void add_common_headers(net::HeaderLines& headers, const Context& context) {
+  headers.add("x-request-id", context.id.text());
+  if (context.rate.limit == 0) return;
+  headers.add("x-ratelimit-limit-requests", context.rate.limit);
+  headers.add("x-ratelimit-remaining-requests", context.rate.remaining);
+  // OpenAI gives the reset as a duration, e.g. "1.5s".
+  std::string reset;
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(context.rate.reset).count();
+  fmt::format_to(std::back_inserter(reset), "{}.{:03}s", ms / 1000, ms % 1000);
+  headers.add("x-ratelimit-reset-requests", reset);
+}
+
+void add_attribution(net::HeaderLines& headers, const Context& context, Duration total) {
+  const auto& by = context.by_whom;
+  headers.add("x-mainstay-provider", by.provider);
+  headers.add("x-mainstay-model", by.model);
+  headers.add("x-mainstay-attempts", by.attempts);
+  headers.add("x-mainstay-cache", models::name(by.cache));
+  if (by.cache == models::CacheState::hit || by.cache == models::CacheState::stale) {
+    headers.add("age", by.age.count());
+  }
+  if (by.fallbacks > 0) headers.add("x-mainstay-fallbacks", by.fallbacks);
+  if (by.degraded) headers.add("x-mainstay-degraded", "true");
+  std::string timing;
+  append_timing(timing, "queue", context.queue_time + by.queue_time);
+  append_timing(timing, "cache", by.cache_time);
+  append_timing(timing, "connect", by.connect_time);
+  append_timing(timing, "first_token", by.first_token_time);
+  append_timing(timing, "total", total);
+  headers.add("server-timing", timing);
+}
+
+Co<Status> reply_json(Context& context, int status, std::string body) {
+  net::Response response;
+  response.status = status;
+  response.body = std::move(body);
+  add_common_headers(response.headers, context);
+  context.status = status;
+  auto sent = co_await context.exchange.reply(std::move(response));
+  co_return sent;
+}
+
+Co<Result<std::string>> read_json_body(const Rooms& rooms, Context& context) {
+  const auto type = context.exchange.head().header("content-type");
+  const auto media = trim(type.substr(0, type.find(';')));
+  if (!equal_ascii_nocase(media, "application/json")) {
+    co_return Error::say(Errc::unsupported, "unsupported_media_type",
+                         "Send the body as JSON, with 'Content-Type: application/json'.");
+  }
+  auto body = co_await context.exchange.read_body(rooms.settings.server.body_max, context.by);
+  co_return body;
+}
+
+Result<Json> object_of(const std::string& body, std::initializer_list<std::string_view> known) {
+  auto parsed = parse_json(body);
+  if (!parsed.ok()) return parsed;
+  if (!parsed->is_object()) {
+    return Error::say(Errc::invalid, "invalid_type", "The body must be a JSON object.");
+  }
+  for (const auto& [key, value] : parsed->items()) {
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    std::vector<std::string> names(known.begin(), known.end());
+    const std::string near = nearest(key, names);
+    const std::string shown(cut_utf8(key, 64));
+    return Error::say(Errc::invalid, "unknown_field",
+                      "The field is not known." + (near.empty() ? "" : " Did you mean '" + near + "'?"),
+                      shown);
+  }
+  return parsed;
+}
+
+Result<std::string> text_member(const Json& object, const char* key, TextRule rule) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) {
+    if (!rule.required) return std::string();
+    return Error::say(Errc::invalid, "missing_field", std::string("'") + key + "' is required.", key);
+  }
+  if (!found->is_string()) {
+    return Error::say(Errc::invalid, "invalid_type", std::string("'") + key + "' must be a string.", key);
+  }
+  const auto& text = found->get_ref<const std::string&>();
+  if (rule.required && trim(text).empty()) {
+    return Error::say(Errc::invalid, "empty_field", std::string("'") + key + "' must not be empty.", key);
+  }
+  if (text.size() > rule.max) {
+    return Error::say(Errc::too_large, "field_too_long",
+                      std::string("'") + key + "' must have at most " + std::to_string(rule.max) +
+                          " bytes.",
+                      key);
+  }
+  if (text.find('\0') != std::string::npos) {
+    return Error::say(Errc::invalid, "control_character",
+                      std::string("'") + key + "' must not hold NUL characters.", key);
+  }
+  return text;
+}
+
+}  // namespace mainstay::api

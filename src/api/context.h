@@ -1,0 +1,85 @@
+// What a request carries through its endpoint, and what the endpoint may reach.
+// Used by api alone.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "admission/admission.h"
+#include "assistant/assistant.h"
+#include "base/json.h"
+#include "config/settings.h"
+#include "knowledge/library.h"
+#include "models/models.h"
+#include "net/client.h"
+#include "net/server.h"
+#include "storage/stores.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+#include "telemetry/trace.h"
+
+namespace mainstay::api {
+
+/// Everything endpoints use. Owned by app; outlives the listener.
+struct Rooms {
+  const Settings& settings;
+  Clock& clock;
+  Random& random;
+  Log& log;
+  Metrics& metrics;
+  admission::Admission& admission;
+  assistant::Assistant& assistant;
+  models::Models& models;
+  knowledge::Library& library;
+  storage::Stores& stores;
+  net::Client& client;
+  /// Why the program is not ready ("starting", "stopping"); empty when it is. Never null.
+  std::atomic<const char*>& not_ready;
+  std::string listen;  ///< as configured, for the Host check
+};
+
+struct Route;
+
+/// One request on its way. Lives in Service::serve's frame.
+struct Context {
+  Context(net::Exchange& e, const Route& r) : exchange(e), route(r) {}
+  net::Exchange& exchange;
+  const Route& route;
+  RequestId id;
+  TraceContext trace;
+  admission::Caller caller;
+  admission::RateView rate;
+  std::string param;  ///< the path's {id}, if the route has one
+  Deadline by = Deadline::never();
+  Duration queue_time{};
+  // What the log line and the metrics say in the end.
+  int status = 0;
+  std::string_view code;  ///< stable error code; empty when none
+  std::string detail;     ///< of an error, for the log
+  models::Attribution by_whom;
+  models::Usage usage;
+  bool streamed = false;
+};
+
+/// Headers that every reply of a request carries: id, limits.
+void add_common_headers(net::HeaderLines& headers, const Context& context);
+/// How an answer came about: x-mainstay-*, server-timing.
+void add_attribution(net::HeaderLines& headers, const Context& context, Duration total);
+
+/// Replies with JSON text.
+Co<Status> reply_json(Context& context, int status, std::string body);
+/// Reads the body, which must be declared as JSON. Errors: unsupported "unsupported_media_type",
+/// and read_body's.
+Co<Result<std::string>> read_json_body(const Rooms& rooms, Context& context);
+/// The same, parsed to an object of known members: others are refused by name ("unknown_field").
+Result<Json> object_of(const std::string& body, std::initializer_list<std::string_view> known);
+/// A string member: required or not, bounded in bytes, without NUL. Errors name the field.
+struct TextRule {
+  bool required = false;
+  std::size_t max = 1024;
+};
+Result<std::string> text_member(const Json& object, const char* key, TextRule rule);
+
+}  // namespace mainstay::api

@@ -1,0 +1,10 @@
+// Schemas of requests and replies, by the names the route table uses.
+// Used by api/openapi.cpp alone.
+#pragma once
+
+#include "base/json.h"
+
+namespace mainstay::api {
+/// components.schemas of the OpenAPI document.
+Json openapi_schemas();
+}  // namespace mainstay::api

@@ -1,0 +1,178 @@
+// mainstay ask, search, ingest.
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "app/commands.h"
+#include "app/files.h"
+#include "app/remote.h"
+#include "app/terminal.h"
+#include "base/text.h"
+
+namespace mainstay::app {
+namespace {
+
+void print_json(const Json& value) { std::printf("%s\n", value.dump(2).c_str()); }
+
+Exit fail(const Common& common, const Error& error) {
+  print_error(common, error);
+  return error.reason == "invalid_config" ? Exit::config : exit_for(error);
+}
+
+std::string one_line(std::string text, std::size_t max) {
+  for (char& c : text) {
+    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+  }
+  const std::string_view cut = cut_utf8(text, max);
+  return std::string(cut) + (cut.size() < text.size() ? "…" : "");
+}
+
+void print_citations(const Json& citations) {
+  if (!citations.is_array() || citations.empty()) return;
+  std::printf("\nSources:\n");
+  std::size_t number = 0;
+  for (const auto& c : citations) {
+    const std::string title = c.value("title", std::string());
+    const std::string source = c.value("source", std::string());
+    const Json position = c.value("position", Json::object());
+    std::printf("  [%zu] %s%s%s, bytes %llu to %llu\n", ++number, title.c_str(),
+                source.empty() || source == title ? "" : " — ", source == title ? "" : source.c_str(),
+                static_cast<unsigned long long>(position.value("start", 0ULL)),
+                static_cast<unsigned long long>(position.value("end", 0ULL)));
+  }
+}
+
+Json body_of(const AskOptions& options, const Settings& settings) {
+  Json body = {{"messages", Json::array({Json{{"role", "user"}, {"content", options.question}}})}};
+  if (!options.model.empty()) body["model"] = options.model;
+  body["collection"] =
+      options.collection.empty() ? settings.knowledge.default_collection : options.collection;
+  if (!options.conversation.empty()) body["conversation"] = options.conversation;
+  return body;
+}
+
+/// Prints an answer's events as they come and keeps what ends it.
+struct Printer {
+  Json citations;
+  std::string error;
+  bool done = false;
+  void operator()(std::string_view data) {
+    if (data == "[DONE]") {
+      done = true;
+      return;
+    }
+    auto chunk = parse_json(data);
+    if (!chunk.ok() || !chunk->is_object()) return;
+    if (chunk->contains("error")) error = std::string(data);
+    if (chunk->contains("citations")) citations = (*chunk)["citations"];
+    const Json choices = chunk->value("choices", Json::array());
+    if (choices.empty() || !choices[0].contains("delta")) return;
+    const Json& delta = choices[0]["delta"];
+    if (delta.contains("content") && delta["content"].is_string()) {
+      std::fputs(delta["content"].get_ref<const std::string&>().c_str(), stdout);
+      std::fflush(stdout);
+    }
+  }
+};
+
+Exit ask_streaming(const Common& common, Remote& remote, Json body) {
+  body["stream"] = true;
+  Printer printer;
+  auto answer = remote.stream("/v1/chat/completions", dump(body),
+                              [&printer](std::string_view data) { printer(data); });
+  if (!answer.ok()) return fail(common, answer.error());
+  if (answer->status != 200) return fail(common, error_of(*answer));
+  std::printf("\n");
+  print_citations(printer.citations);
+  if (!printer.error.empty()) return fail(common, error_of({502, printer.error, {}}));
+  if (!printer.done) {
+    return fail(common, Error::say(Errc::bad_upstream, "stream_cut", "The answer was cut off."));
+  }
+  return Exit::ok;
+}
+
+}  // namespace
+
+Exit ask(const Common& common, const AskOptions& options) {
+  auto remote = Remote::open(common);
+  if (!remote.ok()) return fail(common, remote.error());
+  Json body = body_of(options, (*remote)->settings());
+  if (!common.json) return ask_streaming(common, **remote, std::move(body));
+  auto answer = (*remote)->call("POST", "/v1/chat/completions", dump(body));
+  if (!answer.ok()) return fail(common, answer.error());
+  if (answer->status != 200) return fail(common, error_of(*answer));
+  auto parsed = parse_json(answer->body);
+  if (parsed.ok()) print_json(*parsed);
+  return Exit::ok;
+}
+
+Exit search(const Common& common, const SearchOptions& options) {
+  auto remote = Remote::open(common);
+  if (!remote.ok()) return fail(common, remote.error());
+  Json body = {{"query", options.query}, {"limit", options.limit}};
+  if (!options.collection.empty()) body["collection"] = options.collection;
+  auto answer = (*remote)->call("POST", "/v1/search", dump(body));
+  if (!answer.ok()) return fail(common, answer.error());
+  if (answer->status != 200) return fail(common, error_of(*answer));
+  auto parsed = parse_json(answer->body);
+  if (!parsed.ok()) return fail(common, parsed.error());
+  if (common.json) {
+    print_json(*parsed);
+    return Exit::ok;
+  }
+  const Json data = parsed->value("data", Json::array());
+  for (const auto& hit : data) {
+    std::printf("%6.2f  %s  %s\n        %s\n", hit.value("score", 0.0),
+                hit.value("title", std::string()).c_str(), hit.value("source", std::string()).c_str(),
+                one_line(hit.value("text", std::string()), 200).c_str());
+  }
+  if (data.empty()) std::fprintf(stderr, "Nothing was found.\n");
+  return Exit::ok;
+}
+
+Exit ingest(const Common& common, const IngestOptions& options) {
+  auto files = documents_at(options.paths);
+  if (!files.ok()) return fail(common, files.error());
+  auto remote = Remote::open(common);
+  if (!remote.ok()) return fail(common, remote.error());
+  Json results = Json::array();
+  std::size_t stored = 0;
+  std::size_t failed = 0;
+  {
+    ProgressBar bar("Ingesting", files->size());
+    for (const auto& file : *files) {
+      bar.show(stored + failed, file.name);
+      auto text = read_file(file.path, (*remote)->settings().knowledge.document_max);
+      Result<HttpAnswer> answer = text.ok() ? HttpAnswer() : Result<HttpAnswer>(text.error());
+      if (text.ok()) {
+        Json body = {{"text", to_utf8(*text)}, {"source", file.name}, {"format", format_of(file.path, *text)}};
+        if (!options.collection.empty()) body["collection"] = options.collection;
+        answer = (*remote)->call("POST", "/v1/documents", dump(body));
+      }
+      Json result = {{"file", file.path}};
+      if (answer.ok() && (answer->status == 200 || answer->status == 201)) {
+        ++stored;
+        auto parsed = parse_json(answer->body);
+        if (parsed.ok()) result["document"] = *parsed;
+      } else {
+        ++failed;
+        const Error error = answer.ok() ? error_of(*answer) : answer.error();
+        result["error"] = error.message.empty() ? error.detail : error.message;
+        if (!common.json) {
+          std::fprintf(stderr, "%s%s: %s\n", is_terminal(STDERR_FILENO) ? "\r\033[K" : "",
+                       file.path.c_str(), result["error"].get_ref<const std::string&>().c_str());
+        }
+      }
+      results.push_back(std::move(result));
+    }
+  }
+  if (common.json) {
+    print_json({{"stored", stored}, {"failed", failed}, {"files", results}});
+  } else {
+    std::printf("%zu stored, %zu failed\n", stored, failed);
+  }
+  return failed == 0 ? Exit::ok : Exit::failed;
+}
+
+}  // namespace mainstay::app

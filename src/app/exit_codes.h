@@ -1,0 +1,24 @@
+// Exit codes of every command (sysexits(3) where it has one); docs/cli.md lists them.
+#pragma once
+
+#include "base/error.h"
+
+namespace mainstay::app {
+
+enum class Exit : int {
+  ok = 0,
+  failed = 1,
+  usage = 2,
+  unavailable = 69,
+  try_later = 75,
+  config = 78,
+};
+
+/// The code for an error of a command.
+inline Exit exit_for(const Error& error) {
+  if (error.code == Errc::over_limit || error.reason == "data_dir_in_use") return Exit::try_later;
+  if (error.code == Errc::unavailable || error.code == Errc::deadline) return Exit::unavailable;
+  return Exit::failed;
+}
+
+}  // namespace mainstay::app

@@ -1,0 +1,125 @@
+// Reading documents from disk.
+#include "app/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "base/text.h"
+
+namespace mainstay::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 5> kEndings = {".md", ".markdown", ".txt", ".html", ".htm"};
+
+bool is_document(const fs::path& path) {
+  const std::string ending = lower_ascii(path.extension().string());
+  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+}
+
+void collect(const fs::path& root, const fs::path& base, std::vector<NamedFile>& into) {
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator it(root, ignored), end; it != end; it.increment(ignored)) {
+    if (it->is_regular_file(ignored) && is_document(it->path())) {
+      into.push_back({it->path().string(), it->path().lexically_relative(base).string()});
+    }
+  }
+}
+
+void sort(std::vector<NamedFile>& files) {
+  std::sort(files.begin(), files.end(),
+            [](const NamedFile& a, const NamedFile& b) { return a.name < b.name; });
+}
+
+}  // namespace
+
+std::vector<NamedFile> starter_files(const std::string& directory) {
+  std::vector<NamedFile> out;
+  std::error_code ignored;
+  const fs::path root(directory);
+  if (fs::is_regular_file(root / "README.md", ignored)) {
+    out.push_back({(root / "README.md").string(), "README.md"});
+  }
+  if (fs::is_directory(root / "docs", ignored)) collect(root / "docs", root, out);
+  sort(out);
+  return out;
+}
+
+Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& paths) {
+  std::vector<NamedFile> out;
+  for (const auto& given : paths) {
+    std::error_code failed;
+    if (fs::is_directory(given, failed)) {
+      collect(given, given, out);
+    } else if (fs::is_regular_file(given, failed)) {
+      out.push_back({given, given});
+    } else {
+      return Error::say(Errc::not_found, "file_not_found", "There is no file or directory '" + given + "'.");
+    }
+  }
+  sort(out);
+  return out;
+}
+
+Result<std::string> read_file(const std::string& path, Bytes max) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return Error::say(Errc::not_found, "file_not_found",
+                      "Cannot read '" + path + "': " + std::strerror(errno) + ".");
+  }
+  std::string text;
+  std::array<char, 65536> buffer{};
+  ssize_t got = 0;
+  while ((got = ::read(fd, buffer.data(), buffer.size())) > 0) {
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+    if (text.size() > max.value) break;
+  }
+  ::close(fd);
+  if (got < 0) return Error::say(Errc::unavailable, "file_unreadable", "Cannot read '" + path + "'.");
+  if (text.size() > max.value) {
+    return Error::say(Errc::too_large, "document_too_large",
+                      "'" + path + "' is larger than " + std::to_string(max.value) + " bytes.");
+  }
+  return text;
+}
+
+std::string format_of(const std::string& path, const std::string& text) {
+  const std::string ending = lower_ascii(fs::path(path).extension().string());
+  if (ending == ".md" || ending == ".markdown") return "markdown";
+  if (ending == ".html" || ending == ".htm") return "html";
+  const std::string start = lower_ascii(trim(std::string_view(text).substr(0, 256)));
+  if (start.starts_with("<!doctype html") || start.starts_with("<html")) return "html";
+  return "text";
+}
+
+Status write_address(const std::string& data_dir, const std::string& address) {
+  const std::string path = data_dir + "/address";
+  const std::string part = path + ".new";
+  const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return Error::log(Errc::unavailable, "cannot write " + part);
+  const auto size = static_cast<ssize_t>(address.size());
+  const bool written = ::write(fd, address.data(), address.size()) == size;
+  ::close(fd);
+  if (!written || std::rename(part.c_str(), path.c_str()) != 0) {
+    return Error::log(Errc::unavailable, "cannot write " + path);
+  }
+  return done();
+}
+
+void remove_address(const std::string& data_dir) { ::unlink((data_dir + "/address").c_str()); }
+
+std::optional<std::string> read_address(const std::string& data_dir) {
+  auto text = read_file(data_dir + "/address", 1_KiB);
+  if (!text.ok() || text->empty()) return std::nullopt;
+  return std::string(trim(*text));
+}
+
+}  // namespace mainstay::app

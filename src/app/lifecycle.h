@@ -1,0 +1,41 @@
+// Start and stop of the program's parts: once each, in order, each with a deadline of its own.
+// Used by app/engine.cpp.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "telemetry/log.h"
+
+namespace mainstay::app {
+
+/// One part. `stop` may be empty; it is called only when `start` succeeded.
+struct Part {
+  std::string name;
+  std::function<Status()> start;
+  std::function<Status()> stop;
+  Duration stop_within = std::chrono::seconds(5);
+};
+
+/// Runs on the main thread.
+class Lifecycle {
+ public:
+  /// `log` is asked for at each line, because the log is itself a part; it may give null.
+  Lifecycle(Clock& clock, std::function<Log*()> log) : clock_(clock), log_(std::move(log)) {}
+  /// Starts the part now and remembers it for stop(). The error is the part's.
+  Status start(Part part);
+  /// Stops the started parts in reverse. A step that fails or outlasts its deadline is reported and
+  /// the next goes on. False when any step failed or is still stuck.
+  bool stop();
+
+ private:
+  bool stop_one(Part& part);
+  Clock& clock_;
+  std::function<Log*()> log_;
+  std::vector<Part> started_;
+};
+
+}  // namespace mainstay::app

@@ -1,0 +1,149 @@
+// The command line of mainstay.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/completion.h"
+
+namespace {
+
+using mainstay::app::Common;
+using mainstay::app::Exit;
+
+/// Everything the command line can say.
+struct Words {
+  Common common;
+  std::string listen;
+  std::string data;
+  std::string profile;
+  std::vector<std::string> sets;
+  mainstay::app::AskOptions ask;
+  std::vector<std::string> question;
+  mainstay::app::SearchOptions search;
+  std::vector<std::string> query;
+  mainstay::app::IngestOptions ingest;
+  std::string format = "markdown";
+  std::string shell;
+};
+
+void common_options(CLI::App& command, Words& words) {
+  command.add_option("--config", words.common.config_file, "Settings file (TOML)");
+  command.add_option("--data", words.data, "Data directory (storage.data_dir)");
+  command.add_option("--profile", words.profile, "auto sbc nas desktop server cluster");
+  command.add_option("--set", words.sets, "A setting, KEY=VALUE; may be repeated");
+  command.add_flag("--json", words.common.json, "Print JSON");
+}
+
+void remote_options(CLI::App& command, Words& words) {
+  common_options(command, words);
+  command.add_option("--url", words.common.url, "A running server, e.g. http://127.0.0.1:8080");
+  command.add_option("--key-file", words.common.key_file,
+                     "File with the API key (else MAINSTAY_API_KEY)");
+  command.add_option("--starter", words.common.starter,
+                     "Directory whose README.md and docs/ are kept as documents");
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
+  return out;
+}
+
+/// The flags as settings; false when one is no KEY=VALUE.
+bool to_settings(Words& words) {
+  auto& flags = words.common.flags;
+  if (!words.listen.empty()) flags.emplace_back("server.listen", words.listen);
+  if (!words.data.empty()) flags.emplace_back("storage.data_dir", words.data);
+  if (!words.profile.empty()) flags.emplace_back("profile", words.profile);
+  for (const auto& set : words.sets) {
+    const auto equals = set.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      std::fprintf(stderr, "mainstay: --set wants KEY=VALUE, not '%s'\n", set.c_str());
+      return false;
+    }
+    flags.emplace_back(set.substr(0, equals), set.substr(equals + 1));
+  }
+  return true;
+}
+
+void describe(CLI::App& app, Words& words) {
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "mainstay 0.1.0");
+  auto* serve = app.add_subcommand("serve", "Run the server");
+  common_options(*serve, words);
+  serve->add_option("--listen", words.listen, "HOST:PORT; port 0 picks a free one");
+  serve->add_option("--starter", words.common.starter,
+                    "Directory whose README.md and docs/ are kept as documents");
+  auto* ask = app.add_subcommand("ask", "Ask one question");
+  remote_options(*ask, words);
+  ask->add_option("question", words.question, "The question")->required();
+  ask->add_option("--model", words.ask.model, "Model (default: auto)");
+  ask->add_option("--collection", words.ask.collection, "Collection to answer from");
+  ask->add_option("--conversation", words.ask.conversation, "Conversation to go on with");
+  auto* ingest = app.add_subcommand("ingest", "Store documents: files or directories");
+  remote_options(*ingest, words);
+  ingest->add_option("paths", words.ingest.paths, "Files and directories")->required();
+  ingest->add_option("--collection", words.ingest.collection, "Collection to store in");
+  auto* search = app.add_subcommand("search", "Find passages in the documents");
+  remote_options(*search, words);
+  search->add_option("query", words.query, "What to look for")->required();
+  search->add_option("--collection", words.search.collection, "Collection to search");
+  search->add_option("--limit", words.search.limit, "Passages at most")->check(CLI::Range(1, 100));
+  auto* config = app.add_subcommand("config", "Check, show or explain the settings");
+  config->require_subcommand(1);
+  common_options(*config->add_subcommand("check", "Check the settings; exit code 78 when bad"), words);
+  common_options(*config->add_subcommand("show", "Effective settings and where they come from"), words);
+  auto* reference = config->add_subcommand("reference", "Every setting explained");
+  common_options(*reference, words);
+  reference->add_option("--format", words.format, "markdown, toml or json")
+      ->check(CLI::IsMember({"markdown", "toml", "json"}));
+  common_options(*app.add_subcommand("doctor", "Look at machine and settings; say what to fix"), words);
+  auto* completion = app.add_subcommand("completion", "Print a shell completion script");
+  completion->add_option("shell", words.shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+Exit run(const CLI::App& app, Words& words) {
+  if (!to_settings(words)) return Exit::usage;
+  const Common& common = words.common;
+  if (app.got_subcommand("serve")) return mainstay::app::serve(common);
+  if (app.got_subcommand("ask")) {
+    words.ask.question = joined(words.question);
+    return mainstay::app::ask(common, words.ask);
+  }
+  if (app.got_subcommand("ingest")) return mainstay::app::ingest(common, words.ingest);
+  if (app.got_subcommand("search")) {
+    words.search.query = joined(words.query);
+    return mainstay::app::search(common, words.search);
+  }
+  if (app.got_subcommand("doctor")) return mainstay::app::doctor(common);
+  if (app.got_subcommand("completion")) {
+    std::printf("%s", mainstay::app::completion_script(app, words.shell).c_str());
+    return Exit::ok;
+  }
+  const auto* config = app.get_subcommand("config");
+  if (config->got_subcommand("check")) return mainstay::app::config_check(common);
+  if (config->got_subcommand("show")) return mainstay::app::config_show(common);
+  return mainstay::app::config_reference(common, words.format);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Mainstay: the engine that keeps AI assistants standing", "mainstay");
+  Words words;
+  describe(app, words);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    const int code = app.exit(e);
+    return code == 0 ? 0 : static_cast<int>(Exit::usage);
+  }
+  try {
+    return static_cast<int>(run(app, words));
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "mainstay: unexpected failure: %s\n", e.what());
+    return static_cast<int>(Exit::failed);
+  }
+}

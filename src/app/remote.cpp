@@ -1,0 +1,177 @@
+// Finding an engine and talking to it.
+#include "app/remote.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <cstdlib>
+
+#include "app/files.h"
+#include "base/text.h"
+#include "net/sse.h"
+
+namespace mainstay::app {
+namespace {
+
+constexpr auto kStarterWait = std::chrono::seconds(60);
+constexpr auto kCallTime = std::chrono::minutes(10);
+
+std::string key_of(const Common& common) {
+  if (!common.key_file.empty()) {
+    auto text = read_file(common.key_file, 64_KiB);
+    if (text.ok()) return std::string(trim(*text));
+  }
+  const char* key = std::getenv("MAINSTAY_API_KEY");
+  return key != nullptr ? key : "";
+}
+
+Errc code_of(int status) {
+  if (status == 401) return Errc::denied;
+  if (status == 403) return Errc::forbidden;
+  if (status == 404) return Errc::not_found;
+  if (status == 413) return Errc::too_large;
+  if (status == 429) return Errc::over_limit;
+  if (status == 502) return Errc::bad_upstream;
+  if (status == 503) return Errc::unavailable;
+  if (status == 504) return Errc::deadline;
+  if (status == 507) return Errc::disk_full;
+  return status >= 500 ? Errc::internal : Errc::invalid;
+}
+
+}  // namespace
+
+Error error_of(const HttpAnswer& answer) {
+  Error out = Error::log(code_of(answer.status), "HTTP " + std::to_string(answer.status));
+  out.retry_after = answer.retry_after;
+  auto parsed = parse_json(answer.body);
+  if (parsed.ok() && parsed->is_object() && parsed->contains("error")) {
+    const Json& error = (*parsed)["error"];
+    out.message = error.value("message", std::string());
+    out.reason = error.value("code", std::string());
+  }
+  if (out.message.empty()) out.message = "The server answered " + std::to_string(answer.status) + ".";
+  return out;
+}
+
+Remote::Remote(Settings settings) : settings_(std::move(settings)) {}
+
+Remote::~Remote() {
+  if (client_) client_->close();
+  io_.poll();
+  client_.reset();
+}
+
+Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
+  auto loaded = load_settings(common);
+  if (!loaded) return Error::say(Errc::invalid, "invalid_config", "The configuration is not valid.");
+  std::unique_ptr<Remote> remote(new Remote(loaded->settings));
+  remote->key_ = key_of(common);
+  LogSettings quiet;
+  quiet.sink = "none";
+  auto log = Log::open(quiet, remote->clock_);
+  if (!log.ok()) return log.error();
+  remote->log_ = std::move(*log);
+  UpstreamSettings upstream = loaded->settings.upstream;
+  upstream.proxy.clear();  // the engine is reached directly
+  remote->client_ = net::make_client(upstream, remote->clock_, *remote->log_, remote->metrics_,
+                                     {&remote->io_});
+  if (!common.url.empty()) {
+    auto connected = remote->connect(common.url);
+    if (!connected.ok()) return connected.error();
+    return remote;
+  }
+  if (auto address = read_address(data_dir_of(loaded->settings))) {
+    if (remote->connect(*address).ok()) return remote;
+  }
+  config::Loaded own = *loaded;
+  own.settings.server.listen = "127.0.0.1:0";
+  own.settings.server.health_listen.clear();
+  own.settings.server.tls_certificate.clear();
+  own.settings.server.tls_key.clear();
+  own.settings.log.sink = "none";
+  own.settings.limits.enabled = false;
+  remote->engine_ = std::make_unique<Engine>(std::move(own), EngineOptions{common.starter});
+  auto started = remote->engine_->start();
+  if (!started.ok()) return started.error();
+  remote->engine_->wait_for_starter(kStarterWait);
+  auto connected = remote->connect(remote->engine_->address());
+  if (!connected.ok()) return connected.error();
+  return remote;
+}
+
+Status Remote::connect(const std::string& address) {
+  auto url = net::Url::parse(address);
+  if (!url.ok()) return url.error();
+  url_ = std::make_shared<net::Url>(std::move(*url));
+  auto health = call("GET", "/health", "");
+  if (!health.ok()) {
+    return Error::say(Errc::unavailable, "server_unreachable", "No server answers at " + address + ".");
+  }
+  return done();
+}
+
+net::Call Remote::call_to(std::string_view method, std::string target, std::string body) const {
+  net::Call call;
+  call.method = method;
+  call.url = url_;
+  call.target = (url_->path == "/" ? "" : url_->path) + target;
+  call.headers.add("content-type", "application/json");
+  if (!key_.empty()) call.headers.add("authorization", "Bearer " + key_);
+  call.body = std::move(body);
+  return call;
+}
+
+Result<HttpAnswer> Remote::call(std::string_view method, std::string target, std::string body) {
+  return stream_call(call_to(method, std::move(target), std::move(body)), nullptr);
+}
+
+Result<HttpAnswer> Remote::stream(std::string target, std::string body,
+                                  std::function<void(std::string_view)> on_data) {
+  return stream_call(call_to("POST", std::move(target), std::move(body)), std::move(on_data));
+}
+
+Result<HttpAnswer> Remote::stream_call(net::Call call, std::function<void(std::string_view)> on_data) {
+  Result<HttpAnswer> out;
+  asio::co_spawn(io_.get_executor(), run_call(std::move(call), out, std::move(on_data)),
+                 [this](std::exception_ptr) { io_.stop(); });
+  io_.restart();
+  io_.run();
+  return out;
+}
+
+Co<> Remote::run_call(net::Call call, Result<HttpAnswer>& out,
+                      std::function<void(std::string_view)> on_data) {
+  out = co_await exchange(std::move(call), std::move(on_data));
+}
+
+Co<Result<HttpAnswer>> Remote::exchange(net::Call call, std::function<void(std::string_view)> on_data) {
+  const Deadline by = Deadline::in(clock_, kCallTime);
+  net::CallTimers timers;
+  timers.first_byte = kCallTime;
+  timers.between_bytes = kCallTime;
+  auto reply = co_await client_->send(std::move(call), timers, by);
+  if (!reply.ok()) co_return reply.error();
+  HttpAnswer answer;
+  answer.status = (*reply)->status();
+  const std::string wait((*reply)->header("retry-after-ms"));
+  answer.retry_after = std::chrono::milliseconds(std::strtoll(wait.c_str(), nullptr, 10));
+  if (answer.status != 200 || !on_data) {
+    auto body = co_await net::read_all(**reply, 64_MiB, by);
+    if (!body.ok()) co_return body.error();
+    answer.body = std::move(*body);
+    co_return answer;
+  }
+  net::SseParser parser(4_MiB);
+  for (;;) {
+    auto piece = co_await (*reply)->read(by);
+    if (!piece.ok()) co_return piece.error();
+    if (piece->empty()) co_return answer;
+    parser.feed(*piece);
+    for (;;) {
+      auto event = parser.next();
+      if (!event.ok()) co_return event.error();
+      if (!event->has_value()) break;
+      on_data((*event)->data);
+    }
+  }
+}
+
+}  // namespace mainstay::app

@@ -1,0 +1,113 @@
+// The flow of one turn.
+#include "assistant/assistant.h"
+
+#include "assistant/prompt.h"
+#include "base/text.h"
+
+namespace mainstay::assistant {
+namespace {
+
+constexpr std::string_view kExtractive = "mainstay/extractive";
+constexpr std::size_t kTitleMax = 80;
+
+std::string title_of(const std::string& question) {
+  std::string title(cut_utf8(trim(question), kTitleMax));
+  for (char& c : title) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return title.empty() ? "New conversation" : title;
+}
+
+Error own_storage_error(Error error) {
+  error.detail = "turn not stored: " + error.detail;
+  return error;
+}
+
+}  // namespace
+
+Assistant::Assistant(const Settings& settings, Clock& clock, Random& random, models::Models& models,
+                     models::PassageSource& passages, storage::Conversations& conversations)
+    : conversation_settings_(settings.conversations),
+      knowledge_settings_(settings.knowledge),
+      models_(models),
+      passages_(passages),
+      conversations_(conversations),
+      ledger_(conversations, clock, random, settings.storage.operation_timeout) {}
+
+Co<Result<models::Answer>> Assistant::ask(Question question, Deadline by) {
+  const bool stateless = !question.conversation.has_value();
+  if (stateless && !question.chat.collection) {
+    auto answer = co_await models_.chat(std::move(question.chat), by);
+    co_return answer;
+  }
+  OpenTurn open;
+  open.owner = question.owner;
+  open.started = question.received;
+  if (!stateless) {
+    open.turn.conversation = *question.conversation;
+    open.turn.request = question.chat.request;
+    open.turn.title = title_of(question_of(question.chat));
+    open.turn.messages = new_messages(question.chat);
+  }
+  Json citations;
+  auto gathered = co_await gather(question, citations, by);
+  if (!gathered.ok()) co_return gathered.error();
+  auto answer = co_await models_.chat(std::move(question.chat), by);
+  if (!answer.ok()) co_return answer;
+  // The built-in answerer cites by itself, and only what it used.
+  if (answer->by.provider == kExtractive) citations = nullptr;
+  auto kept = co_await keep(std::move(*answer), std::move(open), stateless, std::move(citations));
+  co_return kept;
+}
+
+Co<Status> Assistant::gather(Question& question, Json& citations, Deadline by) {
+  if (question.conversation) {
+    const Tokens budget{conversation_settings_.window_tokens};
+    auto history =
+        co_await conversations_.window(question.owner, *question.conversation, budget, by);
+    if (!history.ok()) co_return history.error();
+    put_history(question.chat, *history);
+  }
+  if (question.chat.collection && question.chat.model != kExtractive) {
+    storage::PassageQuery query;
+    query.tenant = question.owner.tenant;
+    query.text = question_of(question.chat);
+    query.collection = question.chat.collection;
+    query.limit = knowledge_settings_.passages;
+    auto found = co_await passages_.find(std::move(query), by);
+    if (!found.ok()) co_return found.error();
+    const Tokens budget{knowledge_settings_.context_tokens};
+    const std::size_t used = put_passages(question.chat, *found, budget);
+    citations = citations_of(*found, used);
+  }
+  co_return done();
+}
+
+Co<Result<models::Answer>> Assistant::keep(models::Answer answer, OpenTurn open, bool stateless,
+                                           Json citations) {
+  if (answer.stream) {
+    Ledger* ledger = stateless ? nullptr : &ledger_;
+    answer.stream = record(std::move(answer.stream), ledger, std::move(open), answer.by,
+                           std::move(citations));
+    co_return answer;
+  }
+  if (!stateless) {
+    Json message = message_of(answer.reply->body);
+    Json cited = citations;
+    if (cited.is_null()) {
+      auto whole = parse_json(answer.reply->body);
+      if (whole.ok() && whole->is_object()) cited = whole->value("citations", Json());
+    }
+    auto stored = co_await ledger_.close(std::move(open), std::move(message), std::move(cited),
+                                         answer.by, answer.reply->usage);
+    if (!stored.ok()) co_return own_storage_error(stored.error());
+  }
+  if (!citations.is_null()) {
+    std::vector<models::Edit> edits;
+    edits.push_back({"citations", dump(citations)});
+    answer.reply->body = models::splice(answer.reply->body, models::top_level(answer.reply->body), edits);
+  }
+  co_return answer;
+}
+
+}  // namespace mainstay::assistant

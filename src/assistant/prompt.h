@@ -1,0 +1,34 @@
+// What a model is shown: the conversation so far, passages from documents, the new messages.
+// Used by assistant. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "models/chat.h"
+#include "storage/conversations.h"
+#include "storage/documents.h"
+
+namespace mainstay::assistant {
+
+/// Puts `history` before the request's own messages, behind its leading system messages.
+void put_history(models::ChatRequest& request,
+                 const std::vector<storage::StoredMessage>& history);
+
+/// Adds a system message that quotes the passages, numbered and marked as material, never as
+/// instructions; at most `budget` of them by estimated tokens. Returns how many were used.
+std::size_t put_passages(models::ChatRequest& request,
+                         const std::vector<storage::Passage>& passages, Tokens budget);
+
+/// Citations of passages as JSON: document, title, source, position, text, score.
+Json citations_of(const std::vector<storage::Passage>& passages, std::size_t count);
+
+/// Text of the newest user message; empty when there is none.
+std::string question_of(const models::ChatRequest& request);
+
+/// The request's messages as they are to be stored (system messages are the client's own and are
+/// not kept), each as JSON text with its role.
+std::vector<storage::StoredMessage> new_messages(const models::ChatRequest& request);
+
+}  // namespace mainstay::assistant

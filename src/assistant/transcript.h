@@ -1,0 +1,34 @@
+// Puts the pieces of a streamed answer together into the message they make.
+// Used by assistant. Pure.
+#pragma once
+
+#include <string>
+
+#include "base/json.h"
+#include "models/chat.h"
+
+namespace mainstay::assistant {
+
+/// Collects chat.completion.chunk objects (the first choice alone).
+class Transcript {
+ public:
+  /// Errors: bad_upstream when a chunk is not the object it should be.
+  Status add(const std::string& chunk);
+  /// The assistant's message in OpenAI's shape.
+  Json message() const;
+  const std::string& text() const noexcept { return text_; }
+  /// Citations that a chunk carried; null when none.
+  const Json& citations() const noexcept { return citations_; }
+
+ private:
+  void add_tool_calls(const Json& deltas);
+  std::string text_;
+  std::string refusal_;
+  Json tool_calls_ = Json::array();
+  Json citations_;
+};
+
+/// The first choice's message of a chat.completion object; null when there is none.
+Json message_of(const std::string& completion);
+
+}  // namespace mainstay::assistant

@@ -1,0 +1,132 @@
+// Checks between settings, and of the names that routes use.
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+#include "base/text.h"
+#include "config/loader.h"
+#include "config/units.h"
+
+namespace mainstay::config {
+namespace {
+
+/// The built-in answerer's provider name in routes.
+constexpr std::string_view kBuiltIn = "mainstay";
+
+class Checks {
+ public:
+  Checks(const Loaded& loaded, std::vector<Problem>& problems)
+      : loaded_(loaded), s_(loaded.settings), problems_(problems) {}
+
+  void pairs() {
+    at_most("upstream.keepalive_max", s_.upstream.keepalive_max, "upstream.connections_max",
+            s_.upstream.connections_max);
+    at_most("models.breaker_calls_min", s_.models.breaker_calls_min, "models.breaker_window",
+            s_.models.breaker_window);
+    at_most("knowledge.chunk_overlap_tokens", s_.knowledge.chunk_overlap_tokens + 1,
+            "knowledge.chunk_tokens", s_.knowledge.chunk_tokens);
+    at_most("models.retry_base", s_.models.retry_base, "models.retry_cap", s_.models.retry_cap);
+    at_most("models.breaker_open", s_.models.breaker_open, "models.breaker_open_max",
+            s_.models.breaker_open_max);
+    at_most("cache.entry_max", s_.cache.entry_max, "cache.size_max", s_.cache.size_max);
+    const bool certificate = !s_.server.tls_certificate.empty();
+    if (certificate != !s_.server.tls_key.empty()) {
+      const char* given = certificate ? "server.tls_certificate" : "server.tls_key";
+      problem(given, "needs server.tls_certificate and server.tls_key together");
+    }
+    if (s_.server.health_listen == s_.server.listen && !s_.server.listen.ends_with(":0")) {
+      problem("server.health_listen", "must differ from server.listen");
+    }
+  }
+
+  void providers() {
+    std::map<std::string, std::string> seen;  // plain name -> name
+    for (const auto& provider : s_.providers) {
+      if (provider.name.empty()) continue;  // said already
+      const std::string key = "providers." + provider.name;
+      if (provider.name == kBuiltIn) problem(key, "is the name of the built-in answerer");
+      if (provider.kind.empty()) {
+        problem(key + ".kind", "is required and missing: openai, ollama, gemini or anthropic");
+      }
+      const auto [first, fresh] = seen.emplace(plain_name(provider.name), provider.name);
+      if (!fresh) problem(key, "is too like the name of another provider, " + first->second);
+    }
+  }
+
+  void routes() {
+    std::vector<std::string> names{std::string(kBuiltIn)};
+    for (const auto& provider : s_.providers) names.push_back(provider.name);
+    std::set<std::string> taken;
+    for (const auto& route : s_.routes) {
+      const std::string key = "routes." + route.model;
+      if (!taken.insert(route.model).second) problem(key, "is the name of an earlier route");
+      for (const auto& alias : route.aliases) {
+        if (!taken.insert(alias).second) {
+          problem(key + ".aliases", "repeats the name \"" + alias + "\" of a route");
+        }
+      }
+      for (std::size_t i = 0; i < route.candidates.size(); ++i) {
+        candidate(key + ".candidates." + std::to_string(i + 1), route.candidates[i], names);
+      }
+    }
+  }
+
+ private:
+  static std::string text(std::uint32_t v) { return std::to_string(v); }
+  static std::string text(Millis v) { return print(v); }
+  static std::string text(Bytes v) { return print(v); }
+
+  template <class T>
+  void at_most(const char* key, T value, const char* other, T most) {
+    if (value <= most) return;
+    const bool less = std::string_view(key) == "knowledge.chunk_overlap_tokens";
+    problem(key, fmt::format("must be {} {} ({})", less ? "less than" : "at most", other,
+                             text(most)));
+  }
+
+  void candidate(const std::string& key, const CandidateSettings& candidate,
+                 const std::vector<std::string>& names) {
+    if (candidate.provider.empty()) return;  // said already
+    for (const auto& name : names) {
+      if (name == candidate.provider) return;
+    }
+    const std::string near = nearest(candidate.provider, names);
+    problem(key + ".provider",
+            "names no configured provider: \"" + candidate.provider + "\"" +
+                (near.empty() ? std::string() : "; did you mean \"" + near + "\"?"));
+  }
+
+  void problem(const std::string& key, std::string says) {
+    for (const auto& earlier : problems_) {
+      if (earlier.key == key) return;  // its value was refused already
+    }
+    problems_.push_back({origin(key), key, std::move(says)});
+  }
+
+  /// Where the key, or the element it belongs to, was given.
+  std::string origin(std::string key) const {
+    for (;;) {
+      const auto found = loaded_.origin.find(key);
+      if (found != loaded_.origin.end()) return found->second;
+      const auto dot = key.rfind('.');
+      if (dot == std::string::npos) return "default";
+      key.resize(dot);
+    }
+  }
+
+  const Loaded& loaded_;
+  const Settings& s_;
+  std::vector<Problem>& problems_;
+};
+
+}  // namespace
+
+void cross_check(const Loaded& loaded, std::vector<Problem>& problems) {
+  Checks checks(loaded, problems);
+  checks.pairs();
+  checks.providers();
+  checks.routes();
+}
+
+}  // namespace mainstay::config

@@ -1,0 +1,141 @@
+// Effective values with origins, and the comparison of two snapshots.
+#include <algorithm>
+
+#include "config/load.h"
+#include "config/loader.h"
+
+namespace mainstay::config {
+namespace {
+
+/// "scheme://user:secret@host" without the secret.
+void hide_password(Json& value) {
+  if (!value.is_string()) return;
+  std::string text = value.get<std::string>();
+  const auto scheme = text.find("://");
+  if (scheme == std::string::npos) return;
+  const auto end = text.find_first_of("/?#", scheme + 3);
+  const auto at = text.rfind('@', end);
+  const auto colon = text.find(':', scheme + 3);
+  if (at == std::string::npos || at < scheme || colon == std::string::npos || colon > at) return;
+  text.replace(colon + 1, at - colon - 1, "****");
+  value = text;
+}
+
+/// The row's value; TOML's texts, numbers and lists as toml_value() writes them are JSON.
+Json json_value(const Row& row, const void* object) {
+  auto value = parse_json(toml_value(row, const_cast<void*>(object)));
+  Json out = value.ok() ? std::move(*value) : Json();
+  hide_password(out);
+  return out;
+}
+
+std::string origin_of(const Loaded& loaded, const std::string& key) {
+  const auto found = loaded.origin.find(key);
+  return found == loaded.origin.end() ? "default" : found->second;
+}
+
+template <class T>
+void add(Json& out, const Loaded& loaded, const std::string& prefix, std::span<const Row> table,
+         const T& object) {
+  const T defaults;
+  for (const Row& row : table) {
+    const std::string key = prefix + row.key;
+    out[key] = {{"value", json_value(row, &object)},
+                {"default", json_value(row, &defaults)},
+                {"origin", origin_of(loaded, key)}};
+  }
+}
+
+template <class T>
+bool same(const Row& row, const T& a, const T& b) {
+  const Slot left = row.slot(const_cast<T*>(&a));
+  const Slot right = row.slot(const_cast<T*>(&b));
+  return std::visit([&](auto* x) { return *x == *std::get<decltype(x)>(right); }, left);
+}
+
+template <class T>
+bool all_same(std::span<const Row> table, const T& a, const T& b) {
+  return std::all_of(table.begin(), table.end(), [&](const Row& row) { return same(row, a, b); });
+}
+
+bool same_route(const RouteSettings& a, const RouteSettings& b) {
+  return all_same(route_rows(), a, b) &&
+         std::equal(a.candidates.begin(), a.candidates.end(), b.candidates.begin(),
+                    b.candidates.end(), [](const CandidateSettings& x, const CandidateSettings& y) {
+                      return all_same(candidate_rows(), x, y);
+                    });
+}
+
+template <class T>
+const T* find_named(const std::vector<T>& list, const std::string& name, std::string T::*member) {
+  for (const T& item : list) {
+    if (item.*member == name) return &item;
+  }
+  return nullptr;
+}
+
+void provider_differences(const Settings& a, const Settings& b, std::vector<std::string>& out) {
+  for (const auto& before : a.providers) {
+    const auto* after = find_named(b.providers, before.name, &ProviderSettings::name);
+    if (after == nullptr) {
+      out.push_back("providers." + before.name);
+      continue;
+    }
+    for (const Row& row : provider_rows()) {
+      if (!same(row, before, *after)) out.push_back("providers." + before.name + "." + row.key);
+    }
+  }
+  for (const auto& after : b.providers) {
+    if (find_named(a.providers, after.name, &ProviderSettings::name) == nullptr) {
+      out.push_back("providers." + after.name);
+    }
+  }
+}
+
+void route_differences(const Settings& a, const Settings& b, std::vector<std::string>& out) {
+  for (const auto& before : a.routes) {
+    const auto* after = find_named(b.routes, before.model, &RouteSettings::model);
+    if (after == nullptr || !same_route(before, *after)) out.push_back("routes." + before.model);
+  }
+  for (const auto& after : b.routes) {
+    if (find_named(a.routes, after.model, &RouteSettings::model) == nullptr) {
+      out.push_back("routes." + after.model);
+    }
+  }
+}
+
+}  // namespace
+
+Json show(const Loaded& loaded) {
+  Json out = Json::object();
+  add(out, loaded, "", rows(), loaded.settings);
+  for (const auto& provider : loaded.settings.providers) {
+    add(out, loaded, "providers." + provider.name + ".", provider_rows(), provider);
+  }
+  for (const auto& route : loaded.settings.routes) {
+    const std::string prefix = "routes." + route.model + ".";
+    add(out, loaded, prefix, route_rows(), route);
+    for (std::size_t i = 0; i < route.candidates.size(); ++i) {
+      add(out, loaded, prefix + "candidates." + std::to_string(i + 1) + ".", candidate_rows(),
+          route.candidates[i]);
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> differences(const Settings& a, const Settings& b) {
+  std::vector<std::string> out;
+  for (const Row& row : rows()) {
+    if (!same(row, a, b)) out.emplace_back(row.key);
+  }
+  provider_differences(a, b, out);
+  route_differences(a, b, out);
+  return out;
+}
+
+bool needs_restart(const std::string& key) {
+  const Row* row = find_row(key);
+  return row == nullptr || row->change == Change::restart;
+}
+
+}  // namespace mainstay::config

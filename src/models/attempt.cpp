@@ -1,0 +1,247 @@
+// The router's way out: candidates, attempts, retries, the wait for the first token.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "models/router.h"
+#include "models/verdict.h"
+
+namespace mainstay::models {
+namespace {
+
+/// Chunks a provider may send before its first token; more is no stream of an answer.
+constexpr std::size_t kEarlyChunksMax = 256;
+constexpr std::size_t kEarlyBytesMax = 1U << 20;
+
+/// A failure that another provider, or the built-in answerer, could not mend.
+bool callers_fault(const Error& error) {
+  return !verdict(error).next || error.code == Errc::unsupported;
+}
+
+/// Said by our own bounds, not by a provider.
+bool local(const Error& error) {
+  return error.reason == "circuit_open" || error.reason == "provider_busy";
+}
+
+Error busy() {
+  Error error = Error::log(Errc::unavailable, "no permit of the provider came free in time");
+  error.reason = "provider_busy";
+  error.retry_after = std::chrono::seconds(1);
+  return error;
+}
+
+Error bad_start(const char* detail) {
+  Error error = Error::log(Errc::bad_upstream, detail);
+  error.reason = "upstream_bad_reply";
+  return error;
+}
+
+}  // namespace
+
+Co<Result<Answer>> Router::answer(Ask& ask) {
+  auto got = co_await try_candidates(ask);
+  if (got.ok() || callers_fault(got.error())) co_return std::move(got);
+  if (ask.key && ask.keep) {
+    const auto stale = cache_.find_stale(*ask.key, tools_.clock.now());
+    if (stale.answer) {
+      stale_.add();
+      co_return from(stale, ask, CacheState::stale);
+    }
+  }
+  const auto& own = upstreams_.back();
+  const bool tried = ask.plan.candidates.back().upstream == own;
+  if (!ask.plan.fallback || tried) co_return told(ask);
+  const Candidate stand_in{own, std::string(kBuiltIn)};
+  auto stood = co_await attempt(ask, stand_in);
+  if (!stood.ok()) co_return told(ask);
+  degraded_.add();
+  tools_.log.warn("models.degraded", {{"request", ask.request.request.text()},
+                                      {"failures", ask.failures}});
+  stood->by.degraded = true;
+  co_return std::move(stood);
+}
+
+Co<Result<Answer>> Router::try_candidates(Ask& ask) {
+  auto& candidates = ask.plan.candidates;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const bool last = i + 1 == candidates.size();
+    auto got = co_await try_one(ask, candidates[i], last);
+    if (got.ok()) co_return std::move(got);
+    note(ask, candidates[i], got.error());
+    if (!verdict(got.error()).next) co_return std::move(got);
+    if (!last) fallbacks_.add();
+    ++ask.at.fallbacks;
+  }
+  co_return *ask.error;
+}
+
+/// Keeps the failure that says most: a provider's over our own bounds', and of those the one that
+/// passes first.
+void Router::note(Ask& ask, const Candidate& candidate, const Error& error) {
+  if (!ask.failures.empty()) ask.failures += ", ";
+  const std::string_view why = error.reason.empty() ? mainstay::name(error.code) : error.reason;
+  ask.failures.append(candidate.upstream->name()).append(": ").append(why);
+  if (!ask.error || (local(*ask.error) && !local(error))) {
+    ask.error = error;
+  } else if (local(error)) {
+    if (local(*ask.error) && error.retry_after < ask.error->retry_after) ask.error = error;
+  } else {
+    ask.error = error;
+  }
+}
+
+/// What the client hears when every candidate has failed.
+Error Router::told(Ask& ask) const {
+  Error error = *ask.error;
+  // The provider's quota is our capacity, not the caller's quota.
+  if (error.code == Errc::over_limit) error.code = Errc::unavailable;
+  if (error.message.empty()) {
+    error.message = fmt::format("No provider of this model could answer ({}).", ask.failures);
+  }
+  return error;
+}
+
+Co<Result<Answer>> Router::try_one(Ask& ask, Candidate& candidate, bool last) {
+  Upstream& upstream = *candidate.upstream;
+  upstream.deposit(tools_.clock.now());
+  if (candidate.model.empty()) {
+    auto named = co_await name_model(candidate, ask.by);
+    if (!named.ok()) co_return named.error();
+  }
+  for (std::uint32_t round = 1;; ++round) {
+    const std::uint32_t before = ask.at.attempts;
+    auto got = co_await attempt(ask, candidate);
+    if (got.ok()) co_return std::move(got);
+    const bool called = ask.at.attempts != before;
+    const auto delay = again(ask, upstream, got.error(), round, last, called);
+    if (!delay) co_return std::move(got);
+    retries_.add();
+    auto waited = co_await sleep(tools_.clock, *delay);
+    if (!waited) co_return std::move(got);
+  }
+}
+
+/// How long to wait before the same provider is called again; nullopt: it is not.
+std::optional<Duration> Router::again(const Ask& ask, Upstream& upstream, const Error& error,
+                                      std::uint32_t attempt, bool last, bool called) {
+  const ModelSettings& settings = settings_->models;
+  const Verdict said = verdict(error);
+  if (said.again == Again::never || attempt >= settings.attempts_max) return std::nullopt;
+  const bool must_wait = error.retry_after.count() > 0;
+  if (!last && (said.again == Again::if_last || must_wait)) return std::nullopt;
+  const TimePoint now = tools_.clock.now();
+  auto delay = retry_delay(settings, attempt, error.retry_after, now, ask.by, tools_.random);
+  if (!delay) return std::nullopt;
+  // Waiting out a pause that an earlier call was told of is no retry.
+  if (called && !upstream.withdraw(now)) return std::nullopt;
+  return delay;
+}
+
+/// `auto` reached a provider whose models are not known yet.
+Co<Status> Router::name_model(Candidate& candidate, Deadline by) {
+  Upstream& upstream = *candidate.upstream;
+  candidate.model = upstream.default_model();
+  if (!candidate.model.empty()) co_return done();
+  const bool due = upstream.probe_due(tools_.clock.now(), settings_->models.discover_interval);
+  if (due) {
+    const Deadline until = probe_deadline(by);
+    auto probed = co_await upstream.probe(until);
+    if (!probed.ok()) co_return probed.error();
+  }
+  candidate.model = upstream.default_model();
+  if (!candidate.model.empty()) co_return done();
+  Error error = Error::log(Errc::unavailable, upstream.name() + " offers no model for chat");
+  error.reason = "no_provider";
+  co_return error;
+}
+
+Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
+  Upstream& upstream = *candidate.upstream;
+  const ModelSettings& settings = settings_->models;
+  TimePoint now = tools_.clock.now();
+  Permit permit = upstream.permits.try_take();
+  if (!permit) {
+    const Deadline until = ask.by.sooner(now, settings.queue_timeout);
+    permit = co_await upstream.permits.take(until);
+    const TimePoint waited = tools_.clock.now();
+    ask.at.queue_time += waited - now;
+    now = waited;
+    if (!permit) co_return busy();
+  }
+  auto pass = upstream.ask(now);
+  if (!pass.ok()) co_return pass.error();
+  Upstream::Call call(candidate.upstream, *pass, std::move(permit), now);
+  ++ask.at.attempts;
+  Attempt attempt{.model = candidate.model,
+                  .connect = settings_->upstream.connect_timeout,
+                  .first_token = settings.first_token_timeout,
+                  .between_tokens = settings.between_tokens_timeout,
+                  .by = ask.by.sooner(now, settings.total_timeout)};
+  if (ask.request.stream) co_return co_await start_stream(ask, candidate, std::move(call), attempt);
+  AttemptTimings timings;
+  auto reply = co_await upstream.provider->complete(ask.request, attempt, timings);
+  if (!reply.ok()) {
+    call.failed(reply.error());
+    co_return reply.error();
+  }
+  call.succeeded();
+  Answer answer = finished(ask, candidate, timings);
+  answer.reply = std::move(*reply);
+  co_return answer;
+}
+
+Answer Router::finished(Ask& ask, const Candidate& candidate, const AttemptTimings& timings) {
+  ask.at.queue_time += timings.queue;
+  ask.at.connect_time += timings.connect;
+  ask.at.first_token_time = tools_.clock.now() - ask.started;
+  Answer answer;
+  answer.by = ask.at;
+  answer.by.provider = candidate.upstream->name();
+  answer.by.model = candidate.model;
+  return answer;
+}
+
+Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Upstream::Call call,
+                                        Attempt attempt) {
+  AttemptTimings timings;
+  auto started = co_await candidate.upstream->provider->stream(ask.request, attempt, timings);
+  if (!started.ok()) {
+    call.failed(started.error());
+    co_return started.error();
+  }
+  const Deadline first = attempt.by.sooner(call.started(), attempt.first_token);
+  std::vector<ChatChunk> early;
+  std::size_t bytes = 0;
+  for (bool seen = false; !seen;) {
+    auto chunk = co_await (*started)->next(first);
+    std::optional<Error> wrong;
+    if (!chunk.ok()) {
+      wrong = chunk.error();
+      if (wrong->code == Errc::deadline && wrong->reason.empty()) {
+        wrong->reason = "upstream_first_byte_timeout";
+      }
+    } else if (!chunk->has_value()) {
+      wrong = bad_start("the stream ended without a token");
+    } else {
+      bytes += (*chunk)->json.size();
+      seen = (*chunk)->token || (*chunk)->finish;
+      early.push_back(std::move(**chunk));
+      if (!seen && (early.size() >= kEarlyChunksMax || bytes > kEarlyBytesMax)) {
+        wrong = bad_start("too much came before the first token");
+      }
+    }
+    if (!wrong) continue;
+    call.failed(*wrong);
+    co_return std::move(*wrong);
+  }
+  Answer answer = finished(ask, candidate, timings);
+  WatchedStream::Parts parts{.inner = std::move(*started),
+                             .early = std::move(early),
+                             .call = std::move(call),
+                             .between_tokens = attempt.between_tokens,
+                             .by = attempt.by};
+  answer.stream = std::make_unique<WatchedStream>(std::move(parts), tools_.clock);
+  co_return answer;
+}
+
+}  // namespace mainstay::models

@@ -1,0 +1,177 @@
+// Shards of a hash map with a ranking beside each.
+#include "models/cache.h"
+
+#include <algorithm>
+
+namespace mainstay::models {
+namespace {
+
+constexpr std::size_t kShardsMax = 16;
+
+/// A shard must hold at least two of the largest entries.
+std::size_t shards_for(const CacheSettings& settings) {
+  const std::size_t each = 2 * (settings.entry_max.value + ResponseCache::kEntryOverhead);
+  return std::clamp<std::size_t>(settings.size_max.value / each, 1, kShardsMax);
+}
+
+Counter& evictions(Metrics& metrics, const char* reason) {
+  return metrics.counter("mainstay_cache_evictions_total", "Answers dropped from the response cache",
+                         {{"reason", reason}});
+}
+
+}  // namespace
+
+ResponseCache::ResponseCache(const CacheSettings& settings, Metrics& metrics)
+    : settings_(settings),
+      shard_max_(settings.size_max.value / shards_for(settings)),
+      hits_(metrics.counter("mainstay_cache_hits_total", "Questions answered from the cache")),
+      misses_(metrics.counter("mainstay_cache_misses_total", "Questions not found in the cache")),
+      for_size_(evictions(metrics, "size")),
+      for_age_(evictions(metrics, "age")),
+      for_pressure_(evictions(metrics, "pressure")),
+      forgotten_(evictions(metrics, "forgotten")),
+      bytes_gauge_(metrics.gauge("mainstay_cache_bytes", "Bytes held by the response cache")),
+      entries_gauge_(metrics.gauge("mainstay_cache_entries", "Answers in the response cache")) {
+  const std::size_t count = shards_for(settings);
+  for (std::size_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<Shard>());
+}
+
+ResponseCache::Shard& ResponseCache::shard(const CacheKey& key) {
+  return *shards_[key.bytes[31] % shards_.size()];
+}
+
+Duration ResponseCache::keep_for() const {
+  return settings_.stale_if_error ? std::max<Duration>(settings_.ttl, settings_.stale_max)
+                                  : Duration(settings_.ttl);
+}
+
+/// Nanoseconds it took to get each byte.
+double ResponseCache::worth(const Kept& kept) {
+  return static_cast<double>(std::max<std::int64_t>(kept.answer->cost.count(), 1)) /
+         static_cast<double>(kept.bytes);
+}
+
+void ResponseCache::drop(Shard& shard, Map::iterator at, Counter& reason) {
+  shard.bytes -= at->second.bytes;
+  bytes_gauge_.add(-static_cast<std::int64_t>(at->second.bytes));
+  entries_gauge_.add(-1);
+  reason.add();
+  shard.ranking.erase(at->second.rank);
+  shard.map.erase(at);
+}
+
+std::size_t ResponseCache::evict_to(Shard& shard, std::size_t target, Counter& reason) {
+  const std::size_t before = shard.bytes;
+  while (shard.bytes > target && !shard.ranking.empty()) {
+    const auto least = shard.ranking.begin();
+    shard.floor = std::max(shard.floor, least->first);
+    drop(shard, shard.map.find(least->second), reason);
+  }
+  return before - shard.bytes;
+}
+
+ResponseCache::Found ResponseCache::find(const CacheKey& key, TimePoint now,
+                                         std::optional<std::chrono::seconds> max_age) {
+  Shard& home = shard(key);
+  std::lock_guard lock(home.mutex);
+  const auto at = home.map.find(key);
+  if (at == home.map.end()) {
+    misses_.add();
+    return {};
+  }
+  const Duration age = now - at->second.answer->stored;
+  if (age >= settings_.ttl || (max_age && age > *max_age)) {
+    misses_.add();
+    if (age >= keep_for()) drop(home, at, for_age_);
+    return {};
+  }
+  hits_.add();
+  auto node = home.ranking.extract(at->second.rank);
+  node.key() = home.floor + worth(at->second);
+  at->second.rank = home.ranking.insert(std::move(node));
+  return {at->second.answer, age};
+}
+
+ResponseCache::Found ResponseCache::find_stale(const CacheKey& key, TimePoint now) {
+  if (!settings_.stale_if_error) return {};
+  Shard& home = shard(key);
+  std::lock_guard lock(home.mutex);
+  const auto at = home.map.find(key);
+  if (at == home.map.end()) return {};
+  const Duration age = now - at->second.answer->stored;
+  if (age >= keep_for()) return {};
+  return {at->second.answer, age};
+}
+
+void ResponseCache::put(const CacheKey& key, CachedAnswer answer) {
+  if (answer.payload() > settings_.entry_max.value) return;
+  Kept kept;
+  kept.bytes = answer.payload() + kEntryOverhead;
+  if (kept.bytes > shard_max_) return;
+  kept.answer = std::make_shared<const CachedAnswer>(std::move(answer));
+  Shard& home = shard(key);
+  std::lock_guard lock(home.mutex);
+  const auto old = home.map.find(key);
+  if (old != home.map.end()) drop(home, old, for_age_);
+  evict_to(home, shard_max_ - kept.bytes, for_size_);
+  kept.rank = home.ranking.emplace(home.floor + worth(kept), key);
+  home.bytes += kept.bytes;
+  bytes_gauge_.add(static_cast<std::int64_t>(kept.bytes));
+  entries_gauge_.add(1);
+  home.map.emplace(key, std::move(kept));
+}
+
+std::size_t ResponseCache::forget(const TenantId& tenant) {
+  std::size_t count = 0;
+  for (auto& each : shards_) {
+    std::lock_guard lock(each->mutex);
+    for (auto at = each->map.begin(); at != each->map.end();) {
+      const auto here = at++;
+      if (!tenant.empty() && here->second.answer->tenant != tenant) continue;
+      drop(*each, here, forgotten_);
+      ++count;
+    }
+  }
+  return count;
+}
+
+void ResponseCache::expire(TimePoint now) {
+  for (auto& each : shards_) {
+    std::lock_guard lock(each->mutex);
+    for (auto at = each->map.begin(); at != each->map.end();) {
+      const auto here = at++;
+      if (now - here->second.answer->stored >= keep_for()) drop(*each, here, for_age_);
+    }
+  }
+}
+
+std::size_t ResponseCache::shrink(double fraction) {
+  const double keep = 1 - std::clamp(fraction, 0.0, 1.0);
+  std::size_t freed = 0;
+  for (auto& each : shards_) {
+    std::lock_guard lock(each->mutex);
+    const auto target = static_cast<std::size_t>(static_cast<double>(each->bytes) * keep);
+    freed += evict_to(*each, target, for_pressure_);
+  }
+  return freed;
+}
+
+std::size_t ResponseCache::bytes() const {
+  std::size_t sum = 0;
+  for (const auto& each : shards_) {
+    std::lock_guard lock(each->mutex);
+    sum += each->bytes;
+  }
+  return sum;
+}
+
+std::size_t ResponseCache::entries() const {
+  std::size_t sum = 0;
+  for (const auto& each : shards_) {
+    std::lock_guard lock(each->mutex);
+    sum += each->map.size();
+  }
+  return sum;
+}
+
+}  // namespace mainstay::models

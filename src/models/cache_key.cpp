@@ -1,0 +1,91 @@
+// The digest: fields with their lengths, then the members of the body, minified.
+#include "models/cache_key.h"
+
+#include <memory>
+#include <string>
+
+#include <openssl/evp.h>
+#include <simdjson.h>
+
+#include "base/check.h"
+
+namespace mainstay::models {
+namespace {
+
+/// One digest context for each thread; the algorithm is looked up once.
+struct Digest {
+  using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
+  using Algorithm = std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)>;
+  Algorithm algorithm{EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
+  Context context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+  std::string text;
+};
+
+/// Length first, so that no two lists of fields read the same.
+void put(std::string& out, std::string_view field) {
+  const std::uint64_t size = field.size();
+  char raw[sizeof size];
+  std::memcpy(raw, &size, sizeof size);
+  out.append(raw, sizeof size);
+  out.append(field);
+}
+
+void put_minified(std::string& out, std::string_view json) {
+  // minify() writes at most as much as it reads, in blocks of up to 64 bytes.
+  const std::size_t before = out.size();
+  out.resize(before + json.size() + 64);
+  std::size_t size = 0;
+  const auto code = simdjson::minify(json.data(), json.size(), out.data() + before, size);
+  if (code != simdjson::SUCCESS) {
+    out.resize(before);
+    put(out, json);
+    return;
+  }
+  out.resize(before + size);
+}
+
+/// What is part of the key by other means, or does not change the answer.
+bool left_out(const Member& member) noexcept {
+  return member.key == "user" || member.key == "stream" || member.key == "model";
+}
+
+constexpr std::size_t kKeepTextBelow = 64 * 1024;
+
+}  // namespace
+
+CacheKey cache_key(const ChatRequest& request) {
+  thread_local Digest mine;
+  CHECK(mine.algorithm && mine.context);
+  std::string& text = mine.text;
+  text.clear();
+  put(text, request.tenant.text());
+  put(text, request.model);
+  put(text, request.collection ? request.collection->text() : std::string_view());
+  text += request.stream ? 's' : 'r';
+  text += request.collection ? 'c' : '-';
+  // Runs of members between the left-out ones are minified in one go, and joined as if the
+  // left-out ones had never been there.
+  const std::string_view body = request.body;
+  const auto& members = request.members;
+  for (std::size_t i = 0; i < members.size();) {
+    if (left_out(members[i])) {
+      ++i;
+      continue;
+    }
+    std::size_t end = i + 1;
+    while (end < members.size() && !left_out(members[end])) ++end;
+    text += ',';
+    put_minified(text, body.substr(members[i].begin, members[end - 1].end - members[i].begin));
+    i = end;
+  }
+  CacheKey key;
+  unsigned size = 0;
+  const bool fine = EVP_DigestInit_ex2(mine.context.get(), mine.algorithm.get(), nullptr) == 1 &&
+                    EVP_DigestUpdate(mine.context.get(), text.data(), text.size()) == 1 &&
+                    EVP_DigestFinal_ex(mine.context.get(), key.bytes.data(), &size) == 1;
+  CHECK(fine && size == key.bytes.size());
+  if (text.capacity() > kKeepTextBelow) text = std::string();
+  return key;
+}
+
+}  // namespace mainstay::models

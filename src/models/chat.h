@@ -1,0 +1,112 @@
+// What is asked of a model and what comes back. The OpenAI shape is the internal language: bodies
+// and chunks stay JSON text in that shape, and a provider that speaks it is spliced through.
+// Used by models, assistant, api.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/co.h"
+#include "base/deadline.h"
+#include "base/hold.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "config/settings.h"
+#include "models/splice.h"
+
+namespace mainstay::models {
+
+/// What Cache-Control says about the response cache.
+struct CacheWish {
+  bool no_store = false;  ///< neither look up nor keep
+  bool no_cache = false;  ///< do not look up, but keep
+  std::optional<std::chrono::seconds> max_age;
+};
+
+/// A validated request for a chat completion.
+struct ChatRequest {
+  /// The client's JSON object in OpenAI's shape, padded for simdjson. Mainstay's own members
+  /// (conversation, collection) are already removed.
+  std::string body;
+  /// Its members; offsets into `body`. Rebuilt (index()) when the body changes; a copy of the
+  /// request must call index() too, since keys are views.
+  std::vector<Member> members;
+  std::string model;  ///< as asked; settings' default when absent
+  bool stream = false;
+  bool include_usage = false;
+  bool has_tools = false;
+  bool has_images = false;
+  std::uint32_t choices = 1;
+  TenantId tenant;
+  UserId user;
+  RequestId request;
+  std::string traceparent;  ///< for the upstream call; may be empty
+  CacheWish cache;
+  std::optional<CollectionName> collection;  ///< where the built-in answerer looks
+  std::shared_ptr<Hold> hold;                ///< of the client's exchange; may be null
+
+  void index() { members = top_level(body); }
+};
+
+/// Members of Mainstay's own that a chat body may carry.
+struct OwnMembers {
+  std::optional<std::string> conversation;
+  std::optional<std::string> collection;
+};
+
+struct ParsedChat {
+  ChatRequest request;
+  OwnMembers own;
+};
+
+/// Checks a chat body as a client sent it: JSON, depth, known roles, counts, lengths, number
+/// ranges, each named by its path ("messages[2].role"). Errors: invalid, too_large with a reason
+/// listed in docs/errors.md. Nothing is stored or sent.
+Result<ParsedChat> parse_chat(std::string body, const LimitSettings& limits,
+                              const std::string& default_model);
+
+/// Tokens used, as the provider counted them.
+struct Usage {
+  std::uint64_t prompt = 0;
+  std::uint64_t completion = 0;
+  bool known = false;
+};
+
+/// A whole answer: a chat.completion object as JSON text.
+struct ChatReply {
+  std::string body;
+  Usage usage;
+};
+
+/// One piece of a streamed answer: a chat.completion.chunk object as JSON text (no "data: ").
+struct ChatChunk {
+  std::string json;
+  bool token = false;     ///< carries something the client sees (text, tool call, refusal)
+  bool finish = false;    ///< carries a finish_reason
+  Usage usage;
+};
+
+/// A streamed answer. Belongs to the loop that started it. Destroying it cancels the upstream call.
+class ChatStream {
+ public:
+  virtual ~ChatStream() = default;
+  /// The next chunk; nullopt: the stream ended with its end marker. Any other end is an error:
+  /// bad_upstream "upstream_truncated", deadline "upstream_stalled", ….
+  virtual Co<Result<std::optional<ChatChunk>>> next(Deadline by) = 0;
+};
+
+/// A model that can be asked for.
+struct ModelInfo {
+  std::string id;
+  std::string provider;
+  std::uint64_t context = 0;  ///< tokens; 0: not known
+  bool loaded = true;
+  bool tools = true;
+  bool images = false;
+  std::string state = "ready";  ///< ready, unavailable, degraded
+};
+
+}  // namespace mainstay::models

@@ -1,0 +1,131 @@
+// Checks the tools of a chat body, the choice among them, and the calls in its messages.
+#include <fmt/format.h>
+
+#include "models/chat_check.h"
+
+namespace mainstay::models::check {
+namespace {
+
+constexpr std::size_t kToolNameMax = 64;
+
+/// `object[key]` must be an object.
+Result<simdjson::dom::object> object_in(const Place& at, simdjson::dom::object object,
+                                        std::string_view key) {
+  Element value;
+  if (object[key].get(value) != simdjson::SUCCESS) return missing(at);
+  simdjson::dom::object inner;
+  if (value.get_object().get(inner) != simdjson::SUCCESS) return wrong_type(at, "an object");
+  return inner;
+}
+
+/// `object.name` must be a function's name.
+Status function_name(const Place& place, simdjson::dom::object object) {
+  const Place at = place.member("name");
+  Element value;
+  if (object["name"].get(value) != simdjson::SUCCESS) return missing(at);
+  auto name = text_of(at, value);
+  if (!name.ok()) return name.error();
+  if (is_name(*name, kToolNameMax, false)) return done();
+  return refuse(at, Errc::invalid, "invalid_value",
+                fmt::format("must be 1 to {} letters, digits, '_' or '-'.", kToolNameMax));
+}
+
+/// `object.type` must be "function".
+Status is_function(const Place& place, simdjson::dom::object object) {
+  const Place at = place.member("type");
+  Element value;
+  if (object["type"].get(value) != simdjson::SUCCESS) return missing(at);
+  std::string_view type;
+  if (value.get_string().get(type) != simdjson::SUCCESS) return wrong_type(at, "a string");
+  if (type == "function") return done();
+  return refuse(at, Errc::invalid, "invalid_value", "must be \"function\".");
+}
+
+/// {"type":"function","function":{"name":…}}, and the inner object for further checks.
+Result<simdjson::dom::object> named_function(const Place& place, Element value) {
+  simdjson::dom::object object;
+  if (value.get_object().get(object) != simdjson::SUCCESS) return wrong_type(place, "an object");
+  auto fine = is_function(place, object);
+  if (!fine.ok()) return fine.error();
+  const Place at = place.member("function");
+  auto inner = object_in(at, object, "function");
+  if (!inner.ok()) return inner;
+  fine = function_name(at, *inner);
+  if (!fine.ok()) return fine.error();
+  return inner;
+}
+
+Status check_tool(const Place& place, Element value) {
+  auto function = named_function(place, value);
+  if (!function.ok()) return function.error();
+  Element parameters;
+  if ((*function)["parameters"].get(parameters) != simdjson::SUCCESS || parameters.is_null()) {
+    return done();
+  }
+  const Place outer = place.member("function");
+  return is_object(outer.member("parameters"), parameters);
+}
+
+Status check_call(const Place& place, Element value) {
+  auto function = named_function(place, value);
+  if (!function.ok()) return function.error();
+  Element text;
+  const Place id = place.member("id");
+  if (value["id"].get(text) != simdjson::SUCCESS) return missing(id);
+  auto id_text = short_text_of(id, text);
+  if (!id_text.ok()) return id_text.error();
+  const Place outer = place.member("function");
+  const Place at = outer.member("arguments");
+  if ((*function)["arguments"].get(text) != simdjson::SUCCESS) return missing(at);
+  auto arguments = text_of(at, text);
+  if (!arguments.ok()) return arguments.error();
+  return done();
+}
+
+}  // namespace
+
+Status check_tools(const Place& place, Element value, const LimitSettings& limits, bool& some) {
+  simdjson::dom::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) return wrong_type(place, "an array");
+  if (list.size() > limits.tools_max) {
+    return refuse(place, Errc::invalid, "too_many",
+                  fmt::format("must hold at most {} tools.", limits.tools_max));
+  }
+  std::size_t i = 0;
+  for (const Element tool : list) {
+    auto fine = check_tool(place.item(i++), tool);
+    if (!fine.ok()) return fine;
+  }
+  some |= i > 0;
+  return done();
+}
+
+Status check_tool_choice(const Place& place, Element value) {
+  std::string_view word;
+  if (value.get_string().get(word) == simdjson::SUCCESS) {
+    if (word == "none" || word == "auto" || word == "required") return done();
+    return refuse(place, Errc::invalid, "invalid_value",
+                  "must be \"none\", \"auto\", \"required\" or an object that names a function.");
+  }
+  if (!value.is_object()) return wrong_type(place, "a string or an object");
+  auto function = named_function(place, value);
+  if (!function.ok()) return function.error();
+  return done();
+}
+
+Status check_tool_calls(const Place& place, Element value, const LimitSettings& limits) {
+  simdjson::dom::array list;
+  if (value.get_array().get(list) != simdjson::SUCCESS) return wrong_type(place, "an array");
+  if (list.size() == 0 || list.size() > limits.tools_max) {
+    return refuse(place, Errc::invalid, "out_of_range",
+                  fmt::format("must hold 1 to {} calls.", limits.tools_max));
+  }
+  std::size_t i = 0;
+  for (const Element call : list) {
+    auto fine = check_call(place.item(i++), call);
+    if (!fine.ok()) return fine;
+  }
+  return done();
+}
+
+}  // namespace mainstay::models::check

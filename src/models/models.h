@@ -1,0 +1,63 @@
+// The room's door: ask a model by name and get an answer from whichever provider is up.
+// Used by assistant and api. Behind it: response cache, coalescing, router, breakers, providers.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/chat.h"
+#include "models/provider.h"
+
+namespace mainstay::models {
+
+enum class CacheState { off, miss, hit, stale, bypass, coalesced };
+std::string_view name(CacheState state) noexcept;
+
+/// How an answer came about: for headers, the log line, the stored turn.
+struct Attribution {
+  std::string provider;
+  std::string model;             ///< the provider's own name
+  std::uint32_t attempts = 0;    ///< calls made upstream
+  std::uint32_t fallbacks = 0;   ///< candidates given up before this one
+  CacheState cache = CacheState::off;
+  std::chrono::seconds age{0};   ///< of a cached answer
+  bool degraded = false;         ///< the built-in answerer stood in for a failed route
+  Duration cache_time{};
+  Duration queue_time{};
+  Duration connect_time{};
+  Duration first_token_time{};   ///< from chat() to the first token or the whole reply
+};
+
+/// Either `reply` or `stream` is set, as the request asked. A stream given out here has delivered
+/// its first token already (it waits inside), so that failures before it were retried.
+struct Answer {
+  std::optional<ChatReply> reply;
+  std::unique_ptr<ChatStream> stream;
+  Attribution by;
+};
+
+/// How a provider is doing, for /health/ready, /v1/models and metrics.
+struct ProviderState {
+  std::string name;
+  std::string breaker;  ///< closed open half_open
+  std::uint32_t in_flight = 0;
+  bool up = false;      ///< last call or probe succeeded
+  std::string why;      ///< last failure's reason; empty when up
+};
+
+/// Any loop may call.
+class Models {
+ public:
+  virtual ~Models() = default;
+  /// Errors: as ChatProvider's, of the last candidate; not_found "unknown_model"; unavailable
+  /// "no_provider", "provider_busy" (concurrency), "circuit_open".
+  virtual Co<Result<Answer>> chat(ChatRequest request, Deadline by) = 0;
+  virtual Co<Result<std::vector<ModelInfo>>> list(Deadline by) = 0;
+  virtual std::vector<ProviderState> providers() const = 0;
+  /// Drops the cached answers (of one tenant, or all when empty). Returns how many.
+  virtual std::size_t forget(TenantId tenant) = 0;
+};
+
+}  // namespace mainstay::models

@@ -1,0 +1,22 @@
+// Face: where passages that matter for a question come from.
+// Implemented by knowledge; used by models/extractive and assistant; wired in app.
+#pragma once
+
+#include <vector>
+
+#include "base/co.h"
+#include "base/deadline.h"
+#include "base/result.h"
+#include "storage/documents.h"
+
+namespace mainstay::models {
+
+/// Any loop may call. Best passage first. Errors as storage::Documents::search.
+class PassageSource {
+ public:
+  virtual ~PassageSource() = default;
+  virtual Co<Result<std::vector<storage::Passage>>> find(storage::PassageQuery query,
+                                                         Deadline by) = 0;
+};
+
+}  // namespace mainstay::models

@@ -1,0 +1,90 @@
+// The router: from a model's name to an answer, through cache, coalescing, candidates, retries.
+// Built and owned by app; everyone else sees models.h.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/cache.h"
+#include "models/flight.h"
+#include "models/models.h"
+#include "models/route.h"
+#include "models/streams.h"
+
+namespace mainstay::models {
+
+/// Any loop may call. Outlives the answers' streams it gave out. The cache belongs to it: other
+/// settings mean another router and an empty cache.
+class Router final : public Models {
+ public:
+  /// `providers` in the order `auto` prefers them; `built_in` answers from documents.
+  Router(std::shared_ptr<const Settings> settings, std::vector<NamedProvider> providers,
+         std::unique_ptr<ChatProvider> built_in, Tools tools);
+
+  Co<Result<Answer>> chat(ChatRequest request, Deadline by) override;
+  Co<Result<std::vector<ModelInfo>>> list(Deadline by) override;
+  std::vector<ProviderState> providers() const override;
+  std::size_t forget(TenantId tenant) override;
+
+  /// Asks each provider that is due for its models, one after the other; each has twice the
+  /// connect timeout. For start-up, before the first request.
+  Co<> probe(Deadline by);
+  /// Probes every discover_interval and drops expired answers, until cancelled. Run by app in a
+  /// TaskGroup on one loop.
+  Co<> watch();
+  /// Gives back a share (0 to 1) of the cache's memory; returns bytes freed.
+  std::size_t shrink_cache(double fraction) { return cache_.shrink(fraction); }
+
+ private:
+  /// One question on its way.
+  struct Ask {
+    ChatRequest request;
+    Deadline by;
+    TimePoint started;
+    Attribution at;
+    Plan plan;
+    std::optional<CacheKey> key;  ///< set when a cached answer or a shared call may serve
+    bool keep = false;            ///< the answer may be kept
+    std::string failures;         ///< "openai: upstream_error, …" for the client's sentence
+    std::optional<Error> error;   ///< the failure worth telling
+  };
+
+  std::optional<Answer> from_cache(Ask& ask);
+  Answer from(const ResponseCache::Found& found, Ask& ask, CacheState state);
+  Co<Result<Answer>> lead(Ask& ask, std::shared_ptr<Flight> flight);
+  Co<Result<Answer>> follow(Ask& ask, std::shared_ptr<Flight> flight);
+  Co<Result<Answer>> alone(Ask& ask);
+  /// The answer from candidates, or a stale one, or the built-in answerer's.
+  Co<Result<Answer>> answer(Ask& ask);
+  Co<Result<Answer>> try_candidates(Ask& ask);
+  Co<Result<Answer>> try_one(Ask& ask, Candidate& candidate, bool last);
+  Co<Result<Answer>> attempt(Ask& ask, const Candidate& candidate);
+  Co<Result<Answer>> start_stream(Ask& ask, const Candidate& candidate, Upstream::Call call,
+                                  Attempt attempt);
+  Co<Status> name_model(Candidate& candidate, Deadline by);
+  std::optional<Duration> again(const Ask& ask, Upstream& upstream, const Error& error,
+                                std::uint32_t attempt, bool last, bool called);
+  Answer finished(Ask& ask, const Candidate& candidate, const AttemptTimings& timings);
+  void note(Ask& ask, const Candidate& candidate, const Error& error);
+  Error told(Ask& ask) const;
+  bool keepable(const Ask& ask, const Answer& answer) const;
+  Keep keep_of(const Ask& ask, const Answer& answer);
+  void keep_reply(const Ask& ask, const Answer& answer);
+  Deadline probe_deadline(Deadline by) const;
+
+  const std::shared_ptr<const Settings> settings_;
+  Tools tools_;
+  std::vector<std::shared_ptr<Upstream>> upstreams_;  ///< the built-in answerer last
+  RouteTable table_;
+  ResponseCache cache_;
+  FlightTable flights_;
+  Counter& coalesced_;
+  Counter& retries_;
+  Counter& fallbacks_;
+  Counter& degraded_;
+  Counter& stale_;
+};
+
+}  // namespace mainstay::models

@@ -1,0 +1,84 @@
+// Pulling, watching and recording streams.
+#include "models/streams.h"
+
+namespace mainstay::models {
+
+Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
+  if (replayed_ < parts_.early.size()) {
+    co_return std::optional<ChatChunk>(std::move(parts_.early[replayed_++]));
+  }
+  if (broken_) co_return *broken_;
+  if (ended_) co_return std::optional<ChatChunk>();
+  const Deadline until = by.sooner(parts_.by).sooner(clock_.now(), parts_.between_tokens);
+  auto got = co_await parts_.inner->next(until);
+  if (!got.ok()) {
+    Error& error = got.error();
+    if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
+    broken_ = error;
+    parts_.call.failed(error);
+    parts_.call = Upstream::Call();
+    co_return std::move(error);
+  }
+  if (!got->has_value()) {
+    ended_ = true;
+    parts_.call.succeeded();
+    parts_.call = Upstream::Call();
+  }
+  co_return std::move(got);
+}
+
+RecordedStream::RecordedStream(std::unique_ptr<ChatStream> inner, std::optional<Lead> lead,
+                               Keep keep, Clock& clock)
+    : inner_(std::move(inner)),
+      lead_(std::move(lead)),
+      keep_(std::move(keep)),
+      clock_(clock),
+      started_(clock.now()) {
+  if (!lead_ && keep_.cache != nullptr) own_ = std::make_shared<ChunkTape>();
+}
+
+Co<Result<std::optional<ChatChunk>>> RecordedStream::next(Deadline by) {
+  auto got = co_await inner_->next(by);
+  if (!got.ok()) {
+    if (lead_) lead_->end(got.error());
+    own_.reset();
+    co_return std::move(got);
+  }
+  if (got->has_value()) {
+    record(**got);
+  } else {
+    if (lead_) lead_->end(std::nullopt);
+    store();
+  }
+  co_return std::move(got);
+}
+
+void RecordedStream::record(const ChatChunk& chunk) {
+  if (lead_) {
+    lead_->append(chunk);
+    return;
+  }
+  if (!own_) return;
+  own_->append(chunk);
+  if (own_->bytes() > keep_.most) own_.reset();
+}
+
+void RecordedStream::store() {
+  if (keep_.cache == nullptr) return;
+  std::shared_ptr<const ChunkTape> tape;
+  if (lead_) {
+    tape = lead_->tape();
+  } else if (own_) {
+    own_->finish();
+    tape = std::move(own_);
+  }
+  if (!tape) return;
+  CachedAnswer answer = std::move(keep_.answer);
+  answer.tape = std::move(tape);
+  answer.stored = clock_.now();
+  answer.cost += answer.stored - started_;
+  keep_.cache->put(keep_.key, std::move(answer));
+  keep_.cache = nullptr;
+}
+
+}  // namespace mainstay::models

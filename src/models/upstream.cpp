@@ -1,0 +1,260 @@
+// Accounting of one provider. The mutex is held for a few additions, never over a wait.
+#include "models/upstream.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "models/verdict.h"
+
+namespace mainstay::models {
+namespace {
+
+Labels of(const std::string& provider) { return {{"provider", provider}}; }
+Labels of(const std::string& provider, const char* result) {
+  return {{"provider", provider}, {"result", result}};
+}
+
+constexpr std::string_view kCalls = "mainstay_provider_calls_total";
+constexpr std::string_view kCallsHelp = "Calls made to a provider, by how they ended";
+
+/// Model lists name embedding models too; `auto` must not choose one.
+bool answers_chat(const std::string& model) {
+  return lower_ascii(model).find("embed") == std::string::npos;
+}
+
+std::chrono::milliseconds round_up(Duration d) {
+  return std::chrono::ceil<std::chrono::milliseconds>(d);
+}
+
+}  // namespace
+
+Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, Tools tools)
+    : provider(std::move(parts.provider)),
+      kind(kind_of),
+      permits(tools.clock, parts.settings.concurrent_max, settings.upstream.waiting_max),
+      settings_(std::move(parts.settings)),
+      tools_(tools),
+      breaker_(settings.models),
+      budget_(settings.models),
+      up_(kind_of != Kind::discovered),
+      succeeded_(tools.metrics.counter(kCalls, kCallsHelp, of(name(), "ok"))),
+      failed_(tools.metrics.counter(kCalls, kCallsHelp, of(name(), "error"))),
+      opened_(tools.metrics.counter("mainstay_provider_breaker_opened_total",
+                                    "Times a provider's circuit breaker opened", of(name()))),
+      up_gauge_(tools.metrics.gauge("mainstay_provider_up",
+                                    "1 when the last call or probe of the provider succeeded",
+                                    of(name()))),
+      seconds_(tools.metrics.histogram("mainstay_provider_call_seconds",
+                                       "Time of one successful call to a provider", of(name()))) {
+  up_gauge_.set(up_ ? 1 : 0);
+  if (!up_) why_ = "not_probed";
+}
+
+Upstream::Call::Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit,
+                     TimePoint started)
+    : upstream_(std::move(upstream)),
+      pass_(pass),
+      permit_(std::move(permit)),
+      started_(started) {
+  upstream_->in_flight_.fetch_add(1, std::memory_order_relaxed);
+}
+
+Upstream::Call::~Call() {
+  if (upstream_ == nullptr) return;
+  upstream_->give_back(pass_);
+  upstream_->in_flight_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Upstream::Call::succeeded() {
+  if (upstream_ == nullptr) return;
+  upstream_->end(pass_, nullptr, started_);
+  pass_.allowed = false;
+}
+
+void Upstream::Call::failed(const Error& error) {
+  if (upstream_ == nullptr) return;
+  upstream_->end(pass_, &error, started_);
+  pass_.allowed = false;
+}
+
+void Upstream::give_back(const Breaker::Pass& pass) {
+  if (!pass.allowed) return;
+  std::lock_guard lock(mutex_);
+  breaker_.ignored(pass);
+}
+
+Result<Breaker::Pass> Upstream::ask(TimePoint now) {
+  std::lock_guard lock(mutex_);
+  if (pause_until_ > now) {
+    Error error = Error::log(Errc::over_limit, name() + " asked to be left alone for a while");
+    error.reason = "upstream_rate_limited";
+    error.retry_after = round_up(pause_until_ - now);
+    return error;
+  }
+  const Breaker::Pass pass = breaker_.ask(now);
+  if (pass.allowed) return pass;
+  Error error = Error::log(Errc::unavailable, "the breaker of " + name() + " is open");
+  error.reason = "circuit_open";
+  error.retry_after = round_up(pass.retry_after);
+  return error;
+}
+
+void Upstream::deposit(TimePoint now) {
+  std::lock_guard lock(mutex_);
+  budget_.deposit(now);
+}
+
+bool Upstream::withdraw(TimePoint now) {
+  std::lock_guard lock(mutex_);
+  return budget_.withdraw(now);
+}
+
+void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint started) {
+  const TimePoint now = tools_.clock.now();
+  bool opened = false;
+  bool became_up = false;
+  bool became_down = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (error == nullptr) {
+      breaker_.success(pass);
+      last_success_ = now;
+      became_up = !up_;
+      up_ = true;
+      if (became_up) why_.clear();
+    } else if (verdict(*error).counts) {
+      const bool was_open = breaker_.open_for(now) > Duration::zero();
+      breaker_.failure(pass, now, tools_.random);
+      opened = !was_open && breaker_.open_for(now) > Duration::zero();
+      if (error->code == Errc::over_limit) {
+        pause_until_ = std::max(pause_until_, now + Duration(error->retry_after));
+      } else {
+        up_ = false;
+        why_ = error->reason;
+        became_down = true;
+      }
+    } else {
+      breaker_.ignored(pass);
+    }
+  }
+  if (error == nullptr) {
+    succeeded_.add();
+    seconds_.observe(now - started);
+    if (became_up) up_gauge_.set(1);
+    return;
+  }
+  failed_.add();
+  if (opened) {
+    opened_.add();
+    tools_.log.warn("breaker.opened", {{"provider", name()}, {"reason", error->reason}});
+  }
+  if (became_down) up_gauge_.set(0);
+  tools_.log.warn("provider.failed", {{"provider", name()},
+                                      {"code", mainstay::name(error->code)},
+                                      {"reason", error->reason},
+                                      {"detail", error->detail}});
+}
+
+bool Upstream::likely(TimePoint now) const {
+  std::lock_guard lock(mutex_);
+  return up_ && breaker_.state(now) == Breaker::State::closed;
+}
+
+bool Upstream::probed() const {
+  std::lock_guard lock(mutex_);
+  return probed_;
+}
+
+bool Upstream::probe_due(TimePoint now, Duration interval) const {
+  std::lock_guard lock(mutex_);
+  const bool fresh_probe = last_probe_ && now - *last_probe_ < interval;
+  const bool fresh_call = probed_ && last_success_ && now - *last_success_ < interval;
+  return !fresh_probe && !fresh_call;
+}
+
+void Upstream::set_up(bool up, const std::string& why) {
+  bool changed = false;
+  {
+    std::lock_guard lock(mutex_);
+    changed = up_ != up;
+    up_ = up;
+    why_ = why;
+  }
+  up_gauge_.set(up ? 1 : 0);
+  if (!changed) return;
+  if (up) tools_.log.info("provider.up", {{"provider", name()}});
+  if (!up) tools_.log.warn("provider.down", {{"provider", name()}, {"reason", why}});
+}
+
+Co<Status> Upstream::probe(Deadline by) {
+  {
+    std::lock_guard lock(mutex_);
+    last_probe_ = tools_.clock.now();
+  }
+  auto found = co_await provider->models(by);
+  if (!found.ok()) {
+    set_up(false, found.error().reason);
+    co_return found.error();
+  }
+  for (auto& model : *found) model.provider = name();
+  {
+    std::lock_guard lock(mutex_);
+    probed_ = true;
+    found_ = std::move(*found);
+  }
+  set_up(true, {});
+  co_return done();
+}
+
+std::vector<ModelInfo> Upstream::models() const {
+  std::lock_guard lock(mutex_);
+  if (settings_.models.empty()) return found_;
+  std::vector<ModelInfo> out;
+  for (const auto& id : settings_.models) {
+    ModelInfo info;
+    const auto same = [&id](const ModelInfo& m) { return m.id == id; };
+    const auto known = std::find_if(found_.begin(), found_.end(), same);
+    if (known != found_.end()) info = *known;
+    info.id = id;
+    info.provider = name();
+    out.push_back(std::move(info));
+  }
+  return out;
+}
+
+bool Upstream::serves(const std::string& model) const {
+  const auto& listed = settings_.models;
+  if (model == settings_.default_model) return !model.empty();
+  if (!listed.empty()) return std::find(listed.begin(), listed.end(), model) != listed.end();
+  std::lock_guard lock(mutex_);
+  return std::any_of(found_.begin(), found_.end(), [&](const ModelInfo& m) {
+    return m.id == model || m.id == model + ":latest";
+  });
+}
+
+bool Upstream::may_serve() const { return settings_.models.empty() && !probed(); }
+
+std::string Upstream::default_model() const {
+  if (kind == Kind::built_in) return std::string(kBuiltIn);
+  if (!settings_.default_model.empty()) return settings_.default_model;
+  if (!settings_.models.empty()) return settings_.models.front();
+  std::lock_guard lock(mutex_);
+  for (const auto& model : found_) {
+    if (answers_chat(model.id)) return model.id;
+  }
+  return {};
+}
+
+ProviderState Upstream::state() const {
+  ProviderState out;
+  out.name = name();
+  out.in_flight = in_flight_.load(std::memory_order_relaxed);
+  const TimePoint now = tools_.clock.now();
+  std::lock_guard lock(mutex_);
+  out.breaker = mainstay::models::name(breaker_.state(now));
+  out.up = up_;
+  out.why = why_;
+  return out;
+}
+
+}  // namespace mainstay::models

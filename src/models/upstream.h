@@ -1,0 +1,121 @@
+// One provider as the router sees it: its breaker, permits, retry budget, pause, model list, counts.
+// Used by the router alone.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "models/breaker.h"
+#include "models/models.h"
+#include "models/permits.h"
+#include "models/provider.h"
+#include "models/retry.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace mainstay::models {
+
+/// The name of the built-in answerer, as a model.
+inline constexpr std::string_view kBuiltIn = "mainstay/extractive";
+
+/// A provider handed to the router.
+struct NamedProvider {
+  std::unique_ptr<ChatProvider> provider;
+  ProviderSettings settings;  ///< models, default_model, concurrent_max
+  bool discovered = false;    ///< looked for on loopback; used only after models() succeeded
+};
+
+/// What every part of the router works with; all outlive it.
+struct Tools {
+  Clock& clock;
+  Random& random;
+  Log& log;
+  Metrics& metrics;
+};
+
+/// Thread-safe. Shared by the router and the streams it gave out.
+class Upstream {
+ public:
+  enum class Kind : std::uint8_t { configured, discovered, built_in };
+
+  Upstream(NamedProvider parts, Kind kind, const Settings& settings, Tools tools);
+
+  /// One call's accounting. Exactly one of the ends is counted; destroyed without one, the call
+  /// was cancelled and says nothing about the provider.
+  class Call {
+   public:
+    Call() = default;
+    Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit, TimePoint started);
+    Call(Call&& other) noexcept = default;
+    Call& operator=(Call&& other) noexcept = default;
+    ~Call();
+    void succeeded();
+    /// Counts against the breaker as verdict() says.
+    void failed(const Error& error);
+    TimePoint started() const noexcept { return started_; }
+
+   private:
+    std::shared_ptr<Upstream> upstream_;  ///< null: nothing to give back
+    Breaker::Pass pass_;
+    Permit permit_;
+    TimePoint started_{};
+  };
+
+  const std::string& name() const noexcept { return provider->name(); }
+  /// Asks the breaker and the pause a 429 asked for. The error is unavailable "circuit_open" or
+  /// over_limit "upstream_rate_limited", with retry_after.
+  Result<Breaker::Pass> ask(TimePoint now);
+  void give_back(const Breaker::Pass& pass);
+  /// Counts a request towards the retry budget.
+  void deposit(TimePoint now);
+  bool withdraw(TimePoint now);
+
+  /// Whether `auto` should prefer it: the last call or probe succeeded and the breaker is closed.
+  bool likely(TimePoint now) const;
+  bool probed() const;
+  /// A probe is due: none within `interval`, and no call that succeeded either.
+  bool probe_due(TimePoint now, Duration interval) const;
+  /// Asks the provider for its models; remembers them, or why that failed.
+  Co<Status> probe(Deadline by);
+  /// Configured models, or those a probe found.
+  std::vector<ModelInfo> models() const;
+  bool serves(const std::string& model) const;
+  /// No list is known yet, so any name may be one of its models.
+  bool may_serve() const;
+  /// The model for `auto`; empty when none is known.
+  std::string default_model() const;
+  ProviderState state() const;
+
+  const std::unique_ptr<ChatProvider> provider;
+  const Kind kind;
+  Permits permits;
+
+ private:
+  void set_up(bool up, const std::string& why);
+  void end(const Breaker::Pass& pass, const Error* error, TimePoint started);
+  const ProviderSettings settings_;
+  Tools tools_;
+  mutable std::mutex mutex_;
+  Breaker breaker_;
+  RetryBudget budget_;
+  TimePoint pause_until_{};
+  bool up_ = true;
+  bool probed_ = false;
+  std::optional<TimePoint> last_probe_;
+  std::optional<TimePoint> last_success_;
+  std::string why_;
+  std::vector<ModelInfo> found_;
+  std::atomic<std::uint32_t> in_flight_{0};
+  Counter& succeeded_;
+  Counter& failed_;
+  Counter& opened_;
+  Gauge& up_gauge_;
+  Histogram& seconds_;
+};
+
+}  // namespace mainstay::models

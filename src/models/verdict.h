@@ -1,0 +1,27 @@
+// What a provider's failure means: try it again, try another, or tell the caller.
+// Pure. Used by the router.
+#pragma once
+
+#include <cstdint>
+
+#include "base/error.h"
+
+namespace mainstay::models {
+
+/// When the same provider is worth another call.
+enum class Again : std::uint8_t {
+  never,
+  if_last,  ///< only when no other candidate is left
+  yes,
+};
+
+struct Verdict {
+  Again again = Again::never;
+  bool next = false;    ///< another candidate may do better; false: the failure is the caller's
+  bool counts = false;  ///< against the provider's breaker
+};
+
+/// By the reasons listed at ChatProvider.
+Verdict verdict(const Error& error) noexcept;
+
+}  // namespace mainstay::models

@@ -1,0 +1,99 @@
+// The thread of the libcurl transport: its transfers, its multi loop, its commands.
+// Used by client_curl.cpp alone.
+#pragma once
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "net/client_curl.h"
+#include "net/client_pool.h"
+
+namespace mainstay::net {
+
+struct EasyFree {
+  void operator()(CURL* easy) const noexcept { curl_easy_cleanup(easy); }
+};
+struct MultiFree {
+  void operator()(CURLM* multi) const noexcept { curl_multi_cleanup(multi); }
+};
+struct ListFree {
+  void operator()(curl_slist* list) const noexcept { curl_slist_free_all(list); }
+};
+using Easy = std::unique_ptr<CURL, EasyFree>;
+using Multi = std::unique_ptr<CURLM, MultiFree>;
+using Lines = std::unique_ptr<curl_slist, ListFree>;
+
+/// One call's state, shared by the caller's loop and the curl thread.
+struct Transfer {
+  explicit Transfer(Clock& clock) : changed(clock) {}
+  // Set by the caller before the start, read by the curl thread.
+  Call call;
+  long connect_ms = 0;
+  // The curl thread's own.
+  Easy easy;
+  Lines lines;
+  std::size_t header_bytes = 0;
+  bool oversized_head = false;
+  bool no_slot = false;
+  bool counted = false;
+  CurlTransport::Engine* engine = nullptr;  ///< outlives every handle it runs
+  // Shared, under the mutex.
+  Event changed;
+  std::mutex mutex;
+  int status = 0;
+  bool head_done = false;
+  std::vector<Header> headers;
+  std::string body;
+  bool paused = false;
+  bool finished = false;
+  bool abandoned = false;
+  std::optional<Error> error;
+  Duration connect{};
+  bool reused = false;
+};
+using TransferPtr = std::shared_ptr<Transfer>;
+
+/// The thread and its multi handle.
+struct CurlTransport::Engine {
+  Engine(std::shared_ptr<Budget> to, Log& out) : budget(std::move(to)), log(out) {}
+
+  bool submit(const TransferPtr& transfer);
+  void resume(const TransferPtr& transfer);
+  void abandon(const TransferPtr& transfer);
+  void close();
+
+  void run();
+  void take_commands(bool& stop);
+  void start(const TransferPtr& transfer);
+  void prepare(Transfer& t);
+  void finish_done();
+  void finish(const TransferPtr& transfer, CURLcode code);
+  void remove(const TransferPtr& transfer);
+  void end_all();
+  void count_idle();
+
+  const std::shared_ptr<Budget> budget;
+  Log& log;
+  Multi multi;
+  std::vector<Easy> spares;
+  std::unordered_map<CURL*, TransferPtr> running;
+  std::size_t open = 0;  ///< sockets of libcurl
+
+  std::mutex mutex;
+  std::vector<TransferPtr> to_start;
+  std::vector<TransferPtr> to_resume;
+  std::vector<TransferPtr> to_abandon;
+  std::size_t in_flight = 0;
+  bool started = false;
+  bool stopping = false;
+  std::thread thread;  // lint: thread libcurl's multi loop blocks in its own poll
+};
+
+}  // namespace mainstay::net

@@ -1,0 +1,131 @@
+// The HTTP/1.1 listener: one per event loop on a shared port, one coroutine per connection.
+// Used by api (Service, Exchange) and app (Server). Knows no route.
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/co.h"
+#include "base/deadline.h"
+#include "base/hold.h"
+#include "base/result.h"
+#include "config/settings.h"
+#include "net/http.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace mainstay::net {
+
+struct HeaderView {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// Head of a request: views into the connection's buffer, valid until the exchange ends.
+struct RequestHead {
+  std::string_view method;
+  std::string_view target;  ///< as sent
+  std::string_view path;    ///< target up to '?'; not percent-decoded
+  std::string_view query;   ///< after '?'
+  std::span<const HeaderView> headers;
+  std::optional<std::uint64_t> content_length;
+  bool chunked = false;
+  asio::ip::address peer;
+  TimePoint received;  ///< when the head was complete
+  /// First value of a header (`name` in lower case), empty when absent.
+  std::string_view header(std::string_view name) const noexcept;
+  bool has_body() const noexcept { return chunked || content_length.value_or(0) > 0; }
+};
+
+/// A whole reply. `content-length`, `date` and `connection` are added by the listener.
+struct Response {
+  int status = 200;
+  std::string_view content_type = "application/json";  ///< static text
+  HeaderLines headers;
+  std::string body;
+};
+
+/// One request and its reply; lives on its connection's loop for the length of Service::serve.
+/// After the client has gone every call answers Errc::cancelled.
+class Exchange {
+ public:
+  virtual ~Exchange() = default;
+  virtual const RequestHead& head() const noexcept = 0;
+  /// Reads the whole body, at most `max` decoded bytes, with room for simdjson's padding behind it.
+  /// Sends "100 Continue" first when asked for. Errors: too_large, deadline (body_timeout or `by`),
+  /// invalid (broken chunk), cancelled. After an error the connection closes once the reply is out.
+  virtual Co<Result<std::string>> read_body(Bytes max, Deadline by) = 0;
+  /// Sends the whole reply (head without body for HEAD). Once per exchange.
+  virtual Co<Status> reply(Response response) = 0;
+  /// Starts a reply of unknown length (chunked); `head.body` is its first piece. Silent streams get
+  /// an SSE comment ping when content_type is text/event-stream.
+  virtual Co<Status> begin(Response head) = 0;
+  /// Sends one piece at once. `piece` must live until this returns.
+  virtual Co<Status> write(const std::string& piece) = 0;
+  /// Ends the stream cleanly.
+  virtual Co<Status> finish() = 0;
+  /// The reply cannot be completed: closes the connection without the end of the stream.
+  virtual void abort() = 0;
+  /// True once begin() or reply() was called.
+  virtual bool started() const noexcept = 0;
+  /// Decides whether the work goes on when the client has gone (default: it is cancelled at once).
+  virtual const std::shared_ptr<Hold>& hold() const noexcept = 0;
+};
+
+/// What the listener serves; implemented by api. Thread-safe: called on every loop.
+class Service {
+ public:
+  virtual ~Service() = default;
+  /// Must reply exactly once (or abort). An escaping exception becomes a bare 500 and a log line.
+  virtual Co<> serve(Exchange& exchange) = 0;
+  /// Reply for a request that could not be read (bad framing, too many headers, timeout …).
+  virtual Response refusal(const Error& error) = 0;
+  /// Body of GET /health: no lock, no wait, no allocation beyond the string.
+  virtual Response health() = 0;
+};
+
+/// Figures of the listener; also in metrics.
+struct ServerFigures {
+  std::uint64_t accepted = 0;
+  std::uint64_t open = 0;
+  std::uint64_t busy = 0;  ///< connections with a request being served
+  std::uint64_t refused = 0;
+};
+
+/// Listens on settings.listen on every given loop (SO_REUSEPORT), and on settings.health_listen on
+/// a thread of its own. open() and the destructor run on the main thread; the loops run elsewhere.
+class Server {
+ public:
+  Server(const ServerSettings& settings, Clock& clock, Log& log, Metrics& metrics, Service& service,
+         std::vector<asio::io_context*> loops);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Binds and starts accepting. Errors: invalid (address, certificate), unavailable (port taken).
+  Status open();
+  /// The bound address, "127.0.0.1:41234".
+  std::string address() const;
+  std::string health_address() const;
+  ServerFigures figures() const;
+  /// Stops accepting and closes idle connections; running requests go on, with "connection: close".
+  /// Thread-safe.
+  void stop_accepting();
+  /// After stop_accepting(): names ("GET /path req_id-less peer") of requests still running.
+  std::vector<std::string> running() const;
+  /// Blocks the calling (main) thread until no request runs or `for_at_most` passed; then cancels
+  /// the rest and waits for their end (bounded by a further 2 s). Returns the number cancelled.
+  std::size_t drain(Duration for_at_most);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace mainstay::net

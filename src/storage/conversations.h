@@ -1,0 +1,87 @@
+// Face: conversations and their messages. Back ends: memory, sqlite (later postgres).
+// Used by assistant and api. Every verb is limited to its owner: another's id is not_found.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/co.h"
+#include "base/deadline.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/units.h"
+
+namespace mainstay::storage {
+
+/// Whose data it is; part of every key.
+struct Owner {
+  TenantId tenant;
+  UserId user;
+  friend auto operator<=>(const Owner&, const Owner&) = default;
+};
+
+struct StoredMessage {
+  MessageId id;
+  std::string role;
+  std::string json;  ///< the message object in OpenAI's shape, as it was
+  Tokens tokens;     ///< estimated when the provider did not say
+  WallTime created;
+};
+
+/// What became of a question: both messages and how the answer came about.
+struct Turn {
+  ConversationId conversation;
+  std::string title;  ///< used when the conversation is new
+  RequestId request;
+  std::vector<StoredMessage> messages;
+  std::string provider;
+  std::string model;
+  Tokens prompt_tokens;
+  Tokens completion_tokens;
+  Duration first_token{};
+  Duration total{};
+  std::string citations;  ///< JSON array or empty
+  WallTime finished;
+};
+
+struct ConversationInfo {
+  ConversationId id;
+  std::string title;
+  WallTime created;
+  WallTime updated;
+  std::uint64_t messages = 0;
+};
+
+/// A page: newest first; `after` is the id of the last one seen.
+struct PageOfConversations {
+  std::vector<ConversationInfo> items;
+  bool more = false;
+};
+
+/// Any loop may call; no call blocks it. Errors of every verb: unavailable (queue full, closed),
+/// deadline (the write may still happen), disk_full, corrupt.
+class Conversations {
+ public:
+  virtual ~Conversations() = default;
+  /// Adds a turn in one transaction; creates the conversation when it is new. Repeating a turn with
+  /// the same request id changes nothing. After Ok it survives a crash and a power cut.
+  /// Errors: conflict when the conversation's id belongs to somebody else (say it as not_found).
+  virtual Co<Status> append(Owner owner, Turn turn, Deadline by) = 0;
+  /// The newest messages that fit `budget`, oldest first; empty for an unknown conversation.
+  /// A turn is never split: the first message returned has role user or system.
+  virtual Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id, Tokens budget,
+                                                        Deadline by) = 0;
+  virtual Co<Result<PageOfConversations>> list(Owner owner, ConversationId after, std::uint32_t limit,
+                                               Deadline by) = 0;
+  /// Errors: not_found.
+  virtual Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) = 0;
+  /// Messages oldest first, after the given message id (empty: from the start).
+  virtual Co<Result<std::vector<StoredMessage>>> messages(Owner owner, ConversationId id,
+                                                          MessageId after, std::uint32_t limit,
+                                                          Deadline by) = 0;
+  /// Gone for good: conversation, messages, turns. Errors: not_found.
+  virtual Co<Status> erase(Owner owner, ConversationId id, Deadline by) = 0;
+};
+
+}  // namespace mainstay::storage

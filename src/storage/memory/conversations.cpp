@@ -1,0 +1,161 @@
+// The rules of conversations, written as plainly as possible.
+#include "storage/memory/conversations.h"
+
+#include <algorithm>
+#include <set>
+
+namespace mainstay::storage::memory {
+namespace {
+
+Error unknown() {
+  return Error::say(Errc::not_found, "unknown_conversation", "There is no such conversation.",
+                    "conversation");
+}
+
+std::uint64_t tokens_of(const Turn& turn) {
+  std::uint64_t sum = 0;
+  for (const auto& message : turn.messages) sum += message.tokens.value;
+  return sum;
+}
+
+bool opens(const Turn& turn) {
+  if (turn.messages.empty()) return false;
+  const std::string& role = turn.messages.front().role;
+  return role == "user" || role == "system";
+}
+
+}  // namespace
+
+const MemoryConversations::Conversation* MemoryConversations::find(const Owner& owner,
+                                                                   const ConversationId& id) const {
+  const auto found = all_.find(id);
+  if (found == all_.end() || found->second.owner != owner) return nullptr;
+  return &found->second;
+}
+
+Status MemoryConversations::append_now(const Owner& owner, Turn turn) {
+  std::lock_guard lock(mutex_);
+  ++operations_;
+  const auto found = all_.find(turn.conversation);
+  if (found != all_.end() && found->second.owner != owner) return unknown();
+  std::set<MessageId> ids;
+  if (found != all_.end()) {
+    for (const auto& earlier : found->second.turns) {
+      if (earlier.request == turn.request) return done();
+      for (const auto& message : earlier.messages) ids.insert(message.id);
+    }
+  }
+  for (const auto& message : turn.messages) {
+    if (!ids.insert(message.id).second) {
+      return Error::say(Errc::conflict, "already_exists", "Something with this id exists already.");
+    }
+  }
+  Conversation& into = all_[turn.conversation];
+  if (into.made == 0) {
+    into.made = next_++;
+    into.owner = owner;
+    into.info = ConversationInfo{turn.conversation, turn.title, turn.finished, turn.finished, 0};
+  }
+  into.info.updated = std::max(into.info.updated, turn.finished);
+  into.info.messages += turn.messages.size();
+  into.turns.push_back(std::move(turn));
+  return done();
+}
+
+Co<Status> MemoryConversations::append(Owner owner, Turn turn, Deadline) {
+  co_return append_now(owner, std::move(turn));
+}
+
+Co<Result<std::vector<StoredMessage>>> MemoryConversations::window(Owner owner, ConversationId id,
+                                                                   Tokens budget, Deadline) {
+  std::lock_guard lock(mutex_);
+  std::vector<StoredMessage> out;
+  const Conversation* found = find(owner, id);
+  if (found == nullptr) co_return out;
+  const auto& turns = found->turns;
+  std::size_t first = turns.size();
+  std::uint64_t used = 0;
+  while (first > 0 && used + tokens_of(turns[first - 1]) <= budget.value) {
+    used += tokens_of(turns[--first]);
+  }
+  while (first < turns.size() && !opens(turns[first])) ++first;
+  for (; first < turns.size(); ++first) {
+    out.insert(out.end(), turns[first].messages.begin(), turns[first].messages.end());
+  }
+  co_return out;
+}
+
+Result<PageOfConversations> MemoryConversations::page(const Owner& owner,
+                                                      const ConversationId& after,
+                                                      std::uint32_t limit) const {
+  std::vector<const Conversation*> mine;
+  for (const auto& [id, conversation] : all_) {
+    if (conversation.owner == owner) mine.push_back(&conversation);
+  }
+  std::sort(mine.begin(), mine.end(), [](const Conversation* a, const Conversation* b) {
+    return std::tie(a->info.updated, a->made) > std::tie(b->info.updated, b->made);
+  });
+  auto at = mine.begin();
+  if (!after.empty()) {
+    at = std::find_if(mine.begin(), mine.end(),
+                      [&](const Conversation* c) { return c->info.id == after; });
+    if (at == mine.end()) return unknown();
+    ++at;
+  }
+  PageOfConversations out;
+  for (; at != mine.end() && out.items.size() < limit; ++at) out.items.push_back((*at)->info);
+  out.more = at != mine.end();
+  return out;
+}
+
+Co<Result<PageOfConversations>> MemoryConversations::list(Owner owner, ConversationId after,
+                                                          std::uint32_t limit, Deadline) {
+  std::lock_guard lock(mutex_);
+  co_return page(owner, after, limit);
+}
+
+Co<Result<ConversationInfo>> MemoryConversations::get(Owner owner, ConversationId id, Deadline) {
+  std::lock_guard lock(mutex_);
+  const Conversation* found = find(owner, id);
+  if (found == nullptr) co_return unknown();
+  co_return found->info;
+}
+
+Co<Result<std::vector<StoredMessage>>> MemoryConversations::messages(Owner owner, ConversationId id,
+                                                                     MessageId after,
+                                                                     std::uint32_t limit,
+                                                                     Deadline) {
+  std::lock_guard lock(mutex_);
+  const Conversation* found = find(owner, id);
+  if (found == nullptr) co_return unknown();
+  std::vector<StoredMessage> all;
+  for (const auto& turn : found->turns) {
+    all.insert(all.end(), turn.messages.begin(), turn.messages.end());
+  }
+  auto at = all.begin();
+  if (!after.empty()) {
+    at = std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.id == after; });
+    if (at == all.end()) {
+      co_return Error::say(Errc::not_found, "unknown_message", "There is no such message.", "after");
+    }
+    ++at;
+  }
+  const auto left = static_cast<std::size_t>(all.end() - at);
+  const auto take = static_cast<std::ptrdiff_t>(std::min<std::size_t>(left, limit));
+  co_return std::vector<StoredMessage>(at, at + take);
+}
+
+Co<Status> MemoryConversations::erase(Owner owner, ConversationId id, Deadline) {
+  std::lock_guard lock(mutex_);
+  ++operations_;
+  if (find(owner, id) == nullptr) co_return unknown();
+  all_.erase(id);
+  co_return done();
+}
+
+std::uint64_t MemoryConversations::operations() const {
+  std::lock_guard lock(mutex_);
+  return operations_;
+}
+
+}  // namespace mainstay::storage::memory

@@ -1,0 +1,121 @@
+// One SQLite connection with its prepared statements, and the exception that carries SQLite's codes
+// to the edge of this inner room. Used only inside storage/sqlite; each connection by one thread at
+// a time.
+#pragma once
+
+#include <sqlite3.h>
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+#include "base/error.h"
+
+namespace mainstay::storage::sqlite {
+
+/// What SQLite answered. Thrown by Connection and Query, caught by Writer, Readers and open().
+class Failure : public std::exception {
+ public:
+  Failure(int extended_code, int system_errno, std::string what)
+      : code_(extended_code), errno_(system_errno), what_(std::move(what)) {}
+  const char* what() const noexcept override { return what_.c_str(); }
+  int code() const noexcept { return code_ & 0xff; }
+  int extended() const noexcept { return code_; }
+  /// No room on the disk or in the quota; may pass by itself.
+  bool disk_full() const noexcept;
+  /// The file or the device failed: nothing written later can be trusted.
+  bool broken() const noexcept;
+
+ private:
+  int code_;
+  int errno_;
+  std::string what_;
+};
+
+/// disk_full "disk_full", corrupt "database_corrupt", unavailable "storage_failed" or
+/// "database_busy", deadline "read_timeout", conflict "already_exists", else internal.
+Error to_error(const Failure& failure);
+
+enum class Mode { read, write };
+
+/// Owns the handle. Statements are prepared once for each SQL text and kept.
+class Connection {
+ public:
+  /// Throws Failure. `write` creates the file when it is missing.
+  Connection(const std::string& path, Mode mode, Duration busy_timeout);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Runs statements without parameters. Throws Failure.
+  void run(const std::string& sql);
+  /// The first column of the first row as a number, 0 without a row. Throws Failure.
+  std::int64_t number(const std::string& sql);
+  std::string text(const std::string& sql);
+  /// Statements stop with SQLITE_INTERRUPT once `by` has passed.
+  void limit(const Clock& clock, Deadline by);
+  std::int64_t last_rowid() const { return sqlite3_last_insert_rowid(db_); }
+  std::int64_t changes() const { return sqlite3_changes64(db_); }
+  bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+  sqlite3* handle() noexcept { return db_; }
+  [[noreturn]] void fail(const std::string& doing);
+
+ private:
+  friend class Query;
+  sqlite3_stmt* prepared(std::string_view sql);
+  void close() noexcept;
+  sqlite3* db_ = nullptr;
+  std::unordered_map<std::string, sqlite3_stmt*> statements_;
+  const Clock* clock_ = nullptr;
+  TimePoint until_ = TimePoint::max();
+};
+
+/// One run of a prepared statement; resets it at the end. Every call may throw Failure.
+class Query {
+ public:
+  Query(Connection& db, std::string_view sql) : db_(db), statement_(db.prepared(sql)) {}
+  ~Query() {
+    sqlite3_reset(statement_);
+    sqlite3_clear_bindings(statement_);
+  }
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  template <class... Values>
+  Query& bind(const Values&... values) {
+    int at = 0;
+    (put(++at, values), ...);
+    return *this;
+  }
+  /// True when there is a row to read.
+  bool step();
+  void finish() {
+    while (step()) {
+    }
+  }
+  std::int64_t number(int column) { return sqlite3_column_int64(statement_, column); }
+  std::uint64_t count(int column) { return static_cast<std::uint64_t>(number(column)); }
+  double real(int column) { return sqlite3_column_double(statement_, column); }
+  std::string text(int column);
+
+ private:
+  template <class Value>
+  void put(int at, const Value& value) {
+    if constexpr (std::is_integral_v<Value>) {
+      put_number(at, static_cast<std::int64_t>(value));
+    } else {
+      put_text(at, value);
+    }
+  }
+  void put_number(int at, std::int64_t value);
+  void put_text(int at, std::string_view value);
+  Connection& db_;
+  sqlite3_stmt* statement_;
+};
+
+}  // namespace mainstay::storage::sqlite

@@ -1,0 +1,31 @@
+// Conversations over SQLite. Used by storage/sqlite/open.cpp.
+#pragma once
+
+#include "storage/conversations.h"
+#include "storage/sqlite/readers.h"
+#include "storage/sqlite/writer.h"
+
+namespace mainstay::storage::sqlite {
+
+class SqliteConversations final : public Conversations {
+ public:
+  SqliteConversations(Writer& writer, Readers& readers) : writer_(writer), readers_(readers) {}
+  Co<Status> append(Owner owner, Turn turn, Deadline by) override;
+  Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id, Tokens budget,
+                                                Deadline by) override;
+  Co<Result<PageOfConversations>> list(Owner owner, ConversationId after, std::uint32_t limit,
+                                       Deadline by) override;
+  Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) override;
+  Co<Result<std::vector<StoredMessage>>> messages(Owner owner, ConversationId id, MessageId after,
+                                                  std::uint32_t limit, Deadline by) override;
+  Co<Status> erase(Owner owner, ConversationId id, Deadline by) override;
+
+ private:
+  Writer& writer_;
+  Readers& readers_;
+};
+
+/// The texts of the queries whose plans a test looks at: none may scan a table.
+std::vector<std::string> conversation_queries();
+
+}  // namespace mainstay::storage::sqlite

@@ -1,0 +1,191 @@
+// Tables and indexes. Times are microseconds since 1970, durations microseconds.
+#include "storage/sqlite/schema.h"
+
+#include <sys/stat.h>
+
+namespace mainstay::storage::sqlite {
+namespace {
+
+/// Above this size a file that was closed cleanly is not read through at start, so that a start
+/// takes milliseconds; `mainstay doctor` reads it all.
+constexpr std::int64_t kAlwaysCheckBelow = 64LL << 20;
+
+constexpr const char* kConversations1 = R"sql(
+CREATE TABLE conversation (
+  n        INTEGER PRIMARY KEY,
+  id       TEXT NOT NULL UNIQUE,
+  tenant   TEXT NOT NULL,
+  user     TEXT NOT NULL,
+  title    TEXT NOT NULL,
+  created  INTEGER NOT NULL,
+  updated  INTEGER NOT NULL,
+  messages INTEGER NOT NULL
+) STRICT;
+CREATE INDEX conversation_by_owner ON conversation (tenant, user, updated, n);
+CREATE TABLE turn (
+  n                 INTEGER PRIMARY KEY,
+  conversation      INTEGER NOT NULL REFERENCES conversation (n),
+  request           TEXT NOT NULL,
+  provider          TEXT NOT NULL,
+  model             TEXT NOT NULL,
+  prompt_tokens     INTEGER NOT NULL,
+  completion_tokens INTEGER NOT NULL,
+  first_token       INTEGER NOT NULL,
+  total             INTEGER NOT NULL,
+  citations         TEXT NOT NULL,
+  finished          INTEGER NOT NULL,
+  UNIQUE (conversation, request)
+) STRICT;
+CREATE INDEX turn_by_time ON turn (finished);
+CREATE TABLE message (
+  n            INTEGER PRIMARY KEY,
+  conversation INTEGER NOT NULL REFERENCES conversation (n),
+  seq          INTEGER NOT NULL,
+  turn         INTEGER NOT NULL REFERENCES turn (n),
+  id           TEXT NOT NULL,
+  role         TEXT NOT NULL,
+  json         TEXT NOT NULL,
+  tokens       INTEGER NOT NULL,
+  created      INTEGER NOT NULL,
+  UNIQUE (conversation, seq),
+  UNIQUE (conversation, id)
+) STRICT;
+)sql";
+
+// The words table holds no text of its own: it reads chunk_text when it must. Its porter stems and
+// folded accents are what storage/words.h does for the memory back end. A trigram table for typing
+// errors would stand beside it as `grams`, filled and emptied by the same two statements.
+constexpr const char* kDocuments1 = R"sql(
+CREATE TABLE document (
+  n          INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         TEXT NOT NULL UNIQUE,
+  tenant     TEXT NOT NULL,
+  collection TEXT NOT NULL,
+  title      TEXT NOT NULL,
+  source     TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  sha256     TEXT NOT NULL,
+  size       INTEGER NOT NULL,
+  chunks     INTEGER NOT NULL,
+  created    INTEGER NOT NULL,
+  UNIQUE (tenant, collection, sha256)
+) STRICT;
+CREATE INDEX document_by_tenant ON document (tenant, n);
+CREATE INDEX document_by_collection ON document (tenant, collection, n);
+CREATE INDEX document_by_source ON document (tenant, collection, source);
+CREATE TABLE chunk (
+  n        INTEGER PRIMARY KEY,
+  document INTEGER NOT NULL REFERENCES document (n),
+  seq      INTEGER NOT NULL,
+  begin_at INTEGER NOT NULL,
+  end_at   INTEGER NOT NULL,
+  heading  TEXT NOT NULL,
+  text     TEXT NOT NULL,
+  UNIQUE (document, seq)
+) STRICT;
+CREATE VIEW chunk_text AS
+  SELECT chunk.n AS n, document.title AS title, chunk.heading AS heading, chunk.text AS text
+  FROM chunk JOIN document ON document.n = chunk.document;
+CREATE VIRTUAL TABLE words USING fts5 (
+  title, heading, text, content = 'chunk_text', content_rowid = 'n',
+  tokenize = "porter unicode61 remove_diacritics 2"
+);
+INSERT INTO words (words, rank) VALUES ('rank', 'bm25(2.0, 3.0, 1.0)');
+)sql";
+
+Error newer(const std::string& path, std::int64_t found, std::size_t known) {
+  return Error::say(Errc::invalid, "database_newer",
+                    "The database " + path + " was written by a newer Mainstay (version " +
+                        std::to_string(found) + ", this one knows up to " + std::to_string(known) +
+                        "). Start the newer program, or restore a backup made by this one. "
+                        "Nothing was changed.",
+                    "storage.data_dir");
+}
+
+Error foreign(const std::string& path) {
+  return Error::say(Errc::invalid, "database_foreign",
+                    "The file " + path + " is a database of another program. Choose another data "
+                    "directory with storage.data_dir or --data, or move the file away. Nothing was "
+                    "changed.",
+                    "storage.data_dir");
+}
+
+Error corrupt(const std::string& path, const std::string& why) {
+  Error error = Error::say(Errc::corrupt, "database_corrupt",
+                           "The database " + path + " is damaged or is not a database. Move it away "
+                           "and restore a backup, or try `sqlite3 " + path + " .recover`. Nothing "
+                           "was changed.",
+                           "storage.data_dir");
+  error.detail = path + ": " + why;
+  return error;
+}
+
+std::int64_t size_of(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
+}
+
+Status check_open(const Schema& schema, const std::string& path, bool all) {
+  Connection db(path, Mode::read, std::chrono::seconds(2));
+  const auto application = db.number("PRAGMA application_id");
+  const auto version = db.number("PRAGMA user_version");
+  const auto tables = db.number("SELECT count(*) FROM sqlite_schema");
+  if (application != schema.application_id) {
+    // Created, but stopped before the first step was committed: as good as missing.
+    if (application == 0 && version == 0 && tables == 0) return done();
+    return foreign(path);
+  }
+  if (version > static_cast<std::int64_t>(schema.steps.size())) {
+    return newer(path, version, schema.steps.size());
+  }
+  if (all) {
+    const std::string verdict = db.text("PRAGMA quick_check(1)");
+    if (verdict != "ok") return corrupt(path, verdict);
+  }
+  return done();
+}
+
+}  // namespace
+
+const Schema& conversations_schema() {
+  static const Schema schema{"mainstay", "mainstay.db", 0x4d4e5354, {kConversations1}};
+  return schema;
+}
+
+const Schema& documents_schema() {
+  static const Schema schema{"knowledge", "knowledge.db", 0x4d4e534b, {kDocuments1}};
+  return schema;
+}
+
+Status check_file(const Schema& schema, const std::string& path) {
+  const std::int64_t size = size_of(path);
+  const bool unclean = size_of(path + "-wal") > 0;
+  if (size == 0 && !unclean) return done();
+  try {
+    return check_open(schema, path, unclean || size < kAlwaysCheckBelow);
+  } catch (const Failure& failure) {
+    if (failure.code() == SQLITE_CORRUPT || failure.code() == SQLITE_NOTADB) {
+      return corrupt(path, failure.what());
+    }
+    return to_error(failure);
+  }
+}
+
+void migrate(const Schema& schema, Connection& db) {
+  for (;;) {
+    const auto version = static_cast<std::size_t>(db.number("PRAGMA user_version"));
+    if (version >= schema.steps.size()) return;
+    db.run("BEGIN IMMEDIATE");
+    try {
+      db.run(schema.steps[version]);
+      db.run("PRAGMA application_id = " + std::to_string(schema.application_id));
+      db.run("PRAGMA user_version = " + std::to_string(version + 1));
+      db.run("COMMIT");
+    } catch (const Failure&) {
+      if (db.in_transaction()) sqlite3_exec(db.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+      throw;
+    }
+  }
+}
+
+}  // namespace mainstay::storage::sqlite

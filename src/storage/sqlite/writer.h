@@ -1,0 +1,143 @@
+// The one thread that writes to one database file: group commit, checkpoints, and what happens when
+// the disk says no. Used inside storage/sqlite.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "base/event.h"
+#include "base/result.h"
+#include "config/settings.h"
+#include "storage/sqlite/connection.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace mainstay::storage::sqlite {
+
+/// What a database and its users share; all outlive the stores.
+struct Surroundings {
+  Clock& clock;
+  Log& log;
+  Metrics& metrics;
+  StorageSettings settings;
+  std::string name;  ///< of the database, for logs and metrics
+};
+
+/// Owns the only connection that writes and checkpoints. A batch is whatever waits while the last
+/// commit runs. An operation is answered only after its COMMIT returned. Thread-safe.
+class Writer {
+ public:
+  Writer(std::unique_ptr<Connection> db, Surroundings around);
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  /// Runs `work(Connection&)` (returns Result<T> or Status) on the writer thread, inside a
+  /// savepoint of the batch's transaction: an error undoes this operation alone. `work` owns what
+  /// it touches and may run twice. `verb` is a constant word for metrics.
+  /// Errors: those of `work`; unavailable "write_queue_full", "storage_closed", "storage_failed",
+  /// "database_busy"; disk_full; corrupt; deadline (the write may still happen).
+  template <class Work>
+  Co<std::invoke_result_t<Work&, Connection&>> write(const char* verb, Work work, Deadline by);
+
+  /// Finishes what is queued, checkpoints, closes. Errors: of the checkpoint.
+  Status close();
+
+  std::uint64_t commits() const noexcept { return commits_.load(std::memory_order_relaxed); }
+  std::uint64_t operations() const noexcept { return operations_.load(std::memory_order_relaxed); }
+  std::uint64_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }
+  std::size_t waiting() const;
+  /// Why nothing can be written any more; empty while it can.
+  std::string why_not() const;
+
+ private:
+  struct Operation {
+    const char* verb;
+    Deadline by;
+    TimePoint queued;
+    std::function<bool(Connection&)> apply;       ///< true: keep what it did
+    std::function<void(const Error*)> finish;     ///< null: answer with what apply found
+    std::optional<Error> error;
+  };
+  using Batch = std::vector<Operation>;
+
+  Status submit(Operation operation);
+  void work();
+  Batch take();
+  void commit(Batch& batch);
+  void commit_once(Batch& batch);
+  bool apply_one(Operation& operation);
+  void undo() noexcept;
+  void answer(Batch& batch);
+  void checkpoint();
+  void break_down(const Failure& failure);
+  void give_back(Batch& batch, std::size_t from);
+
+  Surroundings around_;
+  std::unique_ptr<Connection> db_;
+  int wal_pages_ = 0;
+  Counter& commits_total_;
+  Counter& slow_total_;
+  Gauge& queue_gauge_;
+  std::atomic<std::uint64_t> commits_{0};
+  std::atomic<std::uint64_t> operations_{0};
+  std::atomic<std::uint64_t> failures_{0};
+  mutable std::mutex mutex_;
+  std::condition_variable ready_;
+  std::deque<Operation> queue_;
+  bool stopping_ = false;
+  std::optional<Error> broken_;
+  Status closed_;
+  std::thread thread_;  // lint: thread the single writer of one database file lives as long as it
+};
+
+template <class Work>
+Co<std::invoke_result_t<Work&, Connection&>> Writer::write(const char* verb, Work work,
+                                                           Deadline by) {
+  using Outcome = std::invoke_result_t<Work&, Connection&>;
+  struct Shared {
+    Shared(Clock& clock, Work w) : finished(clock), work(std::move(w)) {}
+    Event finished;
+    Work work;
+    std::optional<Outcome> found;  // writer thread only, until `outcome` is set
+    std::mutex mutex;
+    std::optional<Outcome> outcome;
+  };
+  auto shared = std::make_shared<Shared>(around_.clock, std::move(work));
+  const TimePoint now = around_.clock.now();
+  const auto seen = shared->finished.version();
+  Operation operation{verb, by.sooner(now, around_.settings.operation_timeout), now, {}, {}, {}};
+  const Deadline until = operation.by;
+  operation.apply = [shared](Connection& db) {
+    shared->found.emplace(shared->work(db));
+    return shared->found->ok();
+  };
+  operation.finish = [shared](const Error* error) {
+    {
+      std::lock_guard lock(shared->mutex);
+      if (error != nullptr) shared->outcome.emplace(*error);
+      else shared->outcome = std::move(shared->found);
+    }
+    shared->finished.notify();
+  };
+  auto accepted = submit(std::move(operation));
+  if (!accepted.ok()) co_return accepted.error();
+  [[maybe_unused]] auto woken = co_await shared->finished.wait(seen, until);
+  std::lock_guard lock(shared->mutex);
+  if (!shared->outcome) {
+    co_return Error::say(Errc::deadline, "write_timeout",
+                         "Storing took too long; it may still happen.");
+  }
+  co_return std::move(*shared->outcome);
+}
+
+}  // namespace mainstay::storage::sqlite

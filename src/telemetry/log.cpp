@@ -1,0 +1,177 @@
+// The log's queue and writer thread. Callers format into a string of their own thread, append it to
+// the queue under a short lock, and wake the writer only when it sleeps. The writer waits a few
+// milliseconds for more lines before it writes, so that a busy server pays one wake-up and one
+// write(2) for hundreds of lines.
+#include "telemetry/log.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "telemetry/log_line.h"
+#include "telemetry/log_sink.h"
+
+namespace mainstay {
+namespace {
+
+constexpr std::chrono::milliseconds kGather{5};
+/// Room for each line of the queue, in bytes; bounds the queue's memory whatever the lines hold.
+constexpr std::size_t kBytesPerLine = 512;
+constexpr std::size_t kKeepBuffer = 256 * 1024;
+
+struct Batch {
+  std::string text;
+  std::size_t lines = 0;
+};
+
+}  // namespace
+
+struct Log::Writer {
+  Writer(LogSink to, LogFormat as, std::size_t lines_max, Clock& time)
+      : sink(std::move(to)),
+        format(as),
+        queue_max(lines_max),
+        bytes_max(std::max(lines_max * kBytesPerLine, kLogLineMax)),
+        clock(time) {}
+
+  void push(std::string_view line);
+  void run();
+  void write_out(Batch& batch, std::uint64_t lost);
+  void stop(Duration for_at_most);
+
+  LogSink sink;
+  const LogFormat format;
+  const std::size_t queue_max;
+  const std::size_t bytes_max;
+  Clock& clock;
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::condition_variable ended;
+  Batch queue;
+  std::uint64_t lost_unsaid = 0;  // dropped since the last log.dropped line
+  bool sleeping = false;
+  bool stopping = false;
+  bool finished = false;
+  std::atomic<bool> hurry{false};  // stop's time is over: leave a full sink alone
+  std::atomic<std::uint64_t> written{0};
+  std::atomic<std::uint64_t> dropped{0};
+  std::thread thread;  // lint: thread the log's one writer, alive as long as the log
+};
+
+void Log::Writer::push(std::string_view line) {
+  bool must_wake = false;
+  {
+    std::lock_guard lock(mutex);
+    if (stopping || queue.lines >= queue_max || queue.text.size() + line.size() > bytes_max) {
+      dropped.fetch_add(1, std::memory_order_relaxed);
+      if (!stopping) ++lost_unsaid;
+      return;
+    }
+    queue.text += line;
+    ++queue.lines;
+    must_wake = std::exchange(sleeping, false);
+  }
+  if (must_wake) wake.notify_one();
+}
+
+void Log::Writer::run() {
+  sigset_t quiet;
+  sigfillset(&quiet);  // signals belong to the main thread; SIGPIPE becomes an error of write()
+  pthread_sigmask(SIG_BLOCK, &quiet, nullptr);
+  Batch batch;
+  for (;;) {
+    std::uint64_t lost = 0;
+    {
+      std::unique_lock lock(mutex);
+      while (queue.lines == 0 && lost_unsaid == 0 && !stopping) {
+        sleeping = true;
+        wake.wait(lock);
+      }
+      sleeping = false;
+      if (!stopping) wake.wait_for(lock, kGather, [this] { return stopping; });
+      std::swap(batch, queue);
+      lost = std::exchange(lost_unsaid, 0);
+      if (batch.lines == 0 && lost == 0) {
+        finished = true;
+        ended.notify_all();
+        return;
+      }
+    }
+    write_out(batch, lost);
+  }
+}
+
+void Log::Writer::write_out(Batch& batch, std::uint64_t lost) {
+  std::size_t lines = batch.lines;
+  if (lost > 0) {
+    append_log_line(batch.text, format, clock.wall(), Level::warn, "log.dropped",
+                    {{"count", lost}});
+    ++lines;
+  }
+  const bool wrote = sink.write(batch.text, [this] { return hurry.load(); });
+  (wrote ? written : dropped).fetch_add(lines, std::memory_order_relaxed);
+  batch.text.clear();
+  batch.lines = 0;
+  if (batch.text.capacity() > kKeepBuffer) std::string().swap(batch.text);
+}
+
+void Log::Writer::stop(Duration for_at_most) {
+  {
+    std::unique_lock lock(mutex);
+    stopping = true;
+    wake.notify_one();
+    if (thread.joinable()) ended.wait_for(lock, for_at_most, [this] { return finished; });
+    hurry = true;
+  }
+  if (thread.joinable()) thread.join();
+}
+
+Result<Level> level_from(std::string_view text) {
+  for (const Level level : {Level::debug, Level::info, Level::warn, Level::error, Level::off}) {
+    if (text == name(level)) return level;
+  }
+  return Error::say(Errc::invalid, "log_level",
+                    "The log level must be one of debug, info, warn, error, off.");
+}
+
+Result<std::unique_ptr<Log>> Log::open(const LogSettings& settings, Clock& clock) {
+  auto level = level_from(settings.level);
+  if (!level.ok()) return level.error();
+  if (settings.format != "json" && settings.format != "text") {
+    return Error::say(Errc::invalid, "log_format", "The log format must be json or text.");
+  }
+  auto sink = LogSink::open(settings.sink);
+  if (!sink.ok()) return std::move(sink.error());
+  const LogFormat format = settings.format == "json" ? LogFormat::json : LogFormat::text;
+  auto writer =
+      std::make_unique<Writer>(std::move(*sink), format, settings.queue_max, clock);
+  if (!writer->sink.none()) {
+    Writer* const self = writer.get();
+    writer->thread = std::thread([self] { self->run(); });  // lint: thread the log's one writer
+    pthread_setname_np(writer->thread.native_handle(), "log");
+  }
+  return std::unique_ptr<Log>(new Log(std::move(writer), *level, clock));
+}
+
+Log::Log(std::unique_ptr<Writer> writer, Level level, Clock& clock)
+    : clock_(clock), level_(level), writer_(std::move(writer)) {}
+
+Log::~Log() { stop(std::chrono::seconds(1)); }
+
+void Log::write(Level level, std::string_view event, std::initializer_list<Field> fields) {
+  if (!wants(level) || level == Level::off || writer_->sink.none()) return;
+  thread_local std::string line;
+  line.clear();
+  append_log_line(line, writer_->format, clock_.wall(), level, event, fields);
+  writer_->push(line);
+}
+
+std::uint64_t Log::written() const noexcept { return writer_->written.load(); }
+std::uint64_t Log::dropped() const noexcept { return writer_->dropped.load(); }
+void Log::stop(Duration for_at_most) { writer_->stop(for_at_most); }
+
+}  // namespace mainstay

@@ -1,0 +1,223 @@
+// The command line: ask, search, ingest, config, doctor, completion; exit codes, --json, NO_COLOR.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { pair, provide, provider_entry, run, scope, serve, temp_dir, write_config } from './lib/harness.mjs';
+
+const NOTES = `# Boiler
+
+The boiler of the mill was built by Gustav Lindqvist in 1911. It burns birch wood.
+
+## Pressure
+
+The pressure must stay below nine bar.
+`;
+const COLOUR = /\u001b\[/;
+
+describe('without a server', () => {
+  const usage = (got) => assert.equal(got.code, 2, `${got.code}: ${got.err}`);
+
+  test('--help and --version succeed', async () => {
+    const help = await run(['--help']);
+    assert.equal(help.code, 0);
+    for (const command of ['serve', 'ask', 'ingest', 'search', 'config', 'doctor', 'completion']) assert.match(help.out, new RegExp(`\\b${command}\\b`));
+    const version = await run(['--version']);
+    assert.equal(version.code, 0);
+    assert.match(version.out, /\d+\.\d+\.\d+/);
+    for (const command of ['serve', 'ask', 'ingest', 'search', 'config', 'doctor', 'completion']) {
+      assert.equal((await run([command, '--help'])).code, 0, command);
+    }
+  });
+
+  test('wrong usage exits 2 with a line on standard error', async () => {
+    for (const args of [[], ['juggle'], ['ask'], ['search'], ['ingest'], ['serve', '--listen'], ['config', 'bake'], ['serve', '--no-such-flag'], ['completion', 'tcl']]) {
+      const got = await run(args);
+      usage(got);
+      assert.ok((got.err + got.out).length > 5, args.join(' '));
+    }
+  });
+
+  test('config check names file, line, range and the nearest key; exits 78', async (t) => {
+    const dir = temp_dir(t);
+    const file = path.join(dir, 'bad.toml');
+    fs.writeFileSync(file, '[limits]\nqueud_max = 5\n\n[cache]\nttl = "banana"\n\n[limits.user]\nburst = -3\n');
+    const got = await run(['config', 'check', '--config', file], { cwd: dir, home: dir });
+    assert.equal(got.code, 78, got.err + got.out);
+    const text = got.err + got.out;
+    assert.match(text, /bad\.toml:2/);
+    assert.match(text, /queued_max/);
+    assert.match(text, /bad\.toml:5/);
+    assert.match(text, /bad\.toml:8/);
+  });
+
+  test('config check accepts a good file, refuses broken TOML and a missing file', async (t) => {
+    const dir = temp_dir(t);
+    const good = write_config(dir, { log: { level: 'warn' }, cache: { ttl: '90s', size_max: '2MiB' } });
+    const at = { cwd: dir, home: dir };
+    assert.equal((await run(['config', 'check', '--config', good], at)).code, 0);
+    fs.writeFileSync(path.join(dir, 'broken.toml'), 'a = [1,\n');
+    assert.equal((await run(['config', 'check', '--config', path.join(dir, 'broken.toml')], at)).code, 78);
+    assert.equal((await run(['config', 'check', '--config', path.join(dir, 'missing.toml')], at)).code, 78);
+  });
+
+  test('config show tells values and origins, secrets as stars', async (t) => {
+    const dir = temp_dir(t);
+    const file = write_config(dir, { log: { level: 'warn' }, auth: { keys: ['canary-secret-key-0001'] },
+      providers: [{ name: 'p', kind: 'openai', base_url: 'http://127.0.0.1:9/v1', api_key: 'canary-secret-key-0002' }] });
+    const env = { MAINSTAY_CACHE__TTL: '77s' };
+    const got = await run(['config', 'show', '--config', file], { cwd: dir, home: dir, env });
+    assert.equal(got.code, 0, got.err);
+    assert.match(got.out, /warn/);
+    assert.match(got.out, /77/);
+    assert.match(got.out, /mainstay\.toml:\d+/);
+    assert.match(got.out, /MAINSTAY_CACHE__TTL/);
+    assert.doesNotMatch(got.out + got.err, /canary/);
+    const json = await run(['config', 'show', '--json', '--config', file], { cwd: dir, home: dir, env });
+    assert.equal(typeof JSON.parse(json.out), 'object');
+    assert.doesNotMatch(json.out, /canary/);
+  });
+
+  test('a bad environment value names the variable', async (t) => {
+    const dir = temp_dir(t);
+    const got = await run(['config', 'check'], { cwd: dir, home: dir, env: { MAINSTAY_LIMITS__USER__BURST: 'many' } });
+    assert.equal(got.code, 78, got.out + got.err);
+    assert.match(got.err + got.out, /MAINSTAY_LIMITS__USER__BURST/);
+  });
+
+  test('config reference lists the settings that scripts rely on', async () => {
+    const got = await run(['config', 'reference']);
+    assert.equal(got.code, 0, got.err);
+    for (const key of ['server.listen', 'storage.data_dir', 'storage.redis_url', 'storage.postgres_url', 'limits.user.requests_per_minute',
+      'limits.user.burst', 'limits.user.queued', 'log.level', 'log.sink']) assert.ok(got.out.includes(key), key);
+    const json = await run(['config', 'reference', '--json']);
+    assert.equal(typeof JSON.parse(json.out), 'object');
+  });
+
+  test('completion prints scripts that their shells accept', async () => {
+    for (const shell of ['bash', 'zsh', 'fish']) {
+      const got = await run(['completion', shell]);
+      assert.equal(got.code, 0, `${shell}: ${got.err}`);
+      assert.match(got.out, /mainstay/);
+      assert.match(got.out, /ingest/);
+    }
+  });
+
+  test('doctor says what it found, with --json too', async (t) => {
+    const dir = temp_dir(t);
+    const at = { cwd: dir, home: dir };
+    const got = await run(['doctor', '--data', path.join(dir, 'data')], at);
+    assert.ok([0, 1].includes(got.code), `${got.code} ${got.err}`);
+    assert.ok(got.out.length > 40);
+    const json = await run(['doctor', '--json', '--data', path.join(dir, 'data')], at);
+    assert.equal(typeof JSON.parse(json.out), 'object');
+  });
+});
+
+describe('with documents', () => {
+  const shared = scope();
+  after(() => shared.end());
+  let dir;
+  let at;
+  let data;
+  before(async () => {
+    dir = temp_dir(shared);
+    data = path.join(dir, 'data');
+    fs.mkdirSync(path.join(dir, 'docs', 'deep'), { recursive: true });
+    fs.writeFileSync(path.join(dir, 'docs', 'boiler.md'), NOTES);
+    fs.writeFileSync(path.join(dir, 'docs', 'deep', 'mill.txt'), 'The mill stands beside the river Nidelva since 1683.');
+    fs.writeFileSync(path.join(dir, 'docs', 'page.html'), '<h1>Owner</h1><p>The owner is Astrid Haugen.</p>');
+    fs.writeFileSync(path.join(dir, 'docs', 'picture.png'), Buffer.from([0x89, 0x50, 0x4e, 0x47, 0, 1, 2, 3]));
+    const config = write_config(dir, { models: { discover: false } });
+    at = { cwd: dir, home: dir, env: { MAINSTAY_MODELS__DISCOVER: 'false' } };
+    const got = await run(['ingest', '--config', config, '--data', data, path.join(dir, 'docs')], at);
+    assert.equal(got.code, 0, got.err + got.out);
+  });
+
+  test('ingest again adds nothing twice', async () => {
+    const got = await run(['ingest', '--json', '--data', data, path.join(dir, 'docs')], at);
+    assert.equal(got.code, 0, got.err);
+    const found = await run(['search', '--json', '--data', data, 'boiler built'], at);
+    const { data: hits } = JSON.parse(found.out);
+    assert.equal(hits.filter((h) => /Gustav Lindqvist/.test(h.text)).length, 1, found.out);
+  });
+
+  test('ask prints the answer and its source, exits 0', async () => {
+    const got = await run(['ask', '--data', data, 'Who built the boiler of the mill?'], at);
+    assert.equal(got.code, 0, got.err);
+    assert.match(got.out, /Gustav Lindqvist/);
+    assert.match(got.out, /boiler/i);
+    assert.doesNotMatch(got.out, COLOUR, 'no colour into a pipe');
+  });
+
+  test('ask --json is one JSON object with citations', async () => {
+    const got = await run(['ask', '--json', '--data', data, 'Who is the owner?'], at);
+    assert.equal(got.code, 0, got.err);
+    const json = JSON.parse(got.out);
+    assert.match(JSON.stringify(json), /Astrid Haugen/);
+    assert.ok(json.citations.length >= 1);
+  });
+
+  test('search prints passages; --json prints the list', async () => {
+    const got = await run(['search', '--data', data, 'river'], at);
+    assert.equal(got.code, 0, got.err);
+    assert.match(got.out, /Nidelva/);
+    const json = JSON.parse((await run(['search', '--json', '--data', data, 'river'], at)).out);
+    assert.equal(json.object, 'list');
+    const none = await run(['search', '--json', '--data', data, 'zzzzqqqq'], at);
+    assert.deepEqual(JSON.parse(none.out).data, []);
+  });
+
+  test('ingest of something missing fails with 1 and its name', async () => {
+    const got = await run(['ingest', '--data', data, path.join(dir, 'nowhere.md')], at);
+    assert.equal(got.code, 1, got.err);
+    assert.match(got.err, /nowhere\.md/);
+  });
+
+  test('NO_COLOR and a pipe mean no escape codes anywhere', async () => {
+    for (const args of [['search', '--data', data, 'river'], ['doctor', '--data', data], ['config', 'show']]) {
+      const got = await run(args, { ...at, env: { ...at.env, NO_COLOR: '1', TERM: 'xterm-256color' } });
+      assert.doesNotMatch(got.out + got.err, COLOUR, args.join(' '));
+    }
+  });
+});
+
+describe('beside a running server', () => {
+  test('ask uses the data of a running server or says who holds it', async (t) => {
+    const { server } = await pair(t);
+    await server.post('/v1/documents', { title: 'Tower', text: 'The tower bell weighs 4200 kilograms.' });
+    const got = await run(['ask', '--data', server.data, '--config', path.join(server.dir, 'mainstay.toml'), 'How much does the tower bell weigh?'],
+      { cwd: server.dir, home: server.dir });
+    assert.equal(got.code, 0, `${got.code} ${got.err}`);
+    assert.ok(got.out.length > 5);
+    assert.equal((await server.get('/health')).status, 200);
+  });
+
+  test('ask exits 69 when the only provider is down and nothing may stand in', async (t) => {
+    const provider = await provide(t);
+    await provider.mode('refuse');
+    const dir = temp_dir(t);
+    const file = write_config(dir, { models: { discover: false, attempts_max: 1 }, providers: [provider_entry(provider, { name: 'gone' })],
+      routes: [{ model: 'model-a', extractive_fallback: false, candidates: [{ provider: 'gone', model: 'model-a' }] }] });
+    const got = await run(['ask', '--config', file, '--data', path.join(dir, 'data'), '--model', 'model-a', 'Anybody?'], { cwd: dir, home: dir });
+    assert.equal(got.code, 69, `${got.code} ${got.out} ${got.err}`);
+    assert.ok(got.err.trim().length > 10);
+  });
+
+  test('ask exits 75 when the provider says to come back later', async (t) => {
+    const provider = await provide(t);
+    provider.script({ replies: [{ status: 429, retry_after: 3600 }], repeat: true });
+    const dir = temp_dir(t);
+    const file = write_config(dir, { models: { discover: false, attempts_max: 1 }, providers: [provider_entry(provider, { name: 'busy' })],
+      routes: [{ model: 'model-a', extractive_fallback: false, candidates: [{ provider: 'busy', model: 'model-a' }] }] });
+    const got = await run(['ask', '--config', file, '--data', path.join(dir, 'data'), '--model', 'model-a', 'Anybody?'], { cwd: dir, home: dir });
+    assert.equal(got.code, 75, `${got.code} ${got.out} ${got.err}`);
+  });
+
+  test('a question through standard input', async (t) => {
+    const server = await serve(t);
+    await server.stop();
+    const got = await run(['ask', '--data', server.data, '-'], { cwd: server.dir, home: server.dir, input: 'What is here?\n', env: { MAINSTAY_MODELS__DISCOVER: 'false' } });
+    assert.ok([0, 2].includes(got.code), `${got.code} ${got.err}`);
+  });
+});

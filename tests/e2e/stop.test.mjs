@@ -1,0 +1,196 @@
+// Start and stop: SIGTERM drains and exits 0, a second one hurries, what cannot start says why.
+// proves Z1, V3; fault rows 36, 37
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { pair, provide, provider_entry, run, serve, temp_dir, write_config } from './lib/harness.mjs';
+import { RawSocket, request_bytes } from './lib/raw.mjs';
+
+const ask = (text) => ({ model: 'model-a', messages: [{ role: 'user', content: text }] });
+
+describe('stop', () => {
+  test('SIGTERM lets open streams finish, refuses new work, and exits 0', async (t) => {
+    const { server, provider } = await pair(t);
+    provider.script({ replies: Array.from({ length: 5 }, () => ({ tokens: ['one', ' two', ' three'], gate: 'g', gate_at: 1 })) });
+    const readers = [];
+    for (let i = 0; i < 5; i += 1) readers.push(await server.open_stream(ask(`open ${i}`)));
+    for (const reader of readers) assert.equal(await reader.next_text(), 'one');
+    server.agent.destroy();
+    server.child.kill('SIGTERM');
+    await server.until(async () => (await server.get('/health').catch(() => null)) === null, 'no new connections');
+    provider.open('g');
+    for (const reader of readers) {
+      const all = await reader.all();
+      assert.equal(all.text, ' two three', all.raw);
+      assert.equal(all.done, 1);
+    }
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+  });
+
+  test('a stream that never ends is cut at stop_timeout with an error event, exit 0', async (t) => {
+    const { server, provider } = await pair(t, { config: { server: { stop_timeout: '1s' } } });
+    provider.script({ tokens: ['one', ' two'], gate: 'never', gate_at: 1 });
+    const reader = await server.open_stream(ask('endless'));
+    await reader.next_text();
+    server.child.kill('SIGTERM');
+    const all = await reader.all();
+    assert.equal(all.done, 0, 'no [DONE]');
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+  });
+
+  test('a second SIGTERM hurries', async (t) => {
+    const { server, provider } = await pair(t, { config: { server: { stop_timeout: '30s' } } });
+    provider.script({ tokens: ['one', ' two'], gate: 'never', gate_at: 1 });
+    const reader = await server.open_stream(ask('endless'));
+    await reader.next_text();
+    const began = performance.now();
+    server.child.kill('SIGTERM');
+    await server.until(() => /stop/i.test(server.err), 'the stop is logged');
+    server.child.kill('SIGTERM');
+    const exit = await server.exited;
+    assert.ok(performance.now() - began < 15_000, 'long before the 30 s');
+    assert.deepEqual(exit, { code: 0, signal: null });
+  });
+
+  test('SIGINT stops too', async (t) => {
+    const server = await serve(t);
+    server.child.kill('SIGINT');
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+  });
+
+  test('idle connections do not hold it up', async (t) => {
+    const server = await serve(t);
+    const idle = new RawSocket(server.port);
+    await idle.send(request_bytes('GET', '/health'));
+    await idle.until_responses(1);
+    const began = performance.now();
+    await server.stop();
+    assert.ok(performance.now() - began < 5000);
+    await idle.until((_, closed) => closed);
+  });
+
+  test('each part is logged as started once and stopped once, in reverse', async (t) => {
+    const server = await serve(t);
+    await server.stop();
+    const lines = server.err.split('\n').filter(Boolean).map((l) => JSON.parse(l));
+    const names = (event) => lines.filter((l) => l.event === event || l.name === event || l.msg === event)
+      .map((l) => l.part ?? l.step).filter(Boolean);
+    const started = names('part.started');
+    const stopped = names('part.stopped');
+    assert.ok(started.length >= 3, server.err);
+    assert.equal(new Set(started).size, started.length);
+    assert.ok(stopped.length >= 3, server.err);
+    assert.deepEqual(stopped, started.filter((part) => stopped.includes(part)).reverse());
+    assert.equal(stopped[0], 'listener', 'new work is refused first');
+  });
+});
+
+describe('start', () => {
+  async function start_fails(t, { config = {}, files = {}, args = [] }, code, says) {
+    const dir = temp_dir(t);
+    const data = path.join(dir, 'data');
+    fs.mkdirSync(data);
+    for (const [name, bytes] of Object.entries(files)) fs.writeFileSync(path.join(data, name), bytes);
+    const file = typeof config === 'string' ? (fs.writeFileSync(path.join(dir, 'c.toml'), config), path.join(dir, 'c.toml'))
+      : write_config(dir, { models: { discover: false }, ...config });
+    const got = await run(['serve', '--listen', '127.0.0.1:0', '--data', data, '--config', file, ...args], { cwd: dir, home: dir, limit_ms: 15_000 });
+    assert.ok([].concat(code).includes(got.code), `exit code ${got.code} ${got.signal}\n${got.out}\n${got.err}`);
+    assert.match(got.err, says);
+    return { dir, data };
+  }
+  /** The database file that a healthy start makes. */
+  async function database(t) {
+    const server = await serve(t);
+    await server.post('/v1/documents', { text: 'Something to keep.' });
+    await server.stop();
+    const files = fs.readdirSync(server.data).filter((f) => /\.(db|sqlite3?)$/.test(f));
+    assert.ok(files.length >= 1, fs.readdirSync(server.data).join());
+    return { name: files[0], data: server.data };
+  }
+
+  test('a corrupt database is refused with what to do, and not touched', async (t) => {
+    const { name } = await database(t);
+    const bytes = Buffer.alloc(8192, 'this is no database ');
+    const { data } = await start_fails(t, { files: { [name]: bytes } }, [1, 78], /corrupt|not a database|damaged/i);
+    assert.deepEqual(fs.readFileSync(path.join(data, name)), bytes);
+  });
+
+  test('a newer database is refused with what to do, and not touched', async (t) => {
+    const { name, data } = await database(t);
+    const file = path.join(data, name);
+    const bytes = fs.readFileSync(file);
+    bytes.writeUInt32BE(9999, 60);  // user_version in the header of an SQLite file
+    const refused = await start_fails(t, { files: { [name]: bytes } }, [1, 78], /newer/i);
+    assert.deepEqual(fs.readFileSync(path.join(refused.data, name)), bytes);
+  });
+
+  test('a wrong setting ends with 78 and the line', (t) =>
+    start_fails(t, { config: '[server]\nlisten = "127.0.0.1:0"\nbody_mx = "1MiB"\n' }, 78, /c\.toml:3.*body_max/s));
+
+  test('a port in use ends with a sentence', async (t) => {
+    const server = await serve(t);
+    const dir = temp_dir(t);
+    const got = await run(['serve', '--listen', `127.0.0.1:${server.port}`, '--data', path.join(dir, 'd')], { home: dir, cwd: dir, limit_ms: 15_000 });
+    assert.ok([1, 69].includes(got.code), `${got.code} ${got.err}`);
+    assert.match(got.err, new RegExp(`${server.port}`));
+    assert.match(got.err, /in use/i);
+  });
+
+  test('a second process on the same data is refused', async (t) => {
+    const server = await serve(t);
+    const got = await run(['serve', '--listen', '127.0.0.1:0', '--data', server.data], { home: server.dir, cwd: temp_dir(t), limit_ms: 15_000 });
+    assert.ok([1, 69, 75].includes(got.code), `${got.code} ${got.out} ${got.err}`);
+    assert.match(got.err, /use|lock|running/i);
+    assert.equal((await server.get('/health')).status, 200);
+  });
+
+  test('a data folder that cannot be made is refused', async (t) => {
+    const dir = temp_dir(t);
+    fs.writeFileSync(path.join(dir, 'file'), '');
+    const got = await run(['serve', '--listen', '127.0.0.1:0', '--data', path.join(dir, 'file', 'data')], { home: dir, cwd: dir, limit_ms: 15_000 });
+    assert.ok([1, 73, 78].includes(got.code), `${got.code} ${got.err}`);
+    assert.ok(got.err.length > 10);
+  });
+
+  test('a non-loopback address without keys is refused', async (t) => {
+    const dir = temp_dir(t);
+    const got = await run(['serve', '--listen', '0.0.0.0:0', '--data', path.join(dir, 'd')], { home: dir, cwd: dir, limit_ms: 4000 });
+    assert.equal(got.code, 78, `${got.code} ${got.signal} ${got.out} ${got.err}`);
+    assert.match(got.err, /key/i);
+  });
+
+  test('after kill -9 it starts on the same data at once', async (t) => {
+    const server = await serve(t);
+    await server.kill();
+    const again = await serve(t, { data: server.data });
+    assert.equal((await again.get('/health/ready')).status, 200);
+  });
+
+  test('TLS is served when a certificate is configured', async (t) => {
+    const dir = temp_dir(t);
+    const [certificate, key] = ['cert.pem', 'key.pem'].map((f) => path.join(dir, f));
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key,
+      '-out', certificate, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
+    const provider = await provide(t);
+    const { Server } = await import('./lib/harness.mjs');
+    const file = write_config(dir, { models: { discover: false }, limits: { enabled: false },
+      server: { tls_certificate: certificate, tls_key: key }, providers: [provider_entry(provider)] });
+    const server = new Server({ dir, data: path.join(dir, 'data'), args: ['--config', file] });
+    t.after(() => server.stop());
+    await server.until(() => /https:\/\/127\.0\.0\.1:(\d+)/.test(server.out), 'the https address');
+    const port = /https:\/\/127\.0\.0\.1:(\d+)/.exec(server.out)[1];
+    const https = await import('node:https');
+    const body = JSON.stringify(ask('over TLS'));
+    const text = await new Promise((resolve, reject) => {
+      const request = https.request({ host: '127.0.0.1', port, path: '/v1/chat/completions', method: 'POST', ca: fs.readFileSync(certificate),
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } }, (response) => {
+        let got = '';
+        response.on('data', (d) => (got += d)).on('end', () => resolve(got));
+      });
+      request.on('error', reject).end(body);
+    });
+    assert.match(text, /You said: over TLS/);
+  });
+});

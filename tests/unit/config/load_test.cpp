@@ -1,0 +1,272 @@
+// Files, layers, problems and cross-checks.
+#include "config/load.h"
+
+#include "unit/config/support.h"
+
+namespace mainstay::config {
+namespace {
+
+class Load : public Setup {};
+
+TEST_F(Load, nothing_configured_gives_the_defaults) {
+  sources.flags = {{"profile", "desktop"}};
+  const Loaded all = loaded();
+  EXPECT_EQ(differences(all.settings, Settings{}),
+            (std::vector<std::string>{"profile", "limits.users_max"}));
+  EXPECT_EQ(all.file, "");
+}
+
+TEST_F(Load, layers_go_over_each_other_in_order_and_origins_tell) {
+  sources.flags = {{"profile", "sbc"}, {"storage.batch_max", "44"}};
+  sources.environment = {{"MAINSTAY_STORAGE__BATCH_MAX", "33"},
+                         {"MAINSTAY_STORAGE__READ_QUEUE_MAX", "333"}};
+  toml("[storage]\nreaders = 3\nbatch_max = 22\nread_queue_max = 222\n");
+  const Loaded all = loaded();
+  EXPECT_EQ(all.settings.storage.batch_max, 44u);
+  EXPECT_EQ(all.settings.storage.read_queue_max, 333u);
+  EXPECT_EQ(all.settings.storage.readers, 3u);
+  EXPECT_EQ(all.settings.storage.reader_cache, 1_MiB);
+  EXPECT_EQ(all.settings.storage.write_queue_max, 4096u);
+  EXPECT_EQ(all.origin.at("storage.batch_max"), "--storage.batch_max");
+  EXPECT_EQ(all.origin.at("storage.read_queue_max"), "MAINSTAY_STORAGE__READ_QUEUE_MAX");
+  EXPECT_EQ(all.origin.at("storage.readers"), here(2));
+  EXPECT_EQ(all.origin.at("storage.reader_cache"), "profile sbc");
+  EXPECT_FALSE(all.origin.contains("storage.write_queue_max"));
+  EXPECT_EQ(all.profile, "sbc");
+}
+
+TEST_F(Load, a_value_out_of_range_names_file_line_key_value_and_range) {
+  toml("[server]\n\nthreads = 257\n");
+  const auto one = problem();
+  EXPECT_EQ(one.where, here(3));
+  EXPECT_EQ(one.key, "server.threads");
+  EXPECT_EQ(one.says, "must be a whole number from 0 to 256, not 257");
+}
+
+TEST_F(Load, a_misspelt_key_is_refused_with_the_nearest_name) {
+  toml("[server]\nlisen = \"127.0.0.1:1\"\n");
+  const auto one = problem();
+  EXPECT_EQ(one.where, here(2));
+  EXPECT_EQ(one.key, "server.lisen");
+  EXPECT_NE(one.says.find("\"server.listen\""), std::string::npos) << one.says;
+}
+
+TEST_F(Load, a_misspelt_section_is_refused) {
+  toml("[sever]\nlisten = \"127.0.0.1:1\"\n");
+  EXPECT_NE(problem().says.find("\"server.listen\""), std::string::npos);
+  toml("[server]\n[nonsense]\n");
+  EXPECT_EQ(problem().key, "nonsense");
+}
+
+TEST_F(Load, a_section_given_as_a_value_is_refused) {
+  toml("server = 3\n");
+  EXPECT_EQ(problem().key, "server");
+  toml("[log.level]\nx = 1\n");
+  EXPECT_EQ(problem().key, "log.level.x");
+}
+
+TEST_F(Load, all_problems_of_all_layers_are_reported_at_once) {
+  toml("[server]\nbody_max = \"1B\"\nthreads = \"four\"\n[log]\nlevel = \"loud\"\nqueue_max = 1.5\n");
+  sources.environment = {{"MAINSTAY_SERVER__IDLE_TIMEOUT", "soon"}, {"MAINSTAY_NO_SUCH", "1"}};
+  sources.flags = {{"server.listen", "nowhere"}, {"upstream.keepalive_max", "101"}};
+  const auto all = problems();
+  std::vector<std::string> keys;
+  for (const auto& one : all) keys.push_back(one.key);
+  std::sort(keys.begin(), keys.end());
+  EXPECT_EQ(keys, (std::vector<std::string>{"log.level", "log.queue_max", "no_such",
+                                            "server.body_max", "server.idle_timeout",
+                                            "server.listen", "server.threads",
+                                            "upstream.keepalive_max"}));
+  auto result = load(sources);
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Errc::invalid);
+  EXPECT_EQ(result.error().reason, "invalid_config");
+  const auto& text = result.error().message;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 7) << text;
+  EXPECT_NE(text.find(here(5) + ": log.level must be one of debug, info, warn, error, off"),
+            std::string::npos)
+      << text;
+}
+
+TEST_F(Load, broken_toml_names_the_line) {
+  toml("[server]\nlisten = \n");
+  EXPECT_EQ(problem().where, here(2));
+  toml("[log]\nlevel = \"info\"\nlevel = \"warn\"\n");
+  EXPECT_EQ(problem().where, here(3));
+  toml("a = \"\xff\"\n");
+  EXPECT_EQ(problem().where, here(1));
+}
+
+TEST_F(Load, a_file_that_was_asked_for_must_be_there_and_be_a_file) {
+  sources.file = scratch.path() + "/absent.toml";
+  EXPECT_TRUE(problems().empty());
+  sources.file_required = true;
+  EXPECT_NE(problem().says.find("no such file"), std::string::npos);
+  sources.file = scratch.path();
+  EXPECT_NE(problem().says.find("not a regular file"), std::string::npos);
+}
+
+TEST_F(Load, files_up_to_one_mebibyte_are_read) {
+  const std::string head = "log.level = \"warn\"\n#";
+  for (const int extra : {-1, 0, 1}) {
+    toml(head + std::string((1u << 20) - head.size() + static_cast<std::size_t>(extra + 1) - 1, 'x'));
+    EXPECT_EQ(problems().size(), extra == 1 ? 1u : 0u) << extra;
+  }
+}
+
+TEST_F(Load, the_usual_places_are_searched_in_order) {
+  sources.file.clear();
+  scratch.write("root/etc/mainstay/mainstay.toml", "storage.readers = 11\n");
+  EXPECT_EQ(loaded().settings.storage.readers, 11u);
+  sources.environment["HOME"] = scratch.path() + "/home";
+  scratch.write("home/.config/mainstay/mainstay.toml", "storage.readers = 12\n");
+  EXPECT_EQ(loaded().settings.storage.readers, 12u);
+  sources.environment["XDG_CONFIG_HOME"] = scratch.path() + "/xdg";
+  scratch.write("xdg/mainstay/mainstay.toml", "storage.readers = 13\n");
+  EXPECT_EQ(loaded().settings.storage.readers, 13u);
+  sources.environment["MAINSTAY_CONFIG"] = scratch.write("own.toml", "storage.readers = 14\n");
+  EXPECT_EQ(loaded().settings.storage.readers, 14u);
+}
+
+TEST_F(Load, providers_and_routes_are_read_with_every_field) {
+  toml(R"([[providers]]
+name = "near"
+kind = "ollama"
+[[providers]]
+name = "far"
+kind = "openai"
+base_url = "https://far.example/v1"
+api_key = "k-far"
+models = ["m1", "m2"]
+default_model = "m2"
+concurrent_max = 7
+[[routes]]
+model = "fast"
+aliases = ["quick", "small"]
+extractive_fallback = false
+[[routes.candidates]]
+provider = "far"
+model = "m1"
+weight = 3
+order = 2
+[[routes.candidates]]
+provider = "mainstay"
+model = "extractive"
+)");
+  const Loaded all = loaded();
+  ASSERT_EQ(all.settings.providers.size(), 2u);
+  EXPECT_EQ(all.settings.providers[0].base_url, "http://127.0.0.1:11434");
+  const auto& far = all.settings.providers[1];
+  EXPECT_EQ(far.name, "far");
+  EXPECT_EQ(far.kind, "openai");
+  EXPECT_EQ(far.base_url, "https://far.example/v1");
+  EXPECT_EQ(far.api_key.reveal(), "k-far");
+  EXPECT_EQ(far.models, (std::vector<std::string>{"m1", "m2"}));
+  EXPECT_EQ(far.default_model, "m2");
+  EXPECT_EQ(far.concurrent_max, 7u);
+  ASSERT_EQ(all.settings.routes.size(), 1u);
+  const auto& route = all.settings.routes[0];
+  EXPECT_EQ(route.model, "fast");
+  EXPECT_EQ(route.aliases, (std::vector<std::string>{"quick", "small"}));
+  EXPECT_FALSE(route.extractive_fallback);
+  ASSERT_EQ(route.candidates.size(), 2u);
+  EXPECT_EQ(route.candidates[0].provider, "far");
+  EXPECT_EQ(route.candidates[0].model, "m1");
+  EXPECT_EQ(route.candidates[0].weight, 3u);
+  EXPECT_EQ(route.candidates[0].order, 2u);
+  EXPECT_EQ(all.origin.at("providers.far.concurrent_max"), here(11));
+}
+
+TEST_F(Load, fields_that_an_element_needs_are_asked_for) {
+  toml("[[providers]]\nmodels = []\n[[routes]]\nmodel = \"x\"\n[[routes]]\n"
+       "[[routes.candidates]]\nweight = 1\n");
+  std::vector<std::string> keys;
+  for (const auto& one : problems()) keys.push_back(one.key + "@" + one.where.substr(one.where.rfind(':')));
+  for (const char* key : {"providers.?.name@:1", "providers.?.kind@:1", "routes.x.candidates@:3",
+                          "routes.?.model@:5", "routes.?.candidates.1.provider@:6",
+                          "routes.?.candidates.1.model@:6"}) {
+    EXPECT_NE(std::find(keys.begin(), keys.end(), key), keys.end()) << key;
+  }
+}
+
+TEST_F(Load, an_unknown_field_of_a_provider_is_refused_with_the_nearest) {
+  toml("[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_kye = \"hidden\"\n");
+  const auto one = problem();
+  EXPECT_EQ(one.where, here(4));
+  EXPECT_NE(one.says.find("providers.api_key"), std::string::npos);
+}
+
+TEST_F(Load, an_unknown_kind_of_provider_is_refused_with_the_known_ones) {
+  toml("[[providers]]\nname = \"a\"\nkind = \"opnai\"\n");
+  EXPECT_EQ(problem().says, "must be one of openai, ollama, gemini, anthropic, not \"opnai\"");
+}
+
+TEST_F(Load, arrays_of_tables_given_as_something_else_are_refused) {
+  toml("providers = [1, 2]\nroutes = \"x\"\n");
+  EXPECT_EQ(problems().size(), 2u);
+}
+
+TEST_F(Load, a_candidate_must_name_a_known_provider) {
+  toml("[[providers]]\nname = \"ollama\"\nkind = \"ollama\"\n[[routes]]\nmodel = \"m\"\n"
+       "[[routes.candidates]]\nprovider = \"olama\"\nmodel = \"x\"\n");
+  const auto one = problem();
+  EXPECT_EQ(one.where, here(7));
+  EXPECT_EQ(one.key, "routes.m.candidates.1.provider");
+  EXPECT_NE(one.says.find("did you mean \"ollama\""), std::string::npos);
+}
+
+TEST_F(Load, names_are_used_once) {
+  toml("[[providers]]\nname = \"a-b\"\nkind = \"openai\"\n[[providers]]\nname = \"A_b\"\n"
+       "kind = \"openai\"\n");
+  EXPECT_EQ(problem().key, "providers.A_b");
+  toml("[[routes]]\nmodel = \"m\"\naliases = [\"n\"]\n[[routes.candidates]]\n"
+       "provider = \"mainstay\"\nmodel = \"x\"\n[[routes]]\nmodel = \"n\"\n"
+       "[[routes.candidates]]\nprovider = \"mainstay\"\nmodel = \"x\"\n");
+  EXPECT_EQ(problem().key, "routes.n");
+}
+
+TEST_F(Load, pairs_that_do_not_fit_are_refused_and_equal_ones_are_not) {
+  const std::pair<const char*, const char*> fits[] = {
+      {"upstream.connections_max = 20\nupstream.keepalive_max = 20", ""},
+      {"upstream.connections_max = 19\nupstream.keepalive_max = 20", "upstream.keepalive_max"},
+      {"models.breaker_window = 4\nmodels.breaker_calls_min = 4", ""},
+      {"models.breaker_window = 4\nmodels.breaker_calls_min = 5", "models.breaker_calls_min"},
+      {"models.retry_base = 30\nmodels.retry_cap = 30", ""},
+      {"models.retry_base = 31\nmodels.retry_cap = 30", "models.retry_base"},
+      {"models.breaker_open = 31\nmodels.breaker_open_max = 30", "models.breaker_open"},
+      {"cache.entry_max = 100001\ncache.size_max = 100000", "cache.entry_max"},
+      {"knowledge.chunk_tokens = 64\nknowledge.chunk_overlap_tokens = 63", ""},
+      {"knowledge.chunk_tokens = 64\nknowledge.chunk_overlap_tokens = 64",
+       "knowledge.chunk_overlap_tokens"},
+      {"server.tls_key = \"k.pem\"", "server.tls_key"},
+      {"server.tls_certificate = \"c.pem\"", "server.tls_certificate"},
+      {"server.tls_certificate = \"c.pem\"\nserver.tls_key = \"k.pem\"", ""},
+      {"server.listen = \"h:1\"\nserver.health_listen = \"h:1\"", "server.health_listen"},
+  };
+  for (const auto& [text, key] : fits) {
+    toml(text);
+    if (*key == '\0') {
+      EXPECT_TRUE(problems().empty()) << text;
+    } else {
+      EXPECT_EQ(problem().key, key) << text;
+    }
+  }
+}
+
+TEST_F(Load, a_reload_that_fails_says_why_and_one_that_works_gives_the_new_values) {
+  toml("log.level = \"warn\"\n");
+  const Loaded before = loaded();
+  toml("log.level = \"loud\"\n");
+  EXPECT_FALSE(reload(sources).ok());
+  toml("log.level = \"debug\"\nstorage.readers = 5\n");
+  auto after = reload(sources);
+  ASSERT_TRUE(after.ok());
+  const auto changed = differences(before.settings, after->settings);
+  EXPECT_EQ(changed, (std::vector<std::string>{"storage.readers", "log.level"}));
+  EXPECT_TRUE(needs_restart("storage.readers"));
+  EXPECT_FALSE(needs_restart("log.level"));
+  EXPECT_TRUE(needs_restart("no.such.key"));
+}
+
+}  // namespace
+}  // namespace mainstay::config
