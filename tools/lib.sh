@@ -134,7 +134,19 @@ show_progress() {
 }
 
 # Builds a preset: build_preset NAME [TARGET...]. The log holds everything; a failure shows its end.
+# A second build of the same preset waits for the first.
 build_preset() {
+  mkdir -p "$root/build" 2>/dev/null || die "cannot write to $root/build"
+  (
+    flock -n 9 || {
+      say "waiting for another build of $1"
+      flock 9
+    }
+    build_preset_alone "$@" 9>&-
+  ) 9>"$root/build/.lock-$1" || exit 1
+}
+
+build_preset_alone() {
   local preset=$1 log
   shift
   need_space "$root" 2000 "building"

@@ -44,7 +44,8 @@ def debian(peer, build):
     if not build:
         raise Unavailable(f"{program} is not installed: apt-get install {package}")
     say(f"installing {package}")
-    quietly(["apt-get", "install", "-y", "--no-install-recommends", package], f"installing {package}")
+    quietly(["apt-get", "install", "-y", "--no-install-recommends", package],
+            f"installing {package}")
 
 
 def npm(peer, build):

@@ -10,7 +10,10 @@ import time
 from harness import build
 
 SERVER_CORE, LOAD_CORE = "0", "1"
-KEY = "bench-key-0123456789abcdef"  # accepted by the servers this bench starts, by nothing else
+# Accepted by the servers this bench starts, by nothing else. The load tool numbers the users, so
+# that each stays inside the largest per-user rate that the settings allow.
+USERS = 64
+KEY = "bench-key-0123456789-user-00"
 
 
 def free_port():
@@ -38,7 +41,7 @@ def answers(port, path="/health"):
 
 
 def pinned(bench, core):
-    """What precedes a command: its core and, with --urgent, its priority; the same for all sides."""
+    """What precedes a command: its core and, with --urgent, its priority; equal for all."""
     return [*(["chrt", "--rr", "1"] if bench.options.urgent else []), "taskset", "-c", core]
 
 
@@ -195,7 +198,7 @@ class Portkey(Server):
             f"x-portkey-custom-host: http://127.0.0.1:{self.upstream.port}/v1"]
 
 
-MAINSTAY_CONF = """# Everything a gateway does for a request is on: key check, rate limit, cache, log line, metrics.
+MAINSTAY_CONF = """# All governance is on: key check, rate limit, cache, log line, metrics.
 [server]
 listen = "127.0.0.1:{port}"
 threads = 1
@@ -205,7 +208,7 @@ data_dir = "{folder}/data"
 level = "info"
 sink = "{folder}/mainstay.log"
 [auth]
-keys = ["{key}"]
+keys = [{keys}]
 [limits]
 enabled = true
 concurrent_max = 20000
@@ -245,8 +248,9 @@ class Mainstay(Server):
             return [self.bench.binary, "serve", "--listen", f"127.0.0.1:{self.port}",
                     "--data", self.folder / "data"]
         (self.folder / "mainstay.toml").write_text(MAINSTAY_CONF.format(
-            port=self.port, folder=self.folder, key=KEY, upstream=self.upstream.port,
-            requests_per_minute=60_000_000, burst=100_000))
+            port=self.port, folder=self.folder, upstream=self.upstream.port,
+            keys=", ".join(f'"{KEY[:-2]}{n:02}"' for n in range(USERS)),
+            requests_per_minute=1_000_000, burst=100_000))
         return [self.bench.binary, "serve", "--config", self.folder / "mainstay.toml"]
 
 

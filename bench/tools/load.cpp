@@ -29,7 +29,7 @@ constexpr const char* kUsage =
     "usage: load --port N [--mode closed|open|stream] [--connections N] [--seconds S] [--warmup "
     "S]\n"
     "            [--rate REQUESTS_PER_SECOND] [--ramp S] [--path P] [--body unique|same]\n"
-    "            [--header 'Name: value']... [--pid PID]... [--helper PID]...";
+    "            [--header 'Name: value']... [--users N] [--pid PID]... [--helper PID]...";
 constexpr std::int64_t kSecond = 1'000'000'000;
 
 struct Plan {
@@ -40,6 +40,7 @@ struct Plan {
   std::int64_t window;  ///< ns
   std::int64_t ramp;    ///< ns over which streams are opened
   double rate;
+  unsigned users;  ///< at most 100
   bool unique;
   std::vector<std::string> pids;     ///< of the server
   std::vector<std::string> helpers;  ///< of the load and the model server
@@ -50,12 +51,14 @@ class Request {
  public:
   Request(const std::string& path, const std::vector<std::string>& headers, bool stream) {
     std::string body =
-        R"({"model":"m","messages":[{"role":"system","content":"You are the assistant of a plant. Answer )"
-        R"(in at most three sentences and name the section of the manual that you rely on. If the manual )"
-        R"(does not say, say so."},{"role":"user","content":"Request 0000000000000000: the pump in the )"
-        R"(north hall shows a pressure of four bar although the valve is closed. May I open the valve, or )"
-        R"(must the pump be switched off first, and what has to be written into the log afterwards? Please )"
-        R"(also say how long I have to wait."}],"temperature":0.2,"max_tokens":256,"user":"bench")";
+        R"({"model":"m","messages":[{"role":"system","content":"You are the assistant of )"
+        R"(a plant. Answer in at most three sentences and name the section of the manual )"
+        R"(that you rely on. If the manual does not say, say )"
+        R"(so."},{"role":"user","content":"Request 0000000000000000: the pump in the )"
+        R"(north hall shows a pressure of four bar although the valve is closed. May I )"
+        R"(open the valve, or must the pump be switched off first? Please also say how )"
+        R"(long I have to wait and what belongs in the )"
+        R"(log."}],"temperature":0.2,"max_tokens":256,"user":"bench")";
     body += stream ? R"(,"stream":true})" : "}";
     text_ = "POST " + path +
             " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -63,6 +66,13 @@ class Request {
     for (const auto& header : headers) text_ += header + "\r\n";
     text_ += "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
     number_at_ = text_.find("0000000000000000");
+    user_at_ = text_.find("user-00");
+  }
+  /// Writes the sender's number (two digits) over the "00" of "user-00" in a header, if any.
+  void from(unsigned user) noexcept {
+    if (user_at_ == std::string::npos) return;
+    text_[user_at_ + 5] = static_cast<char>('0' + user / 10 % 10);
+    text_[user_at_ + 6] = static_cast<char>('0' + user % 10);
   }
   void next() noexcept {
     auto number = ++number_;
@@ -77,6 +87,7 @@ class Request {
  private:
   std::string text_;
   std::size_t number_at_ = 0;
+  std::size_t user_at_ = 0;
   std::uint64_t number_ = 0;
 };
 
@@ -84,6 +95,7 @@ struct Connection {
   MessageReader reader{MessageReader::Kind::reply};
   std::int64_t since = 0;   ///< when its request was due
   std::uint64_t stamp = 0;  ///< the number being read in a stream
+  unsigned user = 0;
   bool in_stamp = false;
   bool busy = false;
   bool seen_token = false;
@@ -244,6 +256,7 @@ class Load {
     const auto slot = static_cast<std::size_t>(fd);
     if (slot >= connections_.size()) connections_.resize(slot + 256);
     connections_[slot] = std::make_unique<Connection>();
+    connections_[slot]->user = ++connected_ % plan_.users;
     watch(fd);
     return fd;
   }
@@ -251,6 +264,7 @@ class Load {
   void send_on(int fd, std::int64_t since) {
     auto& connection = *connections_[static_cast<std::size_t>(fd)];
     if (plan_.unique) request_.next();
+    request_.from(connection.user);
     connection.since = since;
     connection.busy = true;
     const auto text = request_.text();
@@ -385,6 +399,7 @@ class Load {
   double waited_ = 0;
   double helpers_waited_ = 0;
   std::uint64_t rss_ = 0;
+  unsigned connected_ = 0;
   Counts counts_;
   Histogram latency_;
   std::deque<int> idle_;
@@ -411,6 +426,7 @@ int main(int argc, char** argv) {
             .window = nanoseconds(arguments.number("seconds", 3)),
             .ramp = nanoseconds(arguments.number("ramp", 1)),
             .rate = arguments.number("rate", 1000),
+            .users = static_cast<unsigned>(arguments.number("users", 1)),
             .unique = arguments.text("body", "unique") == "unique",
             .pids = arguments.all("pid"),
             .helpers = arguments.all("helper")};

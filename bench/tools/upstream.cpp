@@ -27,11 +27,12 @@ constexpr std::string_view kReplyBody =
     R"("model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"The pump in the )"
     R"(north hall is switched off before the valve is opened, then the pressure is read on the )"
     R"(gauge beside the door and written into the log together with the time and the name of the )"
-    R"(person who read it. If the pressure is above four bar, wait ten minutes and read it again."},)"
-    R"("logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":96,"completion_tokens":71,)"
-    R"("total_tokens":167},"system_fingerprint":"fp_bench"})";
+    R"(person who read it. If the pressure is above four bar, wait ten minutes and read it )"
+    R"(again."},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":96,)"
+    R"("completion_tokens":71,"total_tokens":167},"system_fingerprint":"fp_bench"})";
 constexpr std::string_view kModelsBody =
-    R"({"object":"list","data":[{"id":"m","object":"model","created":1767225600,"owned_by":"bench"}]})";
+    R"({"object":"list","data":[{"id":"m","object":"model","created":1767225600,)"
+    R"("owned_by":"bench"}]})";
 constexpr std::string_view kMissingBody =
     R"({"error":{"message":"no such path","type":"not_found"}})";
 

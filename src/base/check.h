@@ -6,7 +6,7 @@ namespace mainstay {
 [[noreturn]] void check_failed(const char* file, int line, const char* expression) noexcept;
 }  // namespace mainstay
 
-#define CHECK(expression)                                                       \
-  do {                                                                          \
+#define CHECK(expression)                                                         \
+  do {                                                                            \
     if (!(expression)) ::mainstay::check_failed(__FILE__, __LINE__, #expression); \
   } while (false)

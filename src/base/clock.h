@@ -59,9 +59,15 @@ inline std::int64_t millis(Duration d) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
 }
 /// Microseconds since 1970 of a wall time; how storage keeps time.
-inline std::int64_t micros(WallTime t) { return t.time_since_epoch().count(); }
-inline WallTime wall_from_micros(std::int64_t us) { return WallTime(std::chrono::microseconds(us)); }
+inline std::int64_t micros(WallTime t) {
+  return t.time_since_epoch().count();
+}
+inline WallTime wall_from_micros(std::int64_t us) {
+  return WallTime(std::chrono::microseconds(us));
+}
 /// Seconds since 1970; how the OpenAI shape gives time.
-inline std::int64_t unix_seconds(WallTime t) { return micros(t) / 1'000'000; }
+inline std::int64_t unix_seconds(WallTime t) {
+  return micros(t) / 1'000'000;
+}
 
 }  // namespace mainstay

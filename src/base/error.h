@@ -9,24 +9,25 @@
 
 namespace mainstay {
 
-/// What kind of failure. `api/status.cpp` maps each to an HTTP status in one switch without default.
+/// What kind of failure. `api/status.cpp` maps each to an HTTP status in one switch without
+/// default.
 enum class Errc {
-  invalid,       ///< the caller's input is wrong (400)
-  denied,        ///< no or wrong credentials (401)
-  forbidden,     ///< known caller, not allowed (403)
-  not_found,     ///< (404)
-  conflict,      ///< (409)
-  too_large,     ///< body or field over its limit (413)
-  unsupported,   ///< content type or feature not supported (415)
-  unprocessable, ///< well-formed, but cannot be acted on (422)
-  over_limit,    ///< the caller's quota (429)
-  cancelled,     ///< the client went away (499)
-  bad_upstream,  ///< a provider answered with an error or garbage (502)
-  unavailable,   ///< our capacity, or nothing is up (503)
-  deadline,      ///< out of time (504)
-  disk_full,     ///< no room to store (507)
-  corrupt,       ///< stored data failed its check (500)
-  internal,      ///< a bug or an unexpected library failure (500)
+  invalid,        ///< the caller's input is wrong (400)
+  denied,         ///< no or wrong credentials (401)
+  forbidden,      ///< known caller, not allowed (403)
+  not_found,      ///< (404)
+  conflict,       ///< (409)
+  too_large,      ///< body or field over its limit (413)
+  unsupported,    ///< content type or feature not supported (415)
+  unprocessable,  ///< well-formed, but cannot be acted on (422)
+  over_limit,     ///< the caller's quota (429)
+  cancelled,      ///< the client went away (499)
+  bad_upstream,   ///< a provider answered with an error or garbage (502)
+  unavailable,    ///< our capacity, or nothing is up (503)
+  deadline,       ///< out of time (504)
+  disk_full,      ///< no room to store (507)
+  corrupt,        ///< stored data failed its check (500)
+  internal,       ///< a bug or an unexpected library failure (500)
 };
 
 /// The enum's name, e.g. "not_found"; for logs and metrics.
@@ -37,7 +38,8 @@ struct Error {
   Errc code = Errc::internal;
   /// For the log only: may hold user text, paths, upstream words. Never sent to a client.
   std::string detail;
-  /// Stable identifier for programs, e.g. "unknown_model"; listed in docs/errors.md. Empty: name(code).
+  /// Stable identifier for programs, e.g. "unknown_model"; listed in docs/errors.md. Empty:
+  /// name(code).
   std::string reason = {};
   /// Sentence for the client: what is wrong and what to do. Empty: a general sentence for the code.
   std::string message = {};
@@ -47,7 +49,8 @@ struct Error {
   std::chrono::milliseconds retry_after{0};
 
   /// An error that a client may see: reason, sentence and, if any, the field.
-  static Error say(Errc code, std::string_view reason, std::string message, std::string field = {}) {
+  static Error say(Errc code, std::string_view reason, std::string message,
+                   std::string field = {}) {
     Error e;
     e.code = code;
     e.detail = message;

@@ -16,7 +16,9 @@ class Hold {
   explicit Hold(std::function<void()> cancel) : cancel_(std::move(cancel)) {}
 
   /// The client went away.
-  void client_gone() { change([this] { gone_ = true; }); }
+  void client_gone() {
+    change([this] { gone_ = true; });
+  }
   /// Somebody else needs the work's result; false when it is being cancelled already.
   bool keep() {
     std::lock_guard lock(mutex_);
@@ -24,7 +26,9 @@ class Hold {
     ++keepers_;
     return true;
   }
-  void drop() { change([this] { --keepers_; }); }
+  void drop() {
+    change([this] { --keepers_; });
+  }
   bool gone() const {
     std::lock_guard lock(mutex_);
     return gone_;

@@ -44,8 +44,8 @@ simdjson::dom::parser& parser_for(std::size_t size) {
 
 Json convert(simdjson::dom::element element);
 
-/// Keeps the order of keys; of a repeated key the last value counts. A tree that keeps order finds a
-/// key by looking at all of them, which a hostile object with 100,000 keys would make quadratic:
+/// Keeps the order of keys; of a repeated key the last value counts. A tree that keeps order finds
+/// a key by looking at all of them, which a hostile object with 100,000 keys would make quadratic:
 /// hence the index.
 Json convert_object(simdjson::dom::element element) {
   constexpr std::size_t kIndexAbove = 16;
@@ -79,12 +79,18 @@ Json convert(simdjson::dom::element element) {
     case Type::OBJECT: {
       return convert_object(element);
     }
-    case Type::INT64: return std::int64_t(element);
-    case Type::UINT64: return std::uint64_t(element);
-    case Type::DOUBLE: return double(element);
-    case Type::STRING: return std::string(std::string_view(element));
-    case Type::BOOL: return bool(element);
-    case Type::NULL_VALUE: return nullptr;
+    case Type::INT64:
+      return std::int64_t(element);
+    case Type::UINT64:
+      return std::uint64_t(element);
+    case Type::DOUBLE:
+      return double(element);
+    case Type::STRING:
+      return std::string(std::string_view(element));
+    case Type::BOOL:
+      return bool(element);
+    case Type::NULL_VALUE:
+      return nullptr;
   }
   return nullptr;
 }
@@ -106,7 +112,9 @@ Result<Json> parse_json(std::string_view text) {
   return convert(*element);
 }
 
-Json to_json(simdjson::dom::element element) { return convert(element); }
+Json to_json(simdjson::dom::element element) {
+  return convert(element);
+}
 
 std::string dump(const Json& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);

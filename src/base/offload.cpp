@@ -13,7 +13,9 @@ OffloadPool::OffloadPool(std::string name, std::size_t threads, std::size_t queu
   }
 }
 
-OffloadPool::~OffloadPool() { stop(); }
+OffloadPool::~OffloadPool() {
+  stop();
+}
 
 bool OffloadPool::submit(std::function<void()> job) {
   {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -65,6 +66,8 @@ Co<std::invoke_result_t<Work&>> offload(Clock& clock, OffloadPool& pool, Work wo
       outcome = shared->work();
     } catch (const std::exception& e) {
       outcome = Error::log(Errc::internal, std::string("offloaded work threw: ") + e.what());
+    } catch (...) {
+      // Keeps what `outcome` says already: an exception must not end the pool's thread.
     }
     {
       std::lock_guard lock(shared->mutex);

@@ -37,7 +37,9 @@ std::uint64_t RealRandom::next() noexcept {
   return std::exchange(stock.numbers[stock.used++], 0);
 }
 
-std::uint64_t SeededRandom::next() noexcept { return split_mix(state_); }
+std::uint64_t SeededRandom::next() noexcept {
+  return split_mix(state_);
+}
 
 void secret_bytes(void* out, std::size_t size) noexcept {
   auto* at = static_cast<unsigned char*>(out);

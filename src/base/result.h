@@ -56,6 +56,8 @@ class [[nodiscard]] Status {
   std::optional<Error> error_;
 };
 
-inline Status done() { return {}; }
+inline Status done() {
+  return {};
+}
 
 }  // namespace mainstay

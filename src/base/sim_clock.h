@@ -23,9 +23,7 @@ class SimClock final : public Clock {
   /// Runs what is ready, then moves time by `d`, firing alarms on the way, then runs what is ready.
   void advance(Duration d);
   /// Moves the wall clock alone, as an administrator or NTP would.
-  void jump_wall(Duration d) {
-    wall_ += std::chrono::duration_cast<std::chrono::microseconds>(d);
-  }
+  void jump_wall(Duration d) { wall_ += std::chrono::duration_cast<std::chrono::microseconds>(d); }
 
  private:
   friend class SimAlarm;

@@ -16,11 +16,11 @@ struct TaskGroup::Task {
 };
 
 TaskGroup::TaskGroup(Clock& clock, Executor executor, OnError on_error)
-    : executor_(executor),
-      on_error_(std::move(on_error)),
-      emptied_(clock.alarm(executor)) {}
+    : executor_(executor), on_error_(std::move(on_error)), emptied_(clock.alarm(executor)) {}
 
-TaskGroup::~TaskGroup() { CHECK(tasks_.empty()); }
+TaskGroup::~TaskGroup() {
+  CHECK(tasks_.empty());
+}
 
 std::uint64_t TaskGroup::spawn(std::string name, Co<> work) {
   if (closing_) return 0;
@@ -29,10 +29,11 @@ std::uint64_t TaskGroup::spawn(std::string name, Co<> work) {
   task->name = std::move(name);
   Task& placed = *task;
   tasks_.emplace(id, std::move(task));
-  asio::co_spawn(executor_, std::move(work),
-                 asio::bind_cancellation_slot(
-                     placed.signal.slot(),
-                     [this, id](std::exception_ptr thrown) { ended(id, std::move(thrown)); }));
+  asio::co_spawn(
+      executor_, std::move(work),
+      asio::bind_cancellation_slot(placed.signal.slot(), [this, id](std::exception_ptr thrown) {
+        ended(id, std::move(thrown));
+      }));
   return id;
 }
 
@@ -48,6 +49,8 @@ void TaskGroup::ended(std::uint64_t id, std::exception_ptr thrown) {
       if (e.code() != asio::error::operation_aborted) on_error_(task->name, e.what());
     } catch (const std::exception& e) {
       on_error_(task->name, e.what());
+    } catch (...) {
+      on_error_(task->name, "something that is no std::exception");
     }
   }
   if (tasks_.empty()) emptied_->ring();

@@ -12,7 +12,9 @@
 namespace mainstay {
 namespace {
 
-char low(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char low(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -106,7 +108,9 @@ std::string nearest(std::string_view word, std::span<const std::string> candidat
   return best;
 }
 
-std::size_t estimate_tokens(std::string_view text) noexcept { return (text.size() + 3) / 4; }
+std::size_t estimate_tokens(std::string_view text) noexcept {
+  return (text.size() + 3) / 4;
+}
 
 std::string sha256_hex(std::string_view data) {
   static constexpr char kHex[] = "0123456789abcdef";

@@ -81,8 +81,8 @@ class Checks {
   void at_most(const char* key, T value, const char* other, T most) {
     if (value <= most) return;
     const bool less = std::string_view(key) == "knowledge.chunk_overlap_tokens";
-    problem(key, fmt::format("must be {} {} ({})", less ? "less than" : "at most", other,
-                             text(most)));
+    problem(key,
+            fmt::format("must be {} {} ({})", less ? "less than" : "at most", other, text(most)));
   }
 
   void candidate(const std::string& key, const CandidateSettings& candidate,

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::string_view kPrefix = "MAINSTAY_";
 constexpr std::string_view kFileVariable = "MAINSTAY_CONFIG";
+/// The key that the command-line client sends; it may stand in the same environment as a server.
+constexpr std::string_view kClientKeyVariable = "MAINSTAY_API_KEY";
 constexpr std::size_t kSecretFileMax = 64 * 1024;
 
 /// "server.body_max" for "MAINSTAY_SERVER__BODY_MAX".
@@ -255,7 +257,8 @@ void Loader::apply_credentials() {
 
 void Loader::apply_environment() {
   for (const auto& [variable, value] : sources_.environment) {
-    if (!variable.starts_with(kPrefix) || variable == kFileVariable) continue;
+    if (!variable.starts_with(kPrefix)) continue;
+    if (variable == kFileVariable || variable == kClientKeyVariable) continue;
     set(key_of(variable), Words{value}, variable);
   }
 }
@@ -319,7 +322,9 @@ Result<Loaded> load(const Sources& sources) {
   return Error::say(Errc::invalid, "invalid_config", std::move(text));
 }
 
-Result<Loaded> reload(const Sources& sources) { return load(sources); }
+Result<Loaded> reload(const Sources& sources) {
+  return load(sources);
+}
 
 std::map<std::string, std::string> process_environment() {
   std::map<std::string, std::string> out;

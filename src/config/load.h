@@ -1,5 +1,6 @@
 // Loading settings: defaults < profile < file < environment < flags, each value with its origin.
-// Used by app (serve, config check|show|reference). Reads files; run it before the loops or offloaded.
+// Used by app (serve, config check|show|reference). Reads files; run it before the loops or
+// offloaded.
 #pragma once
 
 #include <functional>
@@ -53,7 +54,8 @@ std::string reference_markdown();
 std::string reference_toml();
 /// … and as JSON.
 Json reference_json();
-/// What SIGHUP does: load() again. The caller swaps the snapshot when it is ok and else keeps the old.
+/// What SIGHUP does: load() again. The caller swaps the snapshot when it is ok and else keeps the
+/// old.
 Result<Loaded> reload(const Sources& sources);
 /// Keys whose values differ, e.g. "log.level", "providers.openai.api_key", "routes.fast"; never a
 /// value, so that secrets stay out.

@@ -68,7 +68,8 @@ class Loader {
   const Sources& sources_;
 };
 
-/// A provider's name as environment variables write it: lower case, `_` for all but letters, digits.
+/// A provider's name as environment variables write it: lower case, `_` for all but letters,
+/// digits.
 std::string plain_name(std::string_view name);
 /// "MAINSTAY_SERVER__BODY_MAX" for "server.body_max".
 std::string variable_of(std::string_view key);

@@ -133,7 +133,9 @@ std::uint64_t machine_cores(const std::string& root) {
 
 }  // namespace
 
-std::span<const ProfileValue> profile_values() { return kValues; }
+std::span<const ProfileValue> profile_values() {
+  return kValues;
+}
 
 Machine read_machine(const std::string& root) {
   Machine out;

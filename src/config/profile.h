@@ -25,11 +25,11 @@ struct ProfileValue {
   const char* value;  ///< as in an environment variable
 };
 
-/// Reads the machine from /proc and /sys below `root` ("" for the real ones). Never fails: what is not
-/// there counts as one core or unknown memory.
+/// Reads the machine from /proc and /sys below `root` ("" for the real ones). Never fails: what is
+/// not there counts as one core or unknown memory.
 Machine read_machine(const std::string& root);
-/// sbc: at most 4 GiB, or a 64-bit ARM with at most 4 cores; desktop: fewer than 8 cores or less than
-/// 16 GiB; else server.
+/// sbc: at most 4 GiB, or a 64-bit ARM with at most 4 cores; desktop: fewer than 8 cores or less
+/// than 16 GiB; else server.
 std::string_view profile_for(const Machine& machine) noexcept;
 /// Everything that profiles change.
 std::span<const ProfileValue> profile_values();

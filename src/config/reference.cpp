@@ -29,7 +29,8 @@ Everything has a default; a file is not needed. Values come in layers, each over
 
 `mainstay config show` prints every value in force with its origin, `mainstay config check` prints
 every problem at once, with its file and line, the accepted values, and the nearest known name for
-a name that does not exist. Unknown names are refused, also of variables that begin with `MAINSTAY_`.
+a name that does not exist. Unknown names are refused, also of variables that begin with `MAINSTAY_`, except
+`MAINSTAY_API_KEY`, the key that `mainstay ask` and its like send to a server.
 
 **Durations** are texts such as `"250ms"`, `"30s"`, `"5m"`, `"1h"`, `"1d"`, or a whole number of
 milliseconds. **Sizes** are texts such as `"64KiB"`, `"10MiB"` (1024) or `"1GB"` (1000), or a whole
@@ -186,8 +187,8 @@ std::string reference_markdown() {
       if (section_of(row.key) == section) out += markdown_row(row, row.key, &defaults);
     }
   }
-  out += markdown_array<ProviderSettings>(
-      "`[[providers]]`", "One table for each model server.", provider_rows());
+  out += markdown_array<ProviderSettings>("`[[providers]]`", "One table for each model server.",
+                                          provider_rows());
   out += markdown_array<RouteSettings>(
       "`[[routes]]`", "One table for each model name, with at least one candidate.", route_rows());
   out += markdown_array<CandidateSettings>(
@@ -204,7 +205,7 @@ std::string reference_markdown() {
 std::string reference_toml() {
   std::string out =
       "# Every setting of Mainstay with its default. Take out the # before a key to change it.\n"
-      "# Made by `mainstay config reference --toml`; docs/configuration.md says more.\n";
+      "# Made by `mainstay config reference --format toml`; docs/configuration.md says more.\n";
   Settings defaults;
   for (const std::string& section : sections()) {
     if (!section.empty()) out += "\n[" + section + "]\n";

@@ -92,37 +92,36 @@ const std::vector<std::string>& known_keys() {
 
 bool is_secret(const Row& row) {
   const Slot slot = sample(row);
-  return std::holds_alternative<Secret*>(slot) || std::holds_alternative<std::vector<Secret>*>(slot);
+  return std::holds_alternative<Secret*>(slot) ||
+         std::holds_alternative<std::vector<Secret>*>(slot);
 }
 
 std::string_view type_of(const Row& row) {
   using Text = std::string_view;
-  return std::visit(Overload{[](std::string*) { return Text("text"); },
-                             [](std::uint32_t*) { return Text("integer"); },
-                             [](double*) { return Text("number"); },
-                             [](bool*) { return Text("boolean"); },
-                             [](Bytes*) { return Text("size"); },
-                             [](Millis*) { return Text("duration"); },
-                             [](std::vector<std::string>*) { return Text("list of texts"); },
-                             [](Secret*) { return Text("secret"); },
-                             [](std::vector<Secret>*) { return Text("list of secrets"); }},
-                    sample(row));
+  return std::visit(
+      Overload{[](std::string*) { return Text("text"); },
+               [](std::uint32_t*) { return Text("integer"); },
+               [](double*) { return Text("number"); }, [](bool*) { return Text("boolean"); },
+               [](Bytes*) { return Text("size"); }, [](Millis*) { return Text("duration"); },
+               [](std::vector<std::string>*) { return Text("list of texts"); },
+               [](Secret*) { return Text("secret"); },
+               [](std::vector<Secret>*) { return Text("list of secrets"); }},
+      sample(row));
 }
 
 std::string toml_value(const Row& row, void* object) {
-  return std::visit(
-      Overload{[](std::string* v) { return toml_text(*v); },
-               [](std::uint32_t* v) { return std::to_string(*v); },
-               [](double* v) { return toml_number(*v); },
-               [](bool* v) { return std::string(*v ? "true" : "false"); },
-               [](Bytes* v) { return toml_text(print(*v)); },
-               [](Millis* v) { return toml_text(print(*v)); },
-               [](std::vector<std::string>* v) { return toml_list(*v); },
-               [](Secret* v) { return toml_text(v->stars()); },
-               [](std::vector<Secret>* v) {
-                 return toml_list(std::vector<std::string>(v->size(), "****"));
-               }},
-      row.slot(object));
+  return std::visit(Overload{[](std::string* v) { return toml_text(*v); },
+                             [](std::uint32_t* v) { return std::to_string(*v); },
+                             [](double* v) { return toml_number(*v); },
+                             [](bool* v) { return std::string(*v ? "true" : "false"); },
+                             [](Bytes* v) { return toml_text(print(*v)); },
+                             [](Millis* v) { return toml_text(print(*v)); },
+                             [](std::vector<std::string>* v) { return toml_list(*v); },
+                             [](Secret* v) { return toml_text(v->stars()); },
+                             [](std::vector<Secret>* v) {
+                               return toml_list(std::vector<std::string>(v->size(), "****"));
+                             }},
+                    row.slot(object));
 }
 
 std::string bounds_of(const Row& row) {

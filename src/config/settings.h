@@ -28,40 +28,40 @@ struct ServerSettings {
   Millis header_timeout{10'000};
   Millis body_timeout{30'000};
   Millis idle_timeout{75'000};
-  Millis write_timeout{30'000};       ///< one write that makes no progress
-  Millis stream_ping_interval{15'000};///< comment sent on a silent stream
-  Millis request_timeout{300'000};    ///< one request from head to last byte
-  Millis stop_timeout{30'000};        ///< to finish running requests at stop
-  std::vector<std::string> allowed_hosts;  ///< further Host names accepted (loopback names always are)
+  Millis write_timeout{30'000};            ///< one write that makes no progress
+  Millis stream_ping_interval{15'000};     ///< comment sent on a silent stream
+  Millis request_timeout{300'000};         ///< one request from head to last byte
+  Millis stop_timeout{30'000};             ///< to finish running requests at stop
+  std::vector<std::string> allowed_hosts;  ///< Host names accepted beside loopback's
 };
 
 /// [storage]
 struct StorageSettings {
-  std::string data_dir;      ///< empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay
-  std::string redis_url;     ///< reserved for distributed operation
-  std::string postgres_url;  ///< reserved for distributed operation
-  std::uint32_t readers = 4; ///< reading connections
+  std::string data_dir;       ///< empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay
+  std::string redis_url;      ///< reserved for distributed operation
+  std::string postgres_url;   ///< reserved for distributed operation
+  std::uint32_t readers = 4;  ///< reading connections
   std::uint32_t read_queue_max = 1024;
   std::uint32_t write_queue_max = 4096;
-  std::uint32_t batch_max = 2048;          ///< operations of one commit
+  std::uint32_t batch_max = 2048;  ///< operations of one commit
   Millis operation_timeout{5'000};
   Bytes reader_cache{2_MiB};
-  Millis read_timeout{1'000};              ///< one read once it runs; a longer one is stopped
-  Millis busy_timeout{2'000};              ///< waiting for another process's lock on a database
+  Millis read_timeout{1'000};  ///< one read once it runs; a longer one is stopped
+  Millis busy_timeout{2'000};  ///< waiting for another process's lock on a database
 };
 
 /// [log]
 struct LogSettings {
-  std::string level = "info";   ///< debug info warn error off
-  std::string sink = "stderr";  ///< stderr, stdout, none or a file's path
-  std::string format = "json";  ///< json or text
+  std::string level = "info";      ///< debug info warn error off
+  std::string sink = "stderr";     ///< stderr, stdout, none or a file's path
+  std::string format = "json";     ///< json or text
   std::uint32_t queue_max = 8192;  ///< lines; more are dropped and counted
   bool requests = true;            ///< one line for each request
 };
 
 /// [auth] who may call.
 struct AuthSettings {
-  std::vector<Secret> keys;   ///< accepted API keys; empty: loopback callers need none
+  std::vector<Secret> keys;  ///< accepted API keys; empty: loopback callers need none
 };
 
 /// [limits.user]
@@ -74,38 +74,38 @@ struct UserLimits {
 struct LimitSettings {
   bool enabled = true;
   UserLimits user;
-  std::uint32_t users_max = 100'000;      ///< users remembered at once
-  std::uint32_t concurrent_max = 2000;    ///< requests answered at once
-  std::uint32_t queued_max = 1000;        ///< requests waiting for a permit
+  std::uint32_t users_max = 100'000;    ///< users remembered at once
+  std::uint32_t concurrent_max = 2000;  ///< requests answered at once
+  std::uint32_t queued_max = 1000;      ///< requests waiting for a permit
   Millis queue_timeout{10'000};
-  std::uint32_t messages_max = 2048;      ///< messages of one chat request
-  Bytes message_max = 4_MiB;              ///< text of one message
+  std::uint32_t messages_max = 2048;  ///< messages of one chat request
+  Bytes message_max = 4_MiB;          ///< text of one message
   std::uint32_t tools_max = 128;
-  std::uint32_t max_tokens = 1'000'000;   ///< largest max_tokens a client may ask for
-  std::uint32_t choices_max = 8;          ///< largest n
+  std::uint32_t max_tokens = 1'000'000;  ///< largest max_tokens a client may ask for
+  std::uint32_t choices_max = 8;         ///< largest n
 };
 
 /// [upstream] the one HTTP client.
 struct UpstreamSettings {
   std::uint32_t connections_max = 100;
   std::uint32_t keepalive_max = 20;
-  std::uint32_t waiting_max = 1000;    ///< calls waiting for a connection
-  Millis timeout{30'000};              ///< default for a whole call
+  std::uint32_t waiting_max = 1000;  ///< calls waiting for a connection
+  Millis timeout{30'000};            ///< default for a whole call
   Millis connect_timeout{2'000};
   Millis keepalive_timeout{60'000};
   Millis dns_ttl{60'000};
-  Bytes response_max = 64_MiB;         ///< body of one reply that is not a stream
+  Bytes response_max = 64_MiB;  ///< body of one reply that is not a stream
   Bytes header_max = 64_KiB;
-  Bytes event_max = 1_MiB;             ///< one server-sent event
-  std::string proxy;                   ///< http://host:port for https providers; empty: none
-  std::string ca_file;                 ///< PEM bundle; empty: the system's
+  Bytes event_max = 1_MiB;  ///< one server-sent event
+  std::string proxy;        ///< http://host:port for https providers; empty: none
+  std::string ca_file;      ///< PEM bundle; empty: the system's
   bool http2 = true;
 };
 
 /// [[providers]] one model server.
 struct ProviderSettings {
   std::string name;
-  std::string kind;          ///< openai ollama gemini anthropic
+  std::string kind;  ///< openai ollama gemini anthropic
   std::string base_url;
   Secret api_key;
   std::vector<std::string> models;  ///< served models; empty: asked of the provider
@@ -131,21 +131,21 @@ struct RouteSettings {
 /// [models] routing, timers, retry, breaker.
 struct ModelSettings {
   std::string default_model = "auto";
-  bool discover = true;                 ///< look for Ollama and llama-server on loopback
+  bool discover = true;  ///< look for Ollama and llama-server on loopback
   Millis discover_interval{30'000};
-  Millis queue_timeout{10'000};         ///< waiting for a provider's permit
+  Millis queue_timeout{10'000};  ///< waiting for a provider's permit
   Millis first_token_timeout{30'000};
   Millis between_tokens_timeout{10'000};
   Millis total_timeout{300'000};
-  std::uint32_t attempts_max = 3;       ///< per candidate
+  std::uint32_t attempts_max = 3;  ///< per candidate
   Millis retry_base{100};
   Millis retry_cap{20'000};
-  double retry_budget_ratio = 0.2;      ///< retries earned by one request
-  double retry_budget_per_second = 1.0; ///< retries earned by time
-  std::uint32_t breaker_window = 20;    ///< calls looked back at
+  double retry_budget_ratio = 0.2;       ///< retries earned by one request
+  double retry_budget_per_second = 1.0;  ///< retries earned by time
+  std::uint32_t breaker_window = 20;     ///< calls looked back at
   std::uint32_t breaker_calls_min = 5;
   double breaker_failure_ratio = 0.5;
-  Millis breaker_open{5'000};           ///< doubles up to breaker_open_max
+  Millis breaker_open{5'000};  ///< doubles up to breaker_open_max
   Millis breaker_open_max{300'000};
   std::uint32_t extractive_sentences = 5;
 };
@@ -159,8 +159,8 @@ struct CacheSettings {
   bool stale_if_error = false;
   Millis stale_max{3'600'000};
   bool coalesce = true;
-  std::uint32_t followers_max = 1000;   ///< of one call in flight
-  Bytes stream_buffer_max = 4_MiB;      ///< of one shared stream
+  std::uint32_t followers_max = 1000;  ///< of one call in flight
+  Bytes stream_buffer_max = 4_MiB;     ///< of one shared stream
 };
 
 /// [conversations]
@@ -176,7 +176,7 @@ struct KnowledgeSettings {
   std::uint32_t chunk_tokens = 256;
   std::uint32_t chunk_overlap_tokens = 32;
   Bytes document_max = 64_MiB;
-  std::uint32_t passages = 8;            ///< given to a model
+  std::uint32_t passages = 8;  ///< given to a model
   std::uint32_t search_max = 100;
   std::uint32_t context_tokens = 3'000;  ///< of all passages together
 };

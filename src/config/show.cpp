@@ -67,7 +67,7 @@ bool same_route(const RouteSettings& a, const RouteSettings& b) {
 }
 
 template <class T>
-const T* find_named(const std::vector<T>& list, const std::string& name, std::string T::*member) {
+const T* find_named(const std::vector<T>& list, const std::string& name, std::string T::* member) {
   for (const T& item : list) {
     if (item.*member == name) return &item;
   }

@@ -27,15 +27,10 @@ class Live {
   Live& operator=(const Live&) = delete;
 
   /// The snapshot in force; unchanged for as long as the pointer is kept.
-  std::shared_ptr<const T> get() const {
-    Reader& mine = reader();
-    if (mine.version != version_.load(std::memory_order_acquire)) {
-      refresh(mine);
-    } else {
-      bump(mine.hits);
-    }
-    return mine.snapshot;
-  }
+  std::shared_ptr<const T> get() const { return current(); }
+  /// The same without counting a pointer, for one look: valid until this thread's next get() or
+  /// peek(), so never over a co_await.
+  const T& peek() const { return *current(); }
 
   /// Puts the next snapshot in force; readers see it at their next get().
   void swap(std::shared_ptr<const T> next) {
@@ -63,6 +58,16 @@ class Live {
     std::uint64_t live = 0;  // id of the Live that `reader` belongs to
     std::shared_ptr<Reader> reader;
   };
+
+  const std::shared_ptr<const T>& current() const {
+    Reader& mine = reader();
+    if (mine.version != version_.load(std::memory_order_acquire)) {
+      refresh(mine);
+    } else {
+      bump(mine.hits);
+    }
+    return mine.snapshot;
+  }
 
   static std::uint64_t next_id() {
     static std::atomic<std::uint64_t> ids{0};
@@ -94,7 +99,7 @@ class Live {
     bump(mine.misses);
   }
 
-  std::uint64_t sum(std::atomic<std::uint64_t> Reader::*counter) const {
+  std::uint64_t sum(std::atomic<std::uint64_t> Reader::* counter) const {
     std::lock_guard lock(mutex_);
     std::uint64_t out = 0;
     for (const auto& one : readers_) out += ((*one).*counter).load(std::memory_order_relaxed);

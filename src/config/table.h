@@ -36,7 +36,7 @@ struct Row {
   const char* allowed;  ///< "a|b|c"; empty: any
   Form form;
   Change change;
-  const char* says;     ///< one sentence
+  const char* says;  ///< one sentence
 };
 
 /// Rows of Settings, grouped by section, in the order of settings.h.
@@ -54,8 +54,8 @@ const std::vector<std::string>& known_keys();
 bool is_secret(const Row& row);
 /// "size", "duration", "integer", "number", "true/false", "text", "list of texts", "secret" …
 std::string_view type_of(const Row& row);
-/// The row's value in `object` (the Settings or the element) as it would be written in TOML; secrets
-/// as stars.
+/// The row's value in `object` (the Settings or the element) as it would be written in TOML;
+/// secrets as stars.
 std::string toml_value(const Row& row, void* object);
 /// "1 to 100", "64KiB to 1GiB", "json, text"; empty when there is no bound worth saying.
 std::string bounds_of(const Row& row);

@@ -16,12 +16,18 @@ struct Unit {
   std::int64_t factor;
 };
 
-constexpr std::array<Unit, 5> kDurations{{
-    {"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
-constexpr std::array<Unit, 10> kSizes{{
-    {"TiB", std::int64_t{1} << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10},
-    {"TB", 1'000'000'000'000}, {"GB", 1'000'000'000}, {"MB", 1'000'000}, {"KB", 1000},
-    {"kB", 1000}, {"B", 1}}};
+constexpr std::array<Unit, 5> kDurations{
+    {{"d", 86'400'000}, {"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}}};
+constexpr std::array<Unit, 10> kSizes{{{"TiB", std::int64_t{1} << 40},
+                                       {"GiB", 1 << 30},
+                                       {"MiB", 1 << 20},
+                                       {"KiB", 1 << 10},
+                                       {"TB", 1'000'000'000'000},
+                                       {"GB", 1'000'000'000},
+                                       {"MB", 1'000'000},
+                                       {"KB", 1000},
+                                       {"kB", 1000},
+                                       {"B", 1}}};
 
 template <std::size_t N>
 std::optional<std::int64_t> with_unit(std::string_view text, const std::array<Unit, N>& units) {

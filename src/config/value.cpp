@@ -28,15 +28,14 @@ std::string in_quotes(std::string_view text) {
 
 /// The given value for a message.
 std::string shown(const Given& given) {
-  return std::visit(
-      Overload{[](const Words& v) { return in_quotes(v.text); },
-               [](const std::string& v) { return in_quotes(v); },
-               [](std::int64_t v) { return std::to_string(v); },
-               [](double v) { return fmt::format("{}", v); },
-               [](bool v) { return std::string(v ? "true" : "false"); },
-               [](const std::vector<std::string>&) { return std::string("a list"); },
-               [](const Unfit& v) { return v.what; }},
-      given);
+  return std::visit(Overload{[](const Words& v) { return in_quotes(v.text); },
+                             [](const std::string& v) { return in_quotes(v); },
+                             [](std::int64_t v) { return std::to_string(v); },
+                             [](double v) { return fmt::format("{}", v); },
+                             [](bool v) { return std::string(v ? "true" : "false"); },
+                             [](const std::vector<std::string>&) { return std::string("a list"); },
+                             [](const Unfit& v) { return v.what; }},
+                    given);
 }
 
 std::string refused(const Row& row, const Given& given, std::string_view wanted) {
@@ -49,7 +48,9 @@ std::string wanted(const Row& row, std::string_view kind) {
   return fmt::format("{} from {}", kind, bounds_of(row));
 }
 
-bool inside(double value, Range range) { return value >= range.min && value <= range.max; }
+bool inside(double value, Range range) {
+  return value >= range.min && value <= range.max;
+}
 
 std::string put_integer(const Row& row, std::uint32_t* to, const Given& given) {
   std::optional<std::int64_t> value;
@@ -113,9 +114,8 @@ std::string put_duration(const Row& row, Millis* to, const Given& given) {
 /// What is wrong with one text; empty when nothing is.
 std::string text_problem(const Row& row, std::string_view text) {
   if (!is_utf8(text)) return "valid UTF-8";
-  if (std::any_of(text.begin(), text.end(), [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-      })) {
+  if (std::any_of(text.begin(), text.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
     return "a text without control characters";
   }
   const auto size = static_cast<double>(text.size());
@@ -128,7 +128,8 @@ std::string text_problem(const Row& row, std::string_view text) {
   }
   if (text.empty()) return {};
   switch (row.form) {
-    case Form::any: return {};
+    case Form::any:
+      return {};
     case Form::host_port:
       if (!is_host_port(text)) return "HOST:PORT with a port from 0 to 65535";
       return {};
@@ -136,8 +137,8 @@ std::string text_problem(const Row& row, std::string_view text) {
       if (!is_http_url(text)) return "an http:// or https:// address without a user";
       return {};
     case Form::name:
-      if (text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") !=
-          text.npos) {
+      if (text.find_first_not_of(
+              "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != text.npos) {
         return "a name of letters, digits, - and _";
       }
       return {};
@@ -201,17 +202,16 @@ bool is_port(std::string_view text) {
 }  // namespace
 
 std::string assign(const Row& row, void* object, const Given& given) {
-  return std::visit(
-      Overload{[&](std::string* to) { return put_text(row, to, given); },
-               [&](std::uint32_t* to) { return put_integer(row, to, given); },
-               [&](double* to) { return put_number(row, to, given); },
-               [&](bool* to) { return put_switch(row, to, given); },
-               [&](Bytes* to) { return put_size(row, to, given); },
-               [&](Millis* to) { return put_duration(row, to, given); },
-               [&](std::vector<std::string>* to) { return put_list(row, to, given); },
-               [&](Secret* to) { return put_secret(row, to, given); },
-               [&](std::vector<Secret>* to) { return put_secrets(row, to, given); }},
-      row.slot(object));
+  return std::visit(Overload{[&](std::string* to) { return put_text(row, to, given); },
+                             [&](std::uint32_t* to) { return put_integer(row, to, given); },
+                             [&](double* to) { return put_number(row, to, given); },
+                             [&](bool* to) { return put_switch(row, to, given); },
+                             [&](Bytes* to) { return put_size(row, to, given); },
+                             [&](Millis* to) { return put_duration(row, to, given); },
+                             [&](std::vector<std::string>* to) { return put_list(row, to, given); },
+                             [&](Secret* to) { return put_secret(row, to, given); },
+                             [&](std::vector<Secret>* to) { return put_secrets(row, to, given); }},
+                    row.slot(object));
 }
 
 bool is_host_port(std::string_view text) {

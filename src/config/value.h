@@ -24,8 +24,8 @@ struct Unfit {
 using Given =
     std::variant<Words, std::string, std::int64_t, double, bool, std::vector<std::string>, Unfit>;
 
-/// Puts `given` into the row's place in `object`. Empty when done, else a sentence that says what is
-/// wrong and what is accepted; secrets are never repeated in it.
+/// Puts `given` into the row's place in `object`. Empty when done, else a sentence that says what
+/// is wrong and what is accepted; secrets are never repeated in it.
 std::string assign(const Row& row, void* object, const Given& given);
 
 /// "[v6]:80", "host:80" taken apart; false when it is not of that form.

@@ -31,6 +31,8 @@ class Library final : public models::PassageSource {
   Co<Result<std::vector<storage::Passage>>> find(storage::PassageQuery query, Deadline by) override;
 
  private:
+  /// What an empty query gives: the beginning of the newest document.
+  Co<Result<std::vector<storage::Passage>>> newest(storage::PassageQuery query, Deadline by);
   const KnowledgeSettings settings_;
   Clock& clock_;
   Random& random_;

@@ -36,6 +36,10 @@ Error bad_start(const char* detail) {
   return error;
 }
 
+Error left() {
+  return Error::log(Errc::cancelled, "the request was cancelled");
+}
+
 }  // namespace
 
 Co<Result<Answer>> Router::answer(Ask& ask) {
@@ -55,8 +59,8 @@ Co<Result<Answer>> Router::answer(Ask& ask) {
   auto stood = co_await attempt(ask, stand_in);
   if (!stood.ok()) co_return told(ask);
   degraded_.add();
-  tools_.log.warn("models.degraded", {{"request", ask.request.request.text()},
-                                      {"failures", ask.failures}});
+  tools_.log.warn("models.degraded",
+                  {{"request", ask.request.request.text()}, {"failures", ask.failures}});
   stood->by.degraded = true;
   co_return std::move(stood);
 }
@@ -181,6 +185,9 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
   AttemptTimings timings;
   auto reply = co_await upstream.provider->complete(ask.request, attempt, timings);
   if (!reply.ok()) {
+    // A cancelled call often ends as a broken one; it says nothing about the provider.
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
     call.failed(reply.error());
     co_return reply.error();
   }
@@ -205,7 +212,9 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
                                         Attempt attempt) {
   AttemptTimings timings;
   auto started = co_await candidate.upstream->provider->stream(ask.request, attempt, timings);
+  const auto cancellation = co_await asio::this_coro::cancellation_state;
   if (!started.ok()) {
+    if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
     call.failed(started.error());
     co_return started.error();
   }
@@ -231,6 +240,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
       }
     }
     if (!wrong) continue;
+    if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
     call.failed(*wrong);
     co_return std::move(*wrong);
   }

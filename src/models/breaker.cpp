@@ -12,9 +12,12 @@ constexpr std::uint32_t kCallsAfterProbe = 3;
 
 std::string_view name(Breaker::State state) noexcept {
   switch (state) {
-    case Breaker::State::closed: return "closed";
-    case Breaker::State::open: return "open";
-    case Breaker::State::half_open: return "half_open";
+    case Breaker::State::closed:
+      return "closed";
+    case Breaker::State::open:
+      return "open";
+    case Breaker::State::half_open:
+      return "half_open";
   }
   return "closed";
 }

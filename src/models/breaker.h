@@ -24,8 +24,8 @@ class Breaker {
   /// ignored().
   struct Pass {
     bool allowed = false;
-    std::uint32_t era = 0;     ///< results of an earlier era are not counted
-    Duration retry_after{};    ///< when refused: how long it stays so
+    std::uint32_t era = 0;   ///< results of an earlier era are not counted
+    Duration retry_after{};  ///< when refused: how long it stays so
   };
 
   explicit Breaker(const ModelSettings& settings);
@@ -50,14 +50,14 @@ class Breaker {
   const Duration open_max_;
   State state_ = State::closed;
   std::uint32_t era_ = 0;
-  std::vector<bool> window_;       ///< ring of the last calls; true: failed
+  std::vector<bool> window_;  ///< ring of the last calls; true: failed
   std::size_t next_ = 0;
   std::uint32_t calls_ = 0;
   std::uint32_t failures_ = 0;
-  std::uint32_t openings_ = 0;     ///< in a row, for the doubling
+  std::uint32_t openings_ = 0;  ///< in a row, for the doubling
   TimePoint until_{};
-  std::uint32_t probes_ = 0;       ///< on their way in half_open
-  std::uint32_t successes_ = 0;    ///< of half_open
+  std::uint32_t probes_ = 0;     ///< on their way in half_open
+  std::uint32_t successes_ = 0;  ///< of half_open
 };
 
 std::string_view name(Breaker::State state) noexcept;

@@ -15,8 +15,8 @@ std::size_t shards_for(const CacheSettings& settings) {
 }
 
 Counter& evictions(Metrics& metrics, const char* reason) {
-  return metrics.counter("mainstay_cache_evictions_total", "Answers dropped from the response cache",
-                         {{"reason", reason}});
+  return metrics.counter("mainstay_cache_evictions_total",
+                         "Answers dropped from the response cache", {{"reason", reason}});
 }
 
 }  // namespace

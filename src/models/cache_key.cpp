@@ -1,11 +1,10 @@
-// The digest: fields with their lengths, then the members of the body, minified.
+// The digest: fields with their lengths, then the members of the body without blanks.
 #include "models/cache_key.h"
 
 #include <memory>
 #include <string>
 
 #include <openssl/evp.h>
-#include <simdjson.h>
 
 #include "base/check.h"
 
@@ -30,18 +29,27 @@ void put(std::string& out, std::string_view field) {
   out.append(field);
 }
 
-void put_minified(std::string& out, std::string_view json) {
-  // minify() writes at most as much as it reads, in blocks of up to 64 bytes.
-  const std::size_t before = out.size();
-  out.resize(before + json.size() + 64);
-  std::size_t size = 0;
-  const auto code = simdjson::minify(json.data(), json.size(), out.data() + before, size);
-  if (code != simdjson::SUCCESS) {
-    out.resize(before);
-    put(out, json);
-    return;
+bool blank(char c) noexcept {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/// The JSON text without the blanks between its tokens. Strings, which are most of a body, are
+/// passed over whole.
+void put_compact(std::string& out, std::string_view json) {
+  std::size_t from = 0;
+  std::size_t at = 0;
+  while (at < json.size()) {
+    if (json[at] == '"') {
+      at = skip_string(json, at);
+    } else if (blank(json[at])) {
+      out.append(json, from, at - from);
+      while (at < json.size() && blank(json[at])) ++at;
+      from = at;
+    } else {
+      ++at;
+    }
   }
-  out.resize(before + size);
+  out.append(json, from);
 }
 
 /// What is part of the key by other means, or does not change the answer.
@@ -63,7 +71,7 @@ CacheKey cache_key(const ChatRequest& request) {
   put(text, request.collection ? request.collection->text() : std::string_view());
   text += request.stream ? 's' : 'r';
   text += request.collection ? 'c' : '-';
-  // Runs of members between the left-out ones are minified in one go, and joined as if the
+  // Runs of members between the left-out ones are taken in one go, and joined as if the
   // left-out ones had never been there.
   const std::string_view body = request.body;
   const auto& members = request.members;
@@ -75,7 +83,7 @@ CacheKey cache_key(const ChatRequest& request) {
     std::size_t end = i + 1;
     while (end < members.size() && !left_out(members[end])) ++end;
     text += ',';
-    put_minified(text, body.substr(members[i].begin, members[end - 1].end - members[i].begin));
+    put_compact(text, body.substr(members[i].begin, members[end - 1].end - members[i].begin));
     i = end;
   }
   CacheKey key;

@@ -69,7 +69,8 @@ Result<bool> flag_of(const Place& place, Element value) {
 
 Result<std::uint64_t> count_of(const Place& place, Element value, std::uint64_t low,
                                std::uint64_t high) {
-  if (!value.is_number()) return wrong_type(place, fmt::format("a whole number from {} to {}", low, high));
+  if (!value.is_number())
+    return wrong_type(place, fmt::format("a whole number from {} to {}", low, high));
   std::uint64_t number = 0;
   if (value.get_uint64().get(number) == simdjson::SUCCESS && number >= low && number <= high) {
     return number;
@@ -111,16 +112,55 @@ using namespace check;
 
 /// Top-level members that are looked at. Everything else passes through as it is.
 enum class Key : std::uint8_t {
-  messages, model, stream, stream_options, tools, tool_choice, functions, temperature, top_p, n,
-  max_tokens, max_completion_tokens, presence_penalty, frequency_penalty, seed, logprobs,
-  top_logprobs, logit_bias, stop, response_format, user, conversation, collection, other
+  messages,
+  model,
+  stream,
+  stream_options,
+  tools,
+  tool_choice,
+  functions,
+  temperature,
+  top_p,
+  n,
+  max_tokens,
+  max_completion_tokens,
+  presence_penalty,
+  frequency_penalty,
+  seed,
+  logprobs,
+  top_logprobs,
+  logit_bias,
+  stop,
+  response_format,
+  user,
+  conversation,
+  collection,
+  other
 };
 
-constexpr std::array<std::string_view, 23> kKeys = {
-    "messages", "model", "stream", "stream_options", "tools", "tool_choice", "functions",
-    "temperature", "top_p", "n", "max_tokens", "max_completion_tokens", "presence_penalty",
-    "frequency_penalty", "seed", "logprobs", "top_logprobs", "logit_bias", "stop",
-    "response_format", "user", "conversation", "collection"};
+constexpr std::array<std::string_view, 23> kKeys = {"messages",
+                                                    "model",
+                                                    "stream",
+                                                    "stream_options",
+                                                    "tools",
+                                                    "tool_choice",
+                                                    "functions",
+                                                    "temperature",
+                                                    "top_p",
+                                                    "n",
+                                                    "max_tokens",
+                                                    "max_completion_tokens",
+                                                    "presence_penalty",
+                                                    "frequency_penalty",
+                                                    "seed",
+                                                    "logprobs",
+                                                    "top_logprobs",
+                                                    "logit_bias",
+                                                    "stop",
+                                                    "response_format",
+                                                    "user",
+                                                    "conversation",
+                                                    "collection"};
 static_assert(kKeys.size() == static_cast<std::size_t>(Key::other));
 
 constexpr std::size_t kStopsMax = 4;
@@ -164,30 +204,51 @@ class BodyCheck {
 
   Status one(Key key, const Place& place, Element value) {
     switch (key) {
-      case Key::messages: return messages(place, value);
-      case Key::model: return keep(short_text_of(place, value), parsed_.request.model);
-      case Key::stream: return keep(flag_of(place, value), parsed_.request.stream);
-      case Key::stream_options: return stream_options(place, value);
-      case Key::tools: return check_tools(place, value, limits_, parsed_.request.has_tools);
-      case Key::tool_choice: return check_tool_choice(place, value);
-      case Key::functions: return functions(place, value);
-      case Key::temperature: return number_between(place, value, 0, 2);
-      case Key::top_p: return number_between(place, value, 0, 1);
-      case Key::n: return choices(place, value);
+      case Key::messages:
+        return messages(place, value);
+      case Key::model:
+        return keep(short_text_of(place, value), parsed_.request.model);
+      case Key::stream:
+        return keep(flag_of(place, value), parsed_.request.stream);
+      case Key::stream_options:
+        return stream_options(place, value);
+      case Key::tools:
+        return check_tools(place, value, limits_, parsed_.request.has_tools);
+      case Key::tool_choice:
+        return check_tool_choice(place, value);
+      case Key::functions:
+        return functions(place, value);
+      case Key::temperature:
+        return number_between(place, value, 0, 2);
+      case Key::top_p:
+        return number_between(place, value, 0, 1);
+      case Key::n:
+        return choices(place, value);
       case Key::max_tokens:
-      case Key::max_completion_tokens: return counted(place, value, 1, limits_.max_tokens);
+      case Key::max_completion_tokens:
+        return counted(place, value, 1, limits_.max_tokens);
       case Key::presence_penalty:
-      case Key::frequency_penalty: return number_between(place, value, -kPenaltyMax, kPenaltyMax);
-      case Key::seed: return seed(place, value);
-      case Key::top_logprobs: return counted(place, value, 0, kTopLogprobsMax);
-      case Key::stop: return stop(place, value);
-      case Key::logprobs: return dropped(flag_of(place, value));
+      case Key::frequency_penalty:
+        return number_between(place, value, -kPenaltyMax, kPenaltyMax);
+      case Key::seed:
+        return seed(place, value);
+      case Key::top_logprobs:
+        return counted(place, value, 0, kTopLogprobsMax);
+      case Key::stop:
+        return stop(place, value);
+      case Key::logprobs:
+        return dropped(flag_of(place, value));
       case Key::logit_bias:
-      case Key::response_format: return is_object(place, value);
-      case Key::user: return dropped(short_text_of(place, value));
-      case Key::conversation: return own(place, value, parsed_.own.conversation);
-      case Key::collection: return own(place, value, parsed_.own.collection);
-      case Key::other: return done();
+      case Key::response_format:
+        return is_object(place, value);
+      case Key::user:
+        return dropped(short_text_of(place, value));
+      case Key::conversation:
+        return own(place, value, parsed_.own.conversation);
+      case Key::collection:
+        return own(place, value, parsed_.own.collection);
+      case Key::other:
+        return done();
     }
     return done();
   }
@@ -256,7 +317,8 @@ class BodyCheck {
     if (value.is_string()) return one_stop(place, value);
     simdjson::dom::array list;
     if (value.get_array().get(list) != simdjson::SUCCESS) {
-      return wrong_type(place, fmt::format("a string or an array of at most {} strings", kStopsMax));
+      return wrong_type(place,
+                        fmt::format("a string or an array of at most {} strings", kStopsMax));
     }
     if (list.size() > kStopsMax) {
       return refuse(place, Errc::invalid, "too_many",
@@ -274,9 +336,9 @@ class BodyCheck {
     auto text = text_of(place, value);
     if (!text.ok()) return text.error();
     if (!is_name(*text, kOwnNameMax, true)) {
-      return refuse(place, Errc::invalid, "invalid_value",
-                    fmt::format("must be 1 to {} letters, digits, '_', '-', '.' or ':'.",
-                                kOwnNameMax));
+      return refuse(
+          place, Errc::invalid, "invalid_value",
+          fmt::format("must be 1 to {} letters, digits, '_', '-', '.' or ':'.", kOwnNameMax));
     }
     into = std::string(*text);
     return done();

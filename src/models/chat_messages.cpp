@@ -33,14 +33,22 @@ Status gather(const Place& place, simdjson::dom::object object, Message& message
   };
   for (auto [key, value] : object) {
     std::optional<Element>* into = nullptr;
-    if (key == "role") into = &message.role;
-    else if (key == "content") into = &message.content;
-    else if (key == "tool_calls") into = &message.tool_calls;
-    else if (key == "tool_call_id") into = &message.tool_call_id;
-    else if (key == "name") into = &message.name;
-    else if (key == "function_call") into = &message.function_call;
-    else if (key == "refusal") into = &message.refusal;
-    else if (key == "audio") into = &message.audio;
+    if (key == "role")
+      into = &message.role;
+    else if (key == "content")
+      into = &message.content;
+    else if (key == "tool_calls")
+      into = &message.tool_calls;
+    else if (key == "tool_call_id")
+      into = &message.tool_call_id;
+    else if (key == "name")
+      into = &message.name;
+    else if (key == "function_call")
+      into = &message.function_call;
+    else if (key == "refusal")
+      into = &message.refusal;
+    else if (key == "audio")
+      into = &message.audio;
     if (into == nullptr) continue;
     auto fine = take(key, *into, value);
     if (!fine.ok()) return fine;
@@ -48,7 +56,9 @@ Status gather(const Place& place, simdjson::dom::object object, Message& message
   return done();
 }
 
-bool given(const std::optional<Element>& value) { return value && !value->is_null(); }
+bool given(const std::optional<Element>& value) {
+  return value && !value->is_null();
+}
 
 Error message_too_large(const Place& place, const LimitSettings& limits) {
   return refuse(place, Errc::too_large, "message_too_large",
@@ -137,8 +147,9 @@ Status check_content(const Place& place, Role role, const Message& message,
     if (role == Role::assistant && instead) return done();
     if (role == Role::function && message.content) return done();
     if (!message.content) return missing(at);
-    return wrong_type(at, "a string or an array of parts; null only beside an assistant's "
-                          "tool_calls");
+    return wrong_type(at,
+                      "a string or an array of parts; null only beside an assistant's "
+                      "tool_calls");
   }
   std::size_t size = 0;
   std::string_view words;
@@ -180,8 +191,7 @@ Status check_extras(const Place& place, Role role, const Message& message,
   return done();
 }
 
-Status check_message(const Place& place, Element value, const LimitSettings& limits,
-                     Found& found) {
+Status check_message(const Place& place, Element value, const LimitSettings& limits, Found& found) {
   simdjson::dom::object object;
   if (value.get_object().get(object) != simdjson::SUCCESS) return wrong_type(place, "an object");
   Message message;

@@ -4,7 +4,9 @@
 namespace mainstay::models {
 namespace {
 
-Error left_behind() { return Error::log(Errc::cancelled, "the leading request was cancelled"); }
+Error left_behind() {
+  return Error::log(Errc::cancelled, "the request was cancelled");
+}
 
 Error stalled() {
   Error error = Error::log(Errc::deadline, "no chunk came from the shared stream in time");
@@ -179,7 +181,10 @@ Co<Result<std::optional<ChatChunk>>> FollowerStream::next(Deadline by) {
     }
     if (!got.pending) co_return std::move(got.chunk);
     auto woken = co_await place_.flight->changed.wait(seen, until);
-    if (!woken) co_return stalled();
+    if (woken) continue;
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) co_return left_behind();
+    co_return stalled();
   }
 }
 

@@ -66,7 +66,7 @@ class Flight {
   mutable std::mutex mutex_;
   Phase phase_ = Phase::waiting;
   std::uint32_t followers_ = 0;
-  bool open_ = true;       ///< takes followers
+  bool open_ = true;  ///< takes followers
   bool recording_ = true;
   bool ended_ = false;
   std::optional<Error> error_;

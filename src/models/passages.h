@@ -11,7 +11,8 @@
 
 namespace mainstay::models {
 
-/// Any loop may call. Best passage first. Errors as storage::Documents::search.
+/// Any loop may call. Best passage first. An empty text asks for any passage: nothing found then
+/// means that there are no documents. Errors as storage::Documents::search.
 class PassageSource {
  public:
   virtual ~PassageSource() = default;

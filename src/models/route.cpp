@@ -15,8 +15,10 @@ constexpr std::string_view kAuto = "auto";
 
 /// Candidates by order; within one order drawn by weight, without putting back.
 std::vector<CandidateSettings> draw(std::vector<CandidateSettings> left, Random& random) {
-  std::stable_sort(left.begin(), left.end(),
-                   [](const auto& a, const auto& b) { return a.order < b.order; });
+  const auto sooner = [](const auto& a, const auto& b) { return a.order < b.order; };
+  for (auto at = left.begin(); at != left.end(); ++at) {  // stable; routes are short
+    std::rotate(std::upper_bound(left.begin(), at, *at, sooner), at, at + 1);
+  }
   for (std::size_t at = 0; at + 1 < left.size(); ++at) {
     std::uint64_t total = 0;
     std::size_t end = at;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include <boost/asio/post.hpp>
+
 #include "models/verdict.h"
 
 namespace mainstay::models {
@@ -31,12 +33,18 @@ std::vector<std::shared_ptr<Upstream>> upstreams_of(std::vector<NamedProvider> p
 
 std::string_view name(CacheState state) noexcept {
   switch (state) {
-    case CacheState::off: return "off";
-    case CacheState::miss: return "miss";
-    case CacheState::hit: return "hit";
-    case CacheState::stale: return "stale";
-    case CacheState::bypass: return "bypass";
-    case CacheState::coalesced: return "coalesced";
+    case CacheState::off:
+      return "off";
+    case CacheState::miss:
+      return "miss";
+    case CacheState::hit:
+      return "hit";
+    case CacheState::stale:
+      return "stale";
+    case CacheState::bypass:
+      return "bypass";
+    case CacheState::coalesced:
+      return "coalesced";
   }
   return "off";
 }
@@ -150,6 +158,10 @@ Co<Result<Answer>> Router::follow(Ask& ask, std::shared_ptr<Flight> flight) {
     if (place.flight->phase() != Flight::Phase::waiting) break;
     auto woken = co_await place.flight->changed.wait(seen, ask.by);
     if (woken) continue;
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) {
+      co_await asio::post(use_co);  // throws: a follower that is cancelled must not board again
+    }
     Error error = Error::log(Errc::deadline, "a shared call did not answer in time");
     error.reason = "upstream_timeout";
     co_return error;
@@ -182,7 +194,7 @@ Keep Router::keep_of(const Ask& ask, const Answer& answer) {
   if (!keepable(ask, answer)) return keep;
   keep.cache = &cache_;
   keep.key = *ask.key;
-  keep.most = settings_->cache.entry_max.value;
+  keep.most = std::min(settings_->cache.entry_max, settings_->cache.stream_buffer_max).value;
   keep.answer.provider = answer.by.provider;
   keep.answer.model = answer.by.model;
   keep.answer.tenant = ask.request.tenant;
@@ -193,7 +205,7 @@ Keep Router::keep_of(const Ask& ask, const Answer& answer) {
 
 void Router::keep_reply(const Ask& ask, const Answer& answer) {
   Keep keep = keep_of(ask, answer);
-  if (keep.cache == nullptr || answer.reply->body.size() > keep.most) return;
+  if (keep.cache == nullptr || answer.reply->body.size() > settings_->cache.entry_max.value) return;
   keep.answer.body = answer.reply->body;
   keep.answer.usage = answer.reply->usage;
   cache_.put(keep.key, std::move(keep.answer));
@@ -217,7 +229,9 @@ std::vector<ProviderState> Router::providers() const {
   return out;
 }
 
-std::size_t Router::forget(TenantId tenant) { return cache_.forget(tenant); }
+std::size_t Router::forget(TenantId tenant) {
+  return cache_.forget(tenant);
+}
 
 Deadline Router::probe_deadline(Deadline by) const {
   return by.sooner(tools_.clock.now(), Duration(settings_->upstream.connect_timeout) * 2);

@@ -6,16 +6,7 @@
 #include <simdjson.h>
 
 namespace mainstay::models {
-namespace {
 
-bool blank(char c) noexcept { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-
-std::size_t skip_blank(std::string_view text, std::size_t at) noexcept {
-  while (at < text.size() && blank(text[at])) ++at;
-  return at;
-}
-
-/// `at` is the opening quote; answers the offset after the closing one.
 std::size_t skip_string(std::string_view text, std::size_t at) noexcept {
   const std::size_t first = at + 1;
   std::size_t from = first;
@@ -31,6 +22,17 @@ std::size_t skip_string(std::string_view text, std::size_t at) noexcept {
   return text.size();
 }
 
+namespace {
+
+bool blank(char c) noexcept {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+std::size_t skip_blank(std::string_view text, std::size_t at) noexcept {
+  while (at < text.size() && blank(text[at])) ++at;
+  return at;
+}
+
 /// `at` is the first byte of a value; answers the offset after its last byte.
 std::size_t skip_value(std::string_view text, std::size_t at) noexcept {
   std::size_t depth = 0;
@@ -41,7 +43,9 @@ std::size_t skip_value(std::string_view text, std::size_t at) noexcept {
         if (depth == 0) return at;
         continue;
       case '{':
-      case '[': ++depth; break;
+      case '[':
+        ++depth;
+        break;
       case '}':
       case ']':
         if (depth == 0) return at;
@@ -54,7 +58,8 @@ std::size_t skip_value(std::string_view text, std::size_t at) noexcept {
       case '\t':
         if (depth == 0) return at;
         break;
-      default: break;
+      default:
+        break;
     }
     ++at;
   }
@@ -159,11 +164,21 @@ std::string decode_escapes(std::string_view raw) {
     }
     std::size_t taken = 2;
     switch (raw[at + 1]) {
-      case 'b': out += '\b'; break;
-      case 'f': out += '\f'; break;
-      case 'n': out += '\n'; break;
-      case 'r': out += '\r'; break;
-      case 't': out += '\t'; break;
+      case 'b':
+        out += '\b';
+        break;
+      case 'f':
+        out += '\f';
+        break;
+      case 'n':
+        out += '\n';
+        break;
+      case 'r':
+        out += '\r';
+        break;
+      case 't':
+        out += '\t';
+        break;
       case 'u':
         taken = decode_unicode(raw, at, out);
         if (taken == 0) {
@@ -171,7 +186,8 @@ std::string decode_escapes(std::string_view raw) {
           taken = 2;
         }
         break;
-      default: out += raw[at + 1];
+      default:
+        out += raw[at + 1];
     }
     at += taken;
   }

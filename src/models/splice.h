@@ -13,10 +13,10 @@ namespace mainstay::models {
 
 /// One member: offsets into the text.
 struct Member {
-  std::string_view key;        ///< between the quotes, as written (view into the text)
-  std::size_t begin = 0;       ///< of the key's opening quote
+  std::string_view key;   ///< between the quotes, as written (view into the text)
+  std::size_t begin = 0;  ///< of the key's opening quote
   std::size_t value_begin = 0;
-  std::size_t end = 0;         ///< after the value's last byte
+  std::size_t end = 0;  ///< after the value's last byte
   std::string_view value(std::string_view text) const {
     return text.substr(value_begin, end - value_begin);
   }
@@ -25,6 +25,8 @@ struct Member {
 /// Members of a valid JSON object, in order. Not an object: empty.
 std::vector<Member> top_level(std::string_view text);
 
+/// `at` is a string's opening quote; answers the offset after its closing one, or text.size().
+std::size_t skip_string(std::string_view text, std::size_t at) noexcept;
 /// True when the member's key, its escapes decoded, is `name`.
 bool key_is(const Member& member, std::string_view name);
 /// The first member of that name, or null. Keys compare as key_is() does.

@@ -13,16 +13,18 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
   auto got = co_await parts_.inner->next(until);
   if (!got.ok()) {
     Error& error = got.error();
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none) {
+      co_return Error::log(Errc::cancelled, "the request was cancelled");
+    }
     if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
     broken_ = error;
     parts_.call.failed(error);
-    parts_.call = Upstream::Call();
     co_return std::move(error);
   }
   if (!got->has_value()) {
     ended_ = true;
     parts_.call.succeeded();
-    parts_.call = Upstream::Call();
   }
   co_return std::move(got);
 }

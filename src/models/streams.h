@@ -38,8 +38,8 @@ class WatchedStream final : public ChatStream {
 struct Keep {
   ResponseCache* cache = nullptr;  ///< null: nowhere
   CacheKey key;
-  CachedAnswer answer;  ///< all but the answer itself
-  std::size_t most = 0; ///< bytes recorded at most
+  CachedAnswer answer;   ///< all but the answer itself
+  std::size_t most = 0;  ///< bytes recorded at most
 };
 
 /// A stream that is recorded while its reader pulls it: for followers, and for the cache when it

@@ -9,7 +9,9 @@
 namespace mainstay::models {
 namespace {
 
-Labels of(const std::string& provider) { return {{"provider", provider}}; }
+Labels of(const std::string& provider) {
+  return {{"provider", provider}};
+}
 Labels of(const std::string& provider, const char* result) {
   return {{"provider", provider}, {"result", result}};
 }
@@ -52,29 +54,34 @@ Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, 
 
 Upstream::Call::Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit,
                      TimePoint started)
-    : upstream_(std::move(upstream)),
-      pass_(pass),
-      permit_(std::move(permit)),
-      started_(started) {
+    : upstream_(std::move(upstream)), pass_(pass), permit_(std::move(permit)), started_(started) {
   upstream_->in_flight_.fetch_add(1, std::memory_order_relaxed);
 }
 
 Upstream::Call::~Call() {
   if (upstream_ == nullptr) return;
   upstream_->give_back(pass_);
+  release();
+}
+
+void Upstream::Call::release() {
   upstream_->in_flight_.fetch_sub(1, std::memory_order_relaxed);
+  {
+    const Permit back = std::move(permit_);
+  }
+  upstream_.reset();
 }
 
 void Upstream::Call::succeeded() {
   if (upstream_ == nullptr) return;
   upstream_->end(pass_, nullptr, started_);
-  pass_.allowed = false;
+  release();
 }
 
 void Upstream::Call::failed(const Error& error) {
   if (upstream_ == nullptr) return;
   upstream_->end(pass_, &error, started_);
-  pass_.allowed = false;
+  release();
 }
 
 void Upstream::give_back(const Breaker::Pass& pass) {
@@ -232,7 +239,9 @@ bool Upstream::serves(const std::string& model) const {
   });
 }
 
-bool Upstream::may_serve() const { return settings_.models.empty() && !probed(); }
+bool Upstream::may_serve() const {
+  return settings_.models.empty() && !probed();
+}
 
 std::string Upstream::default_model() const {
   if (kind == Kind::built_in) return std::string(kBuiltIn);

@@ -1,4 +1,4 @@
-// One provider as the router sees it: its breaker, permits, retry budget, pause, model list, counts.
+// One provider as the router sees it: breaker, permits, retry budget, pause, model list, counts.
 // Used by the router alone.
 #pragma once
 
@@ -45,14 +45,15 @@ class Upstream {
 
   Upstream(NamedProvider parts, Kind kind, const Settings& settings, Tools tools);
 
-  /// One call's accounting. Exactly one of the ends is counted; destroyed without one, the call
-  /// was cancelled and says nothing about the provider.
+  /// One call's accounting, its permit included. The first of succeeded() and failed() is counted
+  /// and gives everything back; destroyed without one, the call was cancelled and says nothing
+  /// about the provider.
   class Call {
    public:
     Call() = default;
     Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit, TimePoint started);
     Call(Call&& other) noexcept = default;
-    Call& operator=(Call&& other) noexcept = default;
+    Call& operator=(Call&&) = delete;
     ~Call();
     void succeeded();
     /// Counts against the breaker as verdict() says.
@@ -60,6 +61,7 @@ class Upstream {
     TimePoint started() const noexcept { return started_; }
 
    private:
+    void release();
     std::shared_ptr<Upstream> upstream_;  ///< null: nothing to give back
     Breaker::Pass pass_;
     Permit permit_;

@@ -15,13 +15,16 @@ Verdict verdict(const Error& error) noexcept {
     case Errc::denied:
     case Errc::forbidden:
     case Errc::conflict:
-    case Errc::unprocessable: return kCallers;
+    case Errc::unprocessable:
+      return kCallers;
     case Errc::not_found:
     case Errc::unsupported:
     case Errc::disk_full:
     case Errc::corrupt:
-    case Errc::internal: return kOther;
-    case Errc::over_limit: return {Again::if_last, true, true};
+    case Errc::internal:
+      return kOther;
+    case Errc::over_limit:
+      return {Again::if_last, true, true};
     case Errc::unavailable:
       // Our own bounds say nothing about the provider.
       if (why == "upstream_pool_full" || why == "provider_busy" || why == "circuit_open") {

@@ -85,7 +85,8 @@ ChunkedDecoder::State ChunkedDecoder::on_framing(char c) {
     case At::size_first:
     case At::size:
     case At::extension:
-    case At::size_lf: return on_size(c);
+    case At::size_lf:
+      return on_size(c);
     case At::data_cr:
       at_ = At::data_lf;
       return c == '\r' ? State::more : State::bad;
@@ -93,8 +94,10 @@ ChunkedDecoder::State ChunkedDecoder::on_framing(char c) {
       at_ = At::size_first;
       return c == '\n' ? State::more : State::bad;
     case At::data:
-    case At::done: return State::bad;
-    default: return on_trailer(c);
+    case At::done:
+      return State::bad;
+    default:
+      return on_trailer(c);
   }
 }
 

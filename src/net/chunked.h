@@ -22,8 +22,18 @@ class ChunkedDecoder {
 
  private:
   enum class At : std::uint8_t {
-    size_first, size, extension, size_lf, data, data_cr, data_lf, trailer_start, trailer,
-    trailer_lf, end_lf, done
+    size_first,
+    size,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer_start,
+    trailer,
+    trailer_lf,
+    end_lf,
+    done
   };
   State on_framing(char c);
   State on_size(char c);

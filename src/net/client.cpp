@@ -26,14 +26,18 @@ class PooledClient final : public Client {
   PooledClient(const UpstreamSettings& settings, Clock& clock, Log& log, Metrics& metrics,
                const std::vector<asio::io_context*>& loops)
       : budget_(std::make_shared<Budget>(settings, clock)), curl_(budget_, log) {
-    for (asio::io_context* io : loops) loops_.push_back(std::make_shared<Loop>(*io, budget_));
+    for (asio::io_context* io : loops) loops_.push_back(std::make_shared<LoopPool>(*io, budget_));
     for (const auto& loop : loops_) {
-      std::vector<std::weak_ptr<Loop>> peers;
+      std::vector<std::weak_ptr<LoopPool>> peers;
       for (const auto& other : loops_) {
         if (other != loop) peers.push_back(other);
       }
       loop->set_peers(std::move(peers));
     }
+    budget_->ask_curl = [this] { curl_.trim(); };
+    budget_->ask_loops = [this] {
+      for (const auto& loop : loops_) asio::post(loop->io(), [loop] { loop->evict_one(); });
+    };
     publish(metrics);
   }
   ~PooledClient() override { close(); }
@@ -77,8 +81,8 @@ class PooledClient final : public Client {
     const auto read = [budget = budget_](Figure figure) {
       return [budget, figure] { return static_cast<double>(budget->figures().*figure); };
     };
-    metrics.gauge_from("mainstay_upstream_clients_created", "HTTP clients made since the start.", {},
-                       read(&ClientFigures::clients_created));
+    metrics.gauge_from("mainstay_upstream_clients_created", "HTTP clients made since the start.",
+                       {}, read(&ClientFigures::clients_created));
     metrics.counter_from("mainstay_upstream_requests_total", "Calls to providers.", {},
                          read(&ClientFigures::requests));
     metrics.counter_from("mainstay_upstream_connections_created_total",
@@ -89,15 +93,15 @@ class PooledClient final : public Client {
                          read(&ClientFigures::connections_reused));
     metrics.gauge_from("mainstay_upstream_connections_open", "Connections open to providers.", {},
                        read(&ClientFigures::open));
-    metrics.gauge_from("mainstay_upstream_connections_idle", "Connections kept alive for later.", {},
-                       read(&ClientFigures::idle));
+    metrics.gauge_from("mainstay_upstream_connections_idle", "Connections kept alive for later.",
+                       {}, read(&ClientFigures::idle));
     metrics.gauge_from("mainstay_upstream_connections_waiting", "Calls waiting for a connection.",
                        {}, read(&ClientFigures::waiting));
   }
 
   const std::shared_ptr<Budget> budget_;
   CurlTransport curl_;
-  std::vector<std::shared_ptr<Loop>> loops_;
+  std::vector<std::shared_ptr<LoopPool>> loops_;
 };
 
 }  // namespace

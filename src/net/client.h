@@ -23,14 +23,14 @@ namespace mainstay::net {
 struct Call {
   std::string_view method = "POST";  ///< static text
   std::shared_ptr<const Url> url;
-  std::string target;                ///< path and query on that host
-  HeaderLines headers;               ///< without host and content-length
+  std::string target;   ///< path and query on that host
+  HeaderLines headers;  ///< without host and content-length
   std::string body;
 };
 
 /// Timers of one call; the whole is bounded by the Deadline given beside it.
 struct CallTimers {
-  Duration queue = std::chrono::seconds(10);       ///< waiting for a connection
+  Duration queue = std::chrono::seconds(10);  ///< waiting for a connection
   Duration connect = std::chrono::seconds(2);
   Duration first_byte = std::chrono::seconds(30);  ///< from sent to the reply's head
   Duration between_bytes = std::chrono::seconds(10);
@@ -45,8 +45,8 @@ struct CallTimings {
 };
 
 /// A reply: its head, and its body in pieces. Destroying it before the end closes the connection
-/// (and so cancels the upstream work); after the end the connection goes back to the pool.
-/// Belongs to the loop that called send().
+/// (and so cancels the upstream work); destroyed after the end (read, or arrived and unread) it
+/// gives the connection back to the pool. Belongs to the loop that called send().
 class Reply {
  public:
   virtual ~Reply() = default;
@@ -54,7 +54,7 @@ class Reply {
   /// First value of a header (`name` in lower case); empty when absent.
   virtual std::string_view header(std::string_view name) const noexcept = 0;
   /// Next piece of the body (chunk framing removed), valid until the next call; empty: the end.
-  /// Errors: deadline ("between_bytes_timeout" or total), bad_upstream ("upstream_truncated": closed
+  /// Errors: deadline ("upstream_stalled" or total), bad_upstream ("upstream_truncated": closed
   /// before the end of its framing; "upstream_reset").
   virtual Co<Result<std::string_view>> read(Deadline by) = 0;
   virtual const CallTimings& timings() const noexcept = 0;

@@ -11,9 +11,17 @@ namespace mainstay::net {
 CurlTransport::CurlTransport(std::shared_ptr<Budget> budget, Log& log)
     : engine_(std::make_shared<Engine>(std::move(budget), log)) {}
 
-CurlTransport::~CurlTransport() { close(); }
+CurlTransport::~CurlTransport() {
+  close();
+}
 
-void CurlTransport::close() { engine_->close(); }
+void CurlTransport::close() {
+  engine_->close();
+}
+
+void CurlTransport::trim() {
+  if (engine_->budget->curl_idle.load(std::memory_order_relaxed) > 0) engine_->trim();
+}
 
 namespace {
 
@@ -43,8 +51,8 @@ class Running {
 };
 
 /// Waits for the transfer's next news; an error when the time is up or the caller cancelled.
-Co<Status> news(TransferPtr transfer, std::uint64_t seen, Clock& clock, Deadline phase,
-                Deadline by, const char* reason) {
+Co<Status> news(TransferPtr transfer, std::uint64_t seen, Clock& clock, Deadline phase, Deadline by,
+                const char* reason) {
   const Deadline end = phase.sooner(by);
   auto woken = co_await transfer->changed.wait(seen, end);
   if (woken) co_return done();
@@ -74,30 +82,35 @@ class CurlReply final : public Reply {
     piece_.clear();
     while (true) {
       const std::uint64_t seen = t.changed.version();
-      if (take()) co_return std::string_view(piece_);
-      {
-        std::lock_guard lock(t.mutex);
-        if (t.error) co_return *t.error;
-        if (t.finished) co_return std::string_view();
-      }
-      auto status = co_await news(running_.transfer(), seen, clock, phase, by,
-                                  "between_bytes_timeout");
+      const State state = take();
+      if (state == State::piece) co_return std::string_view(piece_);
+      if (state == State::failed) co_return *t.error;  // set once, before `finished`
+      if (state == State::end) co_return std::string_view();
+      auto status = co_await news(running_.transfer(), seen, clock, phase, by, "upstream_stalled");
       if (!status.ok()) co_return std::move(status.error());
     }
   }
 
  private:
+  enum class State { piece, failed, end, wait };
   // Swaps the filled buffer for the empty one; a paused transfer goes on.
-  bool take() {
+  State take() {
     Transfer& t = *running_.transfer();
+    State state = State::wait;
     bool resume = false;
     {
       std::lock_guard lock(t.mutex);
       std::swap(piece_, t.body);
       resume = std::exchange(t.paused, false);
+      if (!piece_.empty())
+        state = State::piece;
+      else if (t.error)
+        state = State::failed;
+      else if (t.finished)
+        state = State::end;
     }
     if (resume) running_.engine().resume(running_.transfer());
-    return !piece_.empty();
+    return state;
   }
 
   Running running_;
@@ -106,34 +119,100 @@ class CurlReply final : public Reply {
   std::string piece_;
 };
 
-Co<Result<std::unique_ptr<Reply>>> send_over(std::shared_ptr<CurlTransport::Engine> engine,
-                                             Call call, CallTimers timers, Deadline by) {
+/// A place in the line for a right to one more connection.
+class InLine {
+ public:
+  explicit InLine(std::shared_ptr<Budget> budget)
+      : budget_(std::move(budget)), waiter_(budget_->clock()) {
+    waiter_.since = budget_->clock().now();
+  }
+  ~InLine() {
+    budget_->leave(waiter_);
+    if (waiter_.slot) budget_->give_back();
+  }
+  InLine(const InLine&) = delete;
+  InLine& operator=(const InLine&) = delete;
+  Waiter& waiter() noexcept { return waiter_; }
+
+ private:
+  std::shared_ptr<Budget> budget_;
+  Waiter waiter_;
+};
+
+Error pool_full(const Transfer& t, const char* why) {
+  return upstream_error(Errc::unavailable, "upstream_pool_full",
+                        t.call.url->authority() + ": " + why);
+}
+
+/// Waits for a right to a connection and gives it to the transfer.
+Co<Status> stand_in_line(std::shared_ptr<Budget> budget, TransferPtr transfer, Duration queue,
+                         Deadline by) {
+  InLine place(budget);
+  Waiter& waiter = place.waiter();
+  const std::uint64_t seen = waiter.woken.version();
+  if (!budget->join(waiter)) co_return pool_full(*transfer, "too many calls wait");
+  if (!waiter.slot) {
+    if (budget->ask_loops) budget->ask_loops();
+    const Deadline end = by.sooner(budget->clock().now(), queue);
+    [[maybe_unused]] auto woken = co_await waiter.woken.wait(seen, end);
+    budget->leave(waiter);
+    if (!waiter.slot) co_return pool_full(*transfer, "no connection came free");
+  }
+  transfer->reserved = std::exchange(waiter.slot, false);
+  co_return done();
+}
+
+/// Runs the transfer until its head is there.
+Co<Status> run_to_head(std::shared_ptr<CurlTransport::Engine> engine, TransferPtr transfer,
+                       CallTimers timers, Deadline by) {
   Clock& clock = engine->budget->clock();
-  const TimePoint began = clock.now();
-  auto transfer = std::make_shared<Transfer>(clock);
-  transfer->call = std::move(call);
-  transfer->connect_ms = std::max(1L, static_cast<long>(millis(timers.connect)));
-  Running running(engine, transfer);
+  const Deadline phase = Deadline::in(clock, timers.connect + timers.first_byte);
   if (!engine->submit(transfer)) {
     transfer->finished = true;
-    co_return upstream_error(Errc::unavailable, "upstream_pool_full", "too many transfers");
+    if (std::exchange(transfer->reserved, false)) engine->budget->give_back();
+    co_return pool_full(*transfer, "too many transfers");
   }
-  const Deadline phase = Deadline::in(clock, timers.connect + timers.first_byte);
   while (true) {
     const std::uint64_t seen = transfer->changed.version();
     {
       std::lock_guard lock(transfer->mutex);
-      if (transfer->head_done) break;
+      if (transfer->head_done) co_return done();
       if (transfer->error) co_return *transfer->error;
     }
     auto status = co_await news(transfer, seen, clock, phase, by, "upstream_first_byte_timeout");
-    if (!status.ok()) co_return std::move(status.error());
+    if (!status.ok()) co_return status;
   }
+}
+
+TransferPtr new_transfer(Clock& clock, Call call, const CallTimers& timers) {
+  auto transfer = std::make_shared<Transfer>(clock);
+  transfer->call = std::move(call);
+  transfer->connect_ms = std::max(1L, static_cast<long>(millis(timers.connect)));
+  return transfer;
+}
+
+Co<Result<std::unique_ptr<Reply>>> send_over(std::shared_ptr<CurlTransport::Engine> engine,
+                                             Call call, CallTimers timers, Deadline by) {
+  Clock& clock = engine->budget->clock();
+  auto transfer = new_transfer(clock, std::move(call), timers);
   CallTimings took;
-  took.connect = transfer->connect;
-  took.reused = transfer->reused;
-  took.first_byte = clock.now() - began - took.connect;
-  co_return std::make_unique<CurlReply>(std::move(running), timers.between_bytes, took);
+  for (int attempt = 0;; ++attempt) {
+    const TimePoint began = clock.now();
+    Running running(engine, transfer);
+    auto status = co_await run_to_head(engine, transfer, timers, by);
+    if (status.ok()) {
+      took.connect = transfer->connect;
+      took.reused = transfer->reused;
+      took.first_byte = clock.now() - began - took.connect;
+      co_return std::make_unique<CurlReply>(std::move(running), timers.between_bytes, took);
+    }
+    if (!transfer->no_slot || attempt > 0) co_return std::move(status.error());
+    // No connection was open for it and the budget is spent: once more with a right of its own.
+    transfer = new_transfer(clock, std::move(transfer->call), timers);
+    auto granted = co_await stand_in_line(engine->budget, transfer, timers.queue, by);
+    took.queue = clock.now() - began;
+    if (!granted.ok()) co_return std::move(granted.error());
+  }
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ class CurlTransport {
   Co<Result<std::unique_ptr<Reply>>> send(Call call, CallTimers timers, Deadline by);
   /// Ends running transfers with an error and joins the thread.
   void close();
+  /// Asks for idle connections to be given up, for a call elsewhere. From any thread.
+  void trim();
 
   struct Engine;
 

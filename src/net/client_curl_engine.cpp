@@ -1,5 +1,6 @@
-// libcurl's multi loop on a named thread; bytes cross to the caller's loop through a bounded buffer.
-// When the buffer is full the transfer pauses, and so, through TCP or HTTP/2, does the provider.
+// libcurl's multi loop on a named thread; bytes cross to the caller's loop through a bounded
+// buffer. When the buffer is full the transfer pauses, and so, through TCP or HTTP/2, does the
+// provider.
 #include "net/client_curl_engine.h"
 
 #include <pthread.h>
@@ -15,7 +16,7 @@ namespace {
 
 constexpr std::size_t kBufferMax = 256 * 1024;  // of one reply's unread body
 constexpr int kPollMs = 1000;
-constexpr std::size_t kSparesMax = 32;          // easy handles kept for the next calls
+constexpr std::size_t kSparesMax = 32;  // easy handles kept for the next calls
 
 struct Reason {
   Errc code;
@@ -116,7 +117,7 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
 curl_socket_t on_open(void* user, curlsocktype, curl_sockaddr* address) {
   auto& t = *static_cast<Transfer*>(user);
   Budget& budget = *t.engine->budget;
-  if (!budget.take()) {
+  if (!std::exchange(t.reserved, false) && !budget.take()) {
     t.no_slot = true;
     return CURL_SOCKET_BAD;
   }
@@ -146,7 +147,7 @@ bool CurlTransport::Engine::submit(const TransferPtr& transfer) {
   if (stopping || in_flight >= std::size_t{s.connections_max} + s.waiting_max) return false;
   if (!started) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    multi.reset(curl_multi_init());
+    multi = new_multi();
     if (!multi) return false;
     started = true;
     thread = std::thread([this] { run(); });  // lint: thread joined in close()
@@ -184,10 +185,40 @@ void CurlTransport::Engine::close() {
   if (thread.joinable()) thread.join();
 }
 
+void CurlTransport::Engine::trim() {
+  std::lock_guard lock(mutex);
+  if (stopping || !multi) return;
+  trimming = true;
+  curl_multi_wakeup(multi.get());
+}
+
+Multi CurlTransport::Engine::new_multi() const {
+  const auto& s = budget->settings();
+  Multi fresh(curl_multi_init());
+  if (!fresh) return fresh;
+  curl_multi_setopt(fresh.get(), CURLMOPT_PIPELINING, s.http2 ? CURLPIPE_MULTIPLEX : 0L);
+  curl_multi_setopt(fresh.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, long{s.connections_max});
+  return fresh;
+}
+
+// libcurl closes idle connections only with their multi handle. While transfers run their idle
+// neighbours stay: the last one to end, or keepalive_timeout, frees them.
+void CurlTransport::Engine::drop_idle() {
+  if (!running.empty()) return;
+  Multi old;
+  {
+    std::lock_guard lock(mutex);
+    if (!std::exchange(trimming, false)) return;
+    Multi fresh = new_multi();
+    if (fresh) {
+      old = std::move(multi);
+      multi = std::move(fresh);
+    }
+  }
+}
+
 void CurlTransport::Engine::run() {
   const auto& s = budget->settings();
-  curl_multi_setopt(multi.get(), CURLMOPT_PIPELINING, s.http2 ? CURLPIPE_MULTIPLEX : 0L);
-  curl_multi_setopt(multi.get(), CURLMOPT_MAX_TOTAL_CONNECTIONS, long{s.connections_max});
   bool stop = false;
   while (!stop) {
     take_commands(stop);
@@ -198,6 +229,7 @@ void CurlTransport::Engine::run() {
     int active = 0;
     curl_multi_perform(multi.get(), &active);
     finish_done();
+    drop_idle();
     count_idle();
     if (!stop) curl_multi_poll(multi.get(), nullptr, 0, kPollMs, nullptr);
   }
@@ -328,6 +360,7 @@ void CurlTransport::Engine::finish(const TransferPtr& transfer, CURLcode code) {
     } else if (code == CURLE_OK && !t.head_done) {
       t.error = upstream_error(Errc::bad_upstream, "upstream_bad_reply", "no head");
     }
+    if (std::exchange(t.reserved, false)) budget->give_back();
     if (t.reused) budget->reused.fetch_add(1, std::memory_order_relaxed);
     t.finished = true;
     t.changed.notify();
@@ -355,7 +388,10 @@ void CurlTransport::Engine::end_all() {
     to_abandon.clear();
     to_resume.clear();
   }
-  while (!running.empty()) finish(running.begin()->second, CURLE_ABORTED_BY_CALLBACK);
+  while (!running.empty()) {
+    const TransferPtr transfer = running.begin()->second;  // outlives its place in the map
+    finish(transfer, CURLE_ABORTED_BY_CALLBACK);
+  }
   spares.clear();
   multi.reset();
   count_idle();

@@ -41,7 +41,8 @@ struct Transfer {
   Lines lines;
   std::size_t header_bytes = 0;
   bool oversized_head = false;
-  bool no_slot = false;
+  bool no_slot = false;   ///< failed since the budget gave no right to a connection
+  bool reserved = false;  ///< holds such a right, not used yet
   bool counted = false;
   CurlTransport::Engine* engine = nullptr;  ///< outlives every handle it runs
   // Shared, under the mutex.
@@ -68,6 +69,8 @@ struct CurlTransport::Engine {
   void resume(const TransferPtr& transfer);
   void abandon(const TransferPtr& transfer);
   void close();
+  /// Asks for idle connections to be given up.
+  void trim();
 
   void run();
   void take_commands(bool& stop);
@@ -78,6 +81,8 @@ struct CurlTransport::Engine {
   void remove(const TransferPtr& transfer);
   void end_all();
   void count_idle();
+  void drop_idle();
+  Multi new_multi() const;
 
   const std::shared_ptr<Budget> budget;
   Log& log;
@@ -93,6 +98,7 @@ struct CurlTransport::Engine {
   std::size_t in_flight = 0;
   bool started = false;
   bool stopping = false;
+  bool trimming = false;
   std::thread thread;  // lint: thread libcurl's multi loop blocks in its own poll
 };
 

@@ -15,8 +15,8 @@
 namespace mainstay::net {
 namespace {
 
-constexpr std::size_t kWindowMin = 4 * 1024;       // room for body bytes behind a large head
-constexpr std::size_t kBodyBuffer = 64 * 1024;     // largest read buffer beyond the head
+constexpr std::size_t kWindowMin = 4 * 1024;    // room for body bytes behind a large head
+constexpr std::size_t kBodyBuffer = 64 * 1024;  // largest read buffer beyond the head
 constexpr std::size_t kHeadersMax = 256;
 
 /// A wait's bound and which reason its end has.
@@ -31,7 +31,8 @@ Limit limit_of(TimePoint now, Duration phase, std::string_view reason, Deadline 
 }
 
 Error late(const Conn& conn, std::string_view reason) {
-  return upstream_error(Errc::deadline, reason, conn.origin->authority + ": " + std::string(reason));
+  return upstream_error(Errc::deadline, reason,
+                        conn.origin->authority + ": " + std::string(reason));
 }
 
 Error broken(const Conn& conn, std::string_view reason, const error_code& why) {
@@ -43,7 +44,9 @@ Error bad_reply(const Conn& conn, std::string_view what) {
                         conn.origin->authority + ": " + std::string(what));
 }
 
-Error cancelled() { return Error::log(Errc::cancelled, "upstream call cancelled"); }
+Error cancelled() {
+  return Error::log(Errc::cancelled, "upstream call cancelled");
+}
 
 /// What a failed wait on a connection means.
 Error wait_failed(const Conn& conn, const Limit& limit, const error_code& why) {
@@ -55,7 +58,7 @@ Error wait_failed(const Conn& conn, const Limit& limit, const error_code& why) {
 /// A call's place in the line; leaving gives back what came too late to be used.
 class InLine {
  public:
-  InLine(Loop& loop, const Origin& origin) : loop_(loop), waiter_(loop.budget().clock()) {
+  InLine(LoopPool& loop, const Origin& origin) : loop_(loop), waiter_(loop.budget().clock()) {
     waiter_.loop = &loop;
     waiter_.origin = &origin;
     waiter_.since = loop.budget().clock().now();
@@ -71,7 +74,7 @@ class InLine {
   Waiter& waiter() noexcept { return waiter_; }
 
  private:
-  Loop& loop_;
+  LoopPool& loop_;
   Waiter waiter_;
 };
 
@@ -101,7 +104,7 @@ Error pool_full(const Origin& origin, std::string_view why) {
 }
 
 /// Waits for a connection or the right to one. The result is null when the right was granted.
-Co<Result<std::unique_ptr<Conn>>> stand_in_line(std::shared_ptr<Loop> loop,
+Co<Result<std::unique_ptr<Conn>>> stand_in_line(std::shared_ptr<LoopPool> loop,
                                                 std::shared_ptr<Origin> origin, Duration queue,
                                                 Deadline by) {
   Clock& clock = loop->budget().clock();
@@ -134,7 +137,7 @@ Co<Result<std::unique_ptr<Conn>>> stand_in_line(std::shared_ptr<Loop> loop,
 }
 
 /// Opens a connection: each address in turn, sharing the time that is left.
-Co<Result<std::unique_ptr<Conn>>> open_connection(std::shared_ptr<Loop> loop,
+Co<Result<std::unique_ptr<Conn>>> open_connection(std::shared_ptr<LoopPool> loop,
                                                   std::shared_ptr<Origin> origin, Slot slot,
                                                   Duration timeout, Deadline by) {
   Clock& clock = loop->budget().clock();
@@ -166,16 +169,19 @@ Co<Result<std::unique_ptr<Conn>>> open_connection(std::shared_ptr<Loop> loop,
       conn->expired = false;
       co_return conn;
     }
-    if (conn->expired) failed = late(*conn, limit.reason);
-    else if (refused == asio::error::operation_aborted) co_return cancelled();
-    else failed = upstream_error(Errc::unavailable, "upstream_refused", refused.message());
+    if (conn->expired)
+      failed = late(*conn, limit.reason);
+    else if (refused == asio::error::operation_aborted)
+      co_return cancelled();
+    else
+      failed = upstream_error(Errc::unavailable, "upstream_refused", refused.message());
   }
   origin->addresses_until = TimePoint{};  // look the name up again next time
   co_return std::move(*failed);
 }
 
 /// Takes a connection: an idle one, a new one, or after a wait.
-Co<Result<std::unique_ptr<Conn>>> acquire(std::shared_ptr<Loop> loop,
+Co<Result<std::unique_ptr<Conn>>> acquire(std::shared_ptr<LoopPool> loop,
                                           std::shared_ptr<Origin> origin, CallTimers timers,
                                           Deadline by, std::shared_ptr<CallTimings> took) {
   Clock& clock = loop->budget().clock();
@@ -261,7 +267,8 @@ bool is_closed_by_peer(const error_code& why) {
          why == asio::error::broken_pipe || why == asio::error::not_connected;
 }
 
-/// Reads until the head of a final reply is whole. `wrote_all`: false when the peer stopped reading.
+/// Reads until the head of a final reply is whole. `wrote_all`: false when the peer stopped
+/// reading.
 Co<Outcome> read_head(Conn& conn, bool bodyless, Limit limit, std::size_t header_max) {
   std::size_t looked = 0;
   while (true) {
@@ -269,12 +276,13 @@ Co<Outcome> read_head(Conn& conn, bool bodyless, Limit limit, std::size_t header
       const std::string_view text(conn.buffer.get(), conn.end);
       const HeadState state = parse_reply_head(text, looked, bodyless, conn.head);
       looked = conn.end;
-      const bool large = state == HeadState::more ? conn.end >= header_max
-                                                  : conn.head.size > header_max;
+      const bool large =
+          state == HeadState::more ? conn.end >= header_max : conn.head.size > header_max;
       if (state == HeadState::bad) co_return failure(bad_reply(conn, "malformed head"));
       if (large) co_return failure(bad_reply(conn, "head too large"));
       if (state == HeadState::done) {
-        if (conn.head.fields.size() > kHeadersMax) co_return failure(bad_reply(conn, "many headers"));
+        if (conn.head.fields.size() > kHeadersMax)
+          co_return failure(bad_reply(conn, "many headers"));
         if (conn.head.status >= 200) {
           conn.begin = conn.head.size;
           Outcome heard;
@@ -315,9 +323,12 @@ Co<std::optional<Error>> wait_writable(Conn& conn, Limit limit) {
 
 class PlainReply final : public Reply {
  public:
-  PlainReply(std::shared_ptr<Loop> loop, std::unique_ptr<Conn> conn, Duration between, bool clean,
-             const CallTimings& took)
-      : loop_(std::move(loop)), conn_(std::move(conn)), between_(between), clean_(clean),
+  PlainReply(std::shared_ptr<LoopPool> loop, std::unique_ptr<Conn> conn, Duration between,
+             bool clean, const CallTimings& took)
+      : loop_(std::move(loop)),
+        conn_(std::move(conn)),
+        between_(between),
+        clean_(clean),
         took_(took) {}
   ~PlainReply() override {
     if (failed_ || !clean_ || !conn_->head.keep_alive) return;
@@ -344,8 +355,7 @@ class PlainReply final : public Reply {
         co_return fail(bad_reply(conn, "broken chunk"));
       }
       make_window();
-      const Limit limit =
-          limit_of(loop_->budget().clock().now(), between_, "between_bytes_timeout", by);
+      const Limit limit = limit_of(loop_->budget().clock().now(), between_, "upstream_stalled", by);
       conn.arm(limit.at);
       auto [failed, got] = co_await conn.socket.async_read_some(
           asio::buffer(conn.buffer.get() + conn.end, conn.capacity - conn.end), use_co);
@@ -378,7 +388,7 @@ class PlainReply final : public Reply {
     return error;
   }
 
-  std::shared_ptr<Loop> loop_;
+  std::shared_ptr<LoopPool> loop_;
   std::unique_ptr<Conn> conn_;
   const Duration between_;
   const bool clean_;  ///< the whole request was written
@@ -389,7 +399,7 @@ class PlainReply final : public Reply {
 
 /// Writes the request and reads the reply's head.
 Co<Outcome> converse(Conn& conn, const Call& call, CallTimers timers, Deadline by) {
-  Loop& loop = conn.loop;
+  LoopPool& loop = conn.loop;
   Clock& clock = loop.budget().clock();
   conn.begin = conn.end = 0;
   conn.expired = false;
@@ -397,8 +407,7 @@ Co<Outcome> converse(Conn& conn, const Call& call, CallTimers timers, Deadline b
   std::size_t done = 0;
   Written written = write_some(conn, call, done);
   while (!written.all && !written.failed) {
-    const Limit limit =
-        limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);
+    const Limit limit = limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);
     auto failed = co_await wait_writable(conn, limit);
     if (failed) co_return failure(std::move(*failed));
     written = write_some(conn, call, done);
@@ -413,7 +422,7 @@ Co<Outcome> converse(Conn& conn, const Call& call, CallTimers timers, Deadline b
 
 }  // namespace
 
-Co<Result<std::unique_ptr<Reply>>> send_plain(std::shared_ptr<Loop> loop, Call call,
+Co<Result<std::unique_ptr<Reply>>> send_plain(std::shared_ptr<LoopPool> loop, Call call,
                                               CallTimers timers, Deadline by) {
   if (!fits_a_request_line(call.target)) {
     co_return Error::log(Errc::internal, "request target with a space or control character");
@@ -438,8 +447,8 @@ Co<Result<std::unique_ptr<Reply>>> send_plain(std::shared_ptr<Loop> loop, Call c
       took.first_byte = clock.now() - sent;
       if (took.reused) loop->budget().reused.fetch_add(1, std::memory_order_relaxed);
       conn->body.start(conn->head);
-      co_return std::make_unique<PlainReply>(std::move(loop), std::move(conn),
-                                             timers.between_bytes, outcome.whole_request, took);
+      co_return std::make_unique<PlainReply>(std::move(loop), std::move(conn), timers.between_bytes,
+                                             outcome.whole_request, took);
     }
     if (outcome.heard != Heard::stale || attempt == 1) co_return std::move(*outcome.error);
   }

@@ -10,7 +10,7 @@
 namespace mainstay::net {
 
 /// Sends a call on `loop`, which must be the loop of the calling coroutine. As Client::send.
-Co<Result<std::unique_ptr<Reply>>> send_plain(std::shared_ptr<Loop> loop, Call call,
+Co<Result<std::unique_ptr<Reply>>> send_plain(std::shared_ptr<LoopPool> loop, Call call,
                                               CallTimers timers, Deadline by);
 
 }  // namespace mainstay::net

@@ -1,10 +1,11 @@
-// Budget, Conn and Loop. The budget's lock is held for a few instructions and never over a wait.
+// Budget, Conn and LoopPool. The budget's lock is held for a few instructions and never over a
+// wait.
 #include "net/client_pool.h"
 
+#include <sys/socket.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <iterator>
@@ -25,7 +26,8 @@ constexpr std::size_t kBufferFirst = 8 * 1024;
 constexpr std::size_t kBufferBig = 64 * 1024;
 
 std::string_view sentence(std::string_view reason) {
-  if (reason == "upstream_pool_full") return "All connections to model servers are in use. Try again.";
+  if (reason == "upstream_pool_full")
+    return "All connections to model servers are in use. Try again.";
   if (reason == "upstream_refused") return "The model server refused the connection.";
   if (reason == "upstream_unresolved") return "The model server's name could not be resolved.";
   if (reason == "upstream_tls_failed") return "No secure connection to the model server.";
@@ -80,7 +82,7 @@ void Budget::leave(Waiter& waiter) {
   waiting_.remove(&waiter);
 }
 
-bool Budget::hand_over(std::unique_ptr<Conn>& conn, const Loop& loop) {
+bool Budget::hand_over(std::unique_ptr<Conn>& conn, const LoopPool& loop) {
   std::lock_guard lock(mutex_);
   if (waiting_.empty()) return false;
   auto chosen = waiting_.begin();
@@ -140,8 +142,10 @@ ClientFigures Budget::figures() const {
   return f;
 }
 
-Conn::Conn(Loop& owner, std::shared_ptr<Origin> to)
-    : loop(owner), origin(std::move(to)), budget(owner.shared_budget()),
+Conn::Conn(LoopPool& owner, std::shared_ptr<Origin> to)
+    : loop(owner),
+      origin(std::move(to)),
+      budget(owner.shared_budget()),
       socket(owner.io().get_executor()) {}
 
 Conn::~Conn() {
@@ -169,13 +173,17 @@ bool Conn::alive() noexcept {
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-Loop::Loop(asio::io_context& io, std::shared_ptr<Budget> budget)
-    : io_(io), budget_(std::move(budget)), resolver_(io.get_executor()),
+LoopPool::LoopPool(asio::io_context& io, std::shared_ptr<Budget> budget)
+    : io_(io),
+      budget_(std::move(budget)),
+      resolver_(io.get_executor()),
       alarm_(budget_->clock().alarm(io.get_executor())) {}
 
-Loop::~Loop() { close_idle(); }
+LoopPool::~LoopPool() {
+  close_idle();
+}
 
-std::shared_ptr<Origin> Loop::origin(const Url& url) {
+std::shared_ptr<Origin> LoopPool::origin(const Url& url) {
   for (const auto& known : origins_) {
     if (known->port == url.port && known->host == url.host) return known;
   }
@@ -190,7 +198,7 @@ std::shared_ptr<Origin> Loop::origin(const Url& url) {
   return fresh;
 }
 
-std::unique_ptr<Conn> Loop::take_idle(Origin& origin) {
+std::unique_ptr<Conn> LoopPool::take_idle(Origin& origin) {
   while (!origin.idle.empty()) {
     auto conn = std::move(origin.idle.back());
     origin.idle.pop_back();
@@ -207,12 +215,11 @@ std::unique_ptr<Conn> Loop::take_idle(Origin& origin) {
   return nullptr;
 }
 
-std::unique_ptr<Conn> Loop::pop_oldest() {
+std::unique_ptr<Conn> LoopPool::pop_oldest() {
   Origin* oldest = nullptr;
   for (const auto& origin : origins_) {
     if (origin->idle.empty()) continue;
-    if (oldest == nullptr ||
-        origin->idle.front()->parked_at < oldest->idle.front()->parked_at) {
+    if (oldest == nullptr || origin->idle.front()->parked_at < oldest->idle.front()->parked_at) {
       oldest = origin.get();
     }
   }
@@ -223,23 +230,26 @@ std::unique_ptr<Conn> Loop::pop_oldest() {
   return conn;
 }
 
-bool Loop::steal_slot() {
+bool LoopPool::steal_slot() {
   auto victim = pop_oldest();
   if (!victim) return false;
   victim->owns_slot = false;
   return true;
 }
 
-void Loop::evict_one() { pop_oldest().reset(); }
+void LoopPool::evict_one() {
+  pop_oldest().reset();
+}
 
-void Loop::ask_peers() {
+void LoopPool::ask_peers() {
+  if (budget_->ask_curl) budget_->ask_curl();
   for (const auto& peer : peers_) {
     auto loop = peer.lock();
     if (loop) asio::post(loop->io(), [loop] { loop->evict_one(); });
   }
 }
 
-void Loop::release(std::unique_ptr<Conn> conn) {
+void LoopPool::release(std::unique_ptr<Conn> conn) {
   out_of_use(*conn);
   if (budget_->closed() || budget_->hand_over(conn, *this)) return;
   if (conn->capacity > kBufferBig) {
@@ -255,7 +265,7 @@ void Loop::release(std::unique_ptr<Conn> conn) {
   start_watch();
 }
 
-void Loop::in_use(Conn& conn) {
+void LoopPool::in_use(Conn& conn) {
   conn.disarm();
   conn.before = nullptr;
   conn.after = used_;
@@ -264,15 +274,17 @@ void Loop::in_use(Conn& conn) {
   start_watch();
 }
 
-void Loop::out_of_use(Conn& conn) noexcept {
+void LoopPool::out_of_use(Conn& conn) noexcept {
   if (used_ != &conn && conn.before == nullptr) return;
-  if (conn.before != nullptr) conn.before->after = conn.after;
-  else used_ = conn.after;
+  if (conn.before != nullptr)
+    conn.before->after = conn.after;
+  else
+    used_ = conn.after;
   if (conn.after != nullptr) conn.after->before = conn.before;
   conn.before = conn.after = nullptr;
 }
 
-void Loop::close_idle() {
+void LoopPool::close_idle() {
   for (const auto& origin : origins_) {
     parked_ -= origin->idle.size();
     origin->idle.clear();
@@ -280,7 +292,7 @@ void Loop::close_idle() {
   if (long_sleep_) alarm_->ring();
 }
 
-Co<> keep_watch(std::shared_ptr<Loop> loop) {
+Co<> keep_watch(std::shared_ptr<LoopPool> loop) {
   while (true) {
     const TimePoint at = loop->next_look();
     if (at == TimePoint::max()) break;
@@ -291,7 +303,7 @@ Co<> keep_watch(std::shared_ptr<Loop> loop) {
   loop->watching_ = false;
 }
 
-void Loop::start_watch() {
+void LoopPool::start_watch() {
   if (!watching_) {
     watching_ = true;
     quiet_ = 0;
@@ -305,7 +317,7 @@ void Loop::start_watch() {
 
 // Every tick while calls run; then a while longer, so that a call now and then costs no ring; then
 // only when an idle connection ends; nothing open: never.
-TimePoint Loop::next_look() {
+TimePoint LoopPool::next_look() {
   const TimePoint now = budget_->clock().now();
   if (used_ != nullptr) quiet_ = 0;
   if (used_ == nullptr && parked_ == 0) return TimePoint::max();
@@ -318,7 +330,7 @@ TimePoint Loop::next_look() {
   return std::max(now + kTick, oldest + Duration(budget_->settings().keepalive_timeout));
 }
 
-void Loop::sweep() {
+void LoopPool::sweep() {
   const TimePoint now = budget_->clock().now();
   for (Conn* conn = used_; conn != nullptr; conn = conn->after) {
     if (now < conn->deadline) continue;

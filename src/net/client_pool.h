@@ -7,6 +7,7 @@
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -26,7 +27,7 @@ using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 using Resolver = asio::ip::basic_resolver<asio::ip::tcp, Executor>;
 using Endpoint = asio::ip::tcp::endpoint;
 
-class Loop;
+class LoopPool;
 struct Conn;
 
 /// An upstream failure with the client's sentence for its reason.
@@ -35,7 +36,7 @@ Error upstream_error(Errc code, std::string_view reason, std::string detail);
 /// A call that waits for a connection; lives in the waiting coroutine.
 struct Waiter {
   explicit Waiter(Clock& clock) : woken(clock) {}
-  const Loop* loop = nullptr;
+  const LoopPool* loop = nullptr;
   const void* origin = nullptr;
   TimePoint since{};
   Event woken;
@@ -55,9 +56,9 @@ class Budget {
   bool join(Waiter& waiter);
   /// Leaves it. What was granted in the meantime stays in `waiter`.
   void leave(Waiter& waiter);
-  /// Gives `conn` to a waiter of its loop and origin, or its right to another. True when one of both
-  /// happened (`conn` is then empty or without its right).
-  bool hand_over(std::unique_ptr<Conn>& conn, const Loop& loop);
+  /// Gives `conn` to a waiter of its loop and origin, or its right to another. True when one of
+  /// both happened (`conn` is then empty or without its right).
+  bool hand_over(std::unique_ptr<Conn>& conn, const LoopPool& loop);
   bool keep_idle();  ///< one more kept idle; false at keepalive_max
   void unkeep_idle();
   void close();
@@ -71,6 +72,9 @@ class Budget {
   std::atomic<std::uint64_t> created{0};
   std::atomic<std::uint64_t> reused{0};
   std::atomic<std::uint64_t> curl_idle{0};  ///< kept by libcurl; shares keepalive_max
+  // Set before the first call. Each asks for an idle connection to be given up.
+  std::function<void()> ask_loops;
+  std::function<void()> ask_curl;
 
  private:
   const UpstreamSettings settings_;
@@ -103,7 +107,7 @@ struct Origin {
 
 /// One connection, in use or idle, of one loop. Destroying it closes it and gives its right back.
 struct Conn {
-  Conn(Loop& owner, std::shared_ptr<Origin> to);
+  Conn(LoopPool& owner, std::shared_ptr<Origin> to);
   ~Conn();
   Conn(const Conn&) = delete;
   Conn& operator=(const Conn&) = delete;
@@ -119,7 +123,7 @@ struct Conn {
   /// False when the peer closed it or sent something unasked.
   bool alive() noexcept;
 
-  Loop& loop;
+  LoopPool& loop;
   const std::shared_ptr<Origin> origin;
   const std::shared_ptr<Budget> budget;
   Socket socket;
@@ -127,33 +131,33 @@ struct Conn {
   std::size_t capacity = 0;
   std::size_t begin = 0;  ///< unread bytes are [begin, end)
   std::size_t end = 0;
-  std::string out;        ///< request head being written
+  std::string out;  ///< request head being written
   ReplyHead head;
   BodyDecoder body;
   TimePoint deadline = TimePoint::max();
   TimePoint parked_at{};
   bool expired = false;
   bool owns_slot = true;
-  bool kept = false;    ///< idle within keepalive_max
+  bool kept = false;  ///< idle within keepalive_max
   bool reused = false;
   Conn* before = nullptr;  ///< list of connections in use
   Conn* after = nullptr;
 };
 
 /// The connections of one event loop. All calls from that loop's thread, unless said otherwise.
-class Loop : public std::enable_shared_from_this<Loop> {
+class LoopPool : public std::enable_shared_from_this<LoopPool> {
  public:
-  Loop(asio::io_context& io, std::shared_ptr<Budget> budget);
-  ~Loop();
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
+  LoopPool(asio::io_context& io, std::shared_ptr<Budget> budget);
+  ~LoopPool();
+  LoopPool(const LoopPool&) = delete;
+  LoopPool& operator=(const LoopPool&) = delete;
 
   asio::io_context& io() noexcept { return io_; }
   Budget& budget() noexcept { return *budget_; }
   const std::shared_ptr<Budget>& shared_budget() noexcept { return budget_; }
   Resolver& resolver() noexcept { return resolver_; }
   /// The other loops, asked to close an idle connection when this one needs room.
-  void set_peers(std::vector<std::weak_ptr<Loop>> peers) { peers_ = std::move(peers); }
+  void set_peers(std::vector<std::weak_ptr<LoopPool>> peers) { peers_ = std::move(peers); }
 
   std::shared_ptr<Origin> origin(const Url& url);
   /// An idle connection to `origin` that is still alive, or null.
@@ -170,7 +174,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void close_idle();
 
  private:
-  friend Co<> keep_watch(std::shared_ptr<Loop> loop);
+  friend Co<> keep_watch(std::shared_ptr<LoopPool> loop);
   std::unique_ptr<Conn> pop_oldest();
   void start_watch();
   void sweep();
@@ -180,7 +184,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   const std::shared_ptr<Budget> budget_;
   Resolver resolver_;
   std::unique_ptr<Alarm> alarm_;
-  std::vector<std::weak_ptr<Loop>> peers_;
+  std::vector<std::weak_ptr<LoopPool>> peers_;
   std::vector<std::shared_ptr<Origin>> origins_;
   Conn* used_ = nullptr;
   std::size_t parked_ = 0;
@@ -191,7 +195,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
 
 /// Addresses of the origin's host, from its cache, a literal, or the resolver.
 /// Errors: unavailable "upstream_unresolved", deadline "upstream_connect_timeout", cancelled.
-Co<Result<std::vector<asio::ip::address>>> resolve(std::shared_ptr<Loop> loop,
+Co<Result<std::vector<asio::ip::address>>> resolve(std::shared_ptr<LoopPool> loop,
                                                    std::shared_ptr<Origin> origin, Deadline by);
 
 }  // namespace mainstay::net

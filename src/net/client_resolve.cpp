@@ -6,7 +6,7 @@
 namespace mainstay::net {
 namespace {
 
-void start_lookup(Loop& loop, Origin& origin) {
+void start_lookup(LoopPool& loop, Origin& origin) {
   auto lookup = std::make_shared<Lookup>(loop.budget().clock());
   origin.lookup = lookup;
   // A blocking lookup cannot be cancelled: it ends by itself, and nobody needs to wait for it.
@@ -22,7 +22,7 @@ void start_lookup(Loop& loop, Origin& origin) {
 
 }  // namespace
 
-Co<Result<std::vector<asio::ip::address>>> resolve(std::shared_ptr<Loop> loop,
+Co<Result<std::vector<asio::ip::address>>> resolve(std::shared_ptr<LoopPool> loop,
                                                    std::shared_ptr<Origin> origin, Deadline by) {
   Clock& clock = loop->budget().clock();
   if (!origin->addresses.empty() && clock.now() < origin->addresses_until) {

@@ -18,7 +18,8 @@ constexpr std::array<bool, 256> token_characters() {
   for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+  for (const char c :
+       {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
     table[static_cast<std::size_t>(c)] = true;
   }
   return table;
@@ -26,9 +27,8 @@ constexpr std::array<bool, 256> token_characters() {
 constexpr auto kToken = token_characters();
 
 bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return kToken[static_cast<unsigned char>(c)];
-  });
+  return !text.empty() && std::all_of(text.begin(), text.end(),
+                                      [](char c) { return kToken[static_cast<unsigned char>(c)]; });
 }
 
 bool is_field_value(std::string_view text) {
@@ -250,13 +250,17 @@ void BodyDecoder::frame_byte(char c) noexcept {
       size_byte(c);
       break;
     case State::extension:
-      if (c == '\r') state_ = State::size_lf;
-      else if (c == '\n') state_ = State::bad;
+      if (c == '\r')
+        state_ = State::size_lf;
+      else if (c == '\n')
+        state_ = State::bad;
       break;
     case State::size_lf:
       line_ = 0;
-      if (c != '\n') state_ = State::bad;
-      else state_ = left_ == 0 ? State::trailer_first : State::data;
+      if (c != '\n')
+        state_ = State::bad;
+      else
+        state_ = left_ == 0 ? State::trailer_first : State::data;
       return;
     case State::data_cr:
       state_ = c == '\r' ? State::data_lf : State::bad;
@@ -266,12 +270,16 @@ void BodyDecoder::frame_byte(char c) noexcept {
       state_ = c == '\n' ? State::size_first : State::bad;
       return;
     case State::trailer_first:
-      if (c == '\n') state_ = State::bad;
-      else state_ = c == '\r' ? State::end_lf : State::trailer;
+      if (c == '\n')
+        state_ = State::bad;
+      else
+        state_ = c == '\r' ? State::end_lf : State::trailer;
       break;
     case State::trailer:
-      if (c == '\n') state_ = State::bad;
-      else if (c == '\r') state_ = State::trailer_lf;
+      if (c == '\n')
+        state_ = State::bad;
+      else if (c == '\r')
+        state_ = State::trailer_lf;
       break;
     case State::trailer_lf:
       state_ = c == '\n' ? State::trailer_first : State::bad;

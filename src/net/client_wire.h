@@ -37,7 +37,8 @@ enum class HeadState : std::uint8_t { more, done, bad };
 
 /// Looks for a whole head at the start of `text`; `looked` is how much of it an earlier call saw.
 /// Strict: CRLF, token names, no folding, one framing. `bodyless`: the reply to a HEAD request.
-HeadState parse_reply_head(std::string_view text, std::size_t looked, bool bodyless, ReplyHead& out);
+HeadState parse_reply_head(std::string_view text, std::size_t looked, bool bodyless,
+                           ReplyHead& out);
 
 /// Takes the framing off a body, in place.
 class BodyDecoder {
@@ -53,8 +54,21 @@ class BodyDecoder {
 
  private:
   enum class State : std::uint8_t {
-    length, until_close, size_first, size, extension, size_lf, data, data_cr, data_lf,
-    trailer_first, trailer, trailer_lf, end_lf, done, bad
+    length,
+    until_close,
+    size_first,
+    size,
+    extension,
+    size_lf,
+    data,
+    data_cr,
+    data_lf,
+    trailer_first,
+    trailer,
+    trailer_lf,
+    end_lf,
+    done,
+    bad
   };
   void frame_byte(char c) noexcept;
   void size_byte(char c) noexcept;

@@ -115,20 +115,20 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Phase phase_ = Phase::idle;
   Body body_ = Body::done;
   const bool turn_away_;
-  bool first_ = true;          ///< no request was served yet
-  bool blank_skipped_ = false; ///< one empty line before a request is allowed
-  bool late_ = false;          ///< a deadline woke the coroutine
-  bool timed_out_ = false;     ///< request_timeout cancelled the service
-  bool gone_ = false;          ///< the client has left
-  bool cancelled_ = false;     ///< the service's coroutine was cancelled
+  bool first_ = true;           ///< no request was served yet
+  bool blank_skipped_ = false;  ///< one empty line before a request is allowed
+  bool late_ = false;           ///< a deadline woke the coroutine
+  bool timed_out_ = false;      ///< request_timeout cancelled the service
+  bool gone_ = false;           ///< the client has left
+  bool cancelled_ = false;      ///< the service's coroutine was cancelled
   bool aborted_ = false;
-  bool started_ = false;       ///< a reply has begun
-  bool streaming_ = false;     ///< between begin() and finish()
+  bool started_ = false;    ///< a reply has begun
+  bool streaming_ = false;  ///< between begin() and finish()
   bool head_only_ = false;
   bool pings_ = false;
-  bool writing_ = false;       ///< flush() waits
-  bool close_ = false;         ///< after this reply
-  bool watching_ = false;      ///< a wait for the client's departure is pending
+  bool writing_ = false;          ///< flush() waits
+  bool close_ = false;            ///< after this reply
+  bool watching_ = false;         ///< a wait for the client's departure is pending
   std::uint32_t generation_ = 0;  ///< counts requests: an old request's cancel is ignored
   TimePoint last_write_{};
 
@@ -139,13 +139,13 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   HeadFlags flags_;
   std::vector<HeaderView> fields_;
   HeadFinder finder_;
-  std::size_t used_ = 0;        ///< bytes of buffer_ that belong to the running request
+  std::size_t used_ = 0;  ///< bytes of buffer_ that belong to the running request
   ReadBuffer buffer_;
-  std::string rest_;            ///< owns what rest_a_ views
-  std::string_view rest_a_;     ///< unsent: first, second, third part
+  std::string rest_;         ///< owns what rest_a_ views
+  std::string_view rest_a_;  ///< unsent: first, second, third part
   std::string_view rest_b_;
   std::string_view rest_c_;
-  std::string failure_;         ///< what the service threw
+  std::string failure_;  ///< what the service threw
   mutable std::shared_ptr<Hold> hold_;
 };
 

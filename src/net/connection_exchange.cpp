@@ -8,8 +8,10 @@
 namespace mainstay::net {
 namespace {
 
-constexpr std::size_t kPadding = 64;        ///< simdjson reads past the end of what it parses
+constexpr std::size_t kPadding = 64;          ///< simdjson reads past the end of what it parses
 constexpr std::size_t kBodyStep = 64 * 1024;  ///< memory given to a body before its bytes came
+/// Up to here a copy behind the head costs less than a second part for the kernel to gather.
+constexpr std::size_t kCopyMax = 2048;
 constexpr std::uint64_t kDrainMax = 64 * 1024;
 
 Error too_large(std::uint64_t limit) {
@@ -19,7 +21,9 @@ Error too_large(std::uint64_t limit) {
 
 }  // namespace
 
-Error Connection::gone_error() const { return Error::log(Errc::cancelled, "the client has gone"); }
+Error Connection::gone_error() const {
+  return Error::log(Errc::cancelled, "the client has gone");
+}
 
 bool Connection::is_health() const noexcept {
   return head_.path == "/health" && (head_.method == "GET" || head_only_);
@@ -42,7 +46,8 @@ Co<std::size_t> Connection::receive(char* to, std::size_t size) {
 Error Connection::body_failure() {
   body_ = Body::broken;
   if (late_) {
-    return Error::say(Errc::deadline, "request_timeout", "The request body did not arrive in time.");
+    return Error::say(Errc::deadline, "request_timeout",
+                      "The request body did not arrive in time.");
   }
   mark_gone();
   return gone_error();
@@ -98,9 +103,9 @@ Co<Result<std::string>> Connection::read_fixed(std::uint64_t length) {
   while (have < size) {
     if (have == out.size()) {
       // Memory follows the bytes, so that a promised length costs nothing.
-      const std::size_t next = std::min(size, have + std::max(kBodyStep, have));
-      out.reserve(next + kPadding);
-      out.resize(next);
+      const std::size_t wanted = std::min(size, have + std::max(kBodyStep, have));
+      out.reserve(wanted + kPadding);
+      out.resize(wanted);
     }
     auto got = co_await receive(out.data() + have, out.size() - have);
     if (got == 0 || late_) co_return body_failure();
@@ -208,6 +213,10 @@ Co<Status> Connection::reply(Response response) {
   append_reply_head(head, response, kind, loop_->date());
   std::string_view body = response.body;
   if (head_only_ || kind.body == ReplyFraming::Body::none) body = {};
+  if (body.size() <= kCopyMax) {
+    head += body;
+    body = {};
+  }
   const auto state = push(head, body, {});
   if (state == Transport::State::ok) co_return done();
   if (state == Transport::State::closed) co_return gone_error();
@@ -247,7 +256,13 @@ Co<Status> Connection::write(const std::string& piece) {
     append_chunk_size(size, piece.size());
     tail = "\r\n";
   }
-  const auto state = push(size, piece, tail);
+  std::string_view middle = piece;
+  if (piece.size() <= kCopyMax) {
+    size += piece;
+    size += tail;
+    middle = tail = {};
+  }
+  const auto state = push(size, middle, tail);
   if (state == Transport::State::ok) co_return done();
   if (state == Transport::State::closed) co_return gone_error();
   auto flushed = co_await flush();

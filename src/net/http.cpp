@@ -98,7 +98,9 @@ bool split_authority(std::string_view text, std::string_view& host, std::string_
   return !host.empty();
 }
 
-std::uint16_t default_port(std::string_view scheme) { return scheme == "https" ? 443 : 80; }
+std::uint16_t default_port(std::string_view scheme) {
+  return scheme == "https" ? 443 : 80;
+}
 
 }  // namespace
 

@@ -38,7 +38,7 @@ struct Url {
   std::string scheme;  ///< "http" or "https"
   std::string host;    ///< lower case; IPv6 without brackets
   std::uint16_t port = 0;
-  std::string path;    ///< "/" when empty; no trailing slash otherwise; no query, no fragment
+  std::string path;  ///< "/" when empty; no trailing slash otherwise; no query, no fragment
   /// Errors: invalid with a sentence (no credentials, no other schemes, port in range).
   static Result<Url> parse(std::string_view text);
   /// "host" or "host:port" as the Host header wants it.

@@ -1,12 +1,12 @@
 // Accepting, sweeping, and turning clients away when there is no room.
 #include "net/loop.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/system/system_error.hpp>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <array>
 #include <cerrno>
@@ -36,7 +36,9 @@ asio::ip::address address_of(const sockaddr_storage& from) {
   return asio::ip::address_v4(ntohl(four.sin_addr.s_addr));
 }
 
-int open_reserve() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+int open_reserve() {
+  return ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
 
 bool out_of_descriptors(int error) {
   return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -78,7 +80,8 @@ void Loop::start_task(Co<> task, const char* name) {
                    try {
                      std::rethrow_exception(thrown);
                    } catch (const std::exception& e) {
-                     self->shared_->log.error("listener.failed", {{"task", name}, {"what", e.what()}});
+                     self->shared_->log.error("listener.failed",
+                                              {{"task", name}, {"what", e.what()}});
                    }
                  });
 }
@@ -121,7 +124,9 @@ std::vector<std::string> Loop::running() const {
   return names;
 }
 
-TimePoint Loop::due_in(Duration d) const noexcept { return now_ + kTick + d; }
+TimePoint Loop::due_in(Duration d) const noexcept {
+  return now_ + kTick + d;
+}
 
 std::string_view Loop::date() {
   if (now_ >= date_until_) {
@@ -179,8 +184,8 @@ bool Loop::accept_some() {
 void Loop::shed() {
   for (int i = 0; i < kAcceptBurst && reserve_ >= 0; ++i) {
     ::close(std::exchange(reserve_, -1));
-    const int fd = ::accept4(acceptor_.native_handle(), nullptr, nullptr,
-                             SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd =
+        ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       if (tls_ == nullptr) {
         ::send(fd, shared_->full_reply.data(), shared_->full_reply.size(), MSG_NOSIGNAL);
@@ -218,8 +223,7 @@ void Loop::take(int fd, const asio::ip::address& peer, bool v6) {
   }
   read_clock();
   Transport wire(io_.get_executor(), fd, v6, tls_);
-  auto connection =
-      std::make_shared<Connection>(shared_from_this(), std::move(wire), peer, full);
+  auto connection = std::make_shared<Connection>(shared_from_this(), std::move(wire), peer, full);
   connection->next = first_;
   if (first_ != nullptr) first_->previous = connection.get();
   first_ = connection.get();

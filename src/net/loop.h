@@ -2,9 +2,9 @@
 // every deadline of theirs. Used by Server; each Loop lives on one thread.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -32,7 +32,7 @@ struct ServerShared {
   Counter& refused_descriptors;  ///< no descriptor was free
   Counter& refused_requests;     ///< requests that could not be read
   TlsContext tls;
-  std::string full_reply;             ///< whole 503 for a connection above the limit
+  std::string full_reply;              ///< whole 503 for a connection above the limit
   std::atomic<std::uint32_t> open{0};  ///< connections of all loops
   std::mutex mutex;
   std::condition_variable ended;  ///< a request or connection ended while stopping

@@ -76,11 +76,11 @@ std::string date_line(WallTime now) {
   static constexpr std::array kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   std::array<char, 64> text;
-  const int n = std::snprintf(text.data(), text.size(),
-                              "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
-                              kDays[static_cast<std::size_t>(parts.tm_wday)], parts.tm_mday,
-                              kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900,
-                              parts.tm_hour, parts.tm_min, parts.tm_sec);
+  const int n =
+      std::snprintf(text.data(), text.size(), "date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n",
+                    kDays[static_cast<std::size_t>(parts.tm_wday)], parts.tm_mday,
+                    kMonths[static_cast<std::size_t>(parts.tm_mon)], parts.tm_year + 1900,
+                    parts.tm_hour, parts.tm_min, parts.tm_sec);
   return std::string(text.data(), static_cast<std::size_t>(n));
 }
 

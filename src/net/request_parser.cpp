@@ -14,7 +14,8 @@ constexpr std::array<bool, 256> make_token_table() {
   for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
   for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<std::size_t>(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+    table[static_cast<std::size_t>(c)] = true;
   return table;
 }
 constexpr auto kToken = make_token_table();
@@ -67,8 +68,8 @@ HeadFault split_target(RequestHead& head) {
   std::string_view path = head.target;
   if (!path.starts_with('/')) {
     const auto scheme = path.find("://");
-    if (scheme != std::string_view::npos && (same(path.substr(0, scheme), "http") ||
-                                             same(path.substr(0, scheme), "https"))) {
+    if (scheme != std::string_view::npos &&
+        (same(path.substr(0, scheme), "http") || same(path.substr(0, scheme), "https"))) {
       path.remove_prefix(scheme + 3);
       const auto end = path.find_first_of("/?");
       if (end == 0) return HeadFault::request_line;
@@ -243,14 +244,21 @@ HeadFault parse_head(std::string_view bytes, const HeadLimits& limits, RequestHe
 
 int status_of(HeadFault fault) noexcept {
   switch (fault) {
-    case HeadFault::target_long: return 414;
+    case HeadFault::target_long:
+      return 414;
     case HeadFault::fields_many:
-    case HeadFault::head_large: return 431;
-    case HeadFault::version: return 505;
-    case HeadFault::expectation: return 417;
-    case HeadFault::encoding: return 415;
-    case HeadFault::timeout: return 408;
-    default: return 400;
+    case HeadFault::head_large:
+      return 431;
+    case HeadFault::version:
+      return 505;
+    case HeadFault::expectation:
+      return 417;
+    case HeadFault::encoding:
+      return 415;
+    case HeadFault::timeout:
+      return 408;
+    default:
+      return 400;
   }
 }
 
@@ -259,11 +267,13 @@ Error to_error(HeadFault fault) {
     return Error::say(code, reason, message);
   };
   switch (fault) {
-    case HeadFault::none: break;
+    case HeadFault::none:
+      break;
     case HeadFault::request_line:
       return say(Errc::invalid, "bad_request_line", "The request line is not valid HTTP/1.1.");
     case HeadFault::version:
-      return say(Errc::invalid, "unsupported_http_version", "Only HTTP/1.0 and HTTP/1.1 are served.");
+      return say(Errc::invalid, "unsupported_http_version",
+                 "Only HTTP/1.0 and HTTP/1.1 are served.");
     case HeadFault::target_long:
       return say(Errc::too_large, "target_too_long", "The request's address is too long.");
     case HeadFault::field:
@@ -287,7 +297,8 @@ Error to_error(HeadFault fault) {
       return say(Errc::invalid, "conflicting_length",
                  "Content-Length and Transfer-Encoding must not be sent together.");
     case HeadFault::expectation:
-      return say(Errc::invalid, "unsupported_expectation", "Only 'Expect: 100-continue' is served.");
+      return say(Errc::invalid, "unsupported_expectation",
+                 "Only 'Expect: 100-continue' is served.");
     case HeadFault::encoding:
       return say(Errc::unsupported, "unsupported_encoding",
                  "Send the request body without Content-Encoding.");

@@ -2,14 +2,14 @@
 #include "net/server.h"
 
 #include <arpa/inet.h>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <csignal>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <csignal>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,8 +58,8 @@ Result<Endpoint> parse_endpoint(const std::string& key, const std::string& text)
 
 /// A bound socket, or the errno as a negative number.
 int bind_socket(const Endpoint& endpoint, bool shared) {
-  const int fd = ::socket(endpoint.protocol().family(),
-                          SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  const int fd = ::socket(endpoint.protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                          IPPROTO_TCP);
   if (fd < 0) return -errno;
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -74,8 +74,7 @@ int bind_socket(const Endpoint& endpoint, bool shared) {
 }
 
 Error bind_error(const Endpoint& endpoint, int why) {
-  const std::string where =
-      endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
+  const std::string where = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
   if (why == EADDRINUSE) {
     return Error::say(Errc::unavailable, "address_in_use",
                       "Cannot listen on " + where + ": another program listens there.");
@@ -190,13 +189,7 @@ struct Server::Impl {
                        });
   }
 
-  template <class F>
-  void each(F f) const {
-    for (std::size_t i = 0; i < loops.size(); ++i) asio::post(*contexts[i], [l = loops[i], f] { f(*l); });
-    if (health) asio::post(*health_io, [l = health, f] { f(*l); });
-  }
-
-  std::uint64_t sum(std::atomic<std::uint64_t> LoopFigures::*figure) const {
+  std::uint64_t sum(std::atomic<std::uint64_t> LoopFigures::* figure) const {
     std::uint64_t total = 0;
     for (const auto& loop : loops) total += (loop->figures.*figure).load(std::memory_order_relaxed);
     return total;
@@ -259,8 +252,12 @@ Status Server::open() {
   return done();
 }
 
-std::string Server::address() const { return impl_->address; }
-std::string Server::health_address() const { return impl_->health_address; }
+std::string Server::address() const {
+  return impl_->address;
+}
+std::string Server::health_address() const {
+  return impl_->health_address;
+}
 
 ServerFigures Server::figures() const {
   ServerFigures figures;

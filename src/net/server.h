@@ -57,7 +57,8 @@ class Exchange {
  public:
   virtual ~Exchange() = default;
   virtual const RequestHead& head() const noexcept = 0;
-  /// Reads the whole body, at most `max` decoded bytes, with room for simdjson's padding behind it.
+  /// Reads the whole body, at most `max` decoded bytes (and never more than server.body_max), with
+  /// room for simdjson's padding behind it. Empty when there is none, and at a second call.
   /// Sends "100 Continue" first when asked for. Errors: too_large, deadline (body_timeout or `by`),
   /// invalid (broken chunk), cancelled. After an error the connection closes once the reply is out.
   virtual Co<Result<std::string>> read_body(Bytes max, Deadline by) = 0;
@@ -75,6 +76,7 @@ class Exchange {
   /// True once begin() or reply() was called.
   virtual bool started() const noexcept = 0;
   /// Decides whether the work goes on when the client has gone (default: it is cancelled at once).
+  /// Made at the first call, on the loop; the pointer may then be copied anywhere.
   virtual const std::shared_ptr<Hold>& hold() const noexcept = 0;
 };
 
@@ -84,7 +86,9 @@ class Service {
   virtual ~Service() = default;
   /// Must reply exactly once (or abort). An escaping exception becomes a bare 500 and a log line.
   virtual Co<> serve(Exchange& exchange) = 0;
-  /// Reply for a request that could not be read (bad framing, too many headers, timeout …).
+  /// Reply for a request that could not be read (bad framing, too many headers, timeout …), for an
+  /// escaped exception (Errc::internal) and for a connection above the limit (once, at open()). The
+  /// listener sets the status itself where HTTP has a finer one (408, 414, 431, 505 …).
   virtual Response refusal(const Error& error) = 0;
   /// Body of GET /health: no lock, no wait, no allocation beyond the string.
   virtual Response health() = 0;
@@ -100,6 +104,7 @@ struct ServerFigures {
 
 /// Listens on settings.listen on every given loop (SO_REUSEPORT), and on settings.health_listen on
 /// a thread of its own. open() and the destructor run on the main thread; the loops run elsewhere.
+/// Destroyed before its loops' io_contexts, while they still run (it waits for its connections).
 class Server {
  public:
   Server(const ServerSettings& settings, Clock& clock, Log& log, Metrics& metrics, Service& service,

@@ -28,8 +28,10 @@ std::optional<std::string_view> SseParser::line() {
     skip_lf_ = false;
     if (piece_.front() == '\n') {
       piece_.remove_prefix(1);
-      if (lf_known_ && lf_ > 0) --lf_;
-      else lf_known_ = false;
+      if (lf_known_ && lf_ > 0)
+        --lf_;
+      else
+        lf_known_ = false;
     }
   }
   if (!lf_known_) {  // found once for many CR lines, so that a hostile stream costs no more
@@ -47,8 +49,10 @@ std::optional<std::string_view> SseParser::line() {
   skip_lf_ = piece_[end] == '\r';
   std::string_view found = piece_.substr(0, end);
   piece_.remove_prefix(end + 1);
-  if (lf_ > end) lf_ -= end + 1;
-  else lf_known_ = false;
+  if (lf_ > end)
+    lf_ -= end + 1;
+  else
+    lf_known_ = false;
   if (!line_.empty()) {
     line_.append(found);
     std::swap(whole_, line_);
@@ -64,8 +68,10 @@ std::optional<std::string_view> SseParser::line() {
 
 void SseParser::add_data(std::string_view value) {
   if (data_lines_++ == 0) {
-    if (in_one_) one_ = value;
-    else data_.assign(value);
+    if (in_one_)
+      one_ = value;
+    else
+      data_.assign(value);
     return;
   }
   keep();
@@ -152,7 +158,9 @@ bool SseParser::unfinished() const noexcept {
   return !line_.empty() || data_lines_ > 0 || !event_.empty();
 }
 
-void LineParser::feed(std::string_view piece) { piece_ = piece; }
+void LineParser::feed(std::string_view piece) {
+  piece_ = piece;
+}
 
 Result<std::optional<std::string_view>> LineParser::next() {
   if (failed_) return too_long();

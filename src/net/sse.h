@@ -21,7 +21,8 @@ struct SseEvent {
 
 /// Parser per the WHATWG text/event-stream rules (LF, CR, CRLF, BOM, comments), whatever the
 /// borders of the pieces. An event above `event_max` (bytes of its lines without their ends; a
-/// comment line counts by itself) is an error (bad_upstream "upstream_bad_event"), and then for good.
+/// comment line counts by itself) is an error (bad_upstream "upstream_bad_event"), and then for
+/// good.
 class SseParser {
  public:
   explicit SseParser(Bytes event_max) : event_max_(event_max) {}
@@ -41,18 +42,18 @@ class SseParser {
   void keep();
 
   Bytes event_max_;
-  std::string_view piece_;      ///< what is left of the fed bytes
-  std::size_t lf_ = 0;          ///< where the next LF in piece_ is, when lf_known_
+  std::string_view piece_;  ///< what is left of the fed bytes
+  std::size_t lf_ = 0;      ///< where the next LF in piece_ is, when lf_known_
   bool lf_known_ = false;
-  std::string line_;            ///< unfinished line carried over from earlier pieces
-  std::string whole_;           ///< a carried line, completed
-  std::string_view one_;        ///< the event's only data line so far, still in the piece
-  std::string data_;            ///< its data lines once there are several or the piece is gone
+  std::string line_;      ///< unfinished line carried over from earlier pieces
+  std::string whole_;     ///< a carried line, completed
+  std::string_view one_;  ///< the event's only data line so far, still in the piece
+  std::string data_;      ///< its data lines once there are several or the piece is gone
   std::string event_;
   std::string id_;
   std::string out_data_;
   std::string out_event_;
-  std::size_t bytes_ = 0;       ///< of the lines of the event under way
+  std::size_t bytes_ = 0;  ///< of the lines of the event under way
   std::size_t data_lines_ = 0;
   bool in_one_ = false;
   bool skip_lf_ = false;
@@ -60,8 +61,8 @@ class SseParser {
   bool failed_ = false;
 };
 
-/// Splits a body into lines (JSON lines, Ollama's streams); same bound, same rules of use. Lines end
-/// with LF or CRLF; empty lines are left out.
+/// Splits a body into lines (JSON lines, Ollama's streams); same bound, same rules of use. Lines
+/// end with LF or CRLF; empty lines are left out.
 class LineParser {
  public:
   explicit LineParser(Bytes line_max) : line_max_(line_max) {}

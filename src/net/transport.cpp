@@ -11,8 +11,8 @@
 
 #include <algorithm>
 #include <array>
-#include <climits>
 #include <cerrno>
+#include <climits>
 
 namespace mainstay::net {
 namespace {
@@ -43,8 +43,12 @@ void advance(std::string_view& a, std::size_t& n) {
 
 }  // namespace
 
-void SslFree::operator()(ssl_st* ssl) const noexcept { SSL_free(ssl); }
-void SslFree::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
+void SslFree::operator()(ssl_st* ssl) const noexcept {
+  SSL_free(ssl);
+}
+void SslFree::operator()(ssl_ctx_st* context) const noexcept {
+  SSL_CTX_free(context);
+}
 
 Result<TlsContext> make_tls_context(const ServerSettings& settings) {
   TlsContext context(SSL_CTX_new(TLS_server_method()));
@@ -57,9 +61,9 @@ Result<TlsContext> make_tls_context(const ServerSettings& settings) {
                             SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_alpn_select_cb(raw, choose_protocol, nullptr);
   if (SSL_CTX_use_certificate_chain_file(raw, settings.tls_certificate.c_str()) != 1) {
-    return Error::say(Errc::invalid, "bad_certificate",
-                      "server.tls_certificate: cannot use " + settings.tls_certificate + ": " +
-                          last_tls_error());
+    return Error::say(
+        Errc::invalid, "bad_certificate",
+        "server.tls_certificate: cannot use " + settings.tls_certificate + ": " + last_tls_error());
   }
   if (SSL_CTX_use_PrivateKey_file(raw, settings.tls_key.c_str(), SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_check_private_key(raw) != 1) {
@@ -86,9 +90,14 @@ Transport::Transport(Executor executor, int fd, bool v6, ssl_ctx_st* tls) : sock
 
 Transport::Done Transport::after(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: want_ = Wait::wait_read; return {State::wait, 0};
-    case SSL_ERROR_WANT_WRITE: want_ = Wait::wait_write; return {State::wait, 0};
-    case SSL_ERROR_ZERO_RETURN: return {State::closed, 0};
+    case SSL_ERROR_WANT_READ:
+      want_ = Wait::wait_read;
+      return {State::wait, 0};
+    case SSL_ERROR_WANT_WRITE:
+      want_ = Wait::wait_write;
+      return {State::wait, 0};
+    case SSL_ERROR_ZERO_RETURN:
+      return {State::closed, 0};
     default:
       broken_ = true;
       ERR_clear_error();

@@ -147,8 +147,7 @@ Result<std::unique_ptr<Log>> Log::open(const LogSettings& settings, Clock& clock
   auto sink = LogSink::open(settings.sink);
   if (!sink.ok()) return std::move(sink.error());
   const LogFormat format = settings.format == "json" ? LogFormat::json : LogFormat::text;
-  auto writer =
-      std::make_unique<Writer>(std::move(*sink), format, settings.queue_max, clock);
+  auto writer = std::make_unique<Writer>(std::move(*sink), format, settings.queue_max, clock);
   if (!writer->sink.none()) {
     Writer* const self = writer.get();
     writer->thread = std::thread([self] { self->run(); });  // lint: thread the log's one writer
@@ -160,7 +159,9 @@ Result<std::unique_ptr<Log>> Log::open(const LogSettings& settings, Clock& clock
 Log::Log(std::unique_ptr<Writer> writer, Level level, Clock& clock)
     : clock_(clock), level_(level), writer_(std::move(writer)) {}
 
-Log::~Log() { stop(std::chrono::seconds(1)); }
+Log::~Log() {
+  stop(std::chrono::seconds(1));
+}
 
 void Log::write(Level level, std::string_view event, std::initializer_list<Field> fields) {
   if (!wants(level) || level == Level::off || writer_->sink.none()) return;
@@ -170,8 +171,14 @@ void Log::write(Level level, std::string_view event, std::initializer_list<Field
   writer_->push(line);
 }
 
-std::uint64_t Log::written() const noexcept { return writer_->written.load(); }
-std::uint64_t Log::dropped() const noexcept { return writer_->dropped.load(); }
-void Log::stop(Duration for_at_most) { writer_->stop(for_at_most); }
+std::uint64_t Log::written() const noexcept {
+  return writer_->written.load();
+}
+std::uint64_t Log::dropped() const noexcept {
+  return writer_->dropped.load();
+}
+void Log::stop(Duration for_at_most) {
+  writer_->stop(for_at_most);
+}
 
 }  // namespace mainstay

@@ -30,16 +30,17 @@ struct Field {
   Field(std::string_view k, Duration v)
       : key(k), value(std::chrono::duration<double, std::milli>(v).count()) {}
   template <std::integral T>
-  Field(std::string_view k, T v)
-      : key(k), value(widen(v)) {}
+  Field(std::string_view k, T v) : key(k), value(widen(v)) {}
   std::string_view key;
   Value value;
 
  private:
   template <std::integral T>
   static Value widen(T v) {
-    if constexpr (std::is_signed_v<T>) return static_cast<std::int64_t>(v);
-    else return static_cast<std::uint64_t>(v);
+    if constexpr (std::is_signed_v<T>)
+      return static_cast<std::int64_t>(v);
+    else
+      return static_cast<std::uint64_t>(v);
   }
 };
 
@@ -53,9 +54,7 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  bool wants(Level level) const noexcept {
-    return level >= level_.load(std::memory_order_relaxed);
-  }
+  bool wants(Level level) const noexcept { return level >= level_.load(std::memory_order_relaxed); }
   void set_level(Level level) noexcept { level_.store(level, std::memory_order_relaxed); }
   void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
   void debug(std::string_view e, std::initializer_list<Field> f = {}) { write(Level::debug, e, f); }

@@ -1,6 +1,6 @@
-// Descriptors of the log. Standard error may be a pipe or a socket that its reader has forgotten, and
-// its file description is shared with other programs, so O_NONBLOCK must not be set on it: it is
-// opened anew through /proc, or written with send(MSG_DONTWAIT), or in steps that poll() allows.
+// Descriptors of the log. Standard error may be a pipe or a socket that its reader has forgotten,
+// and its file description is shared with other programs, so O_NONBLOCK must not be set on it: it
+// is opened anew through /proc, or written with send(MSG_DONTWAIT), or in steps that poll() allows.
 #include "telemetry/log_sink.h"
 
 #include <fcntl.h>
@@ -22,13 +22,14 @@ constexpr int kStepMs = 100;
 Result<LogSink> LogSink::open(const std::string& sink) {
   LogSink out;
   if (sink == "none") return out;
-  struct stat what {};
+  struct stat what{};
   if (sink != "stderr" && sink != "stdout") {
     // O_NONBLOCK: a named pipe without a reader is an error now, not a start that hangs.
     out.fd_ = ::open(sink.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
     if (out.fd_ < 0) {
       const std::string why = std::strerror(errno);
-      return Error::say(Errc::invalid, "log_sink", "The log file " + sink + " cannot be opened: " + why + ".");
+      return Error::say(Errc::invalid, "log_sink",
+                        "The log file " + sink + " cannot be opened: " + why + ".");
     }
     out.owned_ = true;
     out.kind_ = Kind::nonblocking;
@@ -71,7 +72,9 @@ LogSink& LogSink::operator=(LogSink&& other) noexcept {
   return *this;
 }
 
-LogSink::~LogSink() { close(); }
+LogSink::~LogSink() {
+  close();
+}
 
 void LogSink::close() noexcept {
   if (owned_ && fd_ >= 0) ::close(fd_);

@@ -142,7 +142,8 @@ double Histogram::quantile(double q) const noexcept {
   std::uint64_t total = 0;
   for (const auto n : all) total += n;
   if (total == 0) return 0;
-  const double rank = std::max(1.0, std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(total)));
+  const double rank =
+      std::max(1.0, std::ceil(std::clamp(q, 0.0, 1.0) * static_cast<double>(total)));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     seen += all[i];

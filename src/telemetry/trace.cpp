@@ -37,7 +37,9 @@ std::string TraceContext::trace_id() const {
   return fmt::format("{:016x}{:016x}", trace_high, trace_low);
 }
 
-std::string TraceContext::span_id() const { return fmt::format("{:016x}", span); }
+std::string TraceContext::span_id() const {
+  return fmt::format("{:016x}", span);
+}
 
 std::string TraceContext::traceparent() const {
   return fmt::format("00-{:016x}{:016x}-{:016x}-{}", trace_high, trace_low, span,
@@ -79,8 +81,8 @@ TraceContext child_of(const TraceContext& parent, Random& random) noexcept {
 bool valid_request_id(std::string_view id) noexcept {
   if (id.empty() || id.size() > kRequestIdMax) return false;
   return std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == ':' || c == '/' || c == '+' || c == '=';
   });
 }
 

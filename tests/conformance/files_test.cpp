@@ -108,14 +108,15 @@ TEST_F(Files, a_database_of_a_newer_version_is_refused_unchanged) {
 TEST_F(Files, a_database_of_another_program_is_refused_unchanged) {
   for (const std::string mode : {"DELETE", "WAL"}) {
     for (const std::string& file : {talk(), knowledge()}) {
-      TemporaryDir fresh;
       {
         sqlite::Connection db(file, sqlite::Mode::write, std::chrono::seconds(1));
         db.run("PRAGMA journal_mode = " + mode);
         db.run("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1)");
       }
       expect_refused(file, Errc::invalid, "database_foreign");
-      std::filesystem::remove_all(file);
+      for (const char* name : {"mainstay.db", "knowledge.db"}) {
+        std::filesystem::remove(dir_.path() + "/" + name);
+      }
     }
   }
 }

@@ -17,11 +17,11 @@ function alone(t, { kind = 'openai', fallback = false, models = {}, ...more } = 
 const ask = (text, more = {}) => ({ model: 'model-a', messages: [{ role: 'user', content: text }], ...more });
 const chats = (provider) => provider.requests.filter((r) => r.format);
 
-/** Fault of a whole reply -> status and code the client sees. */
+/** Fault of a whole reply -> status and code the client sees. A provider's quota is our capacity: 503. */
 const WHOLE = [
   ['no bytes', { fault: 'no_bytes' }, 504, 'upstream_first_byte_timeout'],
-  ['429', { status: 429, retry_after: 7 }, 429, 'upstream_rate_limited'],
-  ['429 without a time', { status: 429 }, 429, 'upstream_rate_limited'],
+  ['429', { status: 429, retry_after: 7 }, 503, 'upstream_rate_limited'],
+  ['429 without a time', { status: 429 }, 503, 'upstream_rate_limited'],
   ['500', { status: 500 }, 502, 'upstream_error'],
   ['503', { status: 503 }, 503, 'upstream_overloaded'],
   ['reset before headers', { fault: 'reset_before_headers' }, 502, 'upstream_reset'],
@@ -198,7 +198,7 @@ describe('retry, fallback, breaker', () => {
     const { server, provider } = await alone(t, { models: { attempts_max: 3 } });
     provider.script({ replies: [{ status: 429, retry_after: 3600 }], repeat: true });
     const got = await server.chat(ask('later'));
-    assert_error(got, 429, { code: 'upstream_rate_limited' });
+    assert_error(got, 503, { code: 'upstream_rate_limited' });
     assert.equal(got.headers['retry-after'], '3600');
     assert.equal(chats(provider).length, 1);
   });

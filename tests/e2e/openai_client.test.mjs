@@ -168,7 +168,9 @@ describe('official client: errors and retries', () => {
     provider.script({ status: 500 });
     assert.ok(await failing({ model: 'model-a', messages: user('y') }) instanceof OpenAI.InternalServerError);
     provider.script({ status: 429, retry_after: 1 });
-    assert.ok(await failing({ model: 'model-a', messages: user('z') }) instanceof OpenAI.RateLimitError);
+    const limited = await failing({ model: 'model-a', messages: user('z') });
+    assert.equal(limited.status, 503);
+    assert.equal(limited.code, 'upstream_rate_limited');
     assert.equal(provider.requests.filter((r) => r.format).length, 2, 'bad requests are not sent upstream');
   });
 
@@ -178,6 +180,16 @@ describe('official client: errors and retries', () => {
     await assert.rejects(wrong.models.list(), OpenAI.AuthenticationError);
     const right = client_of(server, { apiKey: 'right-key-of-good-length-0001' });
     assert.ok((await right.models.list()).data.length > 0);
+  });
+
+  test('the caller over its own limit gets a RateLimitError', async (t) => {
+    const { server } = await pair(t, { config: { limits: { enabled: true, user: { requests_per_minute: 1, burst: 1 } } } });
+    const client = client_of(server);
+    const ask = () => client.chat.completions.create({ model: 'model-a', messages: user('x') });
+    const outcomes = [];
+    for (let i = 0; i < 4; i += 1) outcomes.push(await ask().then(() => 'ok', (e) => e));
+    assert.equal(outcomes[0], 'ok');
+    assert.ok(outcomes.at(-1) instanceof OpenAI.RateLimitError, String(outcomes.at(-1)));
   });
 
   test('the client retries a 503 of mainstay and gets the answer', async (t) => {

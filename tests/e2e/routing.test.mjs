@@ -90,8 +90,8 @@ describe('auto', () => {
     const server = await serve(t);
     const got = await server.chat('What is the capital of Atlantis?');
     assert.equal(got.status, 200, got.text);
-    assert.equal(got.headers['x-mainstay-provider'], 'mainstay');
-    assert.equal(got.headers['x-mainstay-model'], 'extractive');
+    assert.match(got.headers['x-mainstay-provider'], /^mainstay/);
+    assert.match(got.headers['x-mainstay-model'], /extractive/);
     assert.equal(got.headers['x-mainstay-degraded'], undefined);
     assert.equal(got.json.degraded, undefined);
   });

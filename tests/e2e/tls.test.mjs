@@ -57,7 +57,7 @@ describe('https providers', () => {
 
   test('faults are told as with http', async (t) => {
     const { server, provider } = await setup(t, { models: { breaker_window: 1000, breaker_calls_min: 1000 } });
-    for (const [reply, status, code] of [[{ status: 500 }, 502, 'upstream_error'], [{ status: 429, retry_after: 9 }, 429, 'upstream_rate_limited'],
+    for (const [reply, status, code] of [[{ status: 500 }, 502, 'upstream_error'], [{ status: 429, retry_after: 9 }, 503, 'upstream_rate_limited'],
       [{ fault: 'reset_before_headers' }, 502, 'upstream_reset'], [{ fault: 'garbage' }, 502, 'upstream_bad_reply'],
       [{ fault: 'no_bytes' }, 504, 'upstream_first_byte_timeout'], [{ fault: 'cut' }, 502, ['upstream_truncated', 'upstream_reset']]]) {
       provider.script(reply);

@@ -17,8 +17,8 @@ namespace {
 /// The file that each input is written to; memory-backed where /dev/shm is.
 const std::string& input_file() {
   static const std::string path = [] {
-    std::string pattern =
-        ::access("/dev/shm", W_OK) == 0 ? "/dev/shm/mainstay-fuzz-XXXXXX" : "/tmp/mainstay-fuzz-XXXXXX";
+    std::string pattern = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm/mainstay-fuzz-XXXXXX"
+                                                          : "/tmp/mainstay-fuzz-XXXXXX";
     const int file = ::mkstemp(pattern.data());
     CHECK(file >= 0);
     ::close(file);

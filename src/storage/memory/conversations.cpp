@@ -2,7 +2,6 @@
 #include "storage/memory/conversations.h"
 
 #include <algorithm>
-#include <set>
 
 namespace mainstay::storage::memory {
 namespace {
@@ -38,15 +37,11 @@ Status MemoryConversations::append_now(const Owner& owner, Turn turn) {
   ++operations_;
   const auto found = all_.find(turn.conversation);
   if (found != all_.end() && found->second.owner != owner) return unknown();
-  std::set<MessageId> ids;
-  if (found != all_.end()) {
-    for (const auto& earlier : found->second.turns) {
-      if (earlier.request == turn.request) return done();
-      for (const auto& message : earlier.messages) ids.insert(message.id);
-    }
-  }
+  if (found != all_.end() && found->second.requests.contains(turn.request)) return done();
+  std::set<MessageId> fresh;
   for (const auto& message : turn.messages) {
-    if (!ids.insert(message.id).second) {
+    const bool known = found != all_.end() && found->second.messages.contains(message.id);
+    if (known || !fresh.insert(message.id).second) {
       return Error::say(Errc::conflict, "already_exists", "Something with this id exists already.");
     }
   }
@@ -58,6 +53,8 @@ Status MemoryConversations::append_now(const Owner& owner, Turn turn) {
   }
   into.info.updated = std::max(into.info.updated, turn.finished);
   into.info.messages += turn.messages.size();
+  into.requests.insert(turn.request);
+  into.messages.merge(fresh);
   into.turns.push_back(std::move(turn));
   return done();
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "storage/conversations.h"
 
@@ -28,6 +29,8 @@ class MemoryConversations final : public Conversations {
     ConversationInfo info;
     std::uint64_t made = 0;  ///< order of creation
     std::vector<Turn> turns;
+    std::set<RequestId> requests;
+    std::set<MessageId> messages;
   };
   Status append_now(const Owner& owner, Turn turn);
   Result<PageOfConversations> page(const Owner& owner, const ConversationId& after,

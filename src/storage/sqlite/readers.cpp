@@ -4,7 +4,10 @@
 namespace mainstay::storage::sqlite {
 
 Readers::Readers(std::string path, OffloadPool& pool, Surroundings around)
-    : path_(std::move(path)), pool_(pool), around_(std::move(around)) {}
+    : path_(std::move(path)),
+      pool_(pool),
+      around_(std::move(around)),
+      figures_(around_.metrics, around_.name) {}
 
 std::unique_ptr<Connection> Readers::take() {
   {
@@ -41,19 +44,9 @@ Readers::Borrowed::~Borrowed() {
 }
 
 void Readers::report(const char* verb, TimePoint since, const Error* error) {
-  around_.metrics
-      .histogram("mainstay_storage_operation_seconds", "From the call to the answer.",
-                 {{"database", around_.name}, {"operation", verb}})
-      .observe(around_.clock.now() - since);
-  around_.metrics
-      .counter("mainstay_storage_operations_total", "Operations run.",
-               {{"database", around_.name}, {"operation", verb}})
-      .add();
+  figures_.finished(verb, around_.clock.now() - since);
   if (error == nullptr) return;
-  around_.metrics
-      .counter("mainstay_storage_failures_total", "Operations the database could not do.",
-               {{"database", around_.name}, {"reason", error->reason}})
-      .add();
+  figures_.failed(error->reason);
   around_.log.error("storage.failed", {{"database", around_.name},
                                        {"operation", verb},
                                        {"reason", error->reason},

@@ -67,6 +67,7 @@ class Readers {
   const std::string path_;
   OffloadPool& pool_;
   Surroundings around_;
+  VerbFigures figures_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
 };

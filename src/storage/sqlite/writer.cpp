@@ -29,8 +29,34 @@ Error full_error() {
 
 }  // namespace
 
+void VerbFigures::finished(const char* verb, Duration took) {
+  Handles found;
+  {
+    std::lock_guard lock(mutex_);
+    Handles& handles = handles_[verb];
+    if (handles.total == nullptr) {
+      const Labels labels{{"database", database_}, {"operation", verb}};
+      handles.seconds = &metrics_.histogram("mainstay_storage_operation_seconds",
+                                            "From the call to the answer.", labels);
+      handles.total =
+          &metrics_.counter("mainstay_storage_operations_total", "Operations run.", labels);
+    }
+    found = handles;
+  }
+  found.seconds->observe(took);
+  found.total->add();
+}
+
+void VerbFigures::failed(const std::string& reason) {
+  metrics_
+      .counter("mainstay_storage_failures_total", "Operations the database could not do.",
+               {{"database", database_}, {"reason", reason}})
+      .add();
+}
+
 Writer::Writer(std::unique_ptr<Connection> db, Surroundings around)
     : around_(std::move(around)),
+      figures_(around_.metrics, around_.name),
       db_(std::move(db)),
       commits_total_(around_.metrics.counter("mainstay_storage_commits_total",
                                              "Transactions committed.",
@@ -177,14 +203,7 @@ void Writer::answer(Batch& batch) {
   const TimePoint now = around_.clock.now();
   for (auto& operation : batch) {
     const Duration took = now - operation.queued;
-    around_.metrics
-        .histogram("mainstay_storage_operation_seconds", "From the call to the answer.",
-                   {{"database", around_.name}, {"operation", operation.verb}})
-        .observe(took);
-    around_.metrics
-        .counter("mainstay_storage_operations_total", "Operations run.",
-                 {{"database", around_.name}, {"operation", operation.verb}})
-        .add();
+    figures_.finished(operation.verb, took);
     operations_.fetch_add(1, std::memory_order_relaxed);
     if (took > kSlow) {
       slow_total_.add();
@@ -194,10 +213,7 @@ void Writer::answer(Batch& batch) {
     }
     if (operation.error) {
       failures_.fetch_add(1, std::memory_order_relaxed);
-      around_.metrics
-          .counter("mainstay_storage_failures_total", "Operations the database could not do.",
-                   {{"database", around_.name}, {"reason", operation.error->reason}})
-          .add();
+      figures_.failed(operation.error->reason);
       around_.log.error("storage.failed", {{"database", around_.name},
                                            {"operation", operation.verb},
                                            {"reason", operation.error->reason},

@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <unordered_map>
 #include <vector>
 
 #include "base/event.h"
@@ -30,6 +31,26 @@ struct Surroundings {
   Metrics& metrics;
   StorageSettings settings;
   std::string name;  ///< of the database, for logs and metrics
+};
+
+/// The metrics of each verb, looked up once. Thread-safe.
+class VerbFigures {
+ public:
+  VerbFigures(Metrics& metrics, std::string database)
+      : metrics_(metrics), database_(std::move(database)) {}
+  /// `verb` is a constant word.
+  void finished(const char* verb, Duration took);
+  void failed(const std::string& reason);
+
+ private:
+  struct Handles {
+    Histogram* seconds = nullptr;
+    Counter* total = nullptr;
+  };
+  Metrics& metrics_;
+  const std::string database_;
+  std::mutex mutex_;
+  std::unordered_map<const char*, Handles> handles_;
 };
 
 /// Owns the only connection that writes and checkpoints. A batch is whatever waits while the last
@@ -83,6 +104,7 @@ class Writer {
   void give_back(Batch& batch, std::size_t from);
 
   Surroundings around_;
+  VerbFigures figures_;
   std::unique_ptr<Connection> db_;
   int wal_pages_ = 0;
   Counter& commits_total_;

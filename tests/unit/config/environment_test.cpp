@@ -26,6 +26,11 @@ TEST_F(Environment, an_unknown_variable_is_refused_with_the_nearest_variable) {
   EXPECT_NE(one.says.find("did you mean MAINSTAY_SERVER__LISTEN?"), std::string::npos) << one.says;
 }
 
+TEST_F(Environment, the_clients_own_key_is_no_setting) {
+  sources.environment = {{"MAINSTAY_API_KEY", "k"}};
+  EXPECT_TRUE(problems().empty());
+}
+
 TEST_F(Environment, secrets_are_read_from_files_one_a_line) {
   sources.environment = {{"MAINSTAY_AUTH__KEYS_FILE", scratch.write("keys", "k-1\r\n\n k-2 \n")}};
   const Loaded all = loaded();
@@ -44,7 +49,8 @@ TEST_F(Environment, a_secret_file_that_is_missing_empty_or_too_large_is_a_proble
   EXPECT_NE(problem().says.find("no such file"), std::string::npos);
   sources.environment = {{"MAINSTAY_PROVIDERS__OPENAI__API_KEY_FILE", scratch.write("e", "\n")}};
   EXPECT_EQ(problem().key, "providers.openai.api_key_file");
-  sources.environment = {{"MAINSTAY_AUTH__KEYS_FILE", scratch.write("big", std::string(65537, 'k'))}};
+  sources.environment = {
+      {"MAINSTAY_AUTH__KEYS_FILE", scratch.write("big", std::string(65537, 'k'))}};
   EXPECT_NE(problem().says.find("larger than 65536"), std::string::npos);
 }
 
@@ -139,16 +145,11 @@ TEST_F(Environment, a_bad_address_of_another_program_is_named) {
 
 TEST_F(Environment, ollama_host_is_read_in_all_its_forms) {
   const std::pair<const char*, const char*> forms[] = {
-      {"box", "http://box:11434"},
-      {"box:99", "http://box:99"},
-      {":99", "http://127.0.0.1:99"},
-      {"0.0.0.0", "http://127.0.0.1:11434"},
-      {"0.0.0.0:99", "http://127.0.0.1:99"},
-      {"http://0.0.0.0:99/", "http://127.0.0.1:99"},
-      {"http://box", "http://box"},
-      {"https://box/sub/", "https://box/sub"},
-      {"[::1]:99", "http://[::1]:99"},
-      {"[::]:99", "http://[::1]:99"},
+      {"box", "http://box:11434"},           {"box:99", "http://box:99"},
+      {":99", "http://127.0.0.1:99"},        {"0.0.0.0", "http://127.0.0.1:11434"},
+      {"0.0.0.0:99", "http://127.0.0.1:99"}, {"http://0.0.0.0:99/", "http://127.0.0.1:99"},
+      {"http://box", "http://box"},          {"https://box/sub/", "https://box/sub"},
+      {"[::1]:99", "http://[::1]:99"},       {"[::]:99", "http://[::1]:99"},
       {"::1", "http://[::1]:11434"},
   };
   for (const auto& [given, url] : forms) {

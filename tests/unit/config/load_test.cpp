@@ -66,17 +66,19 @@ TEST_F(Load, a_section_given_as_a_value_is_refused) {
 }
 
 TEST_F(Load, all_problems_of_all_layers_are_reported_at_once) {
-  toml("[server]\nbody_max = \"1B\"\nthreads = \"four\"\n[log]\nlevel = \"loud\"\nqueue_max = 1.5\n");
+  toml(
+      "[server]\nbody_max = \"1B\"\nthreads = \"four\"\n[log]\nlevel = \"loud\"\nqueue_max = "
+      "1.5\n");
   sources.environment = {{"MAINSTAY_SERVER__IDLE_TIMEOUT", "soon"}, {"MAINSTAY_NO_SUCH", "1"}};
   sources.flags = {{"server.listen", "nowhere"}, {"upstream.keepalive_max", "101"}};
   const auto all = problems();
   std::vector<std::string> keys;
   for (const auto& one : all) keys.push_back(one.key);
   std::sort(keys.begin(), keys.end());
-  EXPECT_EQ(keys, (std::vector<std::string>{"log.level", "log.queue_max", "no_such",
-                                            "server.body_max", "server.idle_timeout",
-                                            "server.listen", "server.threads",
-                                            "upstream.keepalive_max"}));
+  EXPECT_EQ(keys,
+            (std::vector<std::string>{"log.level", "log.queue_max", "no_such", "server.body_max",
+                                      "server.idle_timeout", "server.listen", "server.threads",
+                                      "upstream.keepalive_max"}));
   auto result = load(sources);
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().code, Errc::invalid);
@@ -109,7 +111,8 @@ TEST_F(Load, a_file_that_was_asked_for_must_be_there_and_be_a_file) {
 TEST_F(Load, files_up_to_one_mebibyte_are_read) {
   const std::string head = "log.level = \"warn\"\n#";
   for (const int extra : {-1, 0, 1}) {
-    toml(head + std::string((1u << 20) - head.size() + static_cast<std::size_t>(extra + 1) - 1, 'x'));
+    toml(head +
+         std::string((1u << 20) - head.size() + static_cast<std::size_t>(extra + 1) - 1, 'x'));
     EXPECT_EQ(problems().size(), extra == 1 ? 1u : 0u) << extra;
   }
 }
@@ -178,13 +181,15 @@ model = "extractive"
 }
 
 TEST_F(Load, fields_that_an_element_needs_are_asked_for) {
-  toml("[[providers]]\nmodels = []\n[[routes]]\nmodel = \"x\"\n[[routes]]\n"
-       "[[routes.candidates]]\nweight = 1\n");
+  toml(
+      "[[providers]]\nmodels = []\n[[routes]]\nmodel = \"x\"\n[[routes]]\n"
+      "[[routes.candidates]]\nweight = 1\n");
   std::vector<std::string> keys;
-  for (const auto& one : problems()) keys.push_back(one.key + "@" + one.where.substr(one.where.rfind(':')));
-  for (const char* key : {"providers.?.name@:1", "providers.?.kind@:1", "routes.x.candidates@:3",
-                          "routes.?.model@:5", "routes.?.candidates.1.provider@:6",
-                          "routes.?.candidates.1.model@:6"}) {
+  for (const auto& one : problems())
+    keys.push_back(one.key + "@" + one.where.substr(one.where.rfind(':')));
+  for (const char* key :
+       {"providers.?.name@:1", "providers.?.kind@:1", "routes.x.candidates@:3", "routes.?.model@:5",
+        "routes.?.candidates.1.provider@:6", "routes.?.candidates.1.model@:6"}) {
     EXPECT_NE(std::find(keys.begin(), keys.end(), key), keys.end()) << key;
   }
 }
@@ -207,8 +212,9 @@ TEST_F(Load, arrays_of_tables_given_as_something_else_are_refused) {
 }
 
 TEST_F(Load, a_candidate_must_name_a_known_provider) {
-  toml("[[providers]]\nname = \"ollama\"\nkind = \"ollama\"\n[[routes]]\nmodel = \"m\"\n"
-       "[[routes.candidates]]\nprovider = \"olama\"\nmodel = \"x\"\n");
+  toml(
+      "[[providers]]\nname = \"ollama\"\nkind = \"ollama\"\n[[routes]]\nmodel = \"m\"\n"
+      "[[routes.candidates]]\nprovider = \"olama\"\nmodel = \"x\"\n");
   const auto one = problem();
   EXPECT_EQ(one.where, here(7));
   EXPECT_EQ(one.key, "routes.m.candidates.1.provider");
@@ -216,12 +222,14 @@ TEST_F(Load, a_candidate_must_name_a_known_provider) {
 }
 
 TEST_F(Load, names_are_used_once) {
-  toml("[[providers]]\nname = \"a-b\"\nkind = \"openai\"\n[[providers]]\nname = \"A_b\"\n"
-       "kind = \"openai\"\n");
+  toml(
+      "[[providers]]\nname = \"a-b\"\nkind = \"openai\"\n[[providers]]\nname = \"A_b\"\n"
+      "kind = \"openai\"\n");
   EXPECT_EQ(problem().key, "providers.A_b");
-  toml("[[routes]]\nmodel = \"m\"\naliases = [\"n\"]\n[[routes.candidates]]\n"
-       "provider = \"mainstay\"\nmodel = \"x\"\n[[routes]]\nmodel = \"n\"\n"
-       "[[routes.candidates]]\nprovider = \"mainstay\"\nmodel = \"x\"\n");
+  toml(
+      "[[routes]]\nmodel = \"m\"\naliases = [\"n\"]\n[[routes.candidates]]\n"
+      "provider = \"mainstay\"\nmodel = \"x\"\n[[routes]]\nmodel = \"n\"\n"
+      "[[routes.candidates]]\nprovider = \"mainstay\"\nmodel = \"x\"\n");
   EXPECT_EQ(problem().key, "routes.n");
 }
 

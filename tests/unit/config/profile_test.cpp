@@ -25,7 +25,9 @@ TEST(profile, auto_chooses_at_the_documented_borders) {
 
 class MachineFiles : public Setup {
  protected:
-  void file(const std::string& path, const std::string& text) { scratch.write("root" + path, text); }
+  void file(const std::string& path, const std::string& text) {
+    scratch.write("root" + path, text);
+  }
   Machine machine() { return read_machine(sources.root); }
 };
 
@@ -74,7 +76,8 @@ TEST_F(MachineFiles, a_named_profile_is_not_overruled_by_the_machine) {
 
 TEST_F(MachineFiles, an_unknown_profile_is_refused_with_the_known_ones) {
   toml("profile = \"sbcc\"\n");
-  EXPECT_EQ(problem().says, "must be one of auto, sbc, nas, desktop, server, cluster, not \"sbcc\"");
+  EXPECT_EQ(problem().says,
+            "must be one of auto, sbc, nas, desktop, server, cluster, not \"sbcc\"");
 }
 
 TEST_F(MachineFiles, every_profile_passes_every_check_and_every_value_differs_from_the_default) {

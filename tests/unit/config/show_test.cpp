@@ -17,9 +17,10 @@ TEST_F(Show, every_value_has_its_default_and_origin) {
 }
 
 TEST_F(Show, secrets_and_passwords_in_addresses_print_as_stars) {
-  toml("storage.redis_url = \"redis://me:s3cret-1@h:6379/0\"\n"
-       "auth.keys = [\"s3cret-2\", \"s3cret-3\"]\n"
-       "[[providers]]\nname = \"p\"\nkind = \"openai\"\napi_key = \"s3cret-4\"\n");
+  toml(
+      "storage.redis_url = \"redis://me:s3cret-1@h:6379/0\"\n"
+      "auth.keys = [\"s3cret-2\", \"s3cret-3\"]\n"
+      "[[providers]]\nname = \"p\"\nkind = \"openai\"\napi_key = \"s3cret-4\"\n");
   const Json all = show(loaded());
   EXPECT_EQ(dump(all).find("s3cret"), std::string::npos) << dump(all);
   EXPECT_EQ(all["auth.keys"]["value"], (Json{"****", "****"}));

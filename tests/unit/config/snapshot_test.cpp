@@ -23,6 +23,7 @@ TEST(snapshot, readers_see_a_swap_at_their_next_read_and_keep_what_they_hold) {
   live.swap(with_threads(2));
   EXPECT_EQ(before->server.threads, 1u);
   EXPECT_EQ(live.get()->server.threads, 2u);
+  EXPECT_EQ(live.peek().server.threads, 2u);
 }
 
 TEST(snapshot, reads_and_reloads_are_counted_exactly) {

@@ -29,8 +29,12 @@ std::map<std::string, std::vector<Field>> header_structs() {
   std::string current;
   const std::regex start(R"(^struct (\w+) \{)");
   const std::regex field(R"(^  ([\w:<>]+) (\w+)\s*(=|\{|;).*)");
+  const std::regex type_alone(R"(^  [\w:<>]+$)");
   for (std::string line; std::getline(in, line);) {
     std::smatch match;
+    if (std::string rest; std::regex_match(line, type_alone) && std::getline(in, rest)) {
+      line += " " + std::string(trim(rest));  // a declaration that the formatter broke
+    }
     if (std::regex_search(line, match, start)) current = match[1];
     if (line.starts_with("};")) current.clear();
     if (!current.empty() && std::regex_match(line, match, field)) {
@@ -89,7 +93,7 @@ TEST(table, every_row_has_a_sentence_and_a_default_that_its_own_bounds_accept) {
     if (is_secret(row)) continue;
     auto value = parse_json(toml_value(row, &settings));
     ASSERT_TRUE(value.ok()) << row.key;
-    const std::string text = value->is_string() ? value->get<std::string>()
+    const std::string text = value->is_string()  ? value->get<std::string>()
                              : value->is_array() ? ""
                                                  : dump(*value);
     EXPECT_EQ(assign(row, &settings, Words{text}), "") << row.key << " " << text;

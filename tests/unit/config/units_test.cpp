@@ -65,12 +65,12 @@ TEST(units, host_and_port_are_told_from_what_only_looks_alike) {
 }
 
 TEST(units, only_plain_http_addresses_are_accepted) {
-  for (const char* text : {"http://127.0.0.1:11434", "https://api.openai.com/v1", "http://[::1]:80/",
-                           "http://host"}) {
+  for (const char* text :
+       {"http://127.0.0.1:11434", "https://api.openai.com/v1", "http://[::1]:80/", "http://host"}) {
     EXPECT_TRUE(is_http_url(text)) << text;
   }
-  for (const char* text : {"ftp://host", "http://", "host:80", "http://user:pw@host/", "http://a b/",
-                           "https://host:99999/", "http:///path", "http://:80"}) {
+  for (const char* text : {"ftp://host", "http://", "host:80", "http://user:pw@host/",
+                           "http://a b/", "https://host:99999/", "http:///path", "http://:80"}) {
     EXPECT_FALSE(is_http_url(text)) << text;
   }
 }

@@ -1,6 +1,8 @@
 // Reuse, the budget, the line of waiters, stale connections, two loops.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "client_rig.h"
 
 namespace mainstay::net {
@@ -171,8 +173,8 @@ TEST(ClientPool, two_loops_share_the_budget_and_all_calls_are_answered) {
   std::vector<std::future<Got>> calls;
   std::uint64_t most = 0;
   for (int i = 0; i < 400; ++i) {
-    calls.push_back(rig.begin(call_to(server.url(), std::to_string(i)), {},
-                              static_cast<std::size_t>(i % 2)));
+    calls.push_back(
+        rig.begin(call_to(server.url(), std::to_string(i)), {}, static_cast<std::size_t>(i % 2)));
     most = std::max(most, rig.client->figures().open);
   }
   for (int i = 0; i < 400; ++i) {
@@ -193,7 +195,8 @@ TEST(ClientPool, only_so_many_connections_are_kept_alive) {
     settings.keepalive_max = 3;
     Rig rig(settings);
     std::vector<std::future<Got>> calls;
-    for (std::uint32_t i = 0; i < calls_at_once; ++i) calls.push_back(rig.begin(call_to(server.url())));
+    for (std::uint32_t i = 0; i < calls_at_once; ++i)
+      calls.push_back(rig.begin(call_to(server.url())));
     ASSERT_TRUE(rig.until([&](const auto& f) { return f.connections_created == calls_at_once; }));
     gate.open();
     for (auto& call : calls) ASSERT_TRUE(call.get().ok);
@@ -258,17 +261,28 @@ TEST(ClientPool, a_fresh_connection_that_dies_is_an_error_not_a_retry) {
 }
 
 TEST(ClientPool, bytes_that_nobody_asked_for_end_a_kept_connection) {
-  ScriptServer server([](Peer& peer, int) {
-    while (!peer.request().empty()) {
-      peer.reply("x");
-      peer.reply("forged answer to the next request");
+  const std::string answer = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n";
+  for (const bool at_once : {true, false}) {
+    std::array<Gate, 3> sent;
+    ScriptServer server([&](Peer& peer, int n) {
+      peer.request();
+      if (at_once) {
+        peer.send(answer + "x" + answer + "f");
+      } else {
+        peer.send(answer + "x");
+        peer.send(answer + "f");
+      }
+      sent[static_cast<std::size_t>(n)].open();
+      peer.wait_closed();
+    });
+    Rig rig;
+    for (auto& gate : sent) {
+      const Got got = rig.get(call_to(server.url()));
+      ASSERT_TRUE(got.ok);
+      EXPECT_EQ(got.body, "x");
+      ASSERT_TRUE(gate.wait());
     }
-  });
-  Rig rig;
-  for (int i = 0; i < 3; ++i) {
-    const Got got = rig.get(call_to(server.url()));
-    ASSERT_TRUE(got.ok);
-    EXPECT_EQ(got.body, "x");
+    EXPECT_EQ(server.connections(), 3);
   }
 }
 

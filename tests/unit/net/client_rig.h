@@ -49,6 +49,11 @@ class Peer {
     }
     return text;
   }
+  /// Waits for the first bytes, whatever they are.
+  void some() {
+    char buffer[4096];
+    [[maybe_unused]] const auto got = ::recv(fd_, buffer, sizeof buffer, 0);
+  }
   bool send(std::string_view text) {
     while (!text.empty()) {
       const auto sent = ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL);

@@ -38,6 +38,7 @@ std::vector<Seen> parse(const std::vector<std::string>& pieces, Bytes max = 1_Ki
     auto held = std::make_unique<std::string>(piece);
     parser.feed(*held);
     for (auto& seen : drain(parser)) all.push_back(std::move(seen));
+    if (!all.empty() && all.back().event == "error") return all;
   }
   return all;
 }
@@ -67,13 +68,17 @@ TEST(Sse, comments_retry_and_unknown_fields_are_skipped) {
 }
 
 TEST(Sse, an_id_with_nul_is_ignored) {
-  EXPECT_EQ(parse({std::string("id: 1\nid: a\0b\ndata: x\n\n", 22)}),
+  EXPECT_EQ(parse({std::string("id: 1\nid: a\0b\ndata: x\n\n", 23)}),
             (std::vector<Seen>{{"", "x", "1"}}));
 }
 
 TEST(Sse, a_byte_order_mark_counts_only_at_the_start) {
-  EXPECT_EQ(parse({"\xEF\xBB\xBF" "data: a\n\n"}), (std::vector<Seen>{{"", "a", ""}}));
-  EXPECT_EQ(parse({"data: a\n\n\xEF\xBB\xBF" "data: b\n\n"}), (std::vector<Seen>{{"", "a", ""}}));
+  EXPECT_EQ(parse({"\xEF\xBB\xBF"
+                   "data: a\n\n"}),
+            (std::vector<Seen>{{"", "a", ""}}));
+  EXPECT_EQ(parse({"data: a\n\n\xEF\xBB\xBF"
+                   "data: b\n\n"}),
+            (std::vector<Seen>{{"", "a", ""}}));
 }
 
 TEST(Sse, line_feed_carriage_return_and_both_end_lines) {

@@ -70,15 +70,18 @@ TEST_F(LogTest, a_line_is_one_json_object_with_time_level_event_and_fields_in_or
 TEST_F(LogTest, the_text_form_quotes_what_is_not_one_word) {
   settings.format = "text";
   auto log = open();
-  log->warn("disk.low", {{"path", "/a b"}, {"free", 7}, {"word", "w"}, {"none", ""}, {"eq", "a=b"}});
+  log->warn("disk.low",
+            {{"path", "/a b"}, {"free", 7}, {"word", "w"}, {"none", ""}, {"eq", "a=b"}});
   log->stop(kAWhile);
-  EXPECT_EQ(lines().at(0), "2023-11-14T22:13:20.000000Z warn disk.low path=\"/a b\" free=7 word=w "
-                           "none=\"\" eq=\"a=b\"");
+  EXPECT_EQ(lines().at(0),
+            "2023-11-14T22:13:20.000000Z warn disk.low path=\"/a b\" free=7 word=w "
+            "none=\"\" eq=\"a=b\"");
 }
 
 TEST_F(LogTest, no_value_can_forge_a_line_or_reach_a_terminal) {
   const std::string nasty = std::string("a\n{\"level\":\"error\"}\r\x1b[2J\x7f\"\\\0b", 28) +
-                            "\xc2\x9b" "31m\xe2\x80\xa8\xe2\x80\xae\xff\xfeü漢😀";
+                            "\xc2\x9b"
+                            "31m\xe2\x80\xa8\xe2\x80\xae\xff\xfeü漢😀";
   for (const char* format : {"json", "text"}) {
     settings.format = format;
     ASSERT_EQ(::truncate(settings.sink.c_str(), 0), 0);
@@ -102,10 +105,26 @@ TEST_F(LogTest, no_value_can_forge_a_line_or_reach_a_terminal) {
   }
 }
 
+TEST_F(LogTest, every_byte_at_every_place_of_a_word_is_escaped_or_kept) {
+  for (int byte = 0; byte < 0x80; ++byte) {
+    for (std::size_t place = 0; place < 9; ++place) {
+      std::string text = "abcdefghi";
+      text[place] = static_cast<char>(byte);
+      std::string line;
+      append_log_line(line, LogFormat::json, WallTime{}, Level::info, "e", {{"v", text}});
+      auto parsed = parse_json(line);
+      ASSERT_TRUE(parsed.ok()) << line;
+      EXPECT_EQ((*parsed)["v"], text);
+      EXPECT_EQ(line.find('\x7f'), std::string::npos);
+    }
+  }
+}
+
 TEST_F(LogTest, texts_are_cut_at_their_limit_and_at_a_character) {
   for (const std::size_t size : {kLogTextMax - 1, kLogTextMax, kLogTextMax + 1}) {
     std::string line;
-    append_log_line(line, LogFormat::json, WallTime{}, Level::info, "e", {{"v", std::string(size, 'x')}});
+    append_log_line(line, LogFormat::json, WallTime{}, Level::info, "e",
+                    {{"v", std::string(size, 'x')}});
     EXPECT_EQ(static_cast<std::size_t>(std::count(line.begin(), line.end(), 'x')),
               std::min(size, kLogTextMax));
   }

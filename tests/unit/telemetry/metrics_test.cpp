@@ -86,9 +86,9 @@ TEST(metrics, histograms_are_cumulative_with_sum_and_count) {
   const std::string text = metrics.text();
   for (const char* line :
        {"# TYPE h_seconds histogram\n", "h_seconds_bucket{k=\"v\",le=\"0.000625\"} 1\n",
-        "h_seconds_bucket{k=\"v\",le=\"0.00125\"} 2\n", "h_seconds_bucket{k=\"v\",le=\"81.92\"} 2\n",
-        "h_seconds_bucket{k=\"v\",le=\"+Inf\"} 3\n", "h_seconds_sum{k=\"v\"} 100.0016\n",
-        "h_seconds_count{k=\"v\"} 3\n"}) {
+        "h_seconds_bucket{k=\"v\",le=\"0.00125\"} 2\n",
+        "h_seconds_bucket{k=\"v\",le=\"81.92\"} 2\n", "h_seconds_bucket{k=\"v\",le=\"+Inf\"} 3\n",
+        "h_seconds_sum{k=\"v\"} 100.0016\n", "h_seconds_count{k=\"v\"} 3\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
 }

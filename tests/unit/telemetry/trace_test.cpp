@@ -20,7 +20,8 @@ TEST(trace, a_valid_header_is_read_and_written_back) {
 
 TEST(trace, what_the_standard_forbids_is_refused) {
   const std::string zero_trace = "00-" + std::string(32, '0') + "-b7ad6b7169203331-01";
-  const std::string zero_span = "00-0af7651916cd43dd8448eb211c80319c-" + std::string(16, '0') + "-01";
+  const std::string zero_span =
+      "00-0af7651916cd43dd8448eb211c80319c-" + std::string(16, '0') + "-01";
   for (const std::string& header :
        {std::string(), kGood.substr(0, 54), kGood + "-", kGood + "x", "ff" + kGood.substr(2),
         "0g" + kGood.substr(2), zero_trace, zero_span,

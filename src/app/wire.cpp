@@ -1,0 +1,103 @@
+// Names every inner room, and nothing else does.
+#include "app/wire.h"
+
+#include <algorithm>
+
+#include "models/anthropic/provider.h"
+#include "models/extractive/provider.h"
+#include "models/gemini/provider.h"
+#include "models/ollama/provider.h"
+#include "models/openai/provider.h"
+#include "models/router.h"
+#include "storage/sqlite/open.h"
+
+namespace mainstay::app {
+namespace {
+
+using MadeProvider = Result<std::unique_ptr<models::ChatProvider>>;
+
+MadeProvider make_provider(const ProviderSettings& provider, const Settings& settings, Clock& clock,
+                           Random& random, net::Client& client) {
+  const auto& upstream = settings.upstream;
+  if (provider.kind == "ollama") return models::ollama::make(provider, upstream, clock, random, client);
+  if (provider.kind == "gemini") return models::gemini::make(provider, upstream, clock, random, client);
+  if (provider.kind == "anthropic") {
+    return models::anthropic::make(provider, upstream, clock, random, client);
+  }
+  return models::openai::make(provider, upstream, client);
+}
+
+ProviderSettings local(std::string name, std::string kind, std::string base_url) {
+  ProviderSettings out;
+  out.name = std::move(name);
+  out.kind = std::move(kind);
+  out.base_url = std::move(base_url);
+  return out;
+}
+
+/// Model servers on their usual loopback ports: Ollama, llama-server, LM Studio. One that is
+/// configured already, or whose port is our own, is not looked for.
+std::vector<ProviderSettings> discoverable(const Settings& settings) {
+  std::vector<ProviderSettings> out;
+  if (!settings.models.discover) return out;
+  for (auto& candidate : {local("ollama", "ollama", "http://127.0.0.1:11434"),
+                          local("llama-server", "openai", "http://127.0.0.1:8080/v1"),
+                          local("lm-studio", "openai", "http://127.0.0.1:1234/v1")}) {
+    const auto& listen = settings.server.listen;
+    const std::string own_port = listen.substr(std::min(listen.size(), listen.rfind(':'))) + "/";
+    const bool own = (candidate.base_url + "/").find(own_port) != std::string::npos;
+    const bool known = std::any_of(
+        settings.providers.begin(), settings.providers.end(), [&](const ProviderSettings& p) {
+          return p.name == candidate.name || p.base_url == candidate.base_url;
+        });
+    if (!own && !known) out.push_back(candidate);
+  }
+  return out;
+}
+
+class RouterModels final : public WiredModels {
+ public:
+  explicit RouterModels(std::unique_ptr<models::Router> router) : router_(std::move(router)) {}
+  models::Models& models() override { return *router_; }
+  Co<> watch() override { return router_->watch(); }
+
+ private:
+  std::unique_ptr<models::Router> router_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<storage::Stores>> open_stores(const StorageSettings& settings,
+                                                     const std::string& data_dir, Clock& clock,
+                                                     Random& random, Log& log, Metrics& metrics) {
+  return storage::sqlite::open(settings, data_dir, clock, random, log, metrics);
+}
+
+Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock& clock,
+                                                 Random& random, Log& log, Metrics& metrics,
+                                                 net::Client& client,
+                                                 models::PassageSource& passages) {
+  std::vector<models::NamedProvider> providers;
+  const auto add = [&](const ProviderSettings& wanted, bool discovered) -> Status {
+    auto made = make_provider(wanted, settings, clock, random, client);
+    if (!made.ok()) return made.error();
+    providers.push_back({std::move(*made), wanted, discovered});
+    return done();
+  };
+  for (const auto& wanted : settings.providers) {
+    auto added = add(wanted, false);
+    if (!added.ok()) return added.error();
+  }
+  for (const auto& wanted : discoverable(settings)) {
+    auto added = add(wanted, true);
+    if (!added.ok()) return added.error();
+  }
+  auto built_in = models::extractive::make(settings.models, passages, clock, random);
+  auto router = std::make_unique<models::Router>(std::make_shared<const Settings>(settings),
+                                                 std::move(providers), std::move(built_in),
+                                                 models::Tools{clock, random, log, metrics});
+  std::unique_ptr<WiredModels> wired = std::make_unique<RouterModels>(std::move(router));
+  return wired;
+}
+
+}  // namespace mainstay::app

@@ -1,0 +1,194 @@
+// libxml2's forgiving HTML parser, then one walk over the tree.
+#include "knowledge/html.h"
+
+#include <libxml/HTMLparser.h>
+
+#include <limits>
+#include <memory>
+#include <string_view>
+#include <unordered_set>
+
+#include "base/text.h"
+
+namespace mainstay::knowledge {
+namespace {
+
+constexpr int kDepthMax = 300;  // the parser itself stops at 256
+
+std::string_view name_of(const xmlNode* node) {
+  return reinterpret_cast<const char*>(node->name);
+}
+
+bool is_hidden(std::string_view name) {
+  static const std::unordered_set<std::string_view> names{
+      "script", "style", "nav",    "noscript", "template", "svg",   "iframe", "object",
+      "canvas", "head",  "button", "select",   "form",     "video", "audio",  "map"};
+  return names.contains(name);
+}
+
+bool is_block(std::string_view name) {
+  static const std::unordered_set<std::string_view> names{
+      "p",  "div", "section", "article", "main", "header", "footer",     "aside",  "ul",
+      "ol", "dl",  "dt",      "dd",      "table", "tbody", "blockquote", "figure", "figcaption",
+      "thead", "tfoot", "body", "html", "address", "details", "summary", "hr", "center"};
+  return names.contains(name);
+}
+
+/// Walks the tree and writes Markdown. Text is collected in `line_` until a block ends.
+class Writer {
+ public:
+  std::string run(const xmlNode* root) {
+    children(root, 0);
+    end_block();
+    return std::move(out_);
+  }
+
+ private:
+  void children(const xmlNode* node, int depth) {
+    if (depth > kDepthMax) return;
+    for (const xmlNode* child = node->children; child != nullptr; child = child->next) {
+      if (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE) text(child);
+      else if (child->type == XML_ELEMENT_NODE) element(child, depth);
+    }
+  }
+
+  void element(const xmlNode* node, int depth) {
+    const std::string_view name = name_of(node);
+    if (is_hidden(name)) return;
+    if (name.size() == 2 && name[0] == 'h' && name[1] >= '1' && name[1] <= '6') {
+      with_prefix(node, depth, std::string(static_cast<std::size_t>(name[1] - '0'), '#') + " ");
+    } else if (name == "li") {
+      with_prefix(node, depth, "- ");
+    } else if (name == "tr") {
+      row(node, depth);
+    } else if (name == "pre") {
+      code(node, depth);
+    } else if (name == "br") {
+      line_ += ' ';
+    } else if (name == "code" || name == "kbd") {
+      line_ += '`';
+      children(node, depth + 1);
+      line_ += '`';
+    } else if (is_block(name)) {
+      end_block();
+      children(node, depth + 1);
+      end_block();
+    } else {
+      children(node, depth + 1);
+    }
+  }
+
+  void with_prefix(const xmlNode* node, int depth, const std::string& prefix) {
+    end_block();
+    prefix_ = prefix;
+    children(node, depth + 1);
+    end_block();
+    prefix_.clear();
+  }
+
+  void row(const xmlNode* node, int depth) {
+    end_block();
+    std::string cells;
+    for (const xmlNode* child = node->children; child != nullptr; child = child->next) {
+      if (child->type != XML_ELEMENT_NODE) continue;
+      const std::string kept = std::move(out_);
+      out_.clear();
+      children(child, depth + 1);
+      end_block();
+      std::string cell;
+      for (const char c : out_) cell += c == '\n' || c == '|' ? ' ' : c;
+      out_ = kept;
+      cells += " " + std::string(trim(cell)) + " |";
+    }
+    if (!cells.empty()) out_ += "|" + cells + "\n";
+    after_row_ = true;
+  }
+
+  void code(const xmlNode* node, int depth) {
+    end_block();
+    pre_ = true;
+    children(node, depth + 1);
+    pre_ = false;
+    std::string lines = std::move(line_);
+    line_.clear();
+    const std::string_view bare = trim(lines);
+    if (!bare.empty()) paragraph("```\n" + std::string(bare) + "\n```");
+  }
+
+  void text(const xmlNode* node) {
+    const auto* content = reinterpret_cast<const char*>(node->content);
+    if (content == nullptr) return;
+    for (const char c : std::string_view(content)) {
+      const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
+      if (pre_ || !space) line_ += c;
+      else if (!line_.empty() && line_.back() != ' ') line_ += ' ';
+    }
+  }
+
+  void end_block() {
+    if (pre_) return;
+    const std::string_view bare = trim(line_);
+    if (!bare.empty()) {
+      paragraph(prefix_ + std::string(bare));
+      prefix_.clear();
+    }
+    line_.clear();
+  }
+
+  void paragraph(const std::string& text) {
+    if (after_row_) out_ += '\n';
+    after_row_ = false;
+    out_ += text;
+    out_ += "\n\n";
+  }
+
+  std::string out_;
+  std::string line_;
+  std::string prefix_;
+  bool pre_ = false;
+  bool after_row_ = false;
+};
+
+std::string title_in(const xmlNode* node, int depth) {
+  for (const xmlNode* child = node->children; child != nullptr; child = child->next) {
+    if (child->type != XML_ELEMENT_NODE) continue;
+    if (name_of(child) == "title") {
+      std::unique_ptr<xmlChar, decltype(xmlFree)> content(
+          xmlNodeGetContent(const_cast<xmlNode*>(child)), xmlFree);
+      if (!content) return {};
+      std::string words;
+      for (const char c : trim(reinterpret_cast<const char*>(content.get()))) {
+        words += c == '\n' || c == '\r' || c == '\t' ? ' ' : c;
+      }
+      return std::string(cut_utf8(words, 200));
+    }
+    const bool outer = name_of(child) == "html" || name_of(child) == "head";
+    if (outer && depth < 4) {
+      std::string found = title_in(child, depth + 1);
+      if (!found.empty()) return found;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Page> read_html(const std::string& html) {
+  const Error unreadable =
+      Error::say(Errc::invalid, "invalid_value", "The text cannot be read as HTML.", "text");
+  if (html.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return unreadable;
+  // NONET: nothing is fetched. Without HUGE the parser keeps its own limits on depth and names.
+  const int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                      HTML_PARSE_NONET | HTML_PARSE_COMPACT;
+  std::unique_ptr<xmlDoc, decltype(&xmlFreeDoc)> document(
+      htmlReadMemory(html.data(), static_cast<int>(html.size()), nullptr, "UTF-8", options),
+      &xmlFreeDoc);
+  if (!document || xmlDocGetRootElement(document.get()) == nullptr) return unreadable;
+  const auto* top = reinterpret_cast<const xmlNode*>(document.get());
+  Page page;
+  page.title = title_in(top, 0);
+  page.markdown = to_utf8(Writer().run(top));
+  return page;
+}
+
+}  // namespace mainstay::knowledge

@@ -1,0 +1,19 @@
+// HTML as Markdown: what a reader sees, without scripts, styles and navigation.
+// Used by library.cpp.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+
+namespace mainstay::knowledge {
+
+struct Page {
+  std::string title;     ///< of the <title> element
+  std::string markdown;  ///< headings, paragraphs, lists, tables and code
+};
+
+/// Reads any HTML, however broken; nothing is fetched. Errors: invalid when nothing can be read.
+Result<Page> read_html(const std::string& html);
+
+}  // namespace mainstay::knowledge

@@ -1,0 +1,46 @@
+// Anthropic's replies and stream events in OpenAI's shape.
+// Used by models/anthropic alone. Pure.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <string>
+
+#include "base/json.h"
+#include "models/shape.h"
+
+namespace mainstay::models::anthropic {
+
+/// OpenAI's finish_reason for Anthropic's stop_reason.
+std::string finish_of(const std::string& stop_reason);
+
+/// A whole message object as a chat.completion. Errors: bad_upstream.
+Result<ChatReply> whole(const AnswerHead& head, const std::string& body);
+
+/// Turns the events of one stream into chunks.
+class EventTranslator {
+ public:
+  EventTranslator(AnswerHead head, bool include_usage)
+      : head_(std::move(head)), include_usage_(include_usage) {}
+  /// Takes the data of one event. Errors: bad_upstream for garbage and for error events.
+  Status take(const std::string& data);
+  /// Chunks made so far and not yet taken.
+  std::deque<ChatChunk>& ready() noexcept { return ready_; }
+  /// message_stop was seen.
+  bool ended() const noexcept { return ended_; }
+  /// The connection ended without it. Errors: bad_upstream "upstream_truncated".
+  Status closed() const;
+
+ private:
+  void start_block(const Json& event);
+  void block_delta(const Json& event);
+  void finish(const Json& event);
+  AnswerHead head_;
+  bool include_usage_;
+  std::deque<ChatChunk> ready_;
+  std::map<std::int64_t, std::size_t> tools_;  ///< block index -> tool call index
+  Usage usage_;
+  bool ended_ = false;
+};
+
+}  // namespace mainstay::models::anthropic

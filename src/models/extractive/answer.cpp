@@ -1,0 +1,304 @@
+// Every sentence gets a score: how much of the question it holds (rare words count more), whether
+// it is of the kind asked for, how good its passage is. The best are taken unless they repeat.
+#include "models/extractive/answer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <unordered_set>
+
+#include "base/text.h"
+#include "storage/words.h"
+
+namespace mainstay::models::extractive {
+namespace {
+
+// Tuned on the question set in tests/unit/extractive.
+constexpr double kKnown = 0.5;          // coverage below this: not known
+constexpr double kInHeading = 0.75;     // a word in the heading above, instead of the sentence
+constexpr double kInTitle = 0.6;
+constexpr double kNextTo = 0.55;        // in the sentence before or after
+constexpr double kInPassage = 0.3;
+constexpr double kAlike = 0.85;         // a word that means nearly the same
+constexpr double kFurther = 0.72;       // further sentences reach this part of the best's score
+constexpr double kRepeats = 0.6;        // overlap of words above which a sentence adds nothing
+
+struct Candidate {
+  Picked picked;
+  std::set<std::string> stems;
+  std::vector<std::string> order;  ///< stems as they come
+  std::size_t words = 0;
+  bool has_number = false;
+  bool has_name = false;
+  std::size_t index = 0;  ///< within its passage
+  double coverage = 0;
+};
+
+using Stems = std::set<std::string>;
+
+Stems stems_of(const std::string& text) {
+  Stems out;
+  for (const auto& word : storage::words_of(text)) out.insert(storage::stem(word.text));
+  return out;
+}
+
+/// 1 when the stem is there, less for one that means or is spelled nearly the same.
+double holds(const Stems& stems, const Term& term) {
+  if (stems.contains(term.stem)) return 1;
+  for (const auto& other : term.alike) {
+    if (stems.contains(other)) return kAlike;
+  }
+  if (term.name || term.stem.size() < 6) return 0;
+  // "encrypt" and "encryption" share their beginning even where their stems differ.
+  const std::string front = term.stem.substr(0, term.stem.size() - 1);
+  const auto near = stems.lower_bound(front);
+  return near != stems.end() && near->starts_with(front) && near->size() <= front.size() + 4 ? 0.7 : 0;
+}
+
+class Picker {
+ public:
+  Picker(const Question& question, const std::vector<storage::Passage>& passages)
+      : question_(question), passages_(passages) {
+    collect();
+    weigh();
+    for (auto& candidate : all_) score(candidate);
+  }
+
+  Answer run(std::size_t sentences_max) {
+    Answer out;
+    std::vector<const Candidate*> ranked;
+    for (const auto& candidate : all_) ranked.push_back(&candidate);
+    std::sort(ranked.begin(), ranked.end(), [](const Candidate* a, const Candidate* b) {
+      if (a->picked.score != b->picked.score) return a->picked.score > b->picked.score;
+      return std::tie(a->picked.passage, a->picked.begin) <
+             std::tie(b->picked.passage, b->picked.begin);
+    });
+    if (ranked.empty()) return out;
+    out.coverage = ranked.front()->coverage;
+    if (out.coverage < kKnown) return out;
+    std::vector<const Candidate*> taken = take(ranked, sentences_max);
+    order(taken);
+    for (const auto* candidate : taken) out.picked.push_back(candidate->picked);
+    return out;
+  }
+
+ private:
+  void collect() {
+    std::set<std::pair<std::string, std::size_t>> seen;  // overlapping chunks share sentences
+    for (std::size_t p = 0; p < passages_.size(); ++p) {
+      const storage::Passage& passage = passages_[p];
+      headings_.push_back(stems_of(passage.heading));
+      titles_.push_back(stems_of(passage.title));
+      best_ = std::max(best_, passage.score);
+      std::size_t index = 0;
+      for (const auto& span : storage::sentences_of(passage.text)) {
+        if (!seen.emplace(passage.document.text(), passage.begin + span.begin).second) continue;
+        add(p, span, index++);
+      }
+    }
+  }
+
+  void add(std::size_t p, const storage::Sentence& span, std::size_t index) {
+    const storage::Passage& passage = passages_[p];
+    Candidate out;
+    out.index = index;
+    out.picked.passage = p;
+    out.picked.begin = passage.begin + span.begin;
+    out.picked.end = passage.begin + span.end;
+    out.picked.kind = span.kind;
+    out.picked.text = passage.text.substr(span.begin, span.end - span.begin);
+    for (const auto& word : storage::words_of(out.picked.text)) {
+      const char first = out.picked.text[word.begin];
+      if (word.text.find_first_of("0123456789") != std::string::npos) out.has_number = true;
+      if (out.words > 0 && first >= 'A' && first <= 'Z') out.has_name = true;
+      out.order.push_back(storage::stem(word.text));
+      out.stems.insert(out.order.back());
+      ++out.words;
+    }
+    if (out.words > 0) all_.push_back(std::move(out));
+  }
+
+  /// How much each word of the question counts: rare ones more.
+  void weigh() {
+    const double count = static_cast<double>(all_.size());
+    for (const auto& term : question_.terms) {
+      double holding = 0;
+      for (const auto& candidate : all_) holding += holds(candidate.stems, term) > 0 ? 1 : 0;
+      // A plain word that is nowhere may be a paraphrase; a name that is nowhere is missing.
+      if (!term.name) holding = std::max(holding, 3.0);
+      const double rarity = std::log(1 + count / (1 + holding)) + 0.3;
+      weights_.push_back(term.weight * rarity * (term.name ? 1.2 : 1));
+      total_ += weights_.back();
+    }
+  }
+
+  const Candidate* neighbour(std::size_t at, int step) const {
+    if (step < 0 && at == 0) return nullptr;
+    const std::size_t other = step < 0 ? at - 1 : at + 1;
+    if (other >= all_.size() || all_[other].picked.passage != all_[at].picked.passage) return nullptr;
+    return &all_[other];
+  }
+
+  double passage_holds(std::size_t passage, const Term& term) {
+    if (whole_.size() != passages_.size()) {
+      whole_.resize(passages_.size());
+      for (const auto& c : all_) whole_[c.picked.passage].insert(c.stems.begin(), c.stems.end());
+    }
+    return holds(whole_[passage], term);
+  }
+
+  void score(Candidate& candidate) {
+    const auto at = static_cast<std::size_t>(&candidate - all_.data());
+    const std::size_t p = candidate.picked.passage;
+    const Candidate* before = neighbour(at, -1);
+    const Candidate* after = neighbour(at, +1);
+    double covered = 0;
+    double own = 0;
+    for (std::size_t t = 0; t < question_.terms.size(); ++t) {
+      const Term& term = question_.terms[t];
+      const double here = holds(candidate.stems, term);
+      double best = here;
+      best = std::max(best, kInHeading * holds(headings_[p], term));
+      best = std::max(best, kInTitle * holds(titles_[p], term));
+      if (before != nullptr) best = std::max(best, kNextTo * holds(before->stems, term));
+      if (after != nullptr) best = std::max(best, kNextTo * 0.8 * holds(after->stems, term));
+      best = std::max(best, kInPassage * passage_holds(p, term));
+      covered += weights_[t] * best;
+      own += weights_[t] * here;
+    }
+    if (total_ <= 0) return;
+    candidate.coverage = covered / total_;
+    double score = 0.6 * covered / total_ + 0.4 * own / total_;
+    if (own <= 0) score *= 0.85;
+    score += fits(candidate, before);
+    if (best_ > 0) score += 0.15 * passages_[p].score / best_;
+    if (candidate.index == 0) score += 0.03;
+    const bool terse = candidate.words < 4 && candidate.picked.kind == storage::SpanKind::prose;
+    if (terse) score -= 0.15;
+    if (candidate.words > 60) score -= 0.1;
+    if (candidate.picked.text.ends_with('?')) score -= 0.2;
+    candidate.picked.score = score;
+  }
+
+  /// What speaks for a sentence because of the kind of question.
+  double fits(const Candidate& candidate, const Candidate* before) const {
+    const std::string& text = candidate.picked.text;
+    const bool code = candidate.picked.kind == storage::SpanKind::code;
+    switch (question_.kind) {
+      case Kind::number: return candidate.has_number ? 0.15 : -0.1;
+      case Kind::time: return candidate.has_number || holds_time(candidate.stems) ? 0.15 : -0.05;
+      case Kind::person: return candidate.has_name || text.find('@') != std::string::npos ? 0.12 : -0.05;
+      case Kind::place: return text.find('/') != std::string::npos || candidate.has_number ? 0.08 : 0;
+      case Kind::reason: return gives_reason(candidate.stems) ? 0.15 : 0;
+      case Kind::how: {
+        if (code) return before != nullptr ? 0.2 : 0.12;
+        const bool steps = text.find('`') != std::string::npos || text.ends_with(':');
+        return steps ? 0.12 : 0;
+      }
+      case Kind::definition: return defines(candidate) ? 0.3 : code ? -0.1 : 0;
+      case Kind::any: return code ? -0.08 : 0;
+    }
+    return 0;
+  }
+
+  static bool holds_time(const Stems& stems) {
+    static const std::unordered_set<std::string> words{
+        "dai", "week", "month", "year", "hour", "minut", "second", "everi", "night", "nightli",
+        "daili", "weekli", "monthli", "mondai", "tuesdai", "wednesdai", "thursdai", "fridai",
+        "saturdai", "sundai", "after", "befor", "until", "morn", "noon"};
+    return std::any_of(stems.begin(), stems.end(),
+                       [](const std::string& stem) { return words.contains(stem); });
+  }
+
+  static bool gives_reason(const Stems& stems) {
+    for (const char* word : {"becaus", "sinc", "otherwis", "therefor", "reason", "so", "avoid"}) {
+      if (stems.contains(word)) return true;
+    }
+    return false;
+  }
+
+  /// "X is …", "X are …", "X means …" with X of the question near the front.
+  bool defines(const Candidate& candidate) const {
+    static const std::unordered_set<std::string> verbs{"is", "ar", "are", "mean", "hold", "stand",
+                                                       "describ", "refer", "let", "was"};
+    const std::size_t look = std::min<std::size_t>(candidate.order.size(), 8);
+    bool subject = false;
+    for (std::size_t i = 0; i < look; ++i) {
+      if (subject && verbs.contains(candidate.order[i])) return true;
+      for (const auto& term : question_.terms) {
+        subject = subject || (term.weight >= 1 && term.stem == candidate.order[i]);
+      }
+    }
+    return false;
+  }
+
+  std::vector<const Candidate*> take(const std::vector<const Candidate*>& ranked,
+                                     std::size_t sentences_max) const {
+    std::vector<const Candidate*> taken;
+    const double border = ranked.front()->picked.score * kFurther;
+    for (const auto* candidate : ranked) {
+      if (taken.size() >= sentences_max) break;
+      if (candidate->picked.score < border || candidate->coverage < kKnown * 0.8) continue;
+      const bool repeats = std::any_of(taken.begin(), taken.end(), [&](const Candidate* other) {
+        return overlap(candidate->stems, other->stems) > kRepeats;
+      });
+      if (!repeats) taken.push_back(candidate);
+    }
+    if (question_.kind == Kind::how) add_code_after(taken, sentences_max);
+    return taken;
+  }
+
+  /// "Run this:" without what follows is no answer.
+  void add_code_after(std::vector<const Candidate*>& taken, std::size_t sentences_max) const {
+    for (std::size_t i = 0; i < taken.size() && taken.size() < sentences_max; ++i) {
+      if (!taken[i]->picked.text.ends_with(':')) continue;
+      auto at = static_cast<std::size_t>(taken[i] - all_.data());
+      for (const Candidate* next = neighbour(at, 1);
+           next != nullptr && next->picked.kind != storage::SpanKind::prose &&
+           taken.size() < sentences_max;
+           next = neighbour(++at, 1)) {
+        if (std::find(taken.begin(), taken.end(), next) == taken.end()) taken.push_back(next);
+      }
+    }
+  }
+
+  static double overlap(const Stems& a, const Stems& b) {
+    std::size_t both = 0;
+    for (const auto& stem : a) both += b.contains(stem) ? 1 : 0;
+    const std::size_t smaller = std::min(a.size(), b.size());
+    return smaller == 0 ? 0 : static_cast<double>(both) / static_cast<double>(smaller);
+  }
+
+  /// Documents by their best sentence, inside a document as it is written.
+  void order(std::vector<const Candidate*>& taken) const {
+    std::map<std::string, std::size_t> rank;
+    for (const auto* candidate : taken) {
+      rank.try_emplace(passages_[candidate->picked.passage].document.text(), rank.size());
+    }
+    std::sort(taken.begin(), taken.end(), [&](const Candidate* a, const Candidate* b) {
+      const auto rank_a = rank.at(passages_[a->picked.passage].document.text());
+      const auto rank_b = rank.at(passages_[b->picked.passage].document.text());
+      return std::tie(rank_a, a->picked.begin) < std::tie(rank_b, b->picked.begin);
+    });
+  }
+
+  const Question& question_;
+  const std::vector<storage::Passage>& passages_;
+  std::vector<Candidate> all_;
+  std::vector<Stems> headings_;
+  std::vector<Stems> titles_;
+  std::vector<Stems> whole_;
+  std::vector<double> weights_;
+  double total_ = 0;
+  double best_ = 0;
+};
+
+}  // namespace
+
+Answer answer(const Question& question, const std::vector<storage::Passage>& passages,
+              std::size_t sentences_max) {
+  return Picker(question, passages).run(sentences_max);
+}
+
+}  // namespace mainstay::models::extractive

@@ -1,0 +1,34 @@
+// Picks the sentences of passages that answer a question, or finds that none does.
+// Used by provider.cpp. Pure and deterministic.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "models/extractive/question.h"
+#include "storage/documents.h"
+#include "storage/sentences.h"
+
+namespace mainstay::models::extractive {
+
+/// A sentence of the answer; begin and end are bytes of the document's extracted text.
+struct Picked {
+  std::size_t passage = 0;  ///< index into the passages
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  storage::SpanKind kind = storage::SpanKind::prose;
+  std::string text;
+  double score = 0;  ///< 0 to about 1.5
+};
+
+struct Answer {
+  std::vector<Picked> picked;  ///< in reading order; empty: not known
+  double coverage = 0;         ///< how much of the question the best sentence holds, 0 to 1
+};
+
+/// At most `sentences_max` sentences.
+Answer answer(const Question& question, const std::vector<storage::Passage>& passages,
+              std::size_t sentences_max);
+
+}  // namespace mainstay::models::extractive

@@ -1,0 +1,256 @@
+// From a chat request to a question, passages, sentences, and back into OpenAI's shape.
+#include "models/extractive/provider.h"
+
+#include <cmath>
+#include <deque>
+
+#include "base/text.h"
+#include "models/extractive/answer.h"
+#include "models/shape.h"
+#include "models/splice.h"
+
+namespace mainstay::models::extractive {
+namespace {
+
+/// Passages looked at for one answer; more cost time and rarely hold the answer (measured on the
+/// question set: the same answers with 16 and with 40).
+constexpr std::uint32_t kPassages = 16;
+
+constexpr const char* kNotKnown = "I do not know: nothing in the documents answers this.";
+constexpr const char* kNoDocuments =
+    "I have no documents to answer from yet. Add some with `mainstay ingest FILE`, or configure a "
+    "model provider, and ask again.";
+constexpr const char* kIntroduction =
+    "I am Mainstay's built-in answerer. Ask me about your documents: I answer with their own "
+    "sentences and say where they stand. Add documents with `mainstay ingest FILE`.";
+
+/// What the request asks: the last question, the one before, and how long the answer may be.
+struct Asked {
+  std::string question;
+  std::string before;
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t max_tokens = 0;  ///< 0: no limit
+};
+
+Result<Asked> read(const ChatRequest& request) {
+  auto body = parse_json(request.body);
+  if (!body.ok()) return body.error();
+  Asked out;
+  for (const char* key : {"max_tokens", "max_completion_tokens"}) {
+    if (body->contains(key) && (*body)[key].is_number_unsigned()) {
+      out.max_tokens = (*body)[key].get<std::uint64_t>();
+    }
+  }
+  if (!body->contains("messages") || !(*body)["messages"].is_array()) return out;
+  for (const auto& message : (*body)["messages"]) {
+    if (!message.is_object() || !message.contains("content")) continue;
+    std::string text = text_of_content(message["content"]);
+    out.prompt_tokens += estimate_tokens(text);
+    if (message.value("role", std::string()) != "user") continue;
+    out.before = std::move(out.question);
+    out.question = std::move(text);
+  }
+  return out;
+}
+
+/// One line, without the marks of a table row.
+std::string readable(const Picked& picked) {
+  std::string out;
+  for (const char c : picked.text) {
+    const bool space = c == '\n' || c == '\r' || c == '\t';
+    if (space && picked.kind != storage::SpanKind::code) {
+      if (!out.empty() && out.back() != ' ') out += ' ';
+    } else if (!(c == ' ' && !out.empty() && out.back() == ' ' &&
+                 picked.kind != storage::SpanKind::code)) {
+      out += c;
+    }
+  }
+  if (picked.kind == storage::SpanKind::row) {
+    std::string_view bare = trim(out);
+    while (bare.starts_with('|')) bare.remove_prefix(1);
+    while (bare.ends_with('|')) bare.remove_suffix(1);
+    return std::string(trim(bare));
+  }
+  return out;
+}
+
+/// Sentences that follow each other in one passage and are code share a citation.
+bool continues(const Picked& last, const Picked& next) {
+  return last.passage == next.passage && last.kind == storage::SpanKind::code &&
+         next.kind == storage::SpanKind::code && next.begin <= last.end + 2;
+}
+
+struct Composed {
+  std::string text;
+  Json citations = Json::array();
+};
+
+Composed compose(const Answer& answer, const std::vector<storage::Passage>& passages) {
+  Composed out;
+  bool in_code = false;
+  for (std::size_t i = 0; i < answer.picked.size(); ++i) {
+    const Picked& picked = answer.picked[i];
+    const storage::Passage& passage = passages[picked.passage];
+    const bool code = picked.kind == storage::SpanKind::code;
+    const bool more = i > 0 && continues(answer.picked[i - 1], picked);
+    if (more) {
+      Json& last = out.citations.back();
+      last["position"]["end"] = picked.end;
+      last["text"] = last["text"].get<std::string>() + "\n" + picked.text;
+    } else {
+      out.citations.push_back({{"document", passage.document.text()},
+                               {"title", passage.title},
+                               {"source", passage.source},
+                               {"position", {{"start", picked.begin}, {"end", picked.end}}},
+                               {"text", picked.text},
+                               {"score", std::round(picked.score * 1000) / 1000}});
+    }
+    const std::string mark = "[" + std::to_string(out.citations.size()) + "]";
+    const bool last_of_run =
+        i + 1 == answer.picked.size() || !continues(picked, answer.picked[i + 1]);
+    if (code) {
+      if (!in_code) out.text += (out.text.empty() ? "```\n" : "\n```\n");
+      out.text += readable(picked) + "\n";
+      in_code = !last_of_run;
+      if (last_of_run) out.text += "``` " + mark + "\n";
+      continue;
+    }
+    const bool item = picked.kind != storage::SpanKind::prose;
+    if (item && !out.text.empty() && out.text.back() != '\n') out.text += '\n';
+    else if (!out.text.empty() && out.text.back() != '\n') out.text += ' ';
+    if (item) out.text += "- ";
+    out.text += readable(picked) + " " + mark;
+    if (item) out.text += '\n';
+  }
+  out.text = std::string(trim(out.text));
+  return out;
+}
+
+/// The text's words, each with the space before it: the tokens of the stream.
+std::deque<std::string> pieces_of(const std::string& text) {
+  std::deque<std::string> out;
+  std::size_t begin = 0;
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    const bool border = (text[i] == ' ' || text[i] == '\n') && text[i - 1] != ' ' && text[i - 1] != '\n';
+    if (!border) continue;
+    out.push_back(text.substr(begin, i - begin));
+    begin = i;
+  }
+  if (begin < text.size()) out.push_back(text.substr(begin));
+  return out;
+}
+
+ChatChunk with_citations(ChatChunk chunk, const Json& citations) {
+  const std::vector<Edit> edits{{"citations", dump(citations)}};
+  chunk.json = splice(chunk.json, top_level(chunk.json), edits);
+  return chunk;
+}
+
+/// Gives out chunks that are ready from the start; never waits.
+class ReadyStream final : public ChatStream {
+ public:
+  explicit ReadyStream(std::deque<ChatChunk> chunks) : chunks_(std::move(chunks)) {}
+  Co<Result<std::optional<ChatChunk>>> next(Deadline) override {
+    if (chunks_.empty()) co_return std::optional<ChatChunk>();
+    std::optional<ChatChunk> out(std::move(chunks_.front()));
+    chunks_.pop_front();
+    co_return out;
+  }
+
+ private:
+  std::deque<ChatChunk> chunks_;
+};
+
+}  // namespace
+
+/// An answer before it is put into OpenAI's shape.
+struct Extractive::Reply {
+  std::string text;
+  Json citations = Json::array();
+  Usage usage;
+  std::string finish = "stop";
+};
+
+Extractive::Extractive(PassageSource& passages, Clock& clock, Random& random,
+                       std::uint32_t sentences_max)
+    : passages_(passages), clock_(clock), random_(random), sentences_max_(sentences_max) {}
+
+Co<Result<Extractive::Reply>> Extractive::answer_for(const ChatRequest& request, Deadline by) {
+  auto asked = read(request);
+  if (!asked.ok()) co_return asked.error();
+  Reply reply;
+  const Question question = understand(asked->question, asked->before);
+  if (question.small_talk) {
+    reply.text = kIntroduction;
+  } else {
+    storage::PassageQuery query;
+    query.tenant = request.tenant;
+    query.collection = request.collection;
+    query.text = question.search;
+    query.limit = kPassages;
+    auto found = co_await passages_.find(query, by);
+    if (!found.ok()) co_return found.error();
+    const Answer best = answer(question, *found, sentences_max_);
+    Composed composed = compose(best, *found);
+    reply.text = std::move(composed.text);
+    reply.citations = std::move(composed.citations);
+    if (found->empty()) {
+      query.text.clear();  // any passage at all
+      query.limit = 1;
+      auto any = co_await passages_.find(query, by);
+      if (!any.ok()) co_return any.error();
+      if (any->empty()) reply.text = kNoDocuments;
+    }
+    if (reply.text.empty()) reply.text = kNotKnown;
+  }
+  if (asked->max_tokens > 0 && estimate_tokens(reply.text) > asked->max_tokens) {
+    reply.text = std::string(cut_utf8(reply.text, asked->max_tokens * 4));
+    reply.finish = "length";
+  }
+  reply.usage.prompt = asked->prompt_tokens;
+  reply.usage.completion = estimate_tokens(reply.text);
+  reply.usage.known = true;
+  co_return reply;
+}
+
+Co<Result<ChatReply>> Extractive::complete(const ChatRequest& request, Attempt attempt,
+                                           AttemptTimings& timings) {
+  const TimePoint start = clock_.now();
+  auto reply = co_await answer_for(request, attempt.by);
+  if (!reply.ok()) co_return reply.error();
+  const AnswerHead head = make_answer_head(name_, clock_, random_);
+  const Json message = {{"role", "assistant"}, {"content", reply->text}};
+  ChatReply out = completion(head, message, reply->finish, reply->usage);
+  const std::vector<Edit> edits{{"citations", dump(reply->citations)}};
+  out.body = splice(out.body, top_level(out.body), edits);
+  timings.first_byte = clock_.now() - start;
+  co_return out;
+}
+
+Co<Result<std::unique_ptr<ChatStream>>> Extractive::stream(const ChatRequest& request,
+                                                           Attempt attempt,
+                                                           AttemptTimings& timings) {
+  const TimePoint start = clock_.now();
+  auto reply = co_await answer_for(request, attempt.by);
+  if (!reply.ok()) co_return reply.error();
+  const AnswerHead head = make_answer_head(name_, clock_, random_);
+  std::deque<ChatChunk> chunks;
+  chunks.push_back(role_chunk(head));
+  for (const auto& piece : pieces_of(reply->text)) chunks.push_back(text_chunk(head, piece));
+  ChatChunk last = chunk(head, Json::object(), reply->finish);
+  last.usage = reply->usage;
+  chunks.push_back(with_citations(std::move(last), reply->citations));
+  if (request.include_usage) chunks.push_back(usage_chunk(head, reply->usage));
+  timings.first_byte = clock_.now() - start;
+  co_return std::unique_ptr<ChatStream>(std::make_unique<ReadyStream>(std::move(chunks)));
+}
+
+Co<Result<std::vector<ModelInfo>>> Extractive::models(Deadline) {
+  ModelInfo info;
+  info.id = name_;
+  info.provider = name_;
+  info.tools = false;
+  co_return std::vector<ModelInfo>{info};
+}
+
+}  // namespace mainstay::models::extractive

@@ -1,0 +1,198 @@
+// Word lists and rules; each was kept because the question set in tests got better by it.
+#include "models/extractive/question.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_set>
+
+#include "base/text.h"
+#include "storage/words.h"
+
+namespace mainstay::models::extractive {
+namespace {
+
+constexpr std::size_t kQuestionMax = 2048;
+constexpr std::size_t kTermsMax = 16;
+constexpr double kWeak = 0.3;
+constexpr double kContext = 0.35;
+
+/// Words that shape a question and are often not in its answer.
+bool is_weak(const std::string& word) {
+  static const std::unordered_set<std::string> words{
+      "use",      "used",    "using",    "uses",    "work",     "works",    "working", "happen",
+      "happens",  "make",    "makes",    "made",    "mean",     "means",    "want",    "like",
+      "kind",     "kinds",   "way",      "ways",    "thing",    "things",   "possible", "support",
+      "supports", "take",    "takes",    "long",    "big",      "large",    "size",    "number",
+      "find",     "called",  "call",     "name",    "named",    "type",     "types",   "different",
+      "available", "exactly", "actually", "just",   "look",     "see",      "say",     "says",
+      "describe", "list",    "give",     "given",   "put",      "set",      "go",      "come",
+      "default",  "difference", "first", "second",  "old",      "often",    "one",     "two",
+      "new",      "change",  "changes",  "changed", "keep",     "still",    "ever",    "someone",
+      "something", "anything", "person", "people",  "time",     "times",    "allow",   "allowed",
+      "own",      "amount",  "place",    "located", "location", "when",     "happening", "purpose",
+      "define",   "definition", "information", "detail", "details", "question", "answer", "command"};
+  return words.contains(word);
+}
+
+using Group = std::vector<std::string_view>;
+
+/// Words that stand for each other in questions about programs and their use.
+const std::vector<Group>& groups() {
+  static const std::vector<Group> all{
+      {"delete", "remove", "erase", "drop", "uninstall"},
+      {"start", "run", "launch", "boot", "begin"},
+      {"stop", "shutdown", "quit", "exit", "end", "terminate"},
+      {"install", "setup", "installation"},
+      {"configure", "configuration", "setting", "settings", "config", "option", "set"},
+      {"license", "licence", "licensed"},
+      {"author", "wrote", "written", "maintainer", "maintained", "creator", "created"},
+      {"cost", "price", "pay", "paid", "fee", "free"},
+      {"fast", "quick", "speed", "performance", "latency"},
+      {"document", "documents", "file", "files"},
+      {"store", "save", "kept", "stored", "keep", "storage"},
+      {"error", "failure", "fail", "fails", "failed"},
+      {"limit", "maximum", "max", "most", "cap"},
+      {"minimum", "least", "min"},
+      {"need", "require", "requires", "required", "requirement", "requirements", "needs"},
+      {"language", "written", "programming"},
+      {"memory", "ram"},
+      {"update", "upgrade"},
+      {"build", "compile"},
+      {"test", "tests", "testing"},
+      {"add", "ingest", "import", "upload"},
+      {"ask", "question", "query"},
+      {"password", "passphrase", "secret"},
+      {"phone", "telephone", "call"},
+      {"open", "opening", "hours"},
+      {"security", "vulnerability", "secure"},
+      {"report", "tell"},
+      {"contribute", "contribution", "contributing", "patch"},
+      {"doctor", "physician"},
+      {"address", "street", "located"},
+      {"operating", "os", "platform", "platforms", "linux"},
+  };
+  return all;
+}
+
+std::vector<std::string> alike(const std::string& word) {
+  std::vector<std::string> out;
+  const std::string own = storage::stem(word);
+  for (const auto& group : groups()) {
+    const bool member = std::any_of(group.begin(), group.end(), [&](std::string_view other) {
+      return storage::stem(other) == own;
+    });
+    if (!member) continue;
+    for (const auto other : group) out.push_back(storage::stem(other));
+  }
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+bool starts_with_any(const std::string& text, std::initializer_list<std::string_view> starts) {
+  return std::any_of(starts.begin(), starts.end(),
+                     [&](std::string_view start) { return text.starts_with(start); });
+}
+
+bool holds_any(const std::string& text, std::initializer_list<std::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
+    return text.find(part) != std::string::npos;
+  });
+}
+
+Kind kind_of(const std::string& lower) {
+  if (holds_any(lower, {"how many", "how much", "how long", "how big", "how large", "how often",
+                        "how fast", "how old", "which port", "what port", "which version",
+                        "what version", "maximum", "limit"})) {
+    return Kind::number;
+  }
+  if (starts_with_any(lower, {"who ", "whose ", "whom "}) || holds_any(lower, {" who "})) {
+    return Kind::person;
+  }
+  if (starts_with_any(lower, {"when ", "what time", "which day", "what day", "on which day"})) {
+    return Kind::time;
+  }
+  if (starts_with_any(lower, {"where ", "in which folder", "in which file"})) return Kind::place;
+  if (starts_with_any(lower, {"why "}) || holds_any(lower, {" reason "})) return Kind::reason;
+  if (holds_any(lower, {"how do", "how can", "how to", "how should", "how would", "command"})) {
+    return Kind::how;
+  }
+  if (starts_with_any(lower, {"what is ", "what are ", "what's ", "define ", "explain "})) {
+    return Kind::definition;
+  }
+  return Kind::any;
+}
+
+/// Greetings, thanks, and questions about the answerer: no document is asked for. "Why?" after
+/// another question is not small talk.
+bool is_small_talk(const std::vector<storage::Word>& words, bool in_conversation) {
+  static const std::unordered_set<std::string> polite{
+      "hi",     "hello", "hey",  "good",    "morning", "evening", "afternoon", "day",    "thanks",
+      "thank",  "bye",   "ping", "goodbye", "greetings", "ok",    "okay",      "cheers", "welcome",
+      "help",   "nice",  "great", "yes",    "test",    "yo",      "there"};
+  const auto is_polite = [&](const storage::Word& word) { return polite.contains(word.text); };
+  if (words.size() > 6) return false;
+  if (in_conversation && std::none_of(words.begin(), words.end(), is_polite)) return false;
+  return std::all_of(words.begin(), words.end(), [&](const storage::Word& word) {
+    return is_polite(word) || storage::is_stop_word(word.text);
+  });
+}
+
+/// Written with a capital inside a sentence, or with a digit: a name.
+bool is_name(const std::string& text, const storage::Word& word, bool first) {
+  const std::string_view as_written(text.data() + word.begin, word.end - word.begin);
+  if (word.text.find_first_of("0123456789") != std::string::npos) return true;
+  if (as_written.empty() || as_written[0] < 'A' || as_written[0] > 'Z') return false;
+  return !first || (as_written.size() > 1 && as_written[1] >= 'A' && as_written[1] <= 'Z');
+}
+
+void add_terms(std::vector<Term>& out, const std::string& text, double scale) {
+  bool first = true;
+  for (const auto& word : storage::words_of(text)) {
+    const bool name = is_name(text, word, first);
+    first = false;
+    // "IT" is a name, "it" is not; a lone letter or stop word tells nothing.
+    if (storage::is_stop_word(word.text) || (word.text.size() < 2 && !name)) continue;
+    Term term;
+    term.stem = storage::stem(word.text);
+    const bool known = std::any_of(out.begin(), out.end(),
+                                   [&](const Term& t) { return t.stem == term.stem; });
+    if (known || out.size() >= kTermsMax) continue;
+    term.alike = alike(word.text);
+    term.weight = scale * (is_weak(word.text) ? kWeak : 1);
+    term.name = name;
+    out.push_back(std::move(term));
+  }
+}
+
+/// "and how much memory?", "what about it?": too little to stand alone.
+bool leans_on_before(const std::string& lower, const std::vector<Term>& terms) {
+  if (starts_with_any(lower, {"and ", "but ", "what about", "how about", "also ", "or "})) return true;
+  const auto strong = std::count_if(terms.begin(), terms.end(),
+                                    [](const Term& t) { return t.weight >= 1; });
+  if (strong == 0) return true;
+  const std::string padded = " " + lower + " ";
+  const bool pronoun = holds_any(padded, {" it ", " it?", " they ", " them ", " that ", " that?",
+                                          " its ", " this ", " those ", " he ", " she "});
+  return pronoun && strong <= 2;
+}
+
+}  // namespace
+
+Question understand(const std::string& text, const std::string& before) {
+  Question out;
+  const std::string question(trim(cut_utf8(trim(text), kQuestionMax)));
+  const std::string lower = lower_ascii(question);
+  out.small_talk = is_small_talk(storage::words_of(question), !before.empty());
+  out.kind = kind_of(lower);
+  out.search = question;
+  add_terms(out.terms, question, 1);
+  if (!before.empty() && leans_on_before(lower, out.terms)) {
+    const std::string earlier(cut_utf8(trim(before), kQuestionMax));
+    add_terms(out.terms, earlier, kContext);
+    out.search += " " + earlier;
+  }
+  return out;
+}
+
+}  // namespace mainstay::models::extractive

@@ -1,0 +1,31 @@
+// What a question asks for: its telling words, and which kind of answer fits.
+// Used by answer.cpp and provider.cpp. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace mainstay::models::extractive {
+
+enum class Kind { any, number, person, time, place, how, definition, reason };
+
+/// A word of the question that an answer should hold.
+struct Term {
+  std::string stem;
+  std::vector<std::string> alike;  ///< stems that mean nearly the same
+  double weight = 1;               ///< below 1: says little, or comes from the question before
+  bool name = false;               ///< written like a name or a number: nothing else will do
+};
+
+struct Question {
+  Kind kind = Kind::any;
+  std::vector<Term> terms;
+  bool small_talk = false;  ///< a greeting, thanks, or about the answerer itself
+  std::string search;       ///< what to look for in the documents
+};
+
+/// `before` is the user's question before this one, or empty; it helps a question that cannot
+/// stand alone ("and how much memory?").
+Question understand(const std::string& text, const std::string& before);
+
+}  // namespace mainstay::models::extractive

@@ -1,0 +1,137 @@
+// Calls to models/NAME:generateContent and :streamGenerateContent.
+#include "models/gemini/provider.h"
+
+#include "models/gemini/reply.h"
+#include "models/gemini/request.h"
+#include "models/provider_error.h"
+#include "models/translated_stream.h"
+#include "net/json_api.h"
+#include "net/sse.h"
+
+namespace mainstay::models::gemini {
+namespace {
+
+using EventStream = TranslatedStream<net::Reply, net::SseParser, EventTranslator>;
+
+constexpr std::string_view kPrefix = "models/";
+
+net::HeaderLines headers_of(const ProviderSettings& settings) {
+  net::HeaderLines headers;
+  if (!settings.api_key.empty()) headers.add("x-goog-api-key", settings.api_key.reveal());
+  return headers;
+}
+
+/// A model's name as part of a path: only what needs no escaping may pass.
+bool is_plain_name(const std::string& model) {
+  return !model.empty() && model.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                   "0123456789-_.") == std::string::npos;
+}
+
+Error refusal_error(const net::ApiRefusal& refusal) {
+  std::string words = words_of(refusal.body);
+  // A wrong key is status 400 there.
+  const int status = words.find("API key") != std::string::npos ? 401 : refusal.status;
+  return refused_by_provider(status, std::move(words), refusal.retry_after);
+}
+
+class Provider final : public ChatProvider {
+ public:
+  Provider(const ProviderSettings& settings, const UpstreamSettings& upstream, net::Url url,
+           Clock& clock, Random& random, net::Client& client)
+      : name_(settings.name),
+        api_(client, std::move(url), headers_of(settings), upstream),
+        clock_(clock),
+        random_(random) {}
+
+  const std::string& name() const noexcept override { return name_; }
+
+  Co<Result<ChatReply>> complete(const ChatRequest& request, Attempt attempt,
+                                 AttemptTimings& timings) override {
+    auto reply = co_await ask(":generateContent", request, attempt, timings);
+    if (!reply.ok()) co_return reply.error();
+    auto body = co_await net::read_all(**reply, api_.settings().response_max, attempt.by);
+    if (!body.ok()) co_return body.error();
+    auto piece = read_piece(*body, clock_, random_);
+    if (!piece.ok()) co_return piece.error();
+    co_return whole(make_answer_head(attempt.model, clock_, random_), *piece);
+  }
+
+  Co<Result<std::unique_ptr<ChatStream>>> stream(const ChatRequest& request, Attempt attempt,
+                                                 AttemptTimings& timings) override {
+    auto reply = co_await ask(":streamGenerateContent?alt=sse", request, attempt, timings);
+    if (!reply.ok()) co_return reply.error();
+    EventTranslator translator(make_answer_head(attempt.model, clock_, random_), request.include_usage,
+                               clock_, random_);
+    net::SseParser events(api_.settings().event_max);
+    std::unique_ptr<ChatStream> made = std::make_unique<EventStream>(
+        std::move(*reply), std::move(events), std::move(translator));
+    co_return made;
+  }
+
+  Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
+    auto got = co_await api_.get("/models?pageSize=1000", by);
+    if (!got.ok()) co_return got.error();
+    if (got->refusal) co_return refusal_error(*got->refusal);
+    auto parsed = parse_json(got->body);
+    if (!parsed.ok() || !parsed->is_object()) co_return not_understood("not a JSON object");
+    std::vector<ModelInfo> out;
+    for (const auto& entry : parsed->value("models", Json::array())) {
+      if (!entry.is_object() || !entry.contains("name") || !entry["name"].is_string()) continue;
+      ModelInfo info;
+      info.id = entry["name"].get<std::string>();
+      if (info.id.starts_with(kPrefix)) info.id.erase(0, kPrefix.size());
+      info.provider = name_;
+      info.images = true;
+      if (entry.contains("inputTokenLimit") && entry["inputTokenLimit"].is_number_unsigned()) {
+        info.context = entry["inputTokenLimit"].get<std::uint64_t>();
+      }
+      out.push_back(std::move(info));
+    }
+    co_return out;
+  }
+
+ private:
+  Co<Result<std::unique_ptr<net::Reply>>> ask(std::string verb, const ChatRequest& request,
+                                              const Attempt& attempt, AttemptTimings& timings) {
+    if (!is_plain_name(attempt.model)) {
+      co_return refused_by_provider(404, "not a model's name", std::chrono::milliseconds(0));
+    }
+    auto body = generate_body(request);
+    if (!body.ok()) co_return body.error();
+    net::CallTags tags;
+    tags.request_id = request.request.text();
+    tags.traceparent = request.traceparent;
+    net::CallTimers timers;
+    timers.connect = attempt.connect;
+    timers.first_byte = attempt.first_token;
+    timers.between_bytes = attempt.between_tokens;
+    std::string target = "/models/" + attempt.model + verb;
+    auto reply = co_await api_.post(std::move(target), std::move(*body), std::move(tags), timers, attempt.by);
+    if (!reply.ok()) co_return reply.error();
+    if (reply->refusal) co_return refusal_error(*reply->refusal);
+    const auto& taken = reply->reply->timings();
+    timings = {taken.queue, taken.connect, taken.first_byte};
+    co_return std::move(reply->reply);
+  }
+
+  const std::string name_;
+  const net::JsonApi api_;
+  Clock& clock_;
+  Random& random_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ChatProvider>> make(const ProviderSettings& settings,
+                                           const UpstreamSettings& upstream, Clock& clock,
+                                           Random& random, net::Client& client) {
+  auto url = net::Url::parse(settings.base_url);
+  if (!url.ok()) return url.error();
+  // The address may be given with or without the API's version.
+  if (url->path.empty() || url->path == "/") url->path = "/v1beta";
+  std::unique_ptr<ChatProvider> made =
+      std::make_unique<Provider>(settings, upstream, std::move(*url), clock, random, client);
+  return made;
+}
+
+}  // namespace mainstay::models::gemini

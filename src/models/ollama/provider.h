@@ -1,0 +1,17 @@
+// Ollama as a provider: /api/chat, with /api/generate for servers or models that refuse chat.
+// Used by app/wire.cpp alone.
+#pragma once
+
+#include <memory>
+
+#include "models/provider.h"
+#include "net/client.h"
+
+namespace mainstay::models::ollama {
+
+/// References outlive the provider. Errors: invalid when base_url is none.
+Result<std::unique_ptr<ChatProvider>> make(const ProviderSettings& settings,
+                                           const UpstreamSettings& upstream, Clock& clock,
+                                           Random& random, net::Client& client);
+
+}  // namespace mainstay::models::ollama

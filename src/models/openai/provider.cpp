@@ -1,0 +1,204 @@
+// Calls to chat/completions and models, and the stream of server-sent events.
+#include "models/openai/provider.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "models/openai/reply.h"
+#include "models/provider_error.h"
+#include "net/json_api.h"
+#include "net/sse.h"
+
+namespace mainstay::models::openai {
+namespace {
+
+/// Chunks as the provider sends them, until its [DONE].
+class EventStream final : public ChatStream {
+ public:
+  EventStream(std::unique_ptr<net::Reply> reply, Bytes event_max)
+      : reply_(std::move(reply)), events_(event_max) {}
+
+  Co<Result<std::optional<ChatChunk>>> next(Deadline by) override {
+    while (!ended_) {
+      auto event = events_.next();
+      if (!event.ok()) co_return std::move(event.error());
+      if (event->has_value()) {
+        auto chunk = take(**event);
+        if (!chunk.ok()) co_return std::move(chunk.error());
+        if (ended_) break;
+        if (*chunk) co_return std::move(*chunk);
+        continue;
+      }
+      auto piece = co_await reply_->read(by);
+      if (!piece.ok()) co_return std::move(piece.error());
+      if (piece->empty()) co_return cut_off("the stream ended without [DONE]");
+      events_.feed(*piece);
+    }
+    reply_.reset();  // the connection is free for the next call
+    co_return std::optional<ChatChunk>();
+  }
+
+ private:
+  /// nullopt: nothing to pass on, or, with ended_, the end marker.
+  Result<std::optional<ChatChunk>> take(const net::SseEvent& event) {
+    const std::string_view data = trim(event.data);
+    if (data == "[DONE]") {
+      ended_ = true;
+      return std::optional<ChatChunk>();
+    }
+    if (data.empty()) return std::optional<ChatChunk>();
+    if (event.event == "error") return failed_inside(words_of(data));
+    auto chunk = read_chunk(data);
+    if (!chunk.ok()) return std::move(chunk.error());
+    return std::optional<ChatChunk>(std::move(*chunk));
+  }
+
+  std::unique_ptr<net::Reply> reply_;
+  net::SseParser events_;
+  bool ended_ = false;
+};
+
+/// The stream of a server that answered with a whole completion.
+class OneChunk final : public ChatStream {
+ public:
+  explicit OneChunk(ChatChunk chunk) : chunk_(std::move(chunk)) {}
+  Co<Result<std::optional<ChatChunk>>> next(Deadline) override {
+    co_return std::exchange(chunk_, std::nullopt);
+  }
+
+ private:
+  std::optional<ChatChunk> chunk_;
+};
+
+bool is_type(std::string_view content_type, std::string_view type) {
+  return equal_ascii_nocase(trim(content_type.substr(0, content_type.find(';'))), type);
+}
+
+class Provider final : public ChatProvider {
+ public:
+  Provider(const ProviderSettings& settings, const UpstreamSettings& upstream, net::Url url,
+           net::Client& client)
+      : name_(settings.name),
+        key_(settings.api_key),
+        upstream_(upstream),
+        url_(std::make_shared<net::Url>(std::move(url))),
+        client_(client) {}
+
+  const std::string& name() const noexcept override { return name_; }
+
+  Co<Result<ChatReply>> complete(const ChatRequest& request, Attempt attempt,
+                                 AttemptTimings& timings) override {
+    auto reply = co_await ask(request, attempt, false, timings);
+    if (!reply.ok()) co_return std::move(reply.error());
+    auto body = co_await net::read_all(**reply, upstream_.response_max, attempt.by);
+    if (!body.ok()) co_return std::move(body.error());
+    co_return read_reply(std::move(*body));
+  }
+
+  Co<Result<std::unique_ptr<ChatStream>>> stream(const ChatRequest& request, Attempt attempt,
+                                                 AttemptTimings& timings) override {
+    auto reply = co_await ask(request, attempt, true, timings);
+    if (!reply.ok()) co_return std::move(reply.error());
+    const std::string_view type = (*reply)->header("content-type");
+    std::unique_ptr<ChatStream> made;
+    if (type.empty() || is_type(type, "text/event-stream")) {
+      made = std::make_unique<EventStream>(std::move(*reply), upstream_.event_max);
+      co_return made;
+    }
+    if (!is_type(type, "application/json")) {
+      co_return not_understood("content type " + std::string(type));
+    }
+    auto body = co_await net::read_all(**reply, upstream_.response_max, attempt.by);
+    if (!body.ok()) co_return std::move(body.error());
+    auto chunk = chunk_of_reply(*body);
+    if (!chunk.ok()) co_return std::move(chunk.error());
+    made = std::make_unique<OneChunk>(std::move(*chunk));
+    co_return made;
+  }
+
+  Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
+    net::CallTimers timers;
+    timers.connect = upstream_.connect_timeout;
+    net::Call call = call_to("GET", "/models", {});
+    auto reply = co_await net::call_api(client_, std::move(call), timers, by);
+    if (!reply.ok()) co_return std::move(reply.error());
+    if (reply->refusal) co_return refusal_error(*reply->refusal);
+    auto body = co_await net::read_all(*reply->reply, upstream_.response_max, by);
+    if (!body.ok()) co_return std::move(body.error());
+    co_return read_models(*body, name_);
+  }
+
+ private:
+  static Error refusal_error(const net::ApiRefusal& refusal) {
+    return refused_by_provider(refusal.status, words_of(refusal.body), refusal.retry_after,
+                               param_of(refusal.body));
+  }
+
+  net::Call call_to(std::string_view method, std::string_view path, std::string body) const {
+    net::Call call;
+    call.method = method;
+    call.url = url_;
+    if (url_->path != "/") call.target = url_->path;
+    call.target.append(path);
+    if (!body.empty()) call.headers.add("content-type", "application/json");
+    if (!key_.empty()) call.headers.add("authorization", "Bearer " + key_.reveal());
+    call.body = std::move(body);
+    return call;
+  }
+
+  /// The caller's body with the provider's own name of the model.
+  static std::string body_of(const ChatRequest& request, const std::string& model, bool streamed) {
+    std::vector<Edit> edits(1);
+    edits[0].key = "model";
+    append_json_string(edits[0].value, model);
+    if (streamed != request.stream) {
+      edits.push_back({"stream", streamed ? "true" : "false"});
+      if (!streamed) edits.push_back({"stream_options", ""});
+    }
+    return splice(request.body, request.members, edits);
+  }
+
+  Co<Result<std::unique_ptr<net::Reply>>> ask(const ChatRequest& request, const Attempt& attempt,
+                                              bool streamed, AttemptTimings& timings) {
+    net::Call call =
+        call_to("POST", "/chat/completions", body_of(request, attempt.model, streamed));
+    call.headers.add("accept", streamed ? "text/event-stream" : "application/json");
+    if (!request.request.empty()) call.headers.add("x-request-id", request.request.text());
+    if (!request.traceparent.empty()) call.headers.add("traceparent", request.traceparent);
+    net::CallTimers timers;
+    timers.connect = attempt.connect;
+    timers.first_byte = attempt.first_token;
+    timers.between_bytes = attempt.between_tokens;
+    auto reply = co_await net::call_api(client_, std::move(call), timers, attempt.by);
+    if (!reply.ok()) co_return std::move(reply.error());
+    if (reply->refusal) co_return refusal_error(*reply->refusal);
+    const auto& took = reply->reply->timings();
+    timings = {took.queue, took.connect, took.first_byte};
+    const int status = reply->reply->status();
+    if (status < 200 || status > 299) {
+      co_return not_understood("status " + std::to_string(status));
+    }
+    co_return std::move(reply->reply);
+  }
+
+  const std::string name_;
+  const Secret key_;
+  const UpstreamSettings upstream_;
+  const std::shared_ptr<const net::Url> url_;
+  net::Client& client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ChatProvider>> make(const ProviderSettings& settings,
+                                           const UpstreamSettings& upstream, net::Client& client) {
+  auto url = net::Url::parse(settings.base_url);
+  if (!url.ok()) return std::move(url.error());
+  std::unique_ptr<ChatProvider> made =
+      std::make_unique<Provider>(settings, upstream, std::move(*url), client);
+  return made;
+}
+
+}  // namespace mainstay::models::openai

@@ -1,0 +1,183 @@
+// One strict parse per reply or chunk, to see what it carries; the text itself goes on as it came.
+#include "models/openai/reply.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "base/json.h"
+#include "models/provider_error.h"
+
+namespace mainstay::models::openai {
+namespace {
+
+using simdjson::dom::array;
+using simdjson::dom::element;
+using simdjson::dom::object;
+
+template <class T>
+std::optional<T> member(const object& in, std::string_view name) {
+  T value;
+  if (in[name].get(value) != simdjson::SUCCESS) return std::nullopt;
+  return value;
+}
+
+std::string_view text_member(const object& in, std::string_view name) {
+  return member<std::string_view>(in, name).value_or(std::string_view());
+}
+
+Usage usage_of(const object& reply) {
+  Usage usage;
+  const auto found = member<object>(reply, "usage");
+  if (!found) return usage;
+  const auto prompt = member<std::uint64_t>(*found, "prompt_tokens");
+  const auto completion = member<std::uint64_t>(*found, "completion_tokens");
+  usage.prompt = prompt.value_or(0);
+  usage.completion = completion.value_or(0);
+  usage.known = prompt || completion;
+  return usage;
+}
+
+/// A member that a client would see: text that is not empty, a list with entries, or an object.
+bool shows(const object& delta, std::string_view name) {
+  if (!text_member(delta, name).empty()) return true;
+  const auto list = member<array>(delta, name);
+  return (list && list->size() > 0) || member<object>(delta, name).has_value();
+}
+
+bool has_token(const object& choice) {
+  constexpr std::array<std::string_view, 7> kVisible{
+      "content",   "tool_calls",    "refusal", "reasoning_content",
+      "reasoning", "function_call", "audio"};
+  const auto delta = member<object>(choice, "delta");
+  if (!delta) return false;
+  return std::any_of(kVisible.begin(), kVisible.end(),
+                     [&](std::string_view name) { return shows(*delta, name); });
+}
+
+/// The words of an `error` member that says something; nullopt when there is none.
+std::optional<std::string> error_of(const object& reply) {
+  element error;
+  if (reply["error"].get(error) != simdjson::SUCCESS || error.is_null()) return std::nullopt;
+  std::string_view words;
+  if (error.is_object())
+    words = text_member(object(error), "message");
+  else if (error.is_string())
+    words = std::string_view(error);
+  return words.empty() ? simdjson::minify(error) : std::string(words);
+}
+
+/// The reply's object, looked at for an error. `what` names it in the log.
+Result<object> open(const std::string& text, const char* what) {
+  auto parsed = read_json(text);
+  if (!parsed.ok()) return not_understood(std::string(what) + ": " + parsed.error().detail);
+  object reply;
+  if (parsed->get(reply) != simdjson::SUCCESS) {
+    return not_understood(std::string(what) + " is no object");
+  }
+  if (auto words = error_of(reply)) return failed_inside(std::move(*words));
+  return reply;
+}
+
+std::string padded(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + simdjson::SIMDJSON_PADDING);
+  out.assign(text);
+  return out;
+}
+
+}  // namespace
+
+Result<ChatReply> read_reply(std::string body) {
+  auto reply = open(body, "the reply");
+  if (!reply.ok()) return std::move(reply.error());
+  const auto choices = member<array>(*reply, "choices");
+  if (!choices || choices->size() == 0) return not_understood("the reply has no choices");
+  ChatReply out;
+  out.usage = usage_of(*reply);
+  out.body = std::move(body);
+  return out;
+}
+
+Result<ChatChunk> read_chunk(std::string_view data) {
+  ChatChunk chunk;
+  chunk.json = padded(data);
+  // Between a JSON text's tokens they are blanks; inside its strings they cannot be.
+  std::replace_if(
+      chunk.json.begin(), chunk.json.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  auto event = open(chunk.json, "a chunk");
+  if (!event.ok()) return std::move(event.error());
+  const auto choices = member<array>(*event, "choices");
+  chunk.usage = usage_of(*event);
+  if (!choices && !chunk.usage.known) return not_understood("a chunk has no choices");
+  if (!choices) return chunk;
+  for (const element entry : *choices) {
+    object choice;
+    if (entry.get(choice) != simdjson::SUCCESS) return not_understood("a choice is no object");
+    chunk.token = chunk.token || has_token(choice);
+    chunk.finish = chunk.finish || !text_member(choice, "finish_reason").empty();
+  }
+  return chunk;
+}
+
+Result<ChatChunk> chunk_of_reply(std::string_view body) {
+  auto whole = read_reply(padded(body));
+  if (!whole.ok()) return std::move(whole.error());
+  auto parsed = parse_json(body);
+  if (!parsed.ok()) return std::move(parsed.error());
+  Json& tree = *parsed;
+  tree["object"] = "chat.completion.chunk";
+  for (auto& choice : tree["choices"]) {
+    if (!choice.is_object() || !choice.contains("message")) {
+      return not_understood("a choice has no message");
+    }
+    Json delta = std::move(choice["message"]);
+    choice.erase("message");
+    if (delta.is_object() && delta.contains("tool_calls") && delta["tool_calls"].is_array()) {
+      std::size_t index = 0;
+      for (auto& call : delta["tool_calls"]) {
+        if (call.is_object() && !call.contains("index")) call["index"] = index;
+        ++index;
+      }
+    }
+    choice["delta"] = std::move(delta);
+  }
+  return read_chunk(dump(tree));
+}
+
+std::string param_of(std::string_view body) {
+  const std::string text = padded(body);
+  auto parsed = read_json(text);
+  object reply;
+  if (!parsed.ok() || parsed->get(reply) != simdjson::SUCCESS) return {};
+  const auto error = member<object>(reply, "error");
+  return error ? std::string(text_member(*error, "param")) : std::string();
+}
+
+Result<std::vector<ModelInfo>> read_models(std::string_view body, const std::string& provider) {
+  const std::string text = padded(body);
+  auto reply = open(text, "the list of models");
+  if (!reply.ok()) return std::move(reply.error());
+  const auto data = member<array>(*reply, "data");
+  if (!data) return not_understood("the list of models has no data");
+  std::vector<ModelInfo> out;
+  for (const element entry : *data) {
+    object model;
+    if (entry.get(model) != simdjson::SUCCESS) continue;
+    ModelInfo info;
+    info.id = text_member(model, "id");
+    info.provider = provider;
+    // OpenAI says nothing; OpenRouter, vLLM and llama-server say it each in a member of their own.
+    for (const std::string_view name : {"context_length", "max_model_len", "context_window"}) {
+      if (info.context == 0) info.context = member<std::uint64_t>(model, name).value_or(0);
+    }
+    const auto meta = member<object>(model, "meta");
+    if (info.context == 0 && meta) {
+      info.context = member<std::uint64_t>(*meta, "n_ctx_train").value_or(0);
+    }
+    if (!info.id.empty()) out.push_back(std::move(info));
+  }
+  return out;
+}
+
+}  // namespace mainstay::models::openai

@@ -1,0 +1,31 @@
+// A provider's refusal as the Error that provider.h promises.
+// Used by the inner rooms of the providers. Pure.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace mainstay::models {
+
+/// `words`: what the provider said, for the log and, for a rejected request, for the caller.
+/// `field`: the member it named, if any.
+Error refused_by_provider(int status, std::string words, std::chrono::milliseconds retry_after,
+                          std::string field = {});
+
+/// The sentence inside a JSON error body of any provider: error.message, error (a string), message;
+/// else the body's start.
+std::string words_of(std::string_view body);
+
+/// The answer could not be understood: bad_upstream "upstream_bad_reply".
+Error not_understood(std::string detail);
+/// The stream ended without its end marker: bad_upstream "upstream_truncated".
+Error cut_off(std::string detail);
+/// The provider reported a failure inside a reply that had begun: bad_upstream "upstream_error".
+Error failed_inside(std::string words);
+/// The provider cannot do what was asked for: unsupported "upstream_cannot".
+Error cannot(std::string message, std::string field);
+
+}  // namespace mainstay::models

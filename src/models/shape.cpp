@@ -1,0 +1,115 @@
+// Builders of OpenAI's objects.
+#include "models/shape.h"
+
+#include "models/provider_error.h"
+
+namespace mainstay::models {
+namespace {
+
+Json chunk_head(const AnswerHead& head) {
+  return {{"id", head.id},
+          {"object", "chat.completion.chunk"},
+          {"created", head.created},
+          {"model", head.model}};
+}
+
+}  // namespace
+
+AnswerHead make_answer_head(std::string model, const Clock& clock, Random& random) {
+  return {make_id("chatcmpl-", clock, random), std::move(model), unix_seconds(clock.wall())};
+}
+
+Json usage_json(const Usage& usage) {
+  return {{"prompt_tokens", usage.prompt},
+          {"completion_tokens", usage.completion},
+          {"total_tokens", usage.prompt + usage.completion}};
+}
+
+ChatReply completion(const AnswerHead& head, const Json& message, const std::string& finish_reason,
+                     const Usage& usage) {
+  Json out = {{"id", head.id},
+              {"object", "chat.completion"},
+              {"created", head.created},
+              {"model", head.model},
+              {"choices",
+               Json::array({Json{{"index", 0}, {"message", message}, {"finish_reason", finish_reason}}})}};
+  if (usage.known) out["usage"] = usage_json(usage);
+  return {dump(out), usage};
+}
+
+ChatChunk chunk(const AnswerHead& head, const Json& delta, const std::string& finish_reason) {
+  Json out = chunk_head(head);
+  Json choice = {{"index", 0}, {"delta", delta}, {"finish_reason", nullptr}};
+  if (!finish_reason.empty()) choice["finish_reason"] = finish_reason;
+  out["choices"] = Json::array({choice});
+  ChatChunk made;
+  made.json = dump(out);
+  made.finish = !finish_reason.empty();
+  return made;
+}
+
+ChatChunk role_chunk(const AnswerHead& head) {
+  return chunk(head, {{"role", "assistant"}, {"content", ""}});
+}
+
+ChatChunk text_chunk(const AnswerHead& head, const std::string& text) {
+  ChatChunk made = chunk(head, {{"content", text}});
+  made.token = !text.empty();
+  return made;
+}
+
+ChatChunk tool_chunk(const AnswerHead& head, std::size_t index, const std::string& id,
+                     const std::string& name, const std::string& arguments) {
+  Json call = {{"index", index}};
+  for (const auto& [key, value] : tool_call_json(id, name, arguments).items()) call[key] = value;
+  ChatChunk made = chunk(head, {{"tool_calls", Json::array({call})}});
+  made.token = true;
+  return made;
+}
+
+ChatChunk usage_chunk(const AnswerHead& head, const Usage& usage) {
+  Json out = chunk_head(head);
+  out["choices"] = Json::array();
+  out["usage"] = usage_json(usage);
+  ChatChunk made;
+  made.json = dump(out);
+  made.usage = usage;
+  return made;
+}
+
+Json tool_call_json(const std::string& id, const std::string& name, const std::string& arguments) {
+  return {{"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}};
+}
+
+Result<InlineImage> inline_image(const Json& part, const std::string& field) {
+  std::string url;
+  if (const auto found = part.find("image_url"); found != part.end()) {
+    if (found->is_string()) url = found->get<std::string>();
+    if (found->is_object()) url = found->value("url", std::string());
+  }
+  constexpr std::string_view kData = "data:";
+  constexpr std::string_view kBase64 = ";base64,";
+  if (!url.starts_with(kData)) {
+    return cannot("This provider takes images as data: addresses only; send the picture itself.", field);
+  }
+  const auto mark = url.find(kBase64);
+  if (mark == std::string::npos || mark + kBase64.size() >= url.size()) {
+    return Error::say(Errc::invalid, "invalid_image",
+                      "An image address must look like data:image/png;base64,….", field);
+  }
+  return InlineImage{url.substr(kData.size(), mark - kData.size()), url.substr(mark + kBase64.size())};
+}
+
+std::string text_of_content(const Json& content) {
+  if (content.is_string()) return content.get<std::string>();
+  std::string out;
+  if (!content.is_array()) return out;
+  for (const auto& part : content) {
+    if (!part.is_object() || part.value("type", std::string()) != "text") continue;
+    if (!out.empty()) out += '\n';
+    out += part.value("text", std::string());
+  }
+  return out;
+}
+
+}  // namespace mainstay::models

@@ -1,0 +1,53 @@
+// OpenAI's shape, built: whole completions and stream chunks.
+// Used by the providers that speak another format, and by the built-in answerer. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/json.h"
+#include "models/chat.h"
+
+namespace mainstay::models {
+
+/// What every object of one answer repeats.
+struct AnswerHead {
+  std::string id;  ///< "chatcmpl-…"
+  std::string model;
+  std::int64_t created = 0;  ///< seconds since 1970
+};
+AnswerHead make_answer_head(std::string model, const Clock& clock, Random& random);
+
+/// A whole chat.completion. `message` is the assistant's message in OpenAI's shape.
+ChatReply completion(const AnswerHead& head, const Json& message, const std::string& finish_reason,
+                     const Usage& usage);
+
+/// One chat.completion.chunk with this delta; finish_reason is null when empty.
+ChatChunk chunk(const AnswerHead& head, const Json& delta, const std::string& finish_reason = {});
+/// {"role":"assistant","content":""}: the chunk a stream starts with.
+ChatChunk role_chunk(const AnswerHead& head);
+ChatChunk text_chunk(const AnswerHead& head, const std::string& text);
+/// One whole tool call; `arguments` is JSON text.
+ChatChunk tool_chunk(const AnswerHead& head, std::size_t index, const std::string& id,
+                     const std::string& name, const std::string& arguments);
+/// The chunk with empty choices that include_usage asks for.
+ChatChunk usage_chunk(const AnswerHead& head, const Usage& usage);
+
+/// {"prompt_tokens", "completion_tokens", "total_tokens"}
+Json usage_json(const Usage& usage);
+/// One tool call of a message in OpenAI's shape.
+Json tool_call_json(const std::string& id, const std::string& name, const std::string& arguments);
+
+/// The picture of an image_url part as data: media type and base64 text.
+struct InlineImage {
+  std::string media_type;
+  std::string base64;
+};
+/// Errors: unsupported "upstream_cannot" for addresses (nothing is fetched for a client here),
+/// invalid for a broken data: address. `field` names the part.
+Result<InlineImage> inline_image(const Json& part, const std::string& field);
+
+/// Text of a message's content, whether a string or a list of parts.
+std::string text_of_content(const Json& content);
+
+}  // namespace mainstay::models

@@ -1,0 +1,68 @@
+// A provider's stream as chunks: pieces of bytes -> events or lines -> a translator -> chunks.
+// Used by the inner rooms whose providers speak another format. Knows no socket: Reply and Parser
+// are net's, given as types.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "models/chat.h"
+
+namespace mainstay::models {
+
+/// `Translator` has take(text) -> Status, ready() -> deque of chunks, ended() (the end marker was
+/// seen), and closed() -> Status (the connection ended: fine, or cut off).
+template <class Reply, class Parser, class Translator>
+class TranslatedStream final : public ChatStream {
+ public:
+  TranslatedStream(std::unique_ptr<Reply> reply, Parser parser, Translator translator)
+      : reply_(std::move(reply)), parser_(std::move(parser)), translator_(std::move(translator)) {}
+
+  Co<Result<std::optional<ChatChunk>>> next(Deadline by) override {
+    for (;;) {
+      auto& ready = translator_.ready();
+      if (!ready.empty()) {
+        std::optional<ChatChunk> chunk(std::move(ready.front()));
+        ready.pop_front();
+        co_return chunk;
+      }
+      if (translator_.ended() || closed_) co_return std::optional<ChatChunk>();
+      auto event = parser_.next();
+      if (!event.ok()) co_return event.error();
+      if (event->has_value()) {
+        auto taken = translator_.take(text_of(**event));
+        if (!taken.ok()) co_return taken.error();
+        continue;
+      }
+      auto piece = co_await reply_->read(by);
+      if (!piece.ok()) co_return piece.error();
+      if (piece->empty()) {
+        auto closed = translator_.closed();
+        if (!closed.ok()) co_return closed.error();
+        closed_ = true;
+        continue;
+      }
+      parser_.feed(*piece);
+    }
+  }
+
+ private:
+  template <class Event>
+  static std::string text_of(const Event& event) {
+    if constexpr (requires { event.data; }) {
+      return std::string(event.data);
+    } else {
+      return std::string(event);
+    }
+  }
+
+  std::unique_ptr<Reply> reply_;
+  Parser parser_;
+  Translator translator_;
+  bool closed_ = false;
+};
+
+}  // namespace mainstay::models

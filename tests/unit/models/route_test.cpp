@@ -1,0 +1,207 @@
+// Names, weights, `auto`, and the list of models.
+#include "world.h"
+
+namespace mainstay::models::test {
+namespace {
+
+class route : public World {
+ protected:
+  Asked& ask_model(const std::string& model) {
+    auto what = request(question("q-" + std::to_string(++asked_count)));
+    what.model = model;
+    return ask(std::move(what));
+  }
+  int asked_count = 0;
+};
+
+TEST_F(route, auto_asks_the_first_configured_provider_for_its_default_model) {
+  auto& one = provider("one", {"m-one", "m-other"});
+  auto& two = provider("two", {"m-two"});
+  build();
+  auto& got = ask_model("auto");
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got.by().provider, "one");
+  EXPECT_EQ(got.by().model, "m-one");
+  EXPECT_EQ(one.asked_models, std::vector<std::string>{"m-one"});
+  EXPECT_EQ(two.calls, 0);
+}
+
+TEST_F(route, auto_without_any_provider_is_the_built_in_answerer_and_not_degraded) {
+  build();
+  auto& got = ask_model("auto");
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got.by().provider, "mainstay");
+  EXPECT_FALSE(got.by().degraded);
+  EXPECT_EQ(built_in->asked_models, std::vector<std::string>{"mainstay/extractive"});
+}
+
+TEST_F(route, auto_uses_a_discovered_provider_only_after_it_was_found) {
+  auto& found = provider("ollama", {}, true);
+  build();
+  EXPECT_EQ(ask_model("auto").by().provider, "mainstay");
+  found.listed = {"nomic-embed-text", "llama3.2"};
+  asio::co_spawn(io, router->probe(Deadline::in(clock, 10s)), [](std::exception_ptr) {});
+  clock.run(0s);
+  auto& got = ask_model("auto");
+  EXPECT_EQ(got.by().provider, "ollama");
+  EXPECT_EQ(got.by().model, "llama3.2");
+}
+
+TEST_F(route, watching_finds_a_provider_that_comes_and_notices_one_that_goes) {
+  auto& found = provider("ollama", {}, true);
+  build();
+  asio::cancellation_signal stop;
+  asio::co_spawn(io, router->watch(),
+                 asio::bind_cancellation_slot(stop.slot(), [](std::exception_ptr) {}));
+  clock.advance(1s);
+  EXPECT_FALSE(router->providers()[0].up);
+  found.listed = {"qwen"};
+  clock.advance(settings.models.discover_interval);
+  EXPECT_TRUE(router->providers()[0].up);
+  found.listed.reset();
+  clock.advance(settings.models.discover_interval);
+  EXPECT_FALSE(router->providers()[0].up);
+  EXPECT_EQ(router->providers()[0].why, "upstream_refused");
+  stop.emit(asio::cancellation_type::terminal);
+  clock.advance(1s);
+}
+
+TEST_F(route, auto_prefers_what_answered_last) {
+  provider("one", {"m-one"}).always = fails(refused());
+  provider("two", {"m-two"});
+  build();
+  EXPECT_EQ(ask_model("auto").by().fallbacks, 1U);
+  auto& second = ask_model("auto");
+  EXPECT_EQ(second.by().provider, "two");
+  EXPECT_EQ(second.by().fallbacks, 0U);
+}
+
+TEST_F(route, auto_asks_a_provider_for_its_models_when_none_are_known) {
+  auto& one = provider("one", {});
+  one.listed = {"text-embedding-3", "served"};
+  build();
+  auto& got = ask_model("auto");
+  EXPECT_EQ(got.by().model, "served");
+  EXPECT_EQ(one.probes, 1);
+  ask_model("auto");
+  EXPECT_EQ(one.probes, 1);
+}
+
+TEST_F(route, a_route_and_its_alias_reach_the_same_candidate) {
+  provider("one", {"m-one"});
+  provider("two", {"m-two"});
+  RouteSettings named;
+  named.model = "house";
+  named.aliases = {"gpt-4o", "home/model"};
+  named.candidates.push_back({"two", "inner-model", 1, 0});
+  settings.routes.push_back(named);
+  build();
+  for (const char* model : {"house", "gpt-4o", "home/model"}) {
+    auto& got = ask_model(model);
+    EXPECT_EQ(got.by().provider, "two") << model;
+    EXPECT_EQ(got.by().model, "inner-model") << model;
+  }
+}
+
+TEST_F(route, weights_share_candidates_of_one_order) {
+  auto& one = provider("one", {"m"});
+  auto& two = provider("two", {"m"});
+  auto& never = provider("three", {"m"});
+  RouteSettings named;
+  named.model = "house";
+  named.candidates = {{"three", "m", 50, 1}, {"one", "m", 3, 0}, {"two", "m", 1, 0}};
+  settings.routes.push_back(named);
+  build();
+  for (int i = 0; i < 400; ++i) ask_model("house");
+  EXPECT_NEAR(one.calls, 300, 40);
+  EXPECT_EQ(one.calls + two.calls, 400);
+  EXPECT_EQ(never.calls, 0);
+}
+
+TEST_F(route, order_decides_who_is_tried_first) {
+  auto& first = provider("one", {"m"});
+  auto& second = provider("two", {"m"});
+  first.always = fails(failure(Errc::bad_upstream, "upstream_bad_reply"));
+  RouteSettings named;
+  named.model = "house";
+  named.candidates = {{"two", "m", 9, 7}, {"one", "m", 1, 2}};
+  settings.routes.push_back(named);
+  build();
+  auto& got = ask_model("house");
+  EXPECT_EQ(got.by().provider, "two");
+  EXPECT_EQ(first.calls, 1);
+  EXPECT_EQ(second.calls, 1);
+}
+
+TEST_F(route, a_provider_and_its_model_can_be_named) {
+  provider("one", {"m-one"});
+  auto& two = provider("two", {"m-two"});
+  build();
+  EXPECT_EQ(ask_model("two/meta/llama:8b").by().provider, "two");
+  EXPECT_EQ(two.asked_models, std::vector<std::string>{"meta/llama:8b"});
+  EXPECT_EQ(ask_model("mainstay/extractive").by().provider, "mainstay");
+}
+
+TEST_F(route, a_bare_model_reaches_the_provider_that_serves_it) {
+  provider("one", {"m-one"});
+  auto& two = provider("two", {"org/m-two"});
+  build();
+  EXPECT_EQ(ask_model("org/m-two").by().provider, "two");
+  EXPECT_EQ(two.asked_models, std::vector<std::string>{"org/m-two"});
+}
+
+TEST_F(route, an_unknown_name_passes_through_to_a_provider_not_asked_yet) {
+  provider("one", {"m-one"});
+  auto& two = provider("two", {});
+  build();
+  EXPECT_EQ(ask_model("brand-new").by().provider, "two");
+  EXPECT_EQ(two.asked_models, std::vector<std::string>{"brand-new"});
+}
+
+TEST_F(route, an_unknown_model_is_refused_with_the_nearest_name) {
+  provider("one", {"mistral-small"});
+  build();
+  auto& got = ask_model("mistral-smal");
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.error().code, Errc::not_found);
+  EXPECT_EQ(got.error().reason, "unknown_model");
+  EXPECT_EQ(got.error().field, "model");
+  EXPECT_NE(got.error().message.find("'mistral-small'"), std::string::npos);
+}
+
+TEST_F(route, a_route_without_a_configured_provider_says_so) {
+  RouteSettings named;
+  named.model = "house";
+  named.candidates.push_back({"nobody", "m", 1, 0});
+  settings.routes.push_back(named);
+  build();
+  EXPECT_EQ(ask_model("house").error().reason, "no_provider");
+}
+
+Co<> list_into(Models& models, Deadline by, std::vector<ModelInfo>& out) {
+  auto listed = co_await models.list(by);
+  if (listed.ok()) out = *listed;
+}
+
+TEST_F(route, the_list_names_every_model_once) {
+  provider("one", {"shared", "m-one"});
+  provider("two", {}).listed = {"shared", "m-two"};
+  RouteSettings named;
+  named.model = "house";
+  named.aliases = {"home"};
+  named.candidates.push_back({"one", "m-one", 1, 0});
+  settings.routes.push_back(named);
+  build();
+  std::vector<ModelInfo> listed;
+  asio::co_spawn(io, list_into(*router, Deadline::in(clock, 5s), listed),
+                 [](std::exception_ptr) {});
+  clock.run(5s);
+  std::vector<std::string> ids;
+  for (const auto& model : listed) ids.push_back(model.id + "@" + model.provider);
+  EXPECT_EQ(ids, (std::vector<std::string>{"auto@mainstay", "house@route", "home@route",
+                                           "shared@one", "m-one@one", "two/shared@two", "m-two@two",
+                                           "mainstay/extractive@mainstay"}));
+}
+
+}  // namespace
+}  // namespace mainstay::models::test

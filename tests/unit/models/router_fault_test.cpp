@@ -1,0 +1,315 @@
+// Failing providers: retries, budget, breaker, pause, fallback, permits, timers.
+#include "world.h"
+
+namespace mainstay::models::test {
+namespace {
+
+class router_fault : public World {
+ protected:
+  Asked& ask_new() { return ask("q-" + std::to_string(++count)); }
+  Asked& ask_model(const std::string& model) {
+    auto what = request(question("q-" + std::to_string(++count)));
+    what.model = model;
+    return ask(std::move(what));
+  }
+  int count = 0;
+};
+
+// proves M10: retries with backoff and jitter
+TEST_F(router_fault, a_passing_failure_is_tried_again_after_a_pause) {
+  auto& one = provider("one", {"m-one"});
+  one.script = {fails(broken()), fails(broken()), reply("{\"n\":3}")};
+  build();
+  auto& got = ask_new();
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got.body(), "{\"n\":3}");
+  EXPECT_EQ(got.by().attempts, 3U);
+  EXPECT_LE(one.at[1] - one.at[0], 100ms);
+  EXPECT_LE(one.at[2] - one.at[1], 200ms);
+  EXPECT_GT(one.at[2] - one.at[0], 0ms);
+}
+
+TEST_F(router_fault, attempts_are_bounded) {
+  settings.models.retry_budget_per_second = 100;
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(broken());
+  build();
+  auto& got = ask_model("m-one");
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(one.calls, 3);
+  EXPECT_EQ(got.error().code, Errc::bad_upstream);
+  EXPECT_EQ(got.error().reason, "upstream_error");
+  EXPECT_EQ(got.error().message, "No provider of this model could answer (one: upstream_error).");
+}
+
+TEST_F(router_fault, the_callers_fault_is_told_at_once) {
+  auto& one = provider("one", {"m-one"});
+  auto& two = provider("two", {"m-two"});
+  Error rejected =
+      Error::say(Errc::invalid, "upstream_rejected", "The picture is too large.", "messages");
+  one.always = fails(rejected);
+  build();
+  auto& got = ask_new();
+  EXPECT_EQ(got.error().reason, "upstream_rejected");
+  EXPECT_EQ(got.error().message, "The picture is too large.");
+  EXPECT_EQ(got.error().field, "messages");
+  EXPECT_EQ(one.calls, 1);
+  EXPECT_EQ(two.calls, 0);
+  EXPECT_EQ(built_in->calls, 0);
+}
+
+// proves Z17
+TEST_F(router_fault, the_next_candidate_answers_when_one_is_down) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(refused());
+  provider("two", {"m-two"});
+  build();
+  auto& got = ask_new();
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got.by().provider, "two");
+  EXPECT_EQ(got.by().fallbacks, 1U);
+  EXPECT_EQ(got.by().attempts, 2U);
+  EXPECT_FALSE(got.by().degraded);
+}
+
+TEST_F(router_fault, the_built_in_answerer_stands_in_and_says_so) {
+  provider("one", {"m-one"}).always = fails(refused());
+  provider("two", {"m-two"}).always = fails(failure(Errc::deadline, "upstream_first_byte_timeout"));
+  build();
+  auto& got = ask_new();
+  ASSERT_TRUE(got.ok());
+  EXPECT_TRUE(got.by().degraded);
+  EXPECT_EQ(got.by().provider, "mainstay");
+  EXPECT_EQ(got.body(), "{\"from\":\"documents\"}");
+}
+
+TEST_F(router_fault, a_route_may_forbid_the_stand_in) {
+  provider("one", {"m-one"}).always = fails(refused());
+  RouteSettings strict;
+  strict.model = "strict";
+  strict.candidates.push_back({"one", "m-one", 1, 0});
+  strict.extractive_fallback = false;
+  settings.routes.push_back(strict);
+  build();
+  auto& got = ask_model("strict");
+  EXPECT_EQ(got.error().reason, "upstream_refused");
+  EXPECT_EQ(got.error().code, Errc::unavailable);
+  EXPECT_EQ(built_in->calls, 0);
+}
+
+TEST_F(router_fault, a_model_asked_for_by_name_is_not_replaced) {
+  provider("one", {"m-one"}).always = fails(refused());
+  build();
+  EXPECT_FALSE(ask_model("one/m-one").ok());
+  EXPECT_EQ(built_in->calls, 0);
+}
+
+TEST_F(router_fault, the_first_failure_is_told_when_the_stand_in_fails_too) {
+  provider("one", {"m-one"}).always = fails(broken());
+  build();
+  built_in->always = fails(failure(Errc::corrupt, "index_broken"));
+  EXPECT_EQ(ask_new().error().reason, "upstream_error");
+}
+
+// proves fault row 22: attempts/request <= 1.2 when everything fails
+TEST_F(router_fault, fault_22_upstream_errors_do_not_multiply_calls) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(broken());
+  build();
+  constexpr int kRequests = 500;
+  for (int i = 0; i < kRequests; ++i) {
+    start([&] {
+      auto what = request(question("q-" + std::to_string(i)));
+      what.model = "one/m-one";
+      return what;
+    }());
+    clock.advance(100ms);
+  }
+  clock.run(60s);
+  EXPECT_LE(one.calls, kRequests * 12 / 10);
+  EXPECT_EQ(router->providers()[0].breaker, "open");
+}
+
+TEST_F(router_fault, the_retry_budget_alone_bounds_the_calls) {
+  settings.models.breaker_calls_min = 1'000'000;
+  settings.models.retry_budget_per_second = 0;
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(broken());
+  build();
+  for (int i = 0; i < 500; ++i) ask_model("one/m-one");
+  EXPECT_LE(one.calls, 600);
+  EXPECT_GE(one.calls, 550);
+}
+
+// proves fault row 23: fails fast while the breaker is open
+TEST_F(router_fault, fault_23_an_open_breaker_answers_at_once_with_retry_after) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(refused());
+  build();
+  for (int i = 0; i < 6; ++i) ask_model("one/m-one");
+  const int before = one.calls;
+  auto& got = start([&] {
+    auto what = request(question("late"));
+    what.model = "one/m-one";
+    return what;
+  }());
+  clock.run(0s);
+  ASSERT_TRUE(got.answer);
+  EXPECT_EQ(got.error().code, Errc::unavailable);
+  EXPECT_EQ(got.error().reason, "circuit_open");
+  EXPECT_GT(got.error().retry_after, 0ms);
+  EXPECT_LE(got.error().retry_after, 7s);
+  EXPECT_EQ(one.calls, before);
+}
+
+TEST_F(router_fault, the_provider_is_used_again_once_it_is_back) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(broken());
+  build();
+  while (router->providers()[0].breaker != "open") ask_model("one/m-one");
+  one.always = reply("{\"back\":1}");
+  clock.advance(10s);
+  EXPECT_EQ(router->providers()[0].breaker, "half_open");
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(ask_model("one/m-one").ok());
+  EXPECT_EQ(router->providers()[0].breaker, "closed");
+  EXPECT_TRUE(router->providers()[0].up);
+}
+
+TEST_F(router_fault, client_errors_never_open_the_breaker) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(failure(Errc::invalid, "upstream_rejected"));
+  build();
+  for (int i = 0; i < 50; ++i) ask_model("one/m-one");
+  EXPECT_EQ(one.calls, 50);
+  EXPECT_EQ(router->providers()[0].breaker, "closed");
+}
+
+// proves G14 and fault row 25: waited, and nobody else calls meanwhile
+TEST_F(router_fault, fault_25_a_rate_limit_is_waited_out_and_not_hammered) {
+  auto& one = provider("one", {"m-one"});
+  one.script = {fails(failure(Errc::over_limit, "upstream_rate_limited", 2000ms))};
+  build();
+  auto first = request(question("a"));
+  first.model = "one/m-one";
+  auto second = request(question("b"));
+  second.model = "one/m-one";
+  auto& a = start(std::move(first));
+  clock.advance(500ms);
+  auto& b = start(std::move(second));
+  clock.advance(1400ms);
+  EXPECT_EQ(one.calls, 1);
+  clock.run(10s);
+  EXPECT_TRUE(a.ok());
+  EXPECT_TRUE(b.ok());
+  EXPECT_EQ(one.calls, 3);
+  EXPECT_GE(one.at[1] - one.at[0], 2s);
+  EXPECT_LE(one.at[2] - one.at[0], 2300ms);
+}
+
+TEST_F(router_fault, a_rate_limit_beyond_the_deadline_is_told_as_our_capacity) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(failure(Errc::over_limit, "upstream_rate_limited", 30s));
+  build();
+  auto& got = ask_model("one/m-one");
+  EXPECT_EQ(got.error().code, Errc::unavailable);
+  EXPECT_EQ(got.error().reason, "upstream_rate_limited");
+  EXPECT_EQ(got.error().retry_after, 30s);
+  EXPECT_EQ(one.calls, 1);
+}
+
+TEST_F(router_fault, a_rate_limited_provider_is_passed_over_while_another_is_there) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(failure(Errc::over_limit, "upstream_rate_limited", 2s));
+  auto& two = provider("two", {"m-two"});
+  build();
+  EXPECT_EQ(ask_new().by().provider, "two");
+  EXPECT_EQ(ask_new().by().provider, "two");
+  EXPECT_EQ(one.calls, 1);
+  EXPECT_EQ(two.calls, 2);
+}
+
+// proves fault row 24: no first byte within its timer
+TEST_F(router_fault, fault_24_no_first_byte_in_time_goes_to_the_next) {
+  auto& one = provider("one", {"m-one"});
+  one.always = reply("{}", 1h);
+  provider("two", {"m-two"});
+  build();
+  auto& got = ask(request(question("q")), 120s);
+  EXPECT_EQ(got.by().provider, "two");
+  EXPECT_EQ(one.calls, 1);
+  EXPECT_EQ(got.by().first_token_time, Duration(settings.models.first_token_timeout));
+}
+
+TEST_F(router_fault, the_whole_attempt_has_its_own_bound) {
+  settings.models.first_token_timeout = 100s;
+  settings.models.total_timeout = 20s;
+  auto& one = provider("one", {"m-one"});
+  one.always = reply("{}", 1h);
+  build();
+  const TimePoint before = clock.now();
+  auto what = request(question("q"));
+  what.model = "m-one";
+  auto& got = ask(std::move(what), 200s);
+  EXPECT_EQ(got.error().code, Errc::deadline);
+  EXPECT_EQ(got.answered - before, 20s);
+}
+
+TEST_F(router_fault, calls_beyond_the_bound_wait_their_turn) {
+  concurrent_max = 2;
+  auto& one = provider("one", {"m-one"});
+  one.always = reply("{\"ok\":1}", 3s);
+  build();
+  for (int i = 0; i < 6; ++i) start(request(question("q-" + std::to_string(i))));
+  clock.run(30s);
+  EXPECT_EQ(one.most_running, 2);
+  for (const auto& each : asked) EXPECT_TRUE(each->ok());
+  EXPECT_EQ(asked[5]->by().queue_time, 6s);
+  EXPECT_EQ(router->providers()[0].in_flight, 0U);
+}
+
+TEST_F(router_fault, a_wait_for_a_permit_is_bounded) {
+  concurrent_max = 1;
+  settings.models.queue_timeout = 5s;
+  auto& one = provider("one", {"m-one"});
+  one.always = reply("{\"ok\":1}", 20s);
+  build();
+  for (int i = 0; i < 2; ++i) {
+    auto what = request(question("q-" + std::to_string(i)));
+    what.model = "m-one";
+    start(std::move(what));
+  }
+  clock.run(30s);
+  EXPECT_TRUE(asked[0]->ok());
+  EXPECT_EQ(asked[1]->error().reason, "provider_busy");
+  EXPECT_EQ(asked[1]->error().code, Errc::unavailable);
+}
+
+TEST_F(router_fault, a_client_that_leaves_frees_its_permit_and_is_no_failure) {
+  concurrent_max = 1;
+  auto& one = provider("one", {"m-one"});
+  one.always = reply("{\"ok\":1}", 20s);
+  build();
+  for (int i = 0; i < 8; ++i) {
+    auto& left = start(request(question("q-" + std::to_string(i))));
+    clock.advance(1s);
+    EXPECT_EQ(router->providers()[0].in_flight, 1U);
+    left.hold->client_gone();
+    clock.advance(0s);
+    EXPECT_TRUE(left.cancelled());
+    EXPECT_EQ(router->providers()[0].in_flight, 0U);
+  }
+  EXPECT_EQ(one.calls, 8);
+  EXPECT_EQ(router->providers()[0].breaker, "closed");
+}
+
+TEST_F(router_fault, tools_nobody_can_use_are_the_callers_to_know) {
+  provider("one", {"m-one"}).always = fails(
+      Error::say(Errc::unsupported, "upstream_cannot", "The provider cannot use tools.", "tools"));
+  build();
+  auto& got = ask_new();
+  EXPECT_EQ(got.error().reason, "upstream_cannot");
+  EXPECT_EQ(built_in->calls, 0);
+}
+
+}  // namespace
+}  // namespace mainstay::models::test

@@ -1,0 +1,355 @@
+// The OpenAI-compatible provider: what it sends, what it passes through, what it calls an error.
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+#include "fake_client.h"
+#include "models/openai/provider.h"
+#include "models/openai/reply.h"
+
+namespace mainstay::models::openai {
+namespace {
+
+using net::FakeClient;
+using net::run;
+using net::script;
+
+constexpr const char* kSse = "text/event-stream; charset=utf-8";
+constexpr const char* kJson = "application/json";
+
+struct Streamed {
+  bool started = false;
+  std::vector<ChatChunk> chunks;
+  bool ended = false;  ///< by the end marker
+  Error error;
+};
+
+/// A provider over scripted replies.
+struct Desk {
+  explicit Desk(std::string base = "https://api.example/v1/", std::string key = "sk-7") {
+    ProviderSettings settings;
+    settings.name = "cloud";
+    settings.base_url = std::move(base);
+    settings.api_key = Secret(std::move(key));
+    upstream.event_max = 4_KiB;
+    upstream.response_max = 16_KiB;
+    provider = std::move(*make(settings, upstream, client));
+  }
+  static ChatRequest request(bool stream) {
+    ChatRequest out;
+    out.body = R"({ "messages":[{"role":"user","content":"h\u00e9"}],  "model":"auto","stream":)";
+    out.body += stream ? "true" : "false";
+    out.body += R"(,"temperature":0.50,"x_unknown":{"a":[1, 2]}})";
+    out.stream = stream;
+    out.request = RequestId("req_9");
+    out.traceparent = "00-aa-bb-01";
+    out.index();
+    return out;
+  }
+  static Attempt attempt() {
+    Attempt out;
+    out.model = "gpt-\"x\"";
+    out.connect = std::chrono::seconds(4);
+    out.first_token = std::chrono::seconds(5);
+    out.between_tokens = std::chrono::seconds(6);
+    return out;
+  }
+  Result<ChatReply> complete(net::Script reply, bool asked_stream = false) {
+    client.scripts.push_back(std::move(reply));
+    const ChatRequest req = request(asked_stream);
+    return run(provider->complete(req, attempt(), timings));
+  }
+  static Co<Streamed> consume(ChatProvider& from, ChatRequest req, AttemptTimings& took) {
+    Streamed out;
+    auto stream = co_await from.stream(req, attempt(), took);
+    if (!stream.ok()) {
+      out.error = stream.error();
+      co_return out;
+    }
+    out.started = true;
+    while (true) {
+      auto chunk = co_await (*stream)->next(Deadline::never());
+      if (!chunk.ok()) {
+        out.error = chunk.error();
+        co_return out;
+      }
+      if (!chunk->has_value()) break;
+      out.chunks.push_back(std::move(**chunk));
+    }
+    out.ended = true;
+    co_return out;
+  }
+  Streamed stream(net::Script reply, bool asked_stream = true) {
+    client.scripts.push_back(std::move(reply));
+    return run(consume(*provider, request(asked_stream), timings));
+  }
+
+  FakeClient client;
+  UpstreamSettings upstream;
+  std::unique_ptr<ChatProvider> provider;
+  AttemptTimings timings;
+};
+
+const std::string kReply =
+    R"({"id":"c1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",)"
+    R"("content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3}})";
+
+TEST(OpenAi, the_callers_body_goes_through_with_the_model_replaced) {
+  Desk desk;
+  ASSERT_TRUE(desk.complete(script(kJson, kReply)).ok());
+  const net::Sent& sent = desk.client.sent.at(0);
+  EXPECT_EQ(sent.method, "POST");
+  EXPECT_EQ(sent.address, "https://api.example/v1/chat/completions");
+  EXPECT_EQ(sent.body,
+            R"({ "messages":[{"role":"user","content":"h\u00e9"}],  "model":"gpt-\"x\"",)"
+            R"("stream":false,"temperature":0.50,"x_unknown":{"a":[1, 2]}})");
+  EXPECT_TRUE(sent.has("authorization: Bearer sk-7\r\n"));
+  EXPECT_TRUE(sent.has("content-type: application/json\r\n"));
+  EXPECT_TRUE(sent.has("x-request-id: req_9\r\n"));
+  EXPECT_TRUE(sent.has("traceparent: 00-aa-bb-01\r\n"));
+  EXPECT_EQ(sent.timers.connect, std::chrono::seconds(4));
+  EXPECT_EQ(sent.timers.first_byte, std::chrono::seconds(5));
+  EXPECT_EQ(sent.timers.between_bytes, std::chrono::seconds(6));
+  EXPECT_EQ(desk.timings.queue, std::chrono::milliseconds(1));
+  EXPECT_EQ(desk.timings.connect, std::chrono::milliseconds(2));
+  EXPECT_EQ(desk.timings.first_byte, std::chrono::milliseconds(3));
+}
+
+TEST(OpenAi, without_a_key_nothing_is_sent_as_one) {
+  Desk desk("http://127.0.0.1:1234", "");
+  ASSERT_TRUE(desk.complete(script(kJson, kReply)).ok());
+  EXPECT_FALSE(desk.client.sent.at(0).has("authorization"));
+  EXPECT_EQ(desk.client.sent.at(0).address, "http://127.0.0.1:1234/chat/completions");
+}
+
+TEST(OpenAi, stream_is_set_to_what_is_wanted_of_the_provider) {
+  Desk desk;
+  ASSERT_TRUE(desk.complete(script(kJson, kReply), true).ok());
+  EXPECT_NE(desk.client.sent.at(0).body.find(R"("stream":false)"), std::string::npos);
+  ASSERT_TRUE(desk.stream(script(kSse, "data: [DONE]\n\n"), false).ended);
+  EXPECT_NE(desk.client.sent.at(1).body.find(R"("stream":true)"), std::string::npos);
+}
+
+TEST(OpenAi, a_whole_reply_goes_through_as_received) {
+  Desk desk;
+  for (const std::size_t step : {0U, 1U, 7U}) {
+    const auto reply = desk.complete(script(kJson, kReply, step));
+    ASSERT_TRUE(reply.ok());
+    EXPECT_EQ(reply->body, kReply);
+    EXPECT_TRUE(reply->usage.known);
+    EXPECT_EQ(reply->usage.prompt, 11U);
+    EXPECT_EQ(reply->usage.completion, 3U);
+  }
+  const auto bare = desk.complete(script(kJson, R"({"choices":[{"message":{}}],"usage":null})"));
+  ASSERT_TRUE(bare.ok());
+  EXPECT_FALSE(bare->usage.known) << "usage may be missing";
+  EXPECT_EQ(desk.client.open, 0);
+}
+
+TEST(OpenAi, a_reply_that_is_none_is_bad_upstream) {
+  Desk desk;
+  for (const std::string body :
+       {"", "garbage", "[]", "{}", R"({"choices":[]})", R"({"choices":{}})", "{\"choices\":[{}]",
+        "{\"choices\":[\"\xff\"]}"}) {
+    const auto reply = desk.complete(script(kJson, body));
+    ASSERT_FALSE(reply.ok()) << body;
+    EXPECT_EQ(reply.error().code, Errc::bad_upstream);
+    EXPECT_EQ(reply.error().reason, "upstream_bad_reply") << body;
+  }
+  const auto hidden = desk.complete(script(kJson, R"({"error":{"message":"overheated"}})"));
+  EXPECT_EQ(hidden.error().reason, "upstream_error");
+  EXPECT_EQ(hidden.error().detail, "overheated");
+  EXPECT_EQ(hidden.error().message.find("overheated"), std::string::npos);
+  const auto moved = desk.complete(script("text/html", "elsewhere", 0, 302));
+  EXPECT_EQ(moved.error().reason, "upstream_bad_reply");
+  const auto large = desk.complete(script(kJson, std::string(16 * 1024 + 1, ' ')));
+  EXPECT_EQ(large.error().reason, "upstream_too_large");
+}
+
+// proves Z17
+TEST(OpenAi, refusals_become_the_documented_errors) {
+  struct Row {
+    int status;
+    Errc code;
+    const char* reason;
+  };
+  for (const Row row :
+       {Row{429, Errc::over_limit, "upstream_rate_limited"},
+        Row{401, Errc::bad_upstream, "upstream_credentials"},
+        Row{403, Errc::bad_upstream, "upstream_credentials"},
+        Row{404, Errc::not_found, "upstream_model_unknown"},
+        Row{400, Errc::invalid, "upstream_rejected"}, Row{422, Errc::invalid, "upstream_rejected"},
+        Row{500, Errc::bad_upstream, "upstream_error"},
+        Row{503, Errc::unavailable, "upstream_overloaded"},
+        Row{529, Errc::unavailable, "upstream_overloaded"}}) {
+    Desk desk;
+    auto answer =
+        script(kJson, R"({"error":{"message":"no such thing","param":"messages[0].role"}})", 5,
+               row.status);
+    answer.headers["retry-after-ms"] = "1500";
+    const auto reply = desk.complete(answer);
+    ASSERT_FALSE(reply.ok());
+    EXPECT_EQ(reply.error().code, row.code) << row.status;
+    EXPECT_EQ(reply.error().reason, row.reason) << row.status;
+    EXPECT_EQ(reply.error().retry_after, std::chrono::milliseconds(1500));
+    const bool quotes = row.code == Errc::invalid;
+    EXPECT_EQ(reply.error().message.find("no such thing") != std::string::npos, quotes)
+        << row.status;
+    EXPECT_EQ(reply.error().field, quotes ? "messages[0].role" : "");
+    EXPECT_EQ(desk.stream(answer).error.reason, row.reason);
+  }
+}
+
+TEST(OpenAi, a_failure_of_the_call_is_passed_on) {
+  Desk desk;
+  net::Script dead;
+  dead.instead = Error::say(Errc::unavailable, "upstream_refused", "nobody there");
+  EXPECT_EQ(desk.complete(dead).error().reason, "upstream_refused");
+  EXPECT_EQ(desk.stream(dead).error.reason, "upstream_refused");
+}
+
+const std::string kStream =
+    ": hello\r\n\r\n"
+    "data: "
+    "{\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}"
+    "\r\n\r\n"
+    "data: "
+    "{\"choices\":[{\"delta\":{\"content\":\"Hel\"},\"finish_reason\":null}],\"usage\":null}\n\n"
+    "data: {\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}\n\n"
+    "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
+
+TEST(OpenAi, chunks_go_through_as_received_whatever_the_pieces) {
+  const std::string whole = kStream + "data: [DONE]\n\n";
+  for (const std::size_t step : {std::size_t{0}, std::size_t{1}, std::size_t{3}, std::size_t{64}}) {
+    Desk desk;
+    const Streamed got = desk.stream(script(kSse, whole, step));
+    ASSERT_TRUE(got.ended) << got.error.detail;
+    ASSERT_EQ(got.chunks.size(), 5U);
+    EXPECT_EQ(got.chunks[1].json,
+              R"({"choices":[{"delta":{"content":"Hel"},"finish_reason":null}],"usage":null})");
+    const std::vector<bool> tokens{false, true, true, false, false};
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(got.chunks[i].token, tokens[i]) << i;
+      EXPECT_EQ(got.chunks[i].finish, i == 3) << i;
+      EXPECT_EQ(got.chunks[i].usage.known, i == 4) << i;
+    }
+    EXPECT_EQ(got.chunks[4].usage.prompt, 5U);
+    EXPECT_EQ(got.chunks[4].usage.completion, 2U);
+    EXPECT_EQ(desk.client.open, 0);
+    EXPECT_TRUE(desk.client.sent.at(0).has("accept: text/event-stream"));
+  }
+}
+
+TEST(OpenAi, what_a_client_sees_counts_as_a_token) {
+  for (const std::string delta :
+       {R"({"content":"x"})", R"({"tool_calls":[{"index":0}]})", R"({"refusal":"no"})",
+        R"({"reasoning_content":"hm"})", R"({"reasoning":"hm"})",
+        R"({"function_call":{"name":"f"}})", R"({"content":[{"type":"text"}]})"}) {
+    const auto chunk = read_chunk(R"({"choices":[{"delta":)" + delta + "}]}");
+    ASSERT_TRUE(chunk.ok());
+    EXPECT_TRUE(chunk->token) << delta;
+  }
+  for (const std::string delta :
+       {R"({})", R"({"content":""})", R"({"content":null})", R"({"tool_calls":[]})",
+        R"({"role":"assistant"})", R"({"reasoning":""})"}) {
+    const auto chunk = read_chunk(R"({"choices":[{"delta":)" + delta + "}]}");
+    ASSERT_TRUE(chunk.ok());
+    EXPECT_FALSE(chunk->token) << delta;
+  }
+}
+
+TEST(OpenAi, a_chunk_spread_over_data_lines_stays_one_line) {
+  Desk desk;
+  const Streamed got =
+      desk.stream(script(kSse, "data: {\"choices\":\ndata: []}\n\ndata: [DONE]\n\n"));
+  ASSERT_TRUE(got.ended);
+  EXPECT_EQ(got.chunks.at(0).json, "{\"choices\": []}");
+}
+
+// proves Z3: a stream cut without its end marker is an error, never a silent success
+TEST(OpenAi, a_stream_cut_without_its_end_marker_is_an_error) {
+  for (const std::string tail : {"", "data: [DO", "data: [DONE]", "data: {\"choices\":[]}\n"}) {
+    Desk desk;
+    const Streamed got = desk.stream(script(kSse, kStream + tail));
+    EXPECT_FALSE(got.ended) << tail;
+    EXPECT_EQ(got.chunks.size(), 5U);
+    EXPECT_EQ(got.error.code, Errc::bad_upstream);
+    EXPECT_EQ(got.error.reason, "upstream_truncated");
+  }
+  Desk desk;
+  auto reset = script(kSse, kStream);
+  reset.at_end = Error::say(Errc::bad_upstream, "upstream_reset", "gone");
+  EXPECT_EQ(desk.stream(reset).error.reason, "upstream_reset");
+}
+
+TEST(OpenAi, an_error_inside_a_stream_is_an_error) {
+  for (const std::string event :
+       {R"(data: {"error":{"message":"overheated","code":500}})", R"(data: {"error":"overheated"})",
+        "event: error\ndata: {\"message\":\"overheated\"}", "event: error\ndata: overheated"}) {
+    Desk desk;
+    const Streamed got = desk.stream(script(kSse, kStream + event + "\n\ndata: [DONE]\n\n"));
+    EXPECT_EQ(got.chunks.size(), 5U);
+    EXPECT_EQ(got.error.reason, "upstream_error") << event;
+    EXPECT_EQ(got.error.detail, "overheated") << event;
+  }
+}
+
+TEST(OpenAi, garbage_inside_a_stream_is_an_error) {
+  for (const std::string event :
+       {"data: {\"choices\":[", "data: 7", "data: {}", "data: {\"choices\":[1]}",
+        "data: {\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}"}) {
+    Desk desk;
+    const Streamed got = desk.stream(script(kSse, kStream + event + "\n\ndata: [DONE]\n\n"));
+    EXPECT_EQ(got.error.reason, "upstream_bad_reply") << event;
+  }
+  Desk desk;
+  const std::string huge = "data: " + std::string(5000, 'x') + "\n\n";
+  EXPECT_EQ(desk.stream(script(kSse, huge)).error.reason, "upstream_bad_event");
+}
+
+TEST(OpenAi, a_stream_of_another_type_is_looked_at_or_refused) {
+  Desk desk;
+  EXPECT_EQ(desk.stream(script("text/html", "<p>hi")).error.reason, "upstream_bad_reply");
+  EXPECT_EQ(desk.stream(script(kJson, R"({"error":{"message":"m"}})")).error.reason,
+            "upstream_error");
+  const Streamed whole = desk.stream(script(kJson, kReply));
+  ASSERT_TRUE(whole.ended);
+  ASSERT_EQ(whole.chunks.size(), 1U);
+  EXPECT_TRUE(whole.chunks[0].token);
+  EXPECT_TRUE(whole.chunks[0].finish);
+  EXPECT_EQ(whole.chunks[0].usage.prompt, 11U);
+  const Json tree = *parse_json(whole.chunks[0].json);
+  EXPECT_EQ(tree["object"], "chat.completion.chunk");
+  EXPECT_EQ(tree["choices"][0]["delta"]["content"], "hi");
+  EXPECT_TRUE(desk.stream(script("", "data: [DONE]\n\n")).ended) << "a type left out is forgiven";
+}
+
+TEST(OpenAi, models_are_listed_with_what_the_server_says_of_them) {
+  Desk desk;
+  desk.client.scripts.push_back(script(
+      kJson, R"({"data":[{"id":"a","context_length":8192},{"id":"b","meta":{"n_ctx_train":4096}},)"
+             R"({"id":"c"},{"no":"id"},3]})"));
+  const auto list = run(desk.provider->models(Deadline::never()));
+  ASSERT_TRUE(list.ok());
+  ASSERT_EQ(list->size(), 3U);
+  EXPECT_EQ((*list)[0].context, 8192U);
+  EXPECT_EQ((*list)[1].context, 4096U);
+  EXPECT_EQ((*list)[2].id, "c");
+  EXPECT_EQ((*list)[2].provider, "cloud");
+  EXPECT_EQ(desk.client.sent.at(0).method, "GET");
+  EXPECT_EQ(desk.client.sent.at(0).address, "https://api.example/v1/models");
+  desk.client.scripts.push_back(script(kJson, "{}"));
+  EXPECT_FALSE(run(desk.provider->models(Deadline::never())).ok());
+  desk.client.scripts.push_back(script(kJson, "no", 0, 401));
+  EXPECT_EQ(run(desk.provider->models(Deadline::never())).error().reason, "upstream_credentials");
+}
+
+TEST(OpenAi, an_address_that_is_none_is_refused_at_once) {
+  FakeClient client;
+  ProviderSettings settings;
+  settings.base_url = "ftp://x";
+  EXPECT_EQ(make(settings, {}, client).error().code, Errc::invalid);
+}
+
+}  // namespace
+}  // namespace mainstay::models::openai

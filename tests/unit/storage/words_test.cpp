@@ -1,0 +1,80 @@
+// Words, stems and what is searched for.
+#include "storage/words.h"
+
+#include <gtest/gtest.h>
+
+namespace mainstay::storage {
+namespace {
+
+std::vector<std::string> texts(std::string_view text) {
+  std::vector<std::string> out;
+  for (const auto& word : words_of(text)) out.push_back(word.text);
+  return out;
+}
+using Texts = std::vector<std::string>;
+
+TEST(Words, are_runs_of_letters_and_digits_in_lower_case) {
+  EXPECT_EQ(texts("Hello, World-2! x_y"), (Texts{"hello", "world", "2", "x", "y"}));
+  EXPECT_EQ(texts(""), Texts{});
+  EXPECT_EQ(texts(" .,-"), Texts{});
+}
+
+TEST(Words, know_where_they_stand) {
+  const std::string text = "\xC3\x84pfel sind gr\xC3\xBCn.";
+  auto words = words_of(text);
+  ASSERT_EQ(words.size(), 3u);
+  EXPECT_EQ(words[0].text, "apfel");
+  EXPECT_EQ(text.substr(words[2].begin, words[2].end - words[2].begin), "gr\xC3\xBCn");
+}
+
+TEST(Words, lose_accents_and_case_beyond_ascii) {
+  EXPECT_EQ(texts("CAF\xC3\x89 cafe\xCC\x81 \xC5\x81\xC3\xB3"
+                  "dz"),
+            (Texts{"cafe", "cafe", "\xC5\x81"
+                                   "odz"}));
+  EXPECT_EQ(texts("\xD0\x9C\xD0\x98\xD0\xA0"), (Texts{"\xD0\xBC\xD0\xB8\xD1\x80"}));
+}
+
+TEST(Words, of_any_bytes_are_harmless) {
+  EXPECT_EQ(texts("a\xFF"
+                  "b\xC3"),
+            (Texts{"a", "b"}));
+  EXPECT_EQ(texts("\xE2\x80\x94x\xF0\x9F\x98\x80y"), (Texts{"x", "y"}));
+}
+
+TEST(Stem, follows_porter) {
+  const std::pair<const char*, const char*> known[] = {
+      {"caresses", "caress"}, {"ponies", "poni"}, {"cats", "cat"}, {"agreed", "agre"},
+      {"plastered", "plaster"}, {"motoring", "motor"}, {"conflated", "conflat"}, {"hopping", "hop"},
+      {"falling", "fall"}, {"filing", "file"}, {"happy", "happi"}, {"relational", "relat"},
+      {"conditional", "condit"}, {"digitizer", "digit"}, {"operator", "oper"},
+      {"triplicate", "triplic"}, {"formalize", "formal"}, {"hopeful", "hope"}, {"goodness", "good"},
+      {"revival", "reviv"}, {"adjustable", "adjust"}, {"replacement", "replac"},
+      {"adoption", "adopt"}, {"probate", "probat"}, {"rate", "rate"}, {"cease", "ceas"},
+      {"controll", "control"}, {"roll", "roll"}, {"sky", "sky"}, {"databases", "databas"},
+      {"configuration", "configur"}, {"configured", "configur"}, {"is", "is"}};
+  for (const auto& [word, expected] : known) EXPECT_EQ(stem(word), expected) << word;
+}
+
+TEST(Stem, leaves_what_is_not_english_alone) {
+  EXPECT_EQ(stem("127"), "127");
+  EXPECT_EQ(stem("gr\xC3\xBCnes"), "gr\xC3\xBCnes");
+  EXPECT_EQ(stem(""), "");
+  EXPECT_EQ(stem(std::string(10'000, 's')).size(), 10'000u);
+}
+
+TEST(SearchWords, drop_what_tells_nothing_unless_nothing_else_is_left) {
+  EXPECT_EQ(search_words("What is the port of the server?", 24), (Texts{"port", "server"}));
+  EXPECT_EQ(search_words("what is it", 24), (Texts{"what", "is", "it"}));
+  EXPECT_EQ(search_words("port Port PORT", 24), (Texts{"port"}));
+  EXPECT_EQ(search_words("?!", 24), Texts{});
+}
+
+TEST(SearchWords, keep_the_longest_at_their_limit) {
+  EXPECT_EQ(search_words("aa bbbb cc ddd", 3), (Texts{"bbbb", "ddd", "aa"}));
+  EXPECT_EQ(search_words("aa bbbb cc ddd", 4), (Texts{"aa", "bbbb", "cc", "ddd"}));
+  EXPECT_EQ(search_words("aa bbbb cc ddd", 5), (Texts{"aa", "bbbb", "cc", "ddd"}));
+}
+
+}  // namespace
+}  // namespace mainstay::storage
