@@ -57,7 +57,8 @@ Co<Status> ready(const Rooms& rooms, Context& context) {
   const Json out = {{"status", reasons.empty() ? "ready" : "not_ready"},
                     {"reasons", reasons},
                     {"providers", providers_of(rooms)}};
-  auto sent = co_await reply_json(context, reasons.empty() ? 200 : 503, dump(out));
+  const int status = reasons.empty() ? 200 : 503;
+  auto sent = co_await reply_json(context, status, dump(out));
   co_return sent;
 }
 

@@ -100,6 +100,8 @@ std::string error_json(const Error& error) {
 net::Response error_response(const Error& error) {
   net::Response response;
   response.status = http_status(error.code);
+  // A body that did not come in time is the client's lateness (408), not an upstream's (504).
+  if (error.reason == "request_timeout") response.status = 408;
   response.body = error_json(error);
   if (error.retry_after.count() > 0) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(error.retry_after);

@@ -213,6 +213,7 @@ Status Engine::drain() {
     log_->warn("request.cancelled_at_stop", {{"request", request}});
   }
   const std::size_t cancelled = server_->drain(Duration::zero());
+  server_.reset();  // while the loops still run: connections end on them
   log_->info("listener.drained", {{"cancelled", cancelled}});
   return done();
 }

@@ -92,7 +92,8 @@ Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock
     auto added = add(wanted, true);
     if (!added.ok()) return added.error();
   }
-  auto built_in = models::extractive::make(settings.models, passages, clock, random);
+  std::unique_ptr<models::ChatProvider> built_in = std::make_unique<models::extractive::Extractive>(
+      passages, clock, random, settings.models.extractive_sentences);
   auto router = std::make_unique<models::Router>(std::make_shared<const Settings>(settings),
                                                  std::move(providers), std::move(built_in),
                                                  models::Tools{clock, random, log, metrics});

@@ -61,8 +61,10 @@ class Reader {
     while (at < text_.size()) {
       const std::size_t end = std::min(text_.find('\n', at), text_.size());
       const Line line{at, end, trim(text_.substr(at, end - at))};
-      if (format_ == Format::text) plain(line);
-      else markdown(line);
+      if (format_ == Format::text)
+        plain(line);
+      else
+        markdown(line);
       at = end + 1;
     }
     close();
@@ -78,8 +80,10 @@ class Reader {
   }
 
   void plain(const Line& line) {
-    if (line.bare.empty()) close();
-    else extend(BlockKind::paragraph, line);
+    if (line.bare.empty())
+      close();
+    else
+      extend(BlockKind::paragraph, line);
   }
 
   void markdown(const Line& line) {
@@ -97,6 +101,11 @@ class Reader {
       fenced_ = true;
       fence_ = line.bare.substr(0, 3);
       extend(BlockKind::code, line);
+      return;
+    }
+    if (commented_ || line.bare.starts_with("<!--")) {
+      close();
+      commented_ = line.bare.find("-->") == std::string_view::npos;
       return;
     }
     if (line.bare.empty()) {
@@ -161,6 +170,7 @@ class Reader {
   std::size_t open_lines_ = 0;
   bool after_item_ = false;
   bool fenced_ = false;
+  bool commented_ = false;  ///< inside an HTML comment
   std::string_view fence_;
 };
 

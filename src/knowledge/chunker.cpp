@@ -25,8 +25,10 @@ class Chunker {
 
   std::vector<storage::Chunk> run(const std::vector<Block>& blocks) {
     for (const auto& block : blocks) {
-      if (block.kind == BlockKind::heading) enter(block);
-      else add(block);
+      if (block.kind == BlockKind::heading)
+        enter(block);
+      else
+        add(block);
     }
     flush();
     if (out_.empty()) {  // nothing but headings: they are the text

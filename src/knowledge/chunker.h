@@ -11,12 +11,13 @@
 namespace mainstay::knowledge {
 
 struct ChunkSize {
-  std::size_t tokens = 256;   ///< at most, as estimate_tokens() counts
-  std::size_t overlap = 32;   ///< repeated from the chunk before when a section is cut by size
+  std::size_t tokens = 256;  ///< at most, as estimate_tokens() counts
+  std::size_t overlap = 32;  ///< repeated from the chunk before when a section is cut by size
 };
 
 /// Chunks in order; begin and end are bytes of `text`. A chunk stays within one section (heading);
-/// sentences and lines of code are cut only when one alone is larger than a chunk, characters never.
+/// sentences and lines of code are cut only when one alone is larger than a chunk, characters
+/// never.
 std::vector<storage::Chunk> chunks_of(std::string_view text, const std::vector<Block>& blocks,
                                       ChunkSize size);
 

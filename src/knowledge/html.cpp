@@ -28,9 +28,10 @@ bool is_hidden(std::string_view name) {
 
 bool is_block(std::string_view name) {
   static const std::unordered_set<std::string_view> names{
-      "p",  "div", "section", "article", "main", "header", "footer",     "aside",  "ul",
-      "ol", "dl",  "dt",      "dd",      "table", "tbody", "blockquote", "figure", "figcaption",
-      "thead", "tfoot", "body", "html", "address", "details", "summary", "hr", "center"};
+      "p",     "div",        "section", "article",    "main",  "header", "footer",
+      "aside", "ul",         "ol",      "dl",         "dt",    "dd",     "table",
+      "tbody", "blockquote", "figure",  "figcaption", "thead", "tfoot",  "body",
+      "html",  "address",    "details", "summary",    "hr",    "center"};
   return names.contains(name);
 }
 
@@ -47,8 +48,10 @@ class Writer {
   void children(const xmlNode* node, int depth) {
     if (depth > kDepthMax) return;
     for (const xmlNode* child = node->children; child != nullptr; child = child->next) {
-      if (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE) text(child);
-      else if (child->type == XML_ELEMENT_NODE) element(child, depth);
+      if (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE)
+        text(child);
+      else if (child->type == XML_ELEMENT_NODE)
+        element(child, depth);
     }
   }
 
@@ -120,8 +123,10 @@ class Writer {
     if (content == nullptr) return;
     for (const char c : std::string_view(content)) {
       const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-      if (pre_ || !space) line_ += c;
-      else if (!line_.empty() && line_.back() != ' ') line_ += ' ';
+      if (pre_ || !space)
+        line_ += c;
+      else if (!line_.empty() && line_.back() != ' ')
+        line_ += ' ';
     }
   }
 

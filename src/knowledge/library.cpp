@@ -19,15 +19,18 @@ Result<Format> format_of(const std::string& name) {
   if (lower == "text" || lower == "txt" || lower == "text/plain") return Format::text;
   if (lower == "markdown" || lower == "md" || lower == "text/markdown") return Format::markdown;
   if (lower == "html" || lower == "htm" || lower == "text/html") return Format::html;
-  return Error::say(Errc::invalid, "invalid_value",
-                    "'format' must be one of text, markdown, html.", "format");
+  return Error::say(Errc::invalid, "invalid_value", "'format' must be one of text, markdown, html.",
+                    "format");
 }
 
 const char* media_type(Format format) {
   switch (format) {
-    case Format::text: return "text/plain";
-    case Format::markdown: return "text/markdown";
-    case Format::html: return "text/html";
+    case Format::text:
+      return "text/plain";
+    case Format::markdown:
+      return "text/markdown";
+    case Format::html:
+      return "text/html";
   }
   return "text/plain";
 }
@@ -116,8 +119,8 @@ Result<storage::NewDocument> prepare(Order& order) {
   }
   blank_controls(text);
   const auto blocks = blocks_of(text, *format);
-  out.chunks = chunks_of(text, blocks,
-                         {order.settings.chunk_tokens, order.settings.chunk_overlap_tokens});
+  out.chunks =
+      chunks_of(text, blocks, {order.settings.chunk_tokens, order.settings.chunk_overlap_tokens});
   if (out.chunks.empty()) return empty_text();
   if (out.title.empty()) out.title = title_of(text, blocks);
   return out;
@@ -143,7 +146,8 @@ Co<Result<std::vector<storage::Passage>>> Library::find(storage::PassageQuery qu
   co_return co_await documents_.search(std::move(query), by);
 }
 
-Co<Result<std::vector<storage::Passage>>> Library::newest(storage::PassageQuery query, Deadline by) {
+Co<Result<std::vector<storage::Passage>>> Library::newest(storage::PassageQuery query,
+                                                          Deadline by) {
   std::vector<storage::Passage> out;
   auto page = co_await documents_.list(query.tenant, query.collection, DocumentId(), 1, by);
   if (!page.ok()) co_return page.error();

@@ -14,8 +14,8 @@ namespace mainstay::knowledge {
 /// A document as a client gives it.
 struct NewText {
   CollectionName collection;
-  std::string title;   ///< empty: the first heading or line
-  std::string source;  ///< file name or address; same source, new content: replaced
+  std::string title;            ///< empty: the first heading or line
+  std::string source;           ///< file name or address; same source, new content: replaced
   std::string format = "text";  ///< text markdown html
   std::string text;
 };

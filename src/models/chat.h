@@ -84,8 +84,8 @@ struct ChatReply {
 /// One piece of a streamed answer: a chat.completion.chunk object as JSON text (no "data: ").
 struct ChatChunk {
   std::string json;
-  bool token = false;     ///< carries something the client sees (text, tool call, refusal)
-  bool finish = false;    ///< carries a finish_reason
+  bool token = false;   ///< carries something the client sees (text, tool call, refusal)
+  bool finish = false;  ///< carries a finish_reason
   Usage usage;
 };
 

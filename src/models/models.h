@@ -18,16 +18,16 @@ std::string_view name(CacheState state) noexcept;
 /// How an answer came about: for headers, the log line, the stored turn.
 struct Attribution {
   std::string provider;
-  std::string model;             ///< the provider's own name
-  std::uint32_t attempts = 0;    ///< calls made upstream
-  std::uint32_t fallbacks = 0;   ///< candidates given up before this one
+  std::string model;            ///< the provider's own name
+  std::uint32_t attempts = 0;   ///< calls made upstream
+  std::uint32_t fallbacks = 0;  ///< candidates given up before this one
   CacheState cache = CacheState::off;
-  std::chrono::seconds age{0};   ///< of a cached answer
-  bool degraded = false;         ///< the built-in answerer stood in for a failed route
+  std::chrono::seconds age{0};  ///< of a cached answer
+  bool degraded = false;        ///< the built-in answerer stood in for a failed route
   Duration cache_time{};
   Duration queue_time{};
   Duration connect_time{};
-  Duration first_token_time{};   ///< from chat() to the first token or the whole reply
+  Duration first_token_time{};  ///< from chat() to the first token or the whole reply
 };
 
 /// Either `reply` or `stream` is set, as the request asked. A stream given out here has delivered
@@ -43,8 +43,8 @@ struct ProviderState {
   std::string name;
   std::string breaker;  ///< closed open half_open
   std::uint32_t in_flight = 0;
-  bool up = false;      ///< last call or probe succeeded
-  std::string why;      ///< last failure's reason; empty when up
+  bool up = false;  ///< last call or probe succeeded
+  std::string why;  ///< last failure's reason; empty when up
 };
 
 /// Any loop may call.

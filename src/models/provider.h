@@ -11,9 +11,9 @@ namespace mainstay::models {
 
 /// One try at one provider. Filled by the router, timings by the provider.
 struct Attempt {
-  std::string model;           ///< the provider's own name for the model
+  std::string model;  ///< the provider's own name for the model
   Duration connect{};
-  Duration first_token{};      ///< sent -> reply head (whole reply) or first event (stream)
+  Duration first_token{};  ///< sent -> reply head (whole reply) or first event (stream)
   Duration between_tokens{};
   Deadline by = Deadline::never();  ///< of the whole attempt
 };
@@ -26,12 +26,16 @@ struct AttemptTimings {
 };
 
 /// How a provider's failures are told; the router decides by these (models/verdict.h):
-///   unavailable  upstream_refused, upstream_unresolved, upstream_pool_full, upstream_overloaded (503/529)
-///   deadline     upstream_connect_timeout, upstream_first_byte_timeout, upstream_stalled, upstream_timeout
-///   over_limit   upstream_rate_limited (429; retry_after from retry-after-ms, retry-after, x-ratelimit-reset-*)
+///   unavailable  upstream_refused, upstream_unresolved, upstream_pool_full,
+///                upstream_overloaded (503/529)
+///   deadline     upstream_connect_timeout, upstream_first_byte_timeout, upstream_stalled,
+///                upstream_timeout
+///   over_limit   upstream_rate_limited (429; retry_after from retry-after-ms, retry-after,
+///                x-ratelimit-reset-*)
 ///   bad_upstream upstream_reset, upstream_bad_reply, upstream_truncated, upstream_error (5xx),
 ///                upstream_credentials (401/403: ours, not the caller's), upstream_too_large
-///   invalid      upstream_rejected (400/413/422: the message says the provider's own words), field when named
+///   invalid      upstream_rejected (400/413/422: the message says the provider's own words),
+///                field when named
 ///   not_found    upstream_model_unknown (404)
 ///   unsupported  upstream_cannot (the provider cannot do tools, images … that were asked for)
 /// `message` of upstream_rejected may quote the provider; others use general sentences, the
@@ -44,7 +48,8 @@ class ChatProvider {
   virtual Co<Result<ChatReply>> complete(const ChatRequest& request, Attempt attempt,
                                          AttemptTimings& timings) = 0;
   /// A started stream: the provider accepted; the first token may still be to come.
-  virtual Co<Result<std::unique_ptr<ChatStream>>> stream(const ChatRequest& request, Attempt attempt,
+  virtual Co<Result<std::unique_ptr<ChatStream>>> stream(const ChatRequest& request,
+                                                         Attempt attempt,
                                                          AttemptTimings& timings) = 0;
   /// What it serves; also the probe whether it is up.
   virtual Co<Result<std::vector<ModelInfo>>> models(Deadline by) = 0;

@@ -38,6 +38,7 @@ Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, 
       tools_(tools),
       breaker_(settings.models),
       budget_(settings.models),
+      pause_max_(settings.models.breaker_open_max),
       up_(kind_of != Kind::discovered),
       succeeded_(tools.metrics.counter(kCalls, kCallsHelp, of(name(), "ok"))),
       failed_(tools.metrics.counter(kCalls, kCallsHelp, of(name(), "error"))),
@@ -134,7 +135,8 @@ void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint star
       breaker_.failure(pass, now, tools_.random);
       opened = !was_open && breaker_.open_for(now) > Duration::zero();
       if (error->code == Errc::over_limit) {
-        pause_until_ = std::max(pause_until_, now + Duration(error->retry_after));
+        const Duration pause = std::min<Duration>(error->retry_after, pause_max_);
+        pause_until_ = std::max(pause_until_, now + pause);
       } else {
         up_ = false;
         why_ = error->reason;
@@ -175,7 +177,8 @@ bool Upstream::probed() const {
 bool Upstream::probe_due(TimePoint now, Duration interval) const {
   std::lock_guard lock(mutex_);
   const bool fresh_probe = last_probe_ && now - *last_probe_ < interval;
-  const bool fresh_call = probed_ && last_success_ && now - *last_success_ < interval;
+  const bool known = probed_ || !settings_.models.empty();
+  const bool fresh_call = known && last_success_ && now - *last_success_ < interval;
   return !fresh_probe && !fresh_call;
 }
 
@@ -200,8 +203,11 @@ Co<Status> Upstream::probe(Deadline by) {
   }
   auto found = co_await provider->models(by);
   if (!found.ok()) {
-    set_up(false, found.error().reason);
-    co_return found.error();
+    const Error& error = found.error();
+    // A server that answers but offers no list is up.
+    const bool up = error.code == Errc::not_found || error.code == Errc::unsupported;
+    set_up(up, up ? std::string() : error.reason);
+    co_return error;
   }
   for (auto& model : *found) model.provider = name();
   {

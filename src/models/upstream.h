@@ -105,6 +105,7 @@ class Upstream {
   mutable std::mutex mutex_;
   Breaker breaker_;
   RetryBudget budget_;
+  const Duration pause_max_;
   TimePoint pause_until_{};
   bool up_ = true;
   bool probed_ = false;

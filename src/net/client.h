@@ -57,6 +57,10 @@ class Reply {
   /// Errors: deadline ("upstream_stalled" or total), bad_upstream ("upstream_truncated": closed
   /// before the end of its framing; "upstream_reset").
   virtual Co<Result<std::string_view>> read(Deadline by) = 0;
+  /// The caller has all it needs, though the body's end has not come ("[DONE]" before the last
+  /// chunk): destroyed after this, the reply waits a moment (500 ms) in the background for its end,
+  /// so that the connection can be kept. More body, or no end, closes it.
+  virtual void wind_up() noexcept {}
   virtual const CallTimings& timings() const noexcept = 0;
 };
 

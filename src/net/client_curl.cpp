@@ -20,7 +20,7 @@ void CurlTransport::close() {
 }
 
 void CurlTransport::trim() {
-  if (engine_->budget->curl_idle.load(std::memory_order_relaxed) > 0) engine_->trim();
+  engine_->trim();
 }
 
 namespace {
@@ -31,14 +31,19 @@ class Running {
   Running(std::shared_ptr<CurlTransport::Engine> engine, TransferPtr transfer)
       : engine_(std::move(engine)), transfer_(std::move(transfer)) {}
   Running(Running&&) noexcept = default;
+  void wind_up() noexcept { wound_up_ = true; }
   ~Running() {
     if (!transfer_) return;
     {
       std::lock_guard lock(transfer_->mutex);
       if (transfer_->finished) return;
       transfer_->abandoned = true;
+      transfer_->wound_up = wound_up_ && !transfer_->paused && transfer_->body.empty();
     }
-    engine_->abandon(transfer_);
+    if (transfer_->wound_up)
+      engine_->wind_up(transfer_);
+    else
+      engine_->abandon(transfer_);
   }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
@@ -48,6 +53,7 @@ class Running {
  private:
   std::shared_ptr<CurlTransport::Engine> engine_;
   TransferPtr transfer_;
+  bool wound_up_ = false;
 };
 
 /// Waits for the transfer's next news; an error when the time is up or the caller cancelled.
@@ -74,6 +80,7 @@ class CurlReply final : public Reply {
     return {};
   }
   const CallTimings& timings() const noexcept override { return took_; }
+  void wind_up() noexcept override { running_.wind_up(); }
 
   Co<Result<std::string_view>> read(Deadline by) override {
     Transfer& t = *running_.transfer();

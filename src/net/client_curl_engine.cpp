@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t kBufferMax = 256 * 1024;  // of one reply's unread body
 constexpr int kPollMs = 1000;
+constexpr int kWindUpPollMs = 20;
+constexpr Duration kWindUp = std::chrono::milliseconds(500);
 constexpr std::size_t kSparesMax = 32;  // easy handles kept for the next calls
 
 struct Reason {
@@ -105,6 +107,7 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   auto& t = *static_cast<Transfer*>(user);
   std::lock_guard lock(t.mutex);
+  if (t.wound_up) return 0;  // more body after the caller's end: not worth waiting for
   if (t.body.size() + size > kBufferMax && !t.body.empty()) {
     t.paused = true;
     return CURL_WRITEFUNC_PAUSE;
@@ -175,6 +178,22 @@ void CurlTransport::Engine::abandon(const TransferPtr& transfer) {
   curl_multi_wakeup(multi.get());
 }
 
+void CurlTransport::Engine::wind_up(const TransferPtr& transfer) {
+  std::lock_guard lock(mutex);
+  if (stopping) return;
+  to_wind_up.push_back(transfer);
+  curl_multi_wakeup(multi.get());
+}
+
+// Those that did not end in time are ended.
+void CurlTransport::Engine::end_wound_up() {
+  const TimePoint now = budget->clock().now();
+  for (const auto& [until, transfer] : winding) {
+    if (now >= until) remove(transfer);
+  }
+  std::erase_if(winding, [](const auto& w) { return !w.second->easy; });
+}
+
 void CurlTransport::Engine::close() {
   {
     std::lock_guard lock(mutex);
@@ -229,9 +248,11 @@ void CurlTransport::Engine::run() {
     int active = 0;
     curl_multi_perform(multi.get(), &active);
     finish_done();
+    end_wound_up();
     drop_idle();
     count_idle();
-    if (!stop) curl_multi_poll(multi.get(), nullptr, 0, kPollMs, nullptr);
+    const int wait = winding.empty() ? kPollMs : kWindUpPollMs;
+    if (!stop) curl_multi_poll(multi.get(), nullptr, 0, wait, nullptr);
   }
   end_all();
 }
@@ -240,11 +261,13 @@ void CurlTransport::Engine::take_commands(bool& stop) {
   std::vector<TransferPtr> start_now;
   std::vector<TransferPtr> resume_now;
   std::vector<TransferPtr> abandon_now;
+  std::vector<TransferPtr> wind_now;
   {
     std::lock_guard lock(mutex);
     start_now.swap(to_start);
     resume_now.swap(to_resume);
     abandon_now.swap(to_abandon);
+    wind_now.swap(to_wind_up);
     stop = stopping;
   }
   for (const auto& transfer : start_now) start(transfer);
@@ -252,6 +275,9 @@ void CurlTransport::Engine::take_commands(bool& stop) {
     if (transfer->easy) curl_easy_pause(transfer->easy.get(), CURLPAUSE_CONT);
   }
   for (const auto& transfer : abandon_now) remove(transfer);
+  for (const auto& transfer : wind_now) {
+    winding.emplace_back(budget->clock().now() + kWindUp, transfer);
+  }
 }
 
 void CurlTransport::Engine::prepare(Transfer& t) {
@@ -386,12 +412,14 @@ void CurlTransport::Engine::end_all() {
   {
     std::lock_guard lock(mutex);
     to_abandon.clear();
+    to_wind_up.clear();
     to_resume.clear();
   }
   while (!running.empty()) {
     const TransferPtr transfer = running.begin()->second;  // outlives its place in the map
     finish(transfer, CURLE_ABORTED_BY_CALLBACK);
   }
+  winding.clear();
   spares.clear();
   multi.reset();
   count_idle();

@@ -55,6 +55,7 @@ struct Transfer {
   bool paused = false;
   bool finished = false;
   bool abandoned = false;
+  bool wound_up = false;  ///< nobody reads on, but its end is welcome
   std::optional<Error> error;
   Duration connect{};
   bool reused = false;
@@ -68,6 +69,7 @@ struct CurlTransport::Engine {
   bool submit(const TransferPtr& transfer);
   void resume(const TransferPtr& transfer);
   void abandon(const TransferPtr& transfer);
+  void wind_up(const TransferPtr& transfer);
   void close();
   /// Asks for idle connections to be given up.
   void trim();
@@ -82,6 +84,7 @@ struct CurlTransport::Engine {
   void end_all();
   void count_idle();
   void drop_idle();
+  void end_wound_up();
   Multi new_multi() const;
 
   const std::shared_ptr<Budget> budget;
@@ -89,12 +92,14 @@ struct CurlTransport::Engine {
   Multi multi;
   std::vector<Easy> spares;
   std::unordered_map<CURL*, TransferPtr> running;
-  std::size_t open = 0;  ///< sockets of libcurl
+  std::vector<std::pair<TimePoint, TransferPtr>> winding;  ///< closed at that time at the latest
+  std::size_t open = 0;                                    ///< sockets of libcurl
 
   std::mutex mutex;
   std::vector<TransferPtr> to_start;
   std::vector<TransferPtr> to_resume;
   std::vector<TransferPtr> to_abandon;
+  std::vector<TransferPtr> to_wind_up;
   std::size_t in_flight = 0;
   bool started = false;
   bool stopping = false;

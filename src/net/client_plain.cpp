@@ -334,7 +334,11 @@ class PlainReply final : public Reply {
     if (failed_ || !clean_ || !conn_->head.keep_alive) return;
     if (!conn_->body.done()) {  // the end may be here already, unread
       const auto unread = conn_->body.next(conn_->buffer.get(), conn_->begin, conn_->end);
-      if (!unread.empty() || !conn_->body.done()) return;
+      if (!unread.empty()) return;
+      if (!conn_->body.done()) {
+        if (wound_up_ && !conn_->body.bad()) loop_->await_end(std::move(conn_));
+        return;
+      }
     }
     if (conn_->begin == conn_->end) loop_->release(std::move(conn_));
   }
@@ -344,6 +348,7 @@ class PlainReply final : public Reply {
     return conn_->head.find(conn_->buffer.get(), name);
   }
   const CallTimings& timings() const noexcept override { return took_; }
+  void wind_up() noexcept override { wound_up_ = true; }
 
   Co<Result<std::string_view>> read(Deadline by) override {
     Conn& conn = *conn_;
@@ -393,6 +398,7 @@ class PlainReply final : public Reply {
   const Duration between_;
   const bool clean_;  ///< the whole request was written
   bool filled_ = false;
+  bool wound_up_ = false;
   const CallTimings took_;
   std::optional<Error> failed_;
 };

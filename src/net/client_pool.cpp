@@ -17,12 +17,15 @@ namespace {
 constexpr Duration kTick = std::chrono::milliseconds(50);
 /// How long a connection above keepalive_max is held for the next call of the same burst.
 constexpr Duration kLinger = std::chrono::milliseconds(100);
+/// How long the end of a reply is waited for once its reader has left.
+constexpr Duration kWindUp = std::chrono::milliseconds(500);
 /// Looks without a call before the sweep sleeps until an idle connection's end.
 constexpr int kQuietLooks = 20;
 /// A waiter older than this gets the next right to a connection, whatever its origin.
 constexpr Duration kPassedOverMax = std::chrono::milliseconds(50);
 constexpr std::size_t kOriginsMax = 256;
 constexpr std::size_t kBufferFirst = 8 * 1024;
+constexpr std::size_t kEndMax = 1024;  // room to read the end of a framing
 constexpr std::size_t kBufferBig = 64 * 1024;
 
 std::string_view sentence(std::string_view reason) {
@@ -263,6 +266,26 @@ void LoopPool::release(std::unique_ptr<Conn> conn) {
   auto& idle = conn->origin->idle;
   idle.push_back(std::move(conn));
   start_watch();
+}
+
+void LoopPool::await_end(std::unique_ptr<Conn> conn) {
+  struct Held {
+    std::shared_ptr<LoopPool> loop;
+    std::unique_ptr<Conn> conn;  // destroyed first: it leaves the loop's list
+  };
+  Conn& c = *conn;
+  c.begin = c.end = c.head.size;
+  if (!c.make_room(c.capacity + kEndMax)) return;
+  c.arm(budget_->clock().now() + kWindUp);
+  const auto room = asio::buffer(c.buffer.get() + c.end, c.capacity - c.end);
+  c.socket.async_read_some(room, [held = Held{shared_from_this(), std::move(conn)}](
+                                     const error_code& failed, std::size_t got) mutable {
+    Conn& end = *held.conn;
+    end.end += got;
+    const auto more = end.body.next(end.buffer.get(), end.begin, end.end);
+    if (failed || !more.empty() || !end.body.done() || end.begin != end.end) return;
+    held.loop->release(std::move(held.conn));
+  });
 }
 
 void LoopPool::in_use(Conn& conn) {

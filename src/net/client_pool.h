@@ -169,6 +169,8 @@ class LoopPool : public std::enable_shared_from_this<LoopPool> {
   void ask_peers();
   /// Takes a connection back after a whole reply.
   void release(std::unique_ptr<Conn> conn);
+  /// Takes a connection back whose reply lacks only the end of its framing, if that comes soon.
+  void await_end(std::unique_ptr<Conn> conn);
   void in_use(Conn& conn);
   void out_of_use(Conn& conn) noexcept;
   void close_idle();

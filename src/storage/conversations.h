@@ -70,10 +70,10 @@ class Conversations {
   virtual Co<Status> append(Owner owner, Turn turn, Deadline by) = 0;
   /// The newest messages that fit `budget`, oldest first; empty for an unknown conversation.
   /// A turn is never split: the first message returned has role user or system.
-  virtual Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id, Tokens budget,
-                                                        Deadline by) = 0;
-  virtual Co<Result<PageOfConversations>> list(Owner owner, ConversationId after, std::uint32_t limit,
-                                               Deadline by) = 0;
+  virtual Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id,
+                                                        Tokens budget, Deadline by) = 0;
+  virtual Co<Result<PageOfConversations>> list(Owner owner, ConversationId after,
+                                               std::uint32_t limit, Deadline by) = 0;
   /// Errors: not_found.
   virtual Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) = 0;
   /// Messages oldest first, after the given message id (empty: from the start).

@@ -71,7 +71,7 @@ struct Passage {
 
 struct PassageQuery {
   TenantId tenant;
-  std::string text;                      ///< a question in plain words
+  std::string text;                          ///< a question in plain words
   std::optional<CollectionName> collection;  ///< none: all of the tenant's
   std::uint32_t limit = 10;
 };
@@ -84,7 +84,8 @@ class Documents {
   /// changes (existed). Same non-empty source, other content: replaced in the same transaction.
   virtual Co<Result<Added>> add(TenantId tenant, NewDocument document, Deadline by) = 0;
   /// Newest first, after the given id.
-  virtual Co<Result<PageOfDocuments>> list(TenantId tenant, std::optional<CollectionName> collection,
+  virtual Co<Result<PageOfDocuments>> list(TenantId tenant,
+                                           std::optional<CollectionName> collection,
                                            DocumentId after, std::uint32_t limit, Deadline by) = 0;
   /// Errors: not_found.
   virtual Co<Result<DocumentInfo>> get(TenantId tenant, DocumentId id, Deadline by) = 0;

@@ -10,15 +10,21 @@
 namespace mainstay::storage {
 namespace {
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_upper(char c) {
+  return c >= 'A' && c <= 'Z';
+}
 
 /// Words before whose full stop a sentence goes on.
 bool is_abbreviation(std::string_view word) {
   static constexpr std::array<std::string_view, 22> known{
-      "e.g", "i.e", "etc", "vs", "dr", "mr", "mrs", "ms", "prof", "no", "fig", "approx",
-      "cf",  "st",  "inc", "ltd", "al", "vol", "pp", "ca", "resp", "incl"};
+      "e.g",    "i.e", "etc", "vs",  "dr",  "mr", "mrs", "ms", "prof", "no",   "fig",
+      "approx", "cf",  "st",  "inc", "ltd", "al", "vol", "pp", "ca",   "resp", "incl"};
   const std::string lower = lower_ascii(word);
   if (lower.size() == 1 && !is_digit(lower[0])) return true;  // an initial
   return std::find(known.begin(), known.end(), lower) != known.end();
@@ -49,8 +55,16 @@ class Splitter {
       add(begin, end, SpanKind::code);
       return;
     }
+    if (commented_ || bare.starts_with("<!--")) {
+      flush();
+      commented_ = bare.find("-->") == std::string_view::npos;
+      return;
+    }
     if (bare.empty() || is_marker(bare)) {
       flush();
+      // "|---|---|": the row above it names the columns and says nothing by itself.
+      const bool columns = bare.starts_with('|') && !out_.empty() && begin - out_.back().end <= 3;
+      if (columns && out_.back().kind == SpanKind::row) out_.pop_back();
       after_blank_ = bare.empty();
       return;
     }
@@ -164,6 +178,7 @@ class Splitter {
   std::string_view text_;
   std::vector<Sentence> out_;
   bool fenced_ = false;
+  bool commented_ = false;  ///< inside an HTML comment
   bool after_blank_ = true;
   SpanKind kind_ = SpanKind::prose;
   std::size_t open_ = std::string_view::npos;
@@ -172,6 +187,8 @@ class Splitter {
 
 }  // namespace
 
-std::vector<Sentence> sentences_of(std::string_view text) { return Splitter(text).run(); }
+std::vector<Sentence> sentences_of(std::string_view text) {
+  return Splitter(text).run();
+}
 
 }  // namespace mainstay::storage

@@ -18,8 +18,8 @@ struct Sentence {
   SpanKind kind = SpanKind::prose;
 };
 
-/// In order; headings and markers (fences, rulers) are left out. Single line ends inside a
-/// paragraph do not end a sentence.
+/// In order; headings, column names and markers (fences, rulers) are left out. Single line ends
+/// inside a paragraph do not end a sentence.
 std::vector<Sentence> sentences_of(std::string_view text);
 
 }  // namespace mainstay::storage

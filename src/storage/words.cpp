@@ -50,7 +50,9 @@ bool is_letter_or_digit(std::uint32_t code) {
   return code < 0x1f000 || code > 0x1faff;  // emoji
 }
 
-bool is_mark(std::uint32_t code) { return code >= 0x300 && code <= 0x36f; }
+bool is_mark(std::uint32_t code) {
+  return code >= 0x300 && code <= 0x36f;
+}
 
 void append_folded(std::string& out, std::uint32_t code, std::string_view original) {
   if (code < 0x80) {
@@ -93,9 +95,16 @@ class Porter {
   };
   bool consonant(std::size_t i) const {
     switch (w_[i]) {
-      case 'a': case 'e': case 'i': case 'o': case 'u': return false;
-      case 'y': return i == 0 || !consonant(i - 1);
-      default: return true;
+      case 'a':
+      case 'e':
+      case 'i':
+      case 'o':
+      case 'u':
+        return false;
+      case 'y':
+        return i == 0 || !consonant(i - 1);
+      default:
+        return true;
     }
   }
   /// Number of vowel-consonant sequences in the first `size` letters.
@@ -115,14 +124,17 @@ class Porter {
     }
     return false;
   }
-  bool ends(std::string_view suffix) const { return w_.size() > suffix.size() && w_.ends_with(suffix); }
+  bool ends(std::string_view suffix) const {
+    return w_.size() > suffix.size() && w_.ends_with(suffix);
+  }
   bool double_consonant() const {
     const std::size_t n = w_.size();
     return n >= 2 && w_[n - 1] == w_[n - 2] && consonant(n - 1);
   }
   /// consonant, vowel, consonant other than w x y, at the end of the first `size` letters.
   bool cvc(std::size_t size) const {
-    if (size < 3 || !consonant(size - 1) || consonant(size - 2) || !consonant(size - 3)) return false;
+    if (size < 3 || !consonant(size - 1) || consonant(size - 2) || !consonant(size - 3))
+      return false;
     const char last = w_[size - 1];
     return last != 'w' && last != 'x' && last != 'y';
   }
@@ -139,8 +151,10 @@ class Porter {
     }
   }
   void step_1a() {
-    if (ends("sses") || ends("ies")) w_.resize(w_.size() - 2);
-    else if (ends("s") && !ends("ss")) w_.resize(w_.size() - 1);
+    if (ends("sses") || ends("ies"))
+      w_.resize(w_.size() - 2);
+    else if (ends("s") && !ends("ss"))
+      w_.resize(w_.size() - 1);
   }
   void step_1b() {
     if (ends("eed")) {
@@ -162,25 +176,43 @@ class Porter {
     if (ends("y") && has_vowel(w_.size() - 1)) w_.back() = 'i';
   }
   void step_2() {
-    static constexpr std::array<Rule, 20> rules{{
-        {"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"}, {"anci", "ance"},
-        {"izer", "ize"}, {"abli", "able"}, {"alli", "al"}, {"entli", "ent"}, {"eli", "e"},
-        {"ousli", "ous"}, {"ization", "ize"}, {"ation", "ate"}, {"ator", "ate"}, {"alism", "al"},
-        {"iveness", "ive"}, {"fulness", "ful"}, {"ousness", "ous"}, {"aliti", "al"},
-        {"iviti", "ive"}, {"biliti", "ble"}}};
+    static constexpr std::array<Rule, 20> rules{
+        {{"ational", "ate"}, {"tional", "tion"}, {"enci", "ence"},   {"anci", "ance"},
+         {"izer", "ize"},    {"abli", "able"},   {"alli", "al"},     {"entli", "ent"},
+         {"eli", "e"},       {"ousli", "ous"},   {"ization", "ize"}, {"ation", "ate"},
+         {"ator", "ate"},    {"alism", "al"},    {"iveness", "ive"}, {"fulness", "ful"},
+         {"ousness", "ous"}, {"aliti", "al"},    {"iviti", "ive"},   {"biliti", "ble"}}};
     first_rule(rules, 0);
   }
   void step_3() {
-    static constexpr std::array<Rule, 7> rules{{{"icate", "ic"}, {"ative", ""}, {"alize", "al"},
-                                                {"iciti", "ic"}, {"ical", "ic"}, {"ful", ""},
+    static constexpr std::array<Rule, 7> rules{{{"icate", "ic"},
+                                                {"ative", ""},
+                                                {"alize", "al"},
+                                                {"iciti", "ic"},
+                                                {"ical", "ic"},
+                                                {"ful", ""},
                                                 {"ness", ""}}};
     first_rule(rules, 0);
   }
   void step_4() {
-    static constexpr std::array<Rule, 18> rules{{
-        {"al", ""}, {"ance", ""}, {"ence", ""}, {"er", ""}, {"ic", ""}, {"able", ""}, {"ible", ""},
-        {"ant", ""}, {"ement", ""}, {"ment", ""}, {"ent", ""}, {"ou", ""}, {"ism", ""},
-        {"ate", ""}, {"iti", ""}, {"ous", ""}, {"ive", ""}, {"ize", ""}}};
+    static constexpr std::array<Rule, 18> rules{{{"al", ""},
+                                                 {"ance", ""},
+                                                 {"ence", ""},
+                                                 {"er", ""},
+                                                 {"ic", ""},
+                                                 {"able", ""},
+                                                 {"ible", ""},
+                                                 {"ant", ""},
+                                                 {"ement", ""},
+                                                 {"ment", ""},
+                                                 {"ent", ""},
+                                                 {"ou", ""},
+                                                 {"ism", ""},
+                                                 {"ate", ""},
+                                                 {"iti", ""},
+                                                 {"ous", ""},
+                                                 {"ive", ""},
+                                                 {"ize", ""}}};
     if (ends("ion")) {
       const std::size_t rest = w_.size() - 3;
       if ((w_[rest - 1] == 's' || w_[rest - 1] == 't') && measure(rest) > 1) w_.resize(rest);
@@ -220,22 +252,30 @@ std::vector<Word> words_of(std::string_view text) {
 }
 
 std::string stem(std::string_view word) {
-  const bool english = word.size() > 2 && word.size() <= 64 &&
-                       std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
+  const bool english =
+      word.size() > 2 && word.size() <= 64 &&
+      std::all_of(word.begin(), word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
   if (!english) return std::string(word);
   return Porter(word).run();
 }
 
 bool is_stop_word(std::string_view lower_word) {
   static const std::unordered_set<std::string_view> words{
-      "a", "about", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "been",
-      "but", "by", "can", "could", "did", "do", "does", "for", "from", "get", "give", "had", "has",
-      "have", "he", "her", "him", "his", "how", "i", "if", "in", "into", "is", "it", "its", "me",
-      "may", "might", "much", "many", "must", "my", "need", "no", "not", "of", "on", "or", "our",
-      "out", "please", "s", "shall", "she", "should", "so", "some", "t", "tell", "than", "that",
-      "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "too", "us",
-      "was", "we", "were", "what", "when", "where", "which", "who", "whom", "whose", "why", "will",
-      "with", "would", "you", "your", "show", "explain", "know", "let", "up"};
+      "a",      "about",   "all",    "also",    "am",      "an",    "and",     "any",    "are",
+      "as",     "at",      "be",     "been",    "but",     "by",    "can",     "could",  "did",
+      "do",     "does",    "for",    "from",    "get",     "give",  "had",     "has",    "have",
+      "he",     "her",     "him",    "his",     "how",     "i",     "if",      "in",     "into",
+      "is",     "it",      "its",    "me",      "may",     "might", "much",    "many",   "must",
+      "my",     "need",    "no",     "not",     "of",      "on",    "or",      "our",    "out",
+      "please", "s",       "shall",  "she",     "should",  "so",    "some",    "t",      "tell",
+      "than",   "that",    "the",    "their",   "them",    "then",  "there",   "these",  "they",
+      "this",   "those",   "to",     "too",     "us",      "was",   "we",      "were",   "what",
+      "when",   "where",   "which",  "who",     "whom",    "whose", "why",     "will",   "with",
+      "would",  "you",     "your",   "show",    "explain", "know",  "let",     "up",     "under",
+      "over",   "between", "during", "through", "per",     "off",   "only",    "each",   "such",
+      "other",  "because", "while",  "very",    "same",    "more",  "here",    "being",  "doing",
+      "both",   "nor",     "again",  "until",   "above",   "below", "against", "within", "without",
+      "upon",   "via",     "just",   "now"};
   return words.contains(lower_word);
 }
 
@@ -244,7 +284,8 @@ std::vector<std::string> search_words(std::string_view question, std::size_t max
   std::unordered_set<std::string> seen;
   // A pasted page is not a question; its first part is enough to find what it is about.
   for (auto& word : words_of(question.substr(0, 16 * 1024))) {
-    if (word.text.size() <= 128 && seen.insert(word.text).second) all.push_back(std::move(word.text));
+    if (word.text.size() <= 128 && seen.insert(word.text).second)
+      all.push_back(std::move(word.text));
   }
   std::vector<std::string> telling;
   for (const auto& word : all) {

@@ -12,8 +12,10 @@ class ConversationsFace : public testing::TestWithParam<const char*> {
   Status append(const Owner& owner, Turn turn) {
     return ground_.run(face().append(owner, std::move(turn), ground_.soon()));
   }
-  std::vector<StoredMessage> window(const Owner& owner, const std::string& id, std::uint64_t budget) {
-    auto got = ground_.run(face().window(owner, ConversationId(id), Tokens{budget}, ground_.soon()));
+  std::vector<StoredMessage> window(const Owner& owner, const std::string& id,
+                                    std::uint64_t budget) {
+    auto got =
+        ground_.run(face().window(owner, ConversationId(id), Tokens{budget}, ground_.soon()));
     EXPECT_TRUE(got.ok());
     return got.ok() ? *got : std::vector<StoredMessage>();
   }
@@ -233,7 +235,8 @@ TEST_P(ConversationsFace, an_erased_conversation_is_gone_and_its_id_is_free) {
 
 TEST_P(ConversationsFace, odd_but_valid_texts_come_back_as_they_were) {
   const std::string odd[] = {"", "'; DROP TABLE message; --", std::string("a\0b", 3),
-                             "\xF0\x9F\x98\x80 \xE4\xB8\xAD\xE6\x96\x87", std::string(300'000, 'x')};
+                             "\xF0\x9F\x98\x80 \xE4\xB8\xAD\xE6\x96\x87",
+                             std::string(300'000, 'x')};
   int n = 0;
   for (const auto& text : odd) {
     ++n;
@@ -331,14 +334,16 @@ TEST_P(ConversationsFace, a_caller_that_repeats_a_failed_call_ends_where_it_woul
   for (const auto when : {FailNth::When::before, FailNth::When::after}) {
     for (int nth = 1; nth <= 5; ++nth) {
       FailNth faulty(face(), nth, when);
-      const std::string id = "c-" + std::to_string(nth) + (when == FailNth::When::after ? "a" : "b");
+      const std::string id =
+          "c-" + std::to_string(nth) + (when == FailNth::When::after ? "a" : "b");
       for (int n = 1; n <= 4; ++n) {
         auto stored = ground_.run(faulty.append(ann_, turn_of(id, n), ground_.soon()));
         if (!stored.ok()) stored = ground_.run(faulty.append(ann_, turn_of(id, n), ground_.soon()));
         ASSERT_TRUE(stored.ok());
       }
       auto erased = ground_.run(faulty.erase(ann_, ConversationId(id), ground_.soon()));
-      if (!erased.ok()) erased = ground_.run(faulty.erase(ann_, ConversationId(id), ground_.soon()));
+      if (!erased.ok())
+        erased = ground_.run(faulty.erase(ann_, ConversationId(id), ground_.soon()));
       // Repeating an erase whose answer was lost finds nothing: as good as done.
       if (!erased.ok()) {
         EXPECT_EQ(erased.error().code, Errc::not_found);

@@ -86,15 +86,15 @@ void expect_stored(Ground& ground, Stores& stores, const std::set<std::string>& 
     const auto space = line.find(' ');
     const std::string name = line.substr(space + 1);
     if (line.starts_with("document")) {
-      auto found = ground.run(stores.documents().chunks(owner.tenant, DocumentId("d-" + name), 0, 99,
-                                                        ground.soon()));
+      auto found = ground.run(
+          stores.documents().chunks(owner.tenant, DocumentId("d-" + name), 0, 99, ground.soon()));
       ASSERT_TRUE(found.ok()) << "lost: " << line;
       EXPECT_EQ(found->size(), 20u) << line;
       continue;
     }
     const Turn turn = child_turn(name);
-    auto found = ground.run(stores.conversations().messages(
-        owner, turn.conversation, turn.messages[0].id, 1, ground.soon()));
+    auto found = ground.run(stores.conversations().messages(owner, turn.conversation,
+                                                            turn.messages[0].id, 1, ground.soon()));
     ASSERT_TRUE(found.ok()) << "lost: " << line;
     ASSERT_EQ(found->size(), 1u) << line;
     EXPECT_EQ(found->at(0).json, turn.messages[1].json) << line;

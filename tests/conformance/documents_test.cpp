@@ -250,7 +250,8 @@ TEST_P(DocumentsFace, the_passage_with_more_of_the_rare_words_comes_first) {
 
 TEST_P(DocumentsFace, a_word_in_the_heading_counts_more_than_in_the_text) {
   add_text("a", "A", "", "Some words about other matters, and one is calibration, then more.");
-  add_text("b", "B", "Calibration", "Turn the screw until the needle stands at zero, then wait a bit.");
+  add_text("b", "B", "Calibration",
+           "Turn the screw until the needle stands at zero, then wait a bit.");
   add_text("c", "C", "", "Unrelated words.");
   add_text("d", "D", "", "More unrelated words.");
   add_text("e", "E", "", "Still more unrelated words.");
@@ -274,13 +275,53 @@ TEST_P(DocumentsFace, search_is_limited_to_its_collection_and_count) {
 
 TEST_P(DocumentsFace, any_text_is_a_valid_query) {
   add_text("a", "A", "", "plain text with words near the end OR so");
-  const std::string odd[] = {
-      "", " ", "\"", "\"\"", "'", "*", "a*", "NEAR", "NEAR(a b, 3)", "AND", "OR", "NOT", "a AND",
-      "OR OR OR", "title:plain", "{title text}: x", "^plain", "(", ")", "((((", "-plain", "plain -",
-      "a + b", "\\", "\xFF\xFE", "\xC3", std::string("nul\0byte", 8), "\xE2\x80\x94", "\xF0\x9F\x98\x80",
-      "; DROP TABLE words", "words MATCH 'x'", "$1 ?2 :x @y", std::string(5'000, '"'),
-      std::string(100'000, 'a'), "the of and", "%s%n", "plain\ttext\r\n", "\xD7\x90\xD7\x91",
-      "\xE4\xB8\xAD\xE6\x96\x87", "\xCC\x81", "a\xCC\x81", "--", "/*", "rank", "rowid", "0", "-1"};
+  const std::string odd[] = {"",
+                             " ",
+                             "\"",
+                             "\"\"",
+                             "'",
+                             "*",
+                             "a*",
+                             "NEAR",
+                             "NEAR(a b, 3)",
+                             "AND",
+                             "OR",
+                             "NOT",
+                             "a AND",
+                             "OR OR OR",
+                             "title:plain",
+                             "{title text}: x",
+                             "^plain",
+                             "(",
+                             ")",
+                             "((((",
+                             "-plain",
+                             "plain -",
+                             "a + b",
+                             "\\",
+                             "\xFF\xFE",
+                             "\xC3",
+                             std::string("nul\0byte", 8),
+                             "\xE2\x80\x94",
+                             "\xF0\x9F\x98\x80",
+                             "; DROP TABLE words",
+                             "words MATCH 'x'",
+                             "$1 ?2 :x @y",
+                             std::string(5'000, '"'),
+                             std::string(100'000, 'a'),
+                             "the of and",
+                             "%s%n",
+                             "plain\ttext\r\n",
+                             "\xD7\x90\xD7\x91",
+                             "\xE4\xB8\xAD\xE6\x96\x87",
+                             "\xCC\x81",
+                             "a\xCC\x81",
+                             "--",
+                             "/*",
+                             "rank",
+                             "rowid",
+                             "0",
+                             "-1"};
   for (const auto& text : odd) search(text);
   std::string many;
   for (int i = 0; i < 5'000; ++i) many += "word" + std::to_string(i) + " ";

@@ -25,7 +25,7 @@ void write_bytes(const std::string& file, const std::string& bytes) {
 }
 
 unsigned mode_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
   return info.st_mode & 0777u;
 }
@@ -41,7 +41,8 @@ class Files : public testing::Test {
     document.id = DocumentId("d1");
     document.sha256 = "h1";
     document.chunks.push_back({std::string(20'000, 'w'), 0, 20'000, ""});
-    ASSERT_TRUE(ground_.run((*stores)->documents().add(TenantId("t"), document, ground_.soon())).ok());
+    ASSERT_TRUE(
+        ground_.run((*stores)->documents().add(TenantId("t"), document, ground_.soon())).ok());
     ASSERT_TRUE((*stores)->close().ok());
   }
   Status store(Stores& stores, int n) {
@@ -130,7 +131,8 @@ TEST_F(Files, our_two_files_swapped_are_refused) {
 }
 
 TEST_F(Files, a_file_that_is_no_database_is_refused_unchanged) {
-  for (const std::string& text : {std::string("hello"), std::string(5'000, 'z'), std::string(100, '\0')}) {
+  for (const std::string& text :
+       {std::string("hello"), std::string(5'000, 'z'), std::string(100, '\0')}) {
     write_bytes(talk(), text);
     expect_refused(talk(), Errc::corrupt, "database_corrupt");
   }
@@ -206,16 +208,15 @@ TEST_F(Files, a_full_disk_refuses_writes_and_serves_reads_and_recovers) {
   for (int n = 2; n <= 400 && last.ok(); ++n) {
     Turn turn = turn_of("c", n);
     turn.messages[0].json = std::string(50'000, 'm');
-    last = ground_.run(
-        (*stores)->conversations().append(owner_of("t", "u"), turn, ground_.soon()));
+    last = ground_.run((*stores)->conversations().append(owner_of("t", "u"), turn, ground_.soon()));
     if (last.ok()) stored = n;
   }
   ASSERT_FALSE(last.ok()) << "the disk never filled";
   EXPECT_EQ(last.error().code, Errc::disk_full) << last.error().detail;
   EXPECT_EQ(last.error().reason, "disk_full");
   EXPECT_TRUE((*stores)->figures().writable) << "it may try again later";
-  auto read = ground_.run((*stores)->conversations().get(owner_of("t", "u"), ConversationId("c"),
-                                                         ground_.soon()));
+  auto read = ground_.run(
+      (*stores)->conversations().get(owner_of("t", "u"), ConversationId("c"), ground_.soon()));
   ASSERT_TRUE(read.ok()) << read.error().detail;
   EXPECT_EQ(read->messages, static_cast<std::uint64_t>(stored) * 2) << "nothing half-done";
   std::filesystem::remove(ballast);
@@ -240,8 +241,10 @@ TEST_F(Files, a_lock_held_by_another_program_is_waited_for_a_bounded_time) {
     ASSERT_FALSE(busy.ok());
     EXPECT_EQ(busy.error().code, Errc::unavailable);
     EXPECT_EQ(busy.error().reason, "database_busy");
-    EXPECT_TRUE(ground_.run((*stores)->conversations().get(owner_of("t", "u"), ConversationId("c"),
-                                                           ground_.soon())).ok());
+    EXPECT_TRUE(ground_
+                    .run((*stores)->conversations().get(owner_of("t", "u"), ConversationId("c"),
+                                                        ground_.soon()))
+                    .ok());
     other.run("ROLLBACK");
   }
   EXPECT_TRUE(store(**stores, 2).ok());

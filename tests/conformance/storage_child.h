@@ -37,7 +37,8 @@ inline NewDocument child_document(const std::string& name) {
   out.sha256 = "hash " + name;
   out.size = Bytes{100};
   for (std::uint64_t i = 0; i < 20; ++i) {
-    out.chunks.push_back({"text " + std::to_string(i) + " of " + name, i * 10, i * 10 + 9, "heading"});
+    out.chunks.push_back(
+        {"text " + std::to_string(i) + " of " + name, i * 10, i * 10 + 9, "heading"});
   }
   return out;
 }

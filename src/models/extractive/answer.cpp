@@ -15,14 +15,16 @@ namespace mainstay::models::extractive {
 namespace {
 
 // Tuned on the question set in tests/unit/extractive.
-constexpr double kKnown = 0.5;          // coverage below this: not known
-constexpr double kInHeading = 0.75;     // a word in the heading above, instead of the sentence
+constexpr double kKnown = 0.5;       // coverage below this: not known
+constexpr double kInHeading = 0.75;  // a word in the heading above, instead of the sentence
 constexpr double kInTitle = 0.6;
-constexpr double kNextTo = 0.55;        // in the sentence before or after
+constexpr double kNextTo = 0.55;  // in the sentence before or after
 constexpr double kInPassage = 0.3;
-constexpr double kAlike = 0.85;         // a word that means nearly the same
-constexpr double kFurther = 0.72;       // further sentences reach this part of the best's score
-constexpr double kRepeats = 0.6;        // overlap of words above which a sentence adds nothing
+constexpr double kAlike = 0.85;            // a word that means nearly the same
+constexpr double kWithoutEssential = 0.6;  // when the X of "the X of Y" is nowhere around
+constexpr double kFurther = 0.77;          // further sentences reach this part of the best's score
+constexpr double kOwnPart = 0.6;  // and hold this part of the question's words that it holds
+constexpr double kRepeats = 0.6;  // overlap of words above which a sentence adds nothing
 
 struct Candidate {
   Picked picked;
@@ -33,6 +35,8 @@ struct Candidate {
   bool has_name = false;
   std::size_t index = 0;  ///< within its passage
   double coverage = 0;
+  double own = 0;  ///< the part of the question in the sentence and the heading above it
+  bool defines = false;
 };
 
 using Stems = std::set<std::string>;
@@ -53,7 +57,8 @@ double holds(const Stems& stems, const Term& term) {
   // "encrypt" and "encryption" share their beginning even where their stems differ.
   const std::string front = term.stem.substr(0, term.stem.size() - 1);
   const auto near = stems.lower_bound(front);
-  return near != stems.end() && near->starts_with(front) && near->size() <= front.size() + 4 ? 0.7 : 0;
+  return near != stems.end() && near->starts_with(front) && near->size() <= front.size() + 4 ? 0.7
+                                                                                             : 0;
 }
 
 class Picker {
@@ -136,7 +141,8 @@ class Picker {
   const Candidate* neighbour(std::size_t at, int step) const {
     if (step < 0 && at == 0) return nullptr;
     const std::size_t other = step < 0 ? at - 1 : at + 1;
-    if (other >= all_.size() || all_[other].picked.passage != all_[at].picked.passage) return nullptr;
+    if (other >= all_.size() || all_[other].picked.passage != all_[at].picked.passage)
+      return nullptr;
     return &all_[other];
   }
 
@@ -155,6 +161,8 @@ class Picker {
     const Candidate* after = neighbour(at, +1);
     double covered = 0;
     double own = 0;
+    double with_heading = 0;
+    double lacking = 1;
     for (std::size_t t = 0; t < question_.terms.size(); ++t) {
       const Term& term = question_.terms[t];
       const double here = holds(candidate.stems, term);
@@ -164,12 +172,18 @@ class Picker {
       if (before != nullptr) best = std::max(best, kNextTo * holds(before->stems, term));
       if (after != nullptr) best = std::max(best, kNextTo * 0.8 * holds(after->stems, term));
       best = std::max(best, kInPassage * passage_holds(p, term));
+      if (best <= 0 && term.essential) lacking = kWithoutEssential;
       covered += weights_[t] * best;
+      with_heading += weights_[t] * std::max(here, kInHeading * holds(headings_[p], term));
       own += weights_[t] * here;
     }
     if (total_ <= 0) return;
+    covered *= lacking;
     candidate.coverage = covered / total_;
-    double score = 0.6 * covered / total_ + 0.4 * own / total_;
+    candidate.own = with_heading / total_;
+    candidate.defines = question_.kind == Kind::definition &&
+                        candidate.picked.kind != storage::SpanKind::code && defines(candidate);
+    double score = (0.6 * covered + 0.2 * own + 0.2 * with_heading) / total_;
     if (own <= 0) score *= 0.85;
     score += fits(candidate, before);
     if (best_ > 0) score += 0.15 * passages_[p].score / best_;
@@ -186,27 +200,35 @@ class Picker {
     const std::string& text = candidate.picked.text;
     const bool code = candidate.picked.kind == storage::SpanKind::code;
     switch (question_.kind) {
-      case Kind::number: return candidate.has_number ? 0.15 : -0.1;
-      case Kind::time: return candidate.has_number || holds_time(candidate.stems) ? 0.15 : -0.05;
-      case Kind::person: return candidate.has_name || text.find('@') != std::string::npos ? 0.12 : -0.05;
-      case Kind::place: return text.find('/') != std::string::npos || candidate.has_number ? 0.08 : 0;
-      case Kind::reason: return gives_reason(candidate.stems) ? 0.15 : 0;
+      case Kind::number:
+        return candidate.has_number ? 0.15 : -0.1;
+      case Kind::time:
+        return candidate.has_number || holds_time(candidate.stems) ? 0.15 : -0.05;
+      case Kind::person:
+        return candidate.has_name || text.find('@') != std::string::npos ? 0.12 : -0.05;
+      case Kind::place:
+        return text.find('/') != std::string::npos || candidate.has_number ? 0.08 : 0;
+      case Kind::reason:
+        return gives_reason(candidate.stems) ? 0.15 : 0;
       case Kind::how: {
         if (code) return before != nullptr ? 0.2 : 0.12;
         const bool steps = text.find('`') != std::string::npos || text.ends_with(':');
         return steps ? 0.12 : 0;
       }
-      case Kind::definition: return defines(candidate) ? 0.3 : code ? -0.1 : 0;
-      case Kind::any: return code ? -0.08 : 0;
+      case Kind::definition:
+        return candidate.defines ? 0.3 : code ? -0.15 : -0.05;
+      case Kind::any:
+        return code ? -0.08 : 0;
     }
     return 0;
   }
 
   static bool holds_time(const Stems& stems) {
     static const std::unordered_set<std::string> words{
-        "dai", "week", "month", "year", "hour", "minut", "second", "everi", "night", "nightli",
-        "daili", "weekli", "monthli", "mondai", "tuesdai", "wednesdai", "thursdai", "fridai",
-        "saturdai", "sundai", "after", "befor", "until", "morn", "noon"};
+        "dai",     "week",      "month",    "year",   "hour",     "minut",   "second",
+        "everi",   "night",     "nightli",  "daili",  "weekli",   "monthli", "mondai",
+        "tuesdai", "wednesdai", "thursdai", "fridai", "saturdai", "sundai",  "after",
+        "befor",   "until",     "morn",     "noon"};
     return std::any_of(stems.begin(), stems.end(),
                        [](const std::string& stem) { return words.contains(stem); });
   }
@@ -220,14 +242,14 @@ class Picker {
 
   /// "X is …", "X are …", "X means …" with X of the question near the front.
   bool defines(const Candidate& candidate) const {
-    static const std::unordered_set<std::string> verbs{"is", "ar", "are", "mean", "hold", "stand",
-                                                       "describ", "refer", "let", "was"};
-    const std::size_t look = std::min<std::size_t>(candidate.order.size(), 8);
-    bool subject = false;
+    static const std::unordered_set<std::string> verbs{"is",    "ar",      "are",   "mean", "hold",
+                                                       "stand", "describ", "refer", "let",  "was"};
+    const std::size_t look = std::min<std::size_t>(candidate.order.size(), 9);
+    std::size_t last = look;  // where the subject's last word stands
     for (std::size_t i = 0; i < look; ++i) {
-      if (subject && verbs.contains(candidate.order[i])) return true;
+      if (last < i && i <= last + 2 && verbs.contains(candidate.order[i])) return true;
       for (const auto& term : question_.terms) {
-        subject = subject || (term.weight >= 1 && term.stem == candidate.order[i]);
+        if (term.weight >= 1 && term.stem == candidate.order[i]) last = i;
       }
     }
     return false;
@@ -240,6 +262,9 @@ class Picker {
     for (const auto* candidate : ranked) {
       if (taken.size() >= sentences_max) break;
       if (candidate->picked.score < border || candidate->coverage < kKnown * 0.8) continue;
+      const Candidate& best = *ranked.front();
+      if (candidate->own < best.own * kOwnPart) continue;
+      if (best.defines && !candidate->defines) continue;
       const bool repeats = std::any_of(taken.begin(), taken.end(), [&](const Candidate* other) {
         return overlap(candidate->stems, other->stems) > kRepeats;
       });

@@ -37,9 +37,9 @@ Result<Asked> read(const ChatRequest& request) {
   if (!body.ok()) return body.error();
   Asked out;
   for (const char* key : {"max_tokens", "max_completion_tokens"}) {
-    if (body->contains(key) && (*body)[key].is_number_unsigned()) {
-      out.max_tokens = (*body)[key].get<std::uint64_t>();
-    }
+    if (!body->contains(key) || !(*body)[key].is_number_integer()) continue;
+    const auto limit = (*body)[key].get<std::int64_t>();
+    if (limit > 0) out.max_tokens = static_cast<std::uint64_t>(limit);
   }
   if (!body->contains("messages") || !(*body)["messages"].is_array()) return out;
   for (const auto& message : (*body)["messages"]) {
@@ -116,8 +116,10 @@ Composed compose(const Answer& answer, const std::vector<storage::Passage>& pass
       continue;
     }
     const bool item = picked.kind != storage::SpanKind::prose;
-    if (item && !out.text.empty() && out.text.back() != '\n') out.text += '\n';
-    else if (!out.text.empty() && out.text.back() != '\n') out.text += ' ';
+    if (item && !out.text.empty() && out.text.back() != '\n')
+      out.text += '\n';
+    else if (!out.text.empty() && out.text.back() != '\n')
+      out.text += ' ';
     if (item) out.text += "- ";
     out.text += readable(picked) + " " + mark;
     if (item) out.text += '\n';
@@ -131,7 +133,8 @@ std::deque<std::string> pieces_of(const std::string& text) {
   std::deque<std::string> out;
   std::size_t begin = 0;
   for (std::size_t i = 1; i < text.size(); ++i) {
-    const bool border = (text[i] == ' ' || text[i] == '\n') && text[i - 1] != ' ' && text[i - 1] != '\n';
+    const bool border =
+        (text[i] == ' ' || text[i] == '\n') && text[i - 1] != ' ' && text[i - 1] != '\n';
     if (!border) continue;
     out.push_back(text.substr(begin, i - begin));
     begin = i;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "base/text.h"
@@ -14,23 +15,35 @@ namespace {
 constexpr std::size_t kQuestionMax = 2048;
 constexpr std::size_t kTermsMax = 16;
 constexpr double kWeak = 0.3;
+constexpr double kAction = 0.6;
 constexpr double kContext = 0.35;
 
 /// Words that shape a question and are often not in its answer.
 bool is_weak(const std::string& word) {
   static const std::unordered_set<std::string> words{
-      "use",      "used",    "using",    "uses",    "work",     "works",    "working", "happen",
-      "happens",  "make",    "makes",    "made",    "mean",     "means",    "want",    "like",
-      "kind",     "kinds",   "way",      "ways",    "thing",    "things",   "possible", "support",
-      "supports", "take",    "takes",    "long",    "big",      "large",    "size",    "number",
-      "find",     "called",  "call",     "name",    "named",    "type",     "types",   "different",
-      "available", "exactly", "actually", "just",   "look",     "see",      "say",     "says",
-      "describe", "list",    "give",     "given",   "put",      "set",      "go",      "come",
-      "default",  "difference", "first", "second",  "old",      "often",    "one",     "two",
-      "new",      "change",  "changes",  "changed", "keep",     "still",    "ever",    "someone",
-      "something", "anything", "person", "people",  "time",     "times",    "allow",   "allowed",
-      "own",      "amount",  "place",    "located", "location", "when",     "happening", "purpose",
-      "define",   "definition", "information", "detail", "details", "question", "answer", "command"};
+      "use",      "used",       "using",     "uses",     "work",      "works",      "working",
+      "happen",   "happens",    "make",      "makes",    "made",      "mean",       "means",
+      "want",     "like",       "kind",      "kinds",    "way",       "ways",       "thing",
+      "things",   "possible",   "support",   "supports", "take",      "takes",      "long",
+      "big",      "large",      "size",      "number",   "find",      "called",     "call",
+      "name",     "named",      "type",      "types",    "different", "available",  "exactly",
+      "actually", "just",       "look",      "see",      "say",       "says",       "describe",
+      "list",     "give",       "given",     "put",      "set",       "go",         "come",
+      "default",  "difference", "first",     "second",   "old",       "often",      "one",
+      "two",      "new",        "change",    "changes",  "changed",   "keep",       "still",
+      "ever",     "someone",    "something", "anything", "person",    "people",     "time",
+      "times",    "allow",      "allowed",   "own",      "amount",    "place",      "located",
+      "location", "when",       "happening", "purpose",  "define",    "definition", "information",
+      "detail",   "details",    "question",  "answer",   "command"};
+  return words.contains(word);
+}
+
+/// Actions that a question is about less than about what they are done to.
+bool is_action(const std::string& word) {
+  static const std::unordered_set<std::string> words{
+      "add",     "adding", "added",   "run",    "running", "start",   "started", "stop", "create",
+      "created", "open",   "send",    "write",  "read",    "turn",    "move",    "need", "needed",
+      "needs",   "enable", "disable", "handle", "handled", "needing", "choose",  "pick"};
   return words.contains(word);
 }
 
@@ -48,7 +61,6 @@ const std::vector<Group>& groups() {
       {"author", "wrote", "written", "maintainer", "maintained", "creator", "created"},
       {"cost", "price", "pay", "paid", "fee", "free"},
       {"fast", "quick", "speed", "performance", "latency"},
-      {"document", "documents", "file", "files"},
       {"store", "save", "kept", "stored", "keep", "storage"},
       {"error", "failure", "fail", "fails", "failed"},
       {"limit", "maximum", "max", "most", "cap"},
@@ -74,19 +86,22 @@ const std::vector<Group>& groups() {
   return all;
 }
 
-std::vector<std::string> alike(const std::string& word) {
-  std::vector<std::string> out;
-  const std::string own = storage::stem(word);
-  for (const auto& group : groups()) {
-    const bool member = std::any_of(group.begin(), group.end(), [&](std::string_view other) {
-      return storage::stem(other) == own;
-    });
-    if (!member) continue;
-    for (const auto other : group) out.push_back(storage::stem(other));
-  }
-  std::sort(out.begin(), out.end());
-  out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
+/// The stems that a word's stem may be replaced by; a word may be in several groups.
+const std::vector<std::string>& alike(const std::string& stem) {
+  using Table = std::unordered_map<std::string, std::vector<std::string>>;
+  static const Table table = [] {
+    Table out;
+    for (const auto& group : groups()) {
+      for (const auto word : group) {
+        auto& others = out[storage::stem(word)];
+        for (const auto other : group) others.push_back(storage::stem(other));
+      }
+    }
+    return out;
+  }();
+  static const std::vector<std::string> none;
+  const auto found = table.find(stem);
+  return found == table.end() ? none : found->second;
 }
 
 bool starts_with_any(const std::string& text, std::initializer_list<std::string_view> starts) {
@@ -95,9 +110,8 @@ bool starts_with_any(const std::string& text, std::initializer_list<std::string_
 }
 
 bool holds_any(const std::string& text, std::initializer_list<std::string_view> parts) {
-  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) {
-    return text.find(part) != std::string::npos;
-  });
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](std::string_view part) { return text.find(part) != std::string::npos; });
 }
 
 Kind kind_of(const std::string& lower) {
@@ -127,9 +141,10 @@ Kind kind_of(const std::string& lower) {
 /// another question is not small talk.
 bool is_small_talk(const std::vector<storage::Word>& words, bool in_conversation) {
   static const std::unordered_set<std::string> polite{
-      "hi",     "hello", "hey",  "good",    "morning", "evening", "afternoon", "day",    "thanks",
-      "thank",  "bye",   "ping", "goodbye", "greetings", "ok",    "okay",      "cheers", "welcome",
-      "help",   "nice",  "great", "yes",    "test",    "yo",      "there"};
+      "hi",  "hello",  "hey",    "good",    "morning", "evening", "afternoon",
+      "day", "thanks", "thank",  "bye",     "ping",    "goodbye", "greetings",
+      "ok",  "okay",   "cheers", "welcome", "help",    "nice",    "great",
+      "yes", "test",   "yo",     "there"};
   const auto is_polite = [&](const storage::Word& word) { return polite.contains(word.text); };
   if (words.size() > 6) return false;
   if (in_conversation && std::none_of(words.begin(), words.end(), is_polite)) return false;
@@ -147,29 +162,32 @@ bool is_name(const std::string& text, const storage::Word& word, bool first) {
 }
 
 void add_terms(std::vector<Term>& out, const std::string& text, double scale) {
-  bool first = true;
-  for (const auto& word : storage::words_of(text)) {
-    const bool name = is_name(text, word, first);
-    first = false;
+  const auto words = storage::words_of(text);
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const storage::Word& word = words[i];
+    const bool name = is_name(text, word, i == 0);
     // "IT" is a name, "it" is not; a lone letter or stop word tells nothing.
     if (storage::is_stop_word(word.text) || (word.text.size() < 2 && !name)) continue;
     Term term;
     term.stem = storage::stem(word.text);
-    const bool known = std::any_of(out.begin(), out.end(),
-                                   [&](const Term& t) { return t.stem == term.stem; });
+    const bool known =
+        std::any_of(out.begin(), out.end(), [&](const Term& t) { return t.stem == term.stem; });
     if (known || out.size() >= kTermsMax) continue;
-    term.alike = alike(word.text);
-    term.weight = scale * (is_weak(word.text) ? kWeak : 1);
+    term.alike = alike(term.stem);
+    term.weight = scale * (is_weak(word.text) ? kWeak : is_action(word.text) ? kAction : 1);
     term.name = name;
+    const bool of = i > 0 && i + 1 < words.size() && words[i + 1].text == "of";
+    term.essential = of && words[i - 1].text == "the" && term.weight >= 1;
     out.push_back(std::move(term));
   }
 }
 
 /// "and how much memory?", "what about it?": too little to stand alone.
 bool leans_on_before(const std::string& lower, const std::vector<Term>& terms) {
-  if (starts_with_any(lower, {"and ", "but ", "what about", "how about", "also ", "or "})) return true;
-  const auto strong = std::count_if(terms.begin(), terms.end(),
-                                    [](const Term& t) { return t.weight >= 1; });
+  if (starts_with_any(lower, {"and ", "but ", "what about", "how about", "also ", "or "}))
+    return true;
+  const auto strong =
+      std::count_if(terms.begin(), terms.end(), [](const Term& t) { return t.weight >= kAction; });
   if (strong == 0) return true;
   const std::string padded = " " + lower + " ";
   const bool pronoun = holds_any(padded, {" it ", " it?", " they ", " them ", " that ", " that?",

@@ -14,6 +14,7 @@ struct Term {
   std::string stem;
   std::vector<std::string> alike;  ///< stems that mean nearly the same
   double weight = 1;               ///< below 1: says little, or comes from the question before
+  bool essential = false;          ///< X of "the X of Y": without it there is no answer
   bool name = false;               ///< written like a name or a number: nothing else will do
 };
 

@@ -36,6 +36,7 @@ class EventStream final : public ChatStream {
       if (piece->empty()) co_return cut_off("the stream ended without [DONE]");
       events_.feed(*piece);
     }
+    if (reply_) reply_->wind_up();
     reply_.reset();  // the connection is free for the next call
     co_return std::optional<ChatChunk>();
   }

@@ -133,7 +133,8 @@ Co<Result<std::vector<StoredMessage>>> MemoryConversations::messages(Owner owner
   if (!after.empty()) {
     at = std::find_if(all.begin(), all.end(), [&](const auto& m) { return m.id == after; });
     if (at == all.end()) {
-      co_return Error::say(Errc::not_found, "unknown_message", "There is no such message.", "after");
+      co_return Error::say(Errc::not_found, "unknown_message", "There is no such message.",
+                           "after");
     }
     ++at;
   }

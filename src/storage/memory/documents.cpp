@@ -62,9 +62,9 @@ Result<Added> MemoryDocuments::add_now(const TenantId& tenant, NewDocument docum
   }
   for (const auto n : older) all_.erase(n);
   added.replaced = !older.empty();
-  added.document = DocumentInfo{document.id,         document.collection, document.title,
-                                document.source,     document.media_type, document.sha256,
-                                document.size,       document.chunks.size(), clock_.wall()};
+  added.document = DocumentInfo{document.id,     document.collection,    document.title,
+                                document.source, document.media_type,    document.sha256,
+                                document.size,   document.chunks.size(), clock_.wall()};
   all_.emplace(next_++, Document{tenant, added.document, std::move(document.chunks)});
   return added;
 }
@@ -87,8 +87,10 @@ Co<Result<PageOfDocuments>> MemoryDocuments::list(TenantId tenant,
     const Document& each = at->second;
     if (each.tenant != tenant) continue;
     if (collection && each.info.collection != *collection) continue;
-    if (out.items.size() == limit) out.more = true;
-    else out.items.push_back(each.info);
+    if (out.items.size() == limit)
+      out.more = true;
+    else
+      out.items.push_back(each.info);
   }
   co_return out;
 }
@@ -131,9 +133,9 @@ std::vector<Passage> MemoryDocuments::search_now(const PassageQuery& query) cons
       count(one, each.info.title, kTitleWeight);
       count(one, chunk.heading, kHeadingWeight);
       count(one, chunk.text, 1);
-      one.passage = Passage{each.info.id,   each.info.collection, each.info.title,
-                            each.info.source, chunk.heading,      chunk.begin,
-                            chunk.end,      chunk.text,           0};
+      one.passage = Passage{each.info.id,     each.info.collection, each.info.title,
+                            each.info.source, chunk.heading,        chunk.begin,
+                            chunk.end,        chunk.text,           0};
       lengths += one.length;
       counted.push_back(std::move(one));
     }

@@ -26,6 +26,8 @@ class MemoryStores final : public Stores {
 
 }  // namespace
 
-std::unique_ptr<Stores> open(Clock& clock) { return std::make_unique<MemoryStores>(clock); }
+std::unique_ptr<Stores> open(Clock& clock) {
+  return std::make_unique<MemoryStores>(clock);
+}
 
 }  // namespace mainstay::storage::memory

@@ -53,8 +53,8 @@ Error to_error(const Failure& failure) {
 }
 
 Connection::Connection(const std::string& path, Mode mode, Duration busy_timeout) {
-  const int how = mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
-                                      : SQLITE_OPEN_READONLY;
+  const int how =
+      mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(path.c_str(), &db_, how | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
     Failure failure(sqlite3_extended_errcode(db_), sqlite3_system_errno(db_),
                     "open " + path + ": " + sqlite3_errmsg(db_));
@@ -69,7 +69,9 @@ Connection::Connection(const std::string& path, Mode mode, Duration busy_timeout
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
 }
 
-Connection::~Connection() { close(); }
+Connection::~Connection() {
+  close();
+}
 
 void Connection::close() noexcept {
   for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);

@@ -71,14 +71,16 @@ Result<Found> find_or_make(Connection& db, const Owner& owner, const Turn& turn)
     Query query(db, kFindAny);
     query.bind(turn.conversation.text());
     if (query.step()) {
-      const bool theirs = query.text(2) != owner.tenant.text() || query.text(3) != owner.user.text();
+      const bool theirs =
+          query.text(2) != owner.tenant.text() || query.text(3) != owner.user.text();
       if (theirs) return unknown();
       return Found{query.number(0), query.number(1)};
     }
   }
   const std::int64_t at = micros(turn.finished);
-  Query(db, "INSERT INTO conversation (id, tenant, user, title, created, updated, messages) "
-            "VALUES (?, ?, ?, ?, ?, ?, 0)")
+  Query(db,
+        "INSERT INTO conversation (id, tenant, user, title, created, updated, messages) "
+        "VALUES (?, ?, ?, ?, ?, ?, 0)")
       .bind(turn.conversation.text(), owner.tenant.text(), owner.user.text(), turn.title, at, at)
       .finish();
   return Found{db.last_rowid(), 0};
@@ -92,9 +94,10 @@ Status append_turn(Connection& db, const Owner& owner, const Turn& turn) {
     repeated.bind(found->n, turn.request.text());
     if (repeated.step()) return done();
   }
-  Query(db, "INSERT INTO turn (conversation, request, provider, model, prompt_tokens, "
-            "completion_tokens, first_token, total, citations, finished) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+  Query(db,
+        "INSERT INTO turn (conversation, request, provider, model, prompt_tokens, "
+        "completion_tokens, first_token, total, citations, finished) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(found->n, turn.request.text(), turn.provider, turn.model, turn.prompt_tokens.value,
             turn.completion_tokens.value, whole_micros(turn.first_token), whole_micros(turn.total),
             turn.citations, micros(turn.finished))
@@ -102,8 +105,9 @@ Status append_turn(Connection& db, const Owner& owner, const Turn& turn) {
   const std::int64_t n = db.last_rowid();
   std::int64_t seq = found->messages;
   for (const auto& message : turn.messages) {
-    Query(db, "INSERT INTO message (conversation, seq, turn, id, role, json, tokens, created) "
-              "VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+    Query(db,
+          "INSERT INTO message (conversation, seq, turn, id, role, json, tokens, created) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(found->n, ++seq, n, message.id.text(), message.role, message.json,
               message.tokens.value, micros(message.created))
         .finish();
@@ -164,8 +168,10 @@ Result<PageOfConversations> page(Connection& db, const Owner& owner, const Conve
   PageOfConversations out;
   const auto collect = [&](Query& query) {
     while (query.step()) {
-      if (out.items.size() == limit) out.more = true;
-      else out.items.push_back(info_of(query));
+      if (out.items.size() == limit)
+        out.more = true;
+      else
+        out.items.push_back(info_of(query));
     }
   };
   const std::int64_t one_more = std::int64_t(limit) + 1;
@@ -214,8 +220,8 @@ Result<std::vector<StoredMessage>> messages_after(Connection& db, const Owner& o
 }  // namespace
 
 std::vector<std::string> conversation_queries() {
-  return {kFind,   kFindAny,  kGet,    kListFirst, kListAfter,     kPlace,      kNewest,
-          kSeqOf,  kMessages, kByTime, kRepeated,  kEraseMessages, kEraseTurns, kErase};
+  return {kFind,  kFindAny,  kGet,    kListFirst, kListAfter,     kPlace,      kNewest,
+          kSeqOf, kMessages, kByTime, kRepeated,  kEraseMessages, kEraseTurns, kErase};
 }
 
 Co<Status> SqliteConversations::append(Owner owner, Turn turn, Deadline by) {

@@ -65,7 +65,9 @@ Result<std::unique_ptr<DataDir>> DataDir::claim(std::string path) {
   return std::unique_ptr<DataDir>(new DataDir(std::move(path), lock));
 }
 
-DataDir::~DataDir() { ::close(lock_); }
+DataDir::~DataDir() {
+  ::close(lock_);
+}
 
 Result<std::string> DataDir::file(const std::string& name) const {
   std::string full = path_ + "/" + name;

@@ -20,8 +20,9 @@ Result<std::unique_ptr<Connection>> open_writer(const Schema& schema, const std:
     const std::string mode = db->text("PRAGMA journal_mode = WAL");
     if (mode != "wal") {
       return Error::say(Errc::invalid, "data_dir_unusable",
-                        "The file system of " + path + " cannot share memory between programs, "
-                        "which the database needs. Choose a local disk with storage.data_dir.",
+                        "The file system of " + path +
+                            " cannot share memory between programs, "
+                            "which the database needs. Choose a local disk with storage.data_dir.",
                         "storage.data_dir");
     }
     // FULL: what was acknowledged survives a power cut; measured as nearly free under load.
@@ -122,9 +123,8 @@ Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::strin
   log.info("storage.open", {{"data_dir", (*dir)->path()},
                             {"sqlite", sqlite3_libversion()},
                             {"took_ms", clock.now() - start}});
-  return std::unique_ptr<Stores>(
-      std::make_unique<SqliteStores>(std::move(*dir), std::move(pool), std::move(*talk),
-                                     std::move(*knowledge), clock));
+  return std::unique_ptr<Stores>(std::make_unique<SqliteStores>(
+      std::move(*dir), std::move(pool), std::move(*talk), std::move(*knowledge), clock));
 }
 
 }  // namespace mainstay::storage::sqlite

@@ -103,25 +103,30 @@ Error newer(const std::string& path, std::int64_t found, std::size_t known) {
 }
 
 Error foreign(const std::string& path) {
-  return Error::say(Errc::invalid, "database_foreign",
-                    "The file " + path + " is a database of another program. Choose another data "
-                    "directory with storage.data_dir or --data, or move the file away. Nothing was "
-                    "changed.",
-                    "storage.data_dir");
+  return Error::say(
+      Errc::invalid, "database_foreign",
+      "The file " + path +
+          " is a database of another program. Choose another data "
+          "directory with storage.data_dir or --data, or move the file away. Nothing was "
+          "changed.",
+      "storage.data_dir");
 }
 
 Error corrupt(const std::string& path, const std::string& why) {
   Error error = Error::say(Errc::corrupt, "database_corrupt",
-                           "The database " + path + " is damaged or is not a database. Move it away "
-                           "and restore a backup, or try `sqlite3 " + path + " .recover`. Nothing "
-                           "was changed.",
+                           "The database " + path +
+                               " is damaged or is not a database. Move it away "
+                               "and restore a backup, or try `sqlite3 " +
+                               path +
+                               " .recover`. Nothing "
+                               "was changed.",
                            "storage.data_dir");
   error.detail = path + ": " + why;
   return error;
 }
 
 std::int64_t size_of(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 ? info.st_size : 0;
 }
 

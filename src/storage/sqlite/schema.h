@@ -13,9 +13,9 @@ namespace mainstay::storage::sqlite {
 /// One database file: its name, mark and history. steps[n] takes version n to n + 1 and, once
 /// released, is never changed.
 struct Schema {
-  std::string name;              ///< for logs and metrics, e.g. "mainstay"
-  std::string file;              ///< in the data directory
-  std::int64_t application_id;   ///< of the file's header; tells our files from others'
+  std::string name;             ///< for logs and metrics, e.g. "mainstay"
+  std::string file;             ///< in the data directory
+  std::int64_t application_id;  ///< of the file's header; tells our files from others'
   std::vector<std::string> steps;
 };
 

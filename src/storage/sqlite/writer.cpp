@@ -17,12 +17,13 @@ Error closed_error() {
 }
 
 Error late_error() {
-  return Error::say(Errc::deadline, "write_timeout", "Storing waited too long; nothing was stored.");
+  return Error::say(Errc::deadline, "write_timeout",
+                    "Storing waited too long; nothing was stored.");
 }
 
 Error full_error() {
-  Error error = Error::say(Errc::unavailable, "write_queue_full",
-                           "Too many writes are waiting; try again.");
+  Error error =
+      Error::say(Errc::unavailable, "write_queue_full", "Too many writes are waiting; try again.");
   error.retry_after = std::chrono::seconds(1);
   return error;
 }
@@ -76,7 +77,9 @@ Writer::Writer(std::unique_ptr<Connection> db, Surroundings around)
   pthread_setname_np(thread_.native_handle(), ("write-" + around_.name).substr(0, 15).c_str());
 }
 
-Writer::~Writer() { [[maybe_unused]] auto closed = close(); }
+Writer::~Writer() {
+  [[maybe_unused]] auto closed = close();
+}
 
 Status Writer::submit(Operation operation) {
   {
@@ -207,9 +210,9 @@ void Writer::answer(Batch& batch) {
     operations_.fetch_add(1, std::memory_order_relaxed);
     if (took > kSlow) {
       slow_total_.add();
-      around_.log.warn("storage.slow", {{"database", around_.name},
-                                        {"operation", operation.verb},
-                                        {"took_ms", took}});
+      around_.log.warn(
+          "storage.slow",
+          {{"database", around_.name}, {"operation", operation.verb}, {"took_ms", took}});
     }
     if (operation.error) {
       failures_.fetch_add(1, std::memory_order_relaxed);
@@ -228,7 +231,8 @@ void Writer::checkpoint() {
                                              nullptr, nullptr);
   wal_pages_ = 0;  // the hook tells the new number at the next commit
   if (code == SQLITE_OK || code == SQLITE_BUSY) return;
-  const Failure failure(sqlite3_extended_errcode(db_->handle()), sqlite3_system_errno(db_->handle()),
+  const Failure failure(sqlite3_extended_errcode(db_->handle()),
+                        sqlite3_system_errno(db_->handle()),
                         std::string("checkpoint: ") + sqlite3_errmsg(db_->handle()));
   around_.log.error("storage.checkpoint", {{"database", around_.name}, {"why", failure.what()}});
   if (failure.broken()) break_down(failure);

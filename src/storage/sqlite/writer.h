@@ -85,8 +85,8 @@ class Writer {
     const char* verb;
     Deadline by;
     TimePoint queued;
-    std::function<bool(Connection&)> apply;       ///< true: keep what it did
-    std::function<void(const Error*)> finish;     ///< null: answer with what apply found
+    std::function<bool(Connection&)> apply;    ///< true: keep what it did
+    std::function<void(const Error*)> finish;  ///< null: answer with what apply found
     std::optional<Error> error;
   };
   using Batch = std::vector<Operation>;
@@ -146,8 +146,10 @@ Co<std::invoke_result_t<Work&, Connection&>> Writer::write(const char* verb, Wor
   operation.finish = [shared](const Error* error) {
     {
       std::lock_guard lock(shared->mutex);
-      if (error != nullptr) shared->outcome.emplace(*error);
-      else shared->outcome = std::move(shared->found);
+      if (error != nullptr)
+        shared->outcome.emplace(*error);
+      else
+        shared->outcome = std::move(shared->found);
     }
     shared->finished.notify();
   };

@@ -106,15 +106,16 @@ TEST(Provider, says_plainly_what_it_cannot_answer) {
   const Json greeting = desk.ask(desk.request("Hello!"));
   EXPECT_NE(Desk::text(greeting).find("built-in answerer"), std::string::npos);
   Desk empty(false);
-  EXPECT_NE(Desk::text(empty.ask(empty.request("Which port?"))).find("mainstay ingest"), std::string::npos);
+  EXPECT_NE(Desk::text(empty.ask(empty.request("Which port?"))).find("mainstay ingest"),
+            std::string::npos);
 }
 
 TEST(Provider, follow_up_questions_use_the_one_before) {
   Desk desk;
-  const Json reply = desk.ask(desk.conversation(Json::array(
-      {{{"role", "user"}, {"content", "What does Heron require to be installed?"}},
-       {{"role", "assistant"}, {"content", "A 64-bit Linux machine."}},
-       {{"role", "user"}, {"content", "And how much memory?"}}})));
+  const Json reply = desk.ask(desk.conversation(
+      Json::array({{{"role", "user"}, {"content", "What does Heron require to be installed?"}},
+                   {{"role", "assistant"}, {"content", "A 64-bit Linux machine."}},
+                   {{"role", "user"}, {"content", "And how much memory?"}}})));
   EXPECT_NE(Desk::text(reply).find("512 MB"), std::string::npos) << Desk::text(reply);
 }
 

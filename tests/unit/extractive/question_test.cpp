@@ -33,7 +33,8 @@ TEST(Understanding, tells_the_kinds_of_questions_apart) {
 }
 
 TEST(Understanding, greetings_are_small_talk_and_questions_are_not) {
-  for (const char* text : {"hi", "Hello there!", "good morning", "Thanks", "who are you?", "help", "?", ""}) {
+  for (const char* text :
+       {"hi", "Hello there!", "good morning", "Thanks", "who are you?", "help", "?", ""}) {
     EXPECT_TRUE(understand(text, "").small_talk) << text;
   }
   for (const char* text : {"hello, which port?", "help me install it", "test coverage", "memory"}) {
@@ -48,7 +49,8 @@ TEST(Understanding, a_question_that_cannot_stand_alone_leans_on_the_one_before) 
   EXPECT_EQ(stems(got), (std::vector<std::string>{"memori", "disk", "heron"}));
   EXPECT_LT(got.terms[1].weight, got.terms[0].weight);
   EXPECT_NE(got.search.find("Heron"), std::string::npos);
-  const Question alone = understand("Which compression algorithm is built in?", "What disk does Heron need?");
+  const Question alone =
+      understand("Which compression algorithm is built in?", "What disk does Heron need?");
   EXPECT_EQ(alone.search.find("Heron"), std::string::npos);
 }
 

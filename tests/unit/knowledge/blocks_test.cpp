@@ -16,7 +16,8 @@ std::vector<storage::Chunk> chunks(const std::string& text, Format format = Form
 
 TEST(Blocks, name_headings_paragraphs_items_tables_and_code) {
   const std::string text =
-      "---\ntitle: x\n---\n# One `two` #\n\nPara\nmore\n\nUnder\n-----\n- a\n- b\n\n| x |\n|---|\n\n```\n# no heading\n\nx\n```\n";
+      "---\ntitle: x\n---\n# One `two` #\n\nPara\nmore\n\nUnder\n-----\n- a\n- b\n\n| x "
+      "|\n|---|\n\n```\n# no heading\n\nx\n```\n";
   std::vector<BlockKind> kinds;
   for (const auto& block : blocks_of(text, Format::markdown)) kinds.push_back(block.kind);
   using enum BlockKind;
@@ -27,6 +28,13 @@ TEST(Blocks, name_headings_paragraphs_items_tables_and_code) {
   EXPECT_EQ(blocks[2].heading, "Under");
   EXPECT_EQ(blocks[2].level, 2);
   EXPECT_EQ(title_of(text, blocks), "One two");
+}
+
+TEST(Blocks, html_comments_in_markdown_are_in_none) {
+  const std::string text = "<!-- made by\na tool -->\nSeen.\n\n<!-- x -->\n";
+  const auto blocks = blocks_of(text, Format::markdown);
+  ASSERT_EQ(blocks.size(), 1u);
+  EXPECT_EQ(text.substr(blocks[0].begin, blocks[0].end - blocks[0].begin), "Seen.");
 }
 
 TEST(Blocks, plain_text_has_paragraphs_only) {
@@ -79,15 +87,27 @@ TEST(Chunks, overlap_when_a_section_is_cut_by_size) {
 
 TEST(Chunks, keep_a_code_block_whole_when_it_fits) {
   const std::string code = "```sh\napt-get install one\napt-get install two\n```";
-  const auto got = chunks("# H\n" + std::string(150, 'a') + ".\n\n" + code + "\n", Format::markdown, {50, 8});
+  const auto got =
+      chunks("# H\n" + std::string(150, 'a') + ".\n\n" + code + "\n", Format::markdown, {50, 8});
   ASSERT_EQ(got.size(), 2u);
   EXPECT_EQ(got[1].text, code);
 }
 
 TEST(Chunks, never_exceed_their_size_nor_cut_a_character_nor_lose_text) {
   SeededRandom random(11);
-  const char* const pieces[] = {"word ", "\xC3\xA9\xC3\xA9 ", "\xF0\x9F\x98\x80", "End. ", "\n", "\n\n",
-                                "# H\n", "- item ", "```\n", "| c |", "    ", "\xE4\xB8\xAD",
+  const char* const pieces[] = {"word ",
+                                "\xC3\xA9\xC3\xA9 ",
+                                "\xF0\x9F\x98\x80",
+                                "End. ",
+                                "\n",
+                                "\n\n",
+                                "# H\n",
+                                "- item ",
+                                "```\n",
+                                "<!--",
+                                "| c |",
+                                "    ",
+                                "\xE4\xB8\xAD",
                                 "longwordwithoutanyspaceatall"};
   for (int round = 0; round < 300; ++round) {
     std::string text;

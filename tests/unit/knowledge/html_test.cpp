@@ -19,7 +19,8 @@ TEST(Html, keeps_what_a_reader_sees) {
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->title, "The Title");
   EXPECT_EQ(page->markdown,
-            "# Head & more\n\nOne bold word.\n\n- first\n\n- second\n\n| Port | Use |\n| 8080 | HTTP |\n\n"
+            "# Head & more\n\nOne bold word.\n\n- first\n\n- second\n\n| Port | Use |\n| 8080 | "
+            "HTTP |\n\n"
             "```\nrun\n  it\n```\n\nEnd.\n\n");
 }
 
@@ -32,7 +33,8 @@ TEST(Html, broken_markup_is_read_as_far_as_it_goes) {
 }
 
 TEST(Html, entities_outside_are_not_fetched) {
-  auto page = read_html("<!DOCTYPE html [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><p>&x; text</p>");
+  auto page =
+      read_html("<!DOCTYPE html [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><p>&x; text</p>");
   ASSERT_TRUE(page.ok());
   EXPECT_EQ(page->markdown.find("root:"), std::string::npos);
 }
@@ -51,10 +53,12 @@ TEST(Html, deep_nesting_does_no_harm) {
 
 TEST(Html, random_markup_gives_valid_text) {
   SeededRandom random(5);
-  const char* const pieces[] = {"<p>", "</p>", "<table>", "<tr>", "<td>", "</td>", "<pre>", "</pre>",
-                                "<h2>", "<li>", "&lt;", "&#x1F600;", "&bad", "<", ">", "\"", "text ",
-                                "<!--", "-->", "<a href='x'>", "<script>", "</script>", "\xC3\xA9",
-                                "<code>", "<![CDATA[", "]]>", "<?php ?>", "&#0;", "&#xD800;"};
+  const char* const pieces[] = {"<p>",      "</p>",      "<table>",  "<tr>",    "<td>",
+                                "</td>",    "<pre>",     "</pre>",   "<h2>",    "<li>",
+                                "&lt;",     "&#x1F600;", "&bad",     "<",       ">",
+                                "\"",       "text ",     "<!--",     "-->",     "<a href='x'>",
+                                "<script>", "</script>", "\xC3\xA9", "<code>",  "<![CDATA[",
+                                "]]>",      "<?php ?>",  "&#0;",     "&#xD800;"};
   for (int round = 0; round < 300; ++round) {
     std::string html;
     for (int i = 0; i < 60; ++i) html += pieces[random.below(std::size(pieces))];

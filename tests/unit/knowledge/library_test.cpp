@@ -59,7 +59,8 @@ INSTANTIATE_TEST_SUITE_P(Over, LibraryOver, testing::Values("memory", "sqlite"),
 
 // proves K10 (store and search)
 TEST_P(LibraryOver, a_document_is_found_by_its_words_with_its_place) {
-  const std::string words = "# Guide\n\nHello there.\n\n## Ports\n\nThe server listens on port 8080.\n";
+  const std::string words =
+      "# Guide\n\nHello there.\n\n## Ports\n\nThe server listens on port 8080.\n";
   auto added = add(text(words));
   ASSERT_TRUE(added.ok()) << added.error().detail;
   EXPECT_EQ(added->document.title, "Guide");
@@ -82,7 +83,8 @@ TEST_P(LibraryOver, the_same_text_again_is_known_and_a_new_one_replaces_it) {
 }
 
 TEST_P(LibraryOver, html_is_stored_as_what_a_reader_sees) {
-  auto added = add(text("<title>Site</title><h2>Care</h2><p>Water daily.</p><script>evil()</script>", "html"));
+  auto added = add(
+      text("<title>Site</title><h2>Care</h2><p>Water daily.</p><script>evil()</script>", "html"));
   ASSERT_TRUE(added.ok());
   EXPECT_EQ(added->document.title, "Site");
   auto found = find("water");

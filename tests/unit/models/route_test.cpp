@@ -30,7 +30,7 @@ TEST_F(route, auto_without_any_provider_is_the_built_in_answerer_and_not_degrade
   build();
   auto& got = ask_model("auto");
   ASSERT_TRUE(got.ok());
-  EXPECT_EQ(got.by().provider, "mainstay");
+  EXPECT_EQ(got.by().provider, kBuiltIn);
   EXPECT_FALSE(got.by().degraded);
   EXPECT_EQ(built_in->asked_models, std::vector<std::string>{"mainstay/extractive"});
 }
@@ -38,7 +38,7 @@ TEST_F(route, auto_without_any_provider_is_the_built_in_answerer_and_not_degrade
 TEST_F(route, auto_uses_a_discovered_provider_only_after_it_was_found) {
   auto& found = provider("ollama", {}, true);
   build();
-  EXPECT_EQ(ask_model("auto").by().provider, "mainstay");
+  EXPECT_EQ(ask_model("auto").by().provider, kBuiltIn);
   found.listed = {"nomic-embed-text", "llama3.2"};
   asio::co_spawn(io, router->probe(Deadline::in(clock, 10s)), [](std::exception_ptr) {});
   clock.run(0s);
@@ -64,6 +64,33 @@ TEST_F(route, watching_finds_a_provider_that_comes_and_notices_one_that_goes) {
   EXPECT_EQ(router->providers()[0].why, "upstream_refused");
   stop.emit(asio::cancellation_type::terminal);
   clock.advance(1s);
+}
+
+TEST_F(route, a_server_without_a_list_of_models_is_up_all_the_same) {
+  provider("one", {"m-one"}).unlisted = failure(Errc::not_found, "upstream_model_unknown");
+  provider("two", {"m-two"}).unlisted = failure(Errc::bad_upstream, "upstream_credentials");
+  build();
+  asio::co_spawn(io, router->probe(Deadline::in(clock, 10s)), [](std::exception_ptr) {});
+  clock.run(0s);
+  EXPECT_TRUE(router->providers()[0].up);
+  EXPECT_FALSE(router->providers()[1].up);
+  EXPECT_EQ(router->providers()[1].why, "upstream_credentials");
+}
+
+TEST_F(route, a_provider_that_answers_is_not_asked_for_its_models_again) {
+  auto& one = provider("one", {"m-one"});
+  build();
+  const auto probe = [&] {
+    asio::co_spawn(io, router->probe(Deadline::in(clock, 10s)), [](std::exception_ptr) {});
+    clock.run(0s);
+  };
+  clock.advance(settings.models.discover_interval);
+  ask_model("auto");
+  probe();
+  EXPECT_EQ(one.probes, 0);
+  clock.advance(settings.models.discover_interval);
+  probe();
+  EXPECT_EQ(one.probes, 1);
 }
 
 TEST_F(route, auto_prefers_what_answered_last) {
@@ -139,7 +166,7 @@ TEST_F(route, a_provider_and_its_model_can_be_named) {
   build();
   EXPECT_EQ(ask_model("two/meta/llama:8b").by().provider, "two");
   EXPECT_EQ(two.asked_models, std::vector<std::string>{"meta/llama:8b"});
-  EXPECT_EQ(ask_model("mainstay/extractive").by().provider, "mainstay");
+  EXPECT_EQ(ask_model("mainstay/extractive").by().provider, kBuiltIn);
 }
 
 TEST_F(route, a_bare_model_reaches_the_provider_that_serves_it) {

@@ -79,7 +79,7 @@ TEST_F(router_fault, the_built_in_answerer_stands_in_and_says_so) {
   auto& got = ask_new();
   ASSERT_TRUE(got.ok());
   EXPECT_TRUE(got.by().degraded);
-  EXPECT_EQ(got.by().provider, "mainstay");
+  EXPECT_EQ(got.by().provider, kBuiltIn);
   EXPECT_EQ(got.body(), "{\"from\":\"documents\"}");
 }
 
@@ -215,6 +215,35 @@ TEST_F(router_fault, a_rate_limit_beyond_the_deadline_is_told_as_our_capacity) {
   EXPECT_EQ(got.error().reason, "upstream_rate_limited");
   EXPECT_EQ(got.error().retry_after, 30s);
   EXPECT_EQ(one.calls, 1);
+}
+
+TEST_F(router_fault, when_every_breaker_is_open_the_first_to_close_is_told) {
+  settings.models.breaker_open = Millis(40'000);
+  auto& one = provider("one", {"m"});
+  auto& two = provider("two", {"m"});
+  one.always = fails(failure(Errc::bad_upstream, "upstream_bad_reply"));
+  two.always = one.always;
+  RouteSettings strict;
+  strict.model = "strict";
+  strict.candidates = {{"one", "m", 1, 0}, {"two", "m", 1, 1}};
+  strict.extractive_fallback = false;
+  settings.routes.push_back(strict);
+  build();
+  for (int i = 0; i < 5; ++i) ask_model("one/m");
+  clock.advance(5s);
+  for (int i = 0; i < 5; ++i) ask_model("two/m");
+  auto what = request(question("late"));
+  what.model = "strict";
+  auto& got = start(std::move(what));
+  clock.run(0s);
+  EXPECT_EQ(got.error().reason, "circuit_open");
+  EXPECT_EQ(got.error().code, Errc::unavailable);
+  EXPECT_GT(got.error().retry_after, 0ms);
+  EXPECT_LT(got.error().retry_after, 45s);
+  EXPECT_EQ(got.error().message,
+            "No provider of this model could answer (one: circuit_open, two: circuit_open).");
+  EXPECT_EQ(one.calls, 5);
+  EXPECT_EQ(two.calls, 5);
 }
 
 TEST_F(router_fault, a_rate_limited_provider_is_passed_over_while_another_is_there) {

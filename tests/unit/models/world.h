@@ -137,7 +137,7 @@ class FakeProvider final : public ChatProvider {
   }
   Co<Result<std::vector<ModelInfo>>> models(Deadline) override {
     ++probes;
-    if (!listed) co_return refused();
+    if (!listed) co_return unlisted;
     std::vector<ModelInfo> out;
     for (const auto& id : *listed) {
       ModelInfo info;
@@ -150,6 +150,7 @@ class FakeProvider final : public ChatProvider {
   std::deque<Step> script;  ///< one for each call, then `always`
   Step always = reply("{\"always\":true}");
   std::optional<std::vector<std::string>> listed;  ///< empty optional: not up
+  Error unlisted = refused();                      ///< why not, when it is empty
   int calls = 0;
   int probes = 0;
   int running = 0;
@@ -247,7 +248,7 @@ class World : public ::testing::Test {
     return out;
   }
   void build() {
-    auto own = std::make_unique<FakeProvider>(clock, "mainstay");
+    auto own = std::make_unique<FakeProvider>(clock, std::string(kBuiltIn));
     built_in = own.get();
     built_in->always = reply("{\"from\":\"documents\"}");
     const Tools tools{clock, random, *log, metrics};

@@ -303,6 +303,44 @@ TEST(ClientReply, a_reply_whose_end_has_arrived_unread_keeps_its_connection) {
   EXPECT_EQ(server.connections(), 1);
 }
 
+TEST(ClientReply, an_end_that_comes_after_the_caller_left_keeps_the_connection) {
+  Gate left;
+  ScriptServer server([&left](Peer& peer, int) {
+    while (!peer.request().empty()) {
+      peer.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
+      left.wait();
+      peer.send("0\r\n\r\n");
+    }
+  });
+  Rig rig;
+  auto by = rig.within(std::chrono::seconds(10));
+  EXPECT_EQ(rig.start(leave_after_a_piece(*rig.client, call_to(server.url()), by)).get(), "abc");
+  left.open();
+  EXPECT_TRUE(rig.until([](const auto& f) { return f.idle == 1; }));
+  EXPECT_TRUE(rig.get(call_to(server.url())).reused);
+}
+
+TEST(ClientReply, an_end_that_does_not_come_closes_the_connection) {
+  for (const std::string rest : {"", "3\r\ndef\r\n0\r\n\r\n", "garbage", "0\r\n\r\nHTTP/1.1 200"}) {
+    Gate left;
+    Gate saw_close;
+    ScriptServer server([&](Peer& peer, int) {
+      peer.request();
+      peer.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
+      left.wait();
+      peer.send(rest);
+      peer.wait_closed();
+      saw_close.open();
+    });
+    Rig rig;
+    auto by = rig.within(std::chrono::seconds(10));
+    EXPECT_EQ(rig.start(leave_after_a_piece(*rig.client, call_to(server.url()), by)).get(), "abc");
+    left.open();
+    EXPECT_TRUE(saw_close.wait()) << rest;
+    EXPECT_TRUE(rig.until([](const auto& f) { return f.open == 0; }));
+  }
+}
+
 TEST(ClientReply, a_large_request_is_written_whole_and_a_refusal_in_the_middle_is_heard) {
   ScriptServer server(echo);
   Rig rig;

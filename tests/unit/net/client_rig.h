@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -78,6 +79,7 @@ class Peer {
     }
   }
   void close() {
+    std::lock_guard lock(mutex_);
     if (fd_ >= 0) ::close(fd_);
     fd_ = -1;
   }
@@ -87,9 +89,14 @@ class Peer {
     ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close();
   }
-  void wake() { ::shutdown(fd_, SHUT_RDWR); }
+  /// Ends a script that waits; from any thread.
+  void wake() {
+    std::lock_guard lock(mutex_);
+    if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
+  }
 
  private:
+  std::mutex mutex_;  // only the script's thread changes fd_, and reads it without this
   int fd_;
 };
 
@@ -217,6 +224,17 @@ inline Co<Got> fetch(Client& client, Call call, CallTimers timers, Deadline by) 
   co_return got;
 }
 
+/// Reads one piece and leaves, as a stream's reader does after its end marker.
+inline Co<std::string> leave_after_a_piece(Client& client, Call call, Deadline by) {
+  const CallTimers timers;
+  auto reply = co_await client.send(std::move(call), timers, by);
+  if (!reply.ok()) co_return reply.error().reason;
+  auto piece = co_await (*reply)->read(by);
+  if (!piece.ok()) co_return piece.error().reason;
+  (*reply)->wind_up();
+  co_return std::string(*piece);
+}
+
 /// A client over `loops` event loops, each on a thread of its own.
 class Rig {
  public:
@@ -260,7 +278,7 @@ class Rig {
   bool until(const std::function<bool(const ClientFigures&)>& holds) {
     for (int i = 0; i < 2000; ++i) {
       if (holds(client->figures())) return true;
-      ::usleep(5000);
+      ::poll(nullptr, 0, 5);  // gives the loops time; the loop is bounded
     }
     return false;
   }

@@ -220,6 +220,19 @@ TEST(ClientTls, a_cut_body_is_an_error) {
   }
 }
 
+TEST(ClientTls, an_end_that_comes_after_the_caller_left_keeps_the_connection) {
+  Rig rig(trusting(false));
+  for (std::uint64_t i = 0; i < 3; ++i) {
+    auto by = rig.within(std::chrono::seconds(10));
+    EXPECT_EQ(rig.start(leave_after_a_piece(*rig.client, tls_call("/late-end"), by)).get(), "abc");
+    EXPECT_TRUE(rig.until([i](const auto& f) { return f.connections_reused == i && f.idle == 1; }));
+  }
+  EXPECT_EQ(rig.client->figures().connections_created, 1U);
+  auto by = rig.within(std::chrono::seconds(10));
+  EXPECT_EQ(rig.start(leave_after_a_piece(*rig.client, tls_call("/stall"), by)).get(), "abc");
+  EXPECT_TRUE(rig.until([](const auto& f) { return f.open == 0; })) << "no end in time";
+}
+
 TEST(ClientTls, the_head_is_bounded) {
   UpstreamSettings settings = trusting(false);
   settings.header_max = 16_KiB;

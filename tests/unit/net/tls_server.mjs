@@ -35,6 +35,9 @@ function answer(req, res) {
         return setTimeout(() => (res.stream ? res.stream.close(2) : res.socket.destroy()), 20);
       case '/stall':
         return void res.write('abc');
+      case '/late-end':
+        res.write('abc');
+        return void setTimeout(() => res.end(), 5);
       case '/hang':
         return undefined;
       case '/head':

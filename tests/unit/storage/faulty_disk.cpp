@@ -50,7 +50,8 @@ int faulty_write(sqlite3_file* file, const void* data, int size, sqlite3_int64 a
   return real_methods(file)->xWrite(file, data, size, at);
 }
 
-int faulty_open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags, int* out_flags) {
+int faulty_open(sqlite3_vfs*, sqlite3_filename name, sqlite3_file* file, int flags,
+                int* out_flags) {
   const int code = state().real->xOpen(state().real, name, file, flags, out_flags);
   if (code != SQLITE_OK || name == nullptr) return code;
   if (std::strstr(name, state().only.c_str()) == nullptr) return code;
@@ -103,7 +104,11 @@ void FaultyDisk::work_again() {
   state().writes = 0;
 }
 
-int FaultyDisk::syncs() const { return state().syncs; }
-int FaultyDisk::writes() const { return state().writes; }
+int FaultyDisk::syncs() const {
+  return state().syncs;
+}
+int FaultyDisk::writes() const {
+  return state().writes;
+}
 
 }  // namespace mainstay::storage

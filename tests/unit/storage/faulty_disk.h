@@ -17,7 +17,8 @@ class FaultyDisk {
 
   /// The nth sync from now on, and every later one, fails. 0: none.
   void fail_sync_from(int nth);
-  /// The nth write from now on, and every later one, answers `code` (SQLITE_FULL, SQLITE_IOERR_WRITE).
+  /// The nth write from now on, and every later one, answers `code` (SQLITE_FULL,
+  /// SQLITE_IOERR_WRITE).
   void fail_write_from(int nth, int code);
   void work_again();
   int syncs() const;

@@ -15,12 +15,11 @@ class Faults : public testing::Test {
     stores_ = std::move(*opened);
   }
   Status append(int n) {
-    return ground_.run(
-        stores_->conversations().append(owner_, turn_of("c", n), ground_.soon()));
+    return ground_.run(stores_->conversations().append(owner_, turn_of("c", n), ground_.soon()));
   }
   std::uint64_t messages() {
-    auto got = ground_.run(stores_->conversations().messages(owner_, ConversationId("c"), MessageId(),
-                                                             1000, ground_.soon()));
+    auto got = ground_.run(stores_->conversations().messages(owner_, ConversationId("c"),
+                                                             MessageId(), 1000, ground_.soon()));
     return got.ok() ? got->size() : 0;
   }
 

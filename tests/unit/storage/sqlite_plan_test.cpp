@@ -40,7 +40,8 @@ TEST_F(Plans, the_log_is_read_by_user_and_time_through_its_index) {
   int by_time = 0;
   for (const auto& sql : conversation_queries()) {
     const std::string plan = plan_of(db, sql);
-    by_owner += plan.find("conversation_by_owner (tenant=? AND user=?") != std::string::npos ? 1 : 0;
+    by_owner +=
+        plan.find("conversation_by_owner (tenant=? AND user=?") != std::string::npos ? 1 : 0;
     by_time += plan.find("turn_by_time (finished<?)") != std::string::npos ? 1 : 0;
   }
   EXPECT_EQ(by_owner, 2);

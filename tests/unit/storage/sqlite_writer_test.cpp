@@ -56,7 +56,9 @@ class WriterThread : public testing::Test {
       return n;
     };
     answers_.emplace(n, std::nullopt);
-    const auto ended = [this, n](std::exception_ptr, Result<int> got) { answers_[n] = std::move(got); };
+    const auto ended = [this, n](std::exception_ptr, Result<int> got) {
+      answers_[n] = std::move(got);
+    };
     asio::co_spawn(ground_.io.get_executor(), writer_->write("insert", work, by), ended);
   }
   /// Occupies the writer with an operation that waits for the gate.
@@ -66,7 +68,8 @@ class WriterThread : public testing::Test {
       return done();
     };
     const auto ended = [](std::exception_ptr, Status) {};
-    asio::co_spawn(ground_.io.get_executor(), writer_->write("block", work, Deadline::never()), ended);
+    asio::co_spawn(ground_.io.get_executor(), writer_->write("block", work, Deadline::never()),
+                   ended);
     ground_.io.restart();
     ground_.io.poll();
     gate.wait_reached();
@@ -133,7 +136,8 @@ TEST_F(WriterThread, one_failing_operation_does_not_spoil_its_batch) {
   };
   std::optional<Result<int>> clashed;
   const auto ended = [&](std::exception_ptr, Result<int> got) { clashed = std::move(got); };
-  asio::co_spawn(ground_.io.get_executor(), writer_->write("clash", clash, Deadline::never()), ended);
+  asio::co_spawn(ground_.io.get_executor(), writer_->write("clash", clash, Deadline::never()),
+                 ended);
   poll();
   gate.open();
   finish();
@@ -202,7 +206,9 @@ TEST_F(WriterThread, the_log_file_is_written_back_while_running) {
   for (int round = 0; round < 40; ++round) {
     auto work = [round](Connection& db) -> Status {
       db.run("CREATE TABLE IF NOT EXISTS bulk (x)");
-      Query(db, "INSERT INTO bulk VALUES (?)").bind(std::string(400'000, char('a' + round % 26))).finish();
+      Query(db, "INSERT INTO bulk VALUES (?)")
+          .bind(std::string(400'000, char('a' + round % 26)))
+          .finish();
       return done();
     };
     ASSERT_TRUE(ground_.run(writer_->write("bulk", work, Deadline::never())).ok());
@@ -216,8 +222,9 @@ TEST_F(WriterThread, a_read_that_takes_too_long_is_stopped) {
   OffloadPool pool("read-db", 1, 4);
   Readers readers(path(), pool, around());
   auto endless = [](Connection& db) -> Result<std::int64_t> {
-    return db.number("WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
-                     "SELECT count(*) FROM c");
+    return db.number(
+        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+        "SELECT count(*) FROM c");
   };
   auto got = ground_.run(readers.read("endless", endless, Deadline::never()));
   ASSERT_FALSE(got.ok());
@@ -253,8 +260,10 @@ TEST_F(WriterThread, reads_over_the_queue_limit_are_refused) {
   int ok = 0;
   std::vector<std::string> refused;
   const auto ended = [&](std::exception_ptr, Status got) {
-    if (got.ok()) ++ok;
-    else refused.push_back(got.error().reason);
+    if (got.ok())
+      ++ok;
+    else
+      refused.push_back(got.error().reason);
   };
   const auto spawn = [&] {
     asio::co_spawn(ground_.io.get_executor(), readers.read("blocked", blocked, Deadline::never()),
