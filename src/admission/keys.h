@@ -3,9 +3,10 @@
 #pragma once
 
 #include <array>
+#include <cstring>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <unordered_map>
 
 #include "base/result.h"
 #include "config/settings.h"
@@ -36,11 +37,15 @@ class Keys {
 
  private:
   using Digest = std::array<unsigned char, 32>;
-  struct Known {
-    Digest digest;
-    Caller caller;
+  /// A digest is uniform: its first bytes are as good a hash as any.
+  struct DigestHash {
+    std::size_t operator()(const Digest& digest) const noexcept {
+      std::size_t head = 0;
+      std::memcpy(&head, digest.data(), sizeof head);
+      return head;
+    }
   };
-  std::vector<Known> keys_;
+  std::unordered_map<Digest, Caller, DigestHash> keys_;
   Caller local_;
 };
 

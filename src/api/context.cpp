@@ -1,17 +1,29 @@
 // Headers and bodies that the endpoints share.
 #include "api/context.h"
 
-#include <fmt/format.h>
+#include <array>
+#include <charconv>
 
 #include "base/text.h"
 
 namespace mainstay::api {
 namespace {
 
+void append_number(std::string& out, std::int64_t n) {
+  std::array<char, 24> digits{};
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), n).ptr;
+  out.append(digits.data(), end);
+}
+
 /// "12.345" milliseconds, without the cost of floating point.
 void append_millis(std::string& out, Duration d) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
-  fmt::format_to(std::back_inserter(out), "{}.{:03}", us / 1000, us % 1000);
+  append_number(out, us / 1000);
+  out += '.';
+  const auto rest = us % 1000;
+  out += static_cast<char>('0' + rest / 100);
+  out += static_cast<char>('0' + rest / 10 % 10);
+  out += static_cast<char>('0' + rest % 10);
 }
 
 void append_timing(std::string& out, const char* what, Duration d) {
@@ -30,8 +42,8 @@ void add_common_headers(net::HeaderLines& headers, const Context& context) {
   headers.add("x-ratelimit-remaining-requests", context.rate.remaining);
   // OpenAI gives the reset as a duration, e.g. "1.5s".
   std::string reset;
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(context.rate.reset).count();
-  fmt::format_to(std::back_inserter(reset), "{}.{:03}s", ms / 1000, ms % 1000);
+  append_millis(reset, context.rate.reset / 1000);  // a thousandth, so that millis read as seconds
+  reset += 's';
   headers.add("x-ratelimit-reset-requests", reset);
 }
 

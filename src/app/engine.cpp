@@ -12,6 +12,9 @@
 namespace mainstay::app {
 namespace {
 
+/// For providers to answer at start; those that take longer are found by the watch.
+constexpr auto kProbeTime = std::chrono::milliseconds(1500);
+
 std::size_t loop_count(const Settings& settings) {
   if (settings.server.threads > 0) return settings.server.threads;
   return std::max(1U, std::thread::hardware_concurrency());
@@ -77,9 +80,7 @@ Status Engine::start_parts() {
                     return done();
                   },
                   [this] { return loops_->end_background(std::chrono::seconds(4)); }};
-  Status status = lifecycle_.start(std::move(background));
-  if (status.ok()) not_ready_.store("");
-  return status;
+  return lifecycle_.start(std::move(background));
 }
 
 Status Engine::start_foundation() {
@@ -174,7 +175,7 @@ Status Engine::open_listener() {
 }
 
 void Engine::start_background() {
-  loops_->spawn("models.watch", [this] { return models_->watch(); });
+  loops_->spawn("models.watch", [this] { return watch_models(); });
   if (!options_.starter.empty()) {
     loops_->spawn("starter.ingest", [this] { return ingest_starter(); });
   }
@@ -218,6 +219,20 @@ Status Engine::drain() {
   return done();
 }
 
+Co<> Engine::watch_models() {
+  // Whoever asks for `auto` first should meet the providers that are there: not ready before.
+  not_ready_.store("looking for model providers");
+  co_await models_->probe(Deadline::in(clock_, kProbeTime));
+  not_ready_.store("");
+  {
+    std::lock_guard lock(mutex_);
+    ready_ = true;
+    changed_.notify_all();
+  }
+  log_->info("engine.ready");
+  co_await models_->watch();
+}
+
 Co<> Engine::ingest_starter() {
   auto files = starter_files(options_.starter);
   for (auto& file : files) {
@@ -240,10 +255,11 @@ Co<> Engine::ingest_starter() {
   changed_.notify_all();
 }
 
-bool Engine::wait_for_starter(Duration for_at_most) {
-  if (options_.starter.empty()) return true;
+bool Engine::wait_until_ready(Duration for_at_most) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, for_at_most, [this] { return starter_done_; });
+  return changed_.wait_for(lock, for_at_most, [this] {
+    return ready_ && (options_.starter.empty() || starter_done_);
+  });
 }
 
 }  // namespace mainstay::app

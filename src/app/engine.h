@@ -42,8 +42,8 @@ class Engine {
   /// "http://127.0.0.1:41234"
   std::string address() const;
   const std::string& data_dir() const noexcept { return data_dir_; }
-  /// Waits until the starter documents are in, at most `for_at_most`.
-  bool wait_for_starter(Duration for_at_most);
+  /// Waits until providers were looked for and the starter documents are in, at most `for_at_most`.
+  bool wait_until_ready(Duration for_at_most);
   Log& log() { return *log_; }
 
  private:
@@ -55,6 +55,7 @@ class Engine {
   Status open_listener();
   void start_background();
   Status drain();
+  Co<> watch_models();
   Co<> ingest_starter();
 
   const config::Loaded loaded_;
@@ -82,6 +83,7 @@ class Engine {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool hurry_ = false;
+  bool ready_ = false;
   bool starter_done_ = false;
 };
 

@@ -91,7 +91,7 @@ Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
   remote->engine_ = std::make_unique<Engine>(std::move(own), EngineOptions{common.starter});
   auto started = remote->engine_->start();
   if (!started.ok()) return started.error();
-  remote->engine_->wait_for_starter(kStarterWait);
+  remote->engine_->wait_until_ready(kStarterWait);
   auto connected = remote->connect(remote->engine_->address());
   if (!connected.ok()) return connected.error();
   return remote;
@@ -124,11 +124,11 @@ Result<HttpAnswer> Remote::call(std::string_view method, std::string target, std
 }
 
 Result<HttpAnswer> Remote::stream(std::string target, std::string body,
-                                  std::function<void(std::string_view)> on_data) {
+                                  OnData on_data) {
   return stream_call(call_to("POST", std::move(target), std::move(body)), std::move(on_data));
 }
 
-Result<HttpAnswer> Remote::stream_call(net::Call call, std::function<void(std::string_view)> on_data) {
+Result<HttpAnswer> Remote::stream_call(net::Call call, OnData on_data) {
   Result<HttpAnswer> out;
   asio::co_spawn(io_.get_executor(), run_call(std::move(call), out, std::move(on_data)),
                  [this](std::exception_ptr) { io_.stop(); });
@@ -138,11 +138,11 @@ Result<HttpAnswer> Remote::stream_call(net::Call call, std::function<void(std::s
 }
 
 Co<> Remote::run_call(net::Call call, Result<HttpAnswer>& out,
-                      std::function<void(std::string_view)> on_data) {
+                      OnData on_data) {
   out = co_await exchange(std::move(call), std::move(on_data));
 }
 
-Co<Result<HttpAnswer>> Remote::exchange(net::Call call, std::function<void(std::string_view)> on_data) {
+Co<Result<HttpAnswer>> Remote::exchange(net::Call call, OnData on_data) {
   const Deadline by = Deadline::in(clock_, kCallTime);
   net::CallTimers timers;
   timers.first_byte = kCallTime;

@@ -20,6 +20,9 @@ struct HttpAnswer {
   std::chrono::milliseconds retry_after{0};
 };
 
+/// Called with the data of each event.
+using OnData = std::function<void(std::string_view)>;
+
 /// Blocking; main thread only.
 class Remote {
  public:
@@ -33,16 +36,16 @@ class Remote {
   Result<HttpAnswer> call(std::string_view method, std::string target, std::string body);
   /// Streams a POST's events: `on_data` gets each event's data.
   Result<HttpAnswer> stream(std::string target, std::string body,
-                            std::function<void(std::string_view)> on_data);
+                            OnData on_data);
   const Settings& settings() const noexcept { return settings_; }
 
  private:
   explicit Remote(Settings settings);
   Status connect(const std::string& address);
   net::Call call_to(std::string_view method, std::string target, std::string body) const;
-  Result<HttpAnswer> stream_call(net::Call call, std::function<void(std::string_view)> on_data);
-  Co<> run_call(net::Call call, Result<HttpAnswer>& out, std::function<void(std::string_view)> on_data);
-  Co<Result<HttpAnswer>> exchange(net::Call call, std::function<void(std::string_view)> on_data);
+  Result<HttpAnswer> stream_call(net::Call call, OnData on_data);
+  Co<> run_call(net::Call call, Result<HttpAnswer>& out, OnData on_data);
+  Co<Result<HttpAnswer>> exchange(net::Call call, OnData on_data);
 
   const Settings settings_;
   std::unique_ptr<Engine> engine_;  ///< only when no server was running

@@ -59,6 +59,7 @@ class RouterModels final : public WiredModels {
  public:
   explicit RouterModels(std::unique_ptr<models::Router> router) : router_(std::move(router)) {}
   models::Models& models() override { return *router_; }
+  Co<> probe(Deadline by) override { return router_->probe(by); }
   Co<> watch() override { return router_->watch(); }
 
  private:

@@ -20,6 +20,8 @@ class WiredModels {
  public:
   virtual ~WiredModels() = default;
   virtual models::Models& models() = 0;
+  /// Looks once which providers are up and what they serve; for start-up.
+  virtual Co<> probe(Deadline by) = 0;
   /// Looks after providers (probes, model lists) until cancelled; runs on one loop.
   virtual Co<> watch() = 0;
 };

@@ -79,8 +79,12 @@ Json convert(simdjson::dom::element element) {
     case Type::OBJECT: {
       return convert_object(element);
     }
-    case Type::INT64:
-      return std::int64_t(element);
+    case Type::INT64: {
+      // As nlohmann's own parser has it: what is not negative is unsigned.
+      const auto number = std::int64_t(element);
+      if (number >= 0) return static_cast<std::uint64_t>(number);
+      return number;
+    }
     case Type::UINT64:
       return std::uint64_t(element);
     case Type::DOUBLE:

@@ -5,6 +5,14 @@
 namespace mainstay::config {
 namespace {
 
+/// What `auto` asks for at a cloud provider: the first of its long list would be arbitrary.
+const char* usual_model(std::string_view kind) {
+  if (kind == "openai") return "gpt-4.1-mini";
+  if (kind == "anthropic") return "claude-sonnet-4-5";
+  if (kind == "gemini") return "gemini-2.5-flash";
+  return "";
+}
+
 class WellKnown {
  public:
   WellKnown(const std::map<std::string, std::string>& environment, Loaded& loaded,
@@ -29,6 +37,7 @@ class WellKnown {
     if (!url.empty()) put(&provider, prefix + ".base_url", url, url_variable);
     const std::string key = key_variable == nullptr ? "" : value(key_variable);
     if (!key.empty()) put(&provider, prefix + ".api_key", key, key_variable);
+    if (url.empty()) provider.default_model = usual_model(kind);
     loaded_.origin.emplace(prefix, key.empty() ? url_variable : key_variable);
     loaded_.settings.providers.push_back(std::move(provider));
   }

@@ -1,7 +1,7 @@
 // Statuses of providers and what they mean for us.
 #include "models/provider_error.h"
 
-#include "base/json.h"
+#include "base/json_fields.h"
 #include "base/text.h"
 
 namespace mainstay::models {
@@ -18,7 +18,7 @@ Error make(Errc code, std::string_view reason, std::string message, std::string 
 }  // namespace
 
 Error refused_by_provider(int status, std::string words, std::chrono::milliseconds retry_after,
-                          std::string field) {
+                          std::string named) {
   const std::string said = "status " + std::to_string(status) + ": " + words;
   Error e;
   if (status == 429) {
@@ -34,11 +34,12 @@ Error refused_by_provider(int status, std::string words, std::chrono::millisecon
              "The model provider is overloaded. Try again later.", said);
   } else if (status == 408 || status == 504) {
     e = make(Errc::deadline, "upstream_timeout", "The model provider ran out of time.", said);
-  } else if (status >= 500) {
+  } else if (status == 400 || status == 413 || status == 422) {
+    e = make(Errc::invalid, "upstream_rejected", "The model provider refused the request: " + words,
+             said);
+    e.field = std::move(named);
+  } else {  // 5xx, and what is between the provider and us: a bill (402), a wrong path (405), …
     e = make(Errc::bad_upstream, "upstream_error", "The model provider failed.", said);
-  } else {
-    e = make(Errc::invalid, "upstream_rejected", "The model provider refused the request: " + words, said);
-    e.field = std::move(field);
   }
   e.retry_after = retry_after;
   return e;
@@ -49,14 +50,9 @@ std::string words_of(std::string_view body) {
   auto parsed = parse_json(body);
   if (parsed.ok() && parsed->is_array() && !parsed->empty()) parsed = Json(parsed->front());
   if (parsed.ok() && parsed->is_object()) {
-    const Json error = parsed->value("error", Json());
-    if (error.is_string()) words = error.get<std::string>();
-    if (error.is_object() && error.contains("message") && error["message"].is_string()) {
-      words = error["message"].get<std::string>();
-    }
-    if (words.empty() && parsed->contains("message") && (*parsed)["message"].is_string()) {
-      words = (*parsed)["message"].get<std::string>();
-    }
+    const Json& error = field(*parsed, "error");
+    words = error.is_string() ? error.get<std::string>() : string_field(error, "message");
+    if (words.empty()) words = string_field(*parsed, "message");
   }
   if (words.empty()) words = to_utf8(trim(body));
   return std::string(cut_utf8(words, kWordsMax));

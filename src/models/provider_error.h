@@ -11,9 +11,9 @@
 namespace mainstay::models {
 
 /// `words`: what the provider said, for the log and, for a rejected request, for the caller.
-/// `field`: the member it named, if any.
+/// `named`: the member it named, if any.
 Error refused_by_provider(int status, std::string words, std::chrono::milliseconds retry_after,
-                          std::string field = {});
+                          std::string named = {});
 
 /// The sentence inside a JSON error body of any provider: error.message, error (a string), message;
 /// else the body's start.

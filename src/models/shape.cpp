@@ -1,6 +1,7 @@
 // Builders of OpenAI's objects.
 #include "models/shape.h"
 
+#include "base/json_fields.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models {
@@ -81,23 +82,38 @@ Json tool_call_json(const std::string& id, const std::string& name, const std::s
   return {{"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}};
 }
 
-Result<InlineImage> inline_image(const Json& part, const std::string& field) {
-  std::string url;
-  if (const auto found = part.find("image_url"); found != part.end()) {
-    if (found->is_string()) url = found->get<std::string>();
-    if (found->is_object()) url = found->value("url", std::string());
-  }
+std::string image_address(const Json& part) {
+  const Json& image = field(part, "image_url");
+  return image.is_string() ? image.get<std::string>() : string_field(image, "url");
+}
+
+Result<InlineImage> inline_image(const Json& part, const std::string& where) {
+  const std::string url = image_address(part);
   constexpr std::string_view kData = "data:";
   constexpr std::string_view kBase64 = ";base64,";
   if (!url.starts_with(kData)) {
-    return cannot("This provider takes images as data: addresses only; send the picture itself.", field);
+    return cannot("This provider takes images as data: addresses only; send the picture itself.",
+                  where);
   }
   const auto mark = url.find(kBase64);
   if (mark == std::string::npos || mark + kBase64.size() >= url.size()) {
     return Error::say(Errc::invalid, "invalid_image",
-                      "An image address must look like data:image/png;base64,….", field);
+                      "An image address must look like data:image/png;base64,….", where);
   }
   return InlineImage{url.substr(kData.size(), mark - kData.size()), url.substr(mark + kBase64.size())};
+}
+
+Json arguments_of_call(const Json& function) {
+  const Json& given = field(function, "arguments");
+  if (given.is_object()) return given;
+  if (!given.is_string()) return Json::object();
+  auto parsed = parse_json(given.get_ref<const std::string&>());
+  return parsed.ok() && parsed->is_object() ? *parsed : Json::object();
+}
+
+bool answers_in_json(const Json& body) {
+  const std::string type = string_field(field(body, "response_format"), "type");
+  return type == "json_object" || type == "json_schema";
 }
 
 std::string text_of_content(const Json& content) {
@@ -105,9 +121,9 @@ std::string text_of_content(const Json& content) {
   std::string out;
   if (!content.is_array()) return out;
   for (const auto& part : content) {
-    if (!part.is_object() || part.value("type", std::string()) != "text") continue;
+    if (string_field(part, "type") != "text") continue;
     if (!out.empty()) out += '\n';
-    out += part.value("text", std::string());
+    out += string_field(part, "text");
   }
   return out;
 }

@@ -44,8 +44,16 @@ struct InlineImage {
   std::string base64;
 };
 /// Errors: unsupported "upstream_cannot" for addresses (nothing is fetched for a client here),
-/// invalid for a broken data: address. `field` names the part.
-Result<InlineImage> inline_image(const Json& part, const std::string& field);
+/// invalid for a broken data: address. `where` names the part.
+Result<InlineImage> inline_image(const Json& part, const std::string& where);
+/// The address in an image_url part; empty when it has none.
+std::string image_address(const Json& part);
+
+/// A call's arguments as the object they are text of; an empty one when they are none.
+Json arguments_of_call(const Json& function);
+
+/// The body's response_format asks for JSON of some kind.
+bool answers_in_json(const Json& body);
 
 /// Text of a message's content, whether a string or a list of parts.
 std::string text_of_content(const Json& content);

@@ -14,7 +14,8 @@
 namespace mainstay::models {
 
 /// `Translator` has take(text) -> Status, ready() -> deque of chunks, ended() (the end marker was
-/// seen), and closed() -> Status (the connection ended: fine, or cut off).
+/// seen), and closed() -> Status (the connection ended: fine, or cut off). `Parser` has feed() and
+/// next(), and rest() when its last piece may come without an end.
 template <class Reply, class Parser, class Translator>
 class TranslatedStream final : public ChatStream {
  public:
@@ -29,6 +30,7 @@ class TranslatedStream final : public ChatStream {
         ready.pop_front();
         co_return chunk;
       }
+      if (translator_.ended()) reply_->wind_up();
       if (translator_.ended() || closed_) co_return std::optional<ChatChunk>();
       auto event = parser_.next();
       if (!event.ok()) co_return event.error();
@@ -40,8 +42,8 @@ class TranslatedStream final : public ChatStream {
       auto piece = co_await reply_->read(by);
       if (!piece.ok()) co_return piece.error();
       if (piece->empty()) {
-        auto closed = translator_.closed();
-        if (!closed.ok()) co_return closed.error();
+        auto finished = close();
+        if (!finished.ok()) co_return finished.error();
         closed_ = true;
         continue;
       }
@@ -57,6 +59,16 @@ class TranslatedStream final : public ChatStream {
     } else {
       return std::string(event);
     }
+  }
+
+  /// The connection ended. A last line may come without its line end; one that does not parse was
+  /// cut off in its middle.
+  Status close() {
+    if constexpr (requires { parser_.rest(); }) {
+      const std::string last(parser_.rest());
+      if (!last.empty() && translator_.take(last).ok() && translator_.ended()) return done();
+    }
+    return translator_.closed();
   }
 
   std::unique_ptr<Reply> reply_;

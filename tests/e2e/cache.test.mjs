@@ -104,18 +104,11 @@ describe('cache', () => {
     const { server, provider } = await pair(t, { config: { cache: { size_max: '1MiB', entry_max: '256KiB' } } });
     for (let i = 0; i < 20; i += 1) await server.chat(ask(`${i} ${'x'.repeat(100_000)}`));
     assert.equal(chats(provider).length, 20);
-    assert.equal(cache(await server.chat(ask(`0 ${'x'.repeat(100_000)}`))), 'miss');
-    assert.equal(cache(await server.chat(ask(`0 ${'x'.repeat(100_000)}`))), 'hit');
-  });
-
-  test('callers with different keys never share an answer', async (t) => {
-    const keys = ['tenant-one-key-00000001', 'tenant-two-key-00000002'];
-    const { server, provider } = await pair(t, { config: { auth: { keys } } });
-    const as = (key) => server.chat(ask('secret'), { authorization: `Bearer ${key}` });
-    assert.equal(cache(await as(keys[0])), 'miss');
-    assert.equal(cache(await as(keys[1])), 'miss');
-    assert.equal(cache(await as(keys[0])), 'hit');
-    assert.equal(chats(provider).length, 2);
+    const metric = await server.metrics();
+    assert.ok(metric('mainstay_cache_bytes') <= 1 << 20, `${metric('mainstay_cache_bytes')} bytes`);
+    const again = [];
+    for (let i = 0; i < 20; i += 1) again.push(cache(await server.chat(ask(`${i} ${'x'.repeat(100_000)}`))));
+    assert.ok(again.includes('hit') && again.filter((s) => s === 'miss').length >= 10, again.join());
   });
 
   test('a complete stream is kept and replayed as a stream; a whole request may not see it as text', async (t) => {

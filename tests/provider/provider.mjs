@@ -244,6 +244,7 @@ class Provider {
 
   async mode(accept) {
     this.accept = accept;
+    if (accept === 'no_read') this.drop();  // kept connections would still be read
     if (accept === 'refuse' && this.server.listening) {
       await new Promise((done) => { this.server.close(done); this.drop(); });
     } else if (accept !== 'refuse' && !this.server.listening) {

@@ -29,6 +29,7 @@ constexpr double kRepeats = 0.6;  // overlap of words above which a sentence add
 struct Candidate {
   Picked picked;
   std::set<std::string> stems;
+  std::vector<double> held;  ///< for each word of the question, how well the sentence holds it
   std::vector<std::string> order;  ///< stems as they come
   std::size_t words = 0;
   bool has_number = false;
@@ -93,8 +94,9 @@ class Picker {
     std::set<std::pair<std::string, std::size_t>> seen;  // overlapping chunks share sentences
     for (std::size_t p = 0; p < passages_.size(); ++p) {
       const storage::Passage& passage = passages_[p];
-      headings_.push_back(stems_of(passage.heading));
-      titles_.push_back(stems_of(passage.title));
+      headings_.push_back(held_by(stems_of(passage.heading)));
+      titles_.push_back(held_by(stems_of(passage.title)));
+      whole_.emplace_back(question_.terms.size(), 0.0);
       best_ = std::max(best_, passage.score);
       std::size_t index = 0;
       for (const auto& span : storage::sentences_of(passage.text)) {
@@ -121,15 +123,28 @@ class Picker {
       out.stems.insert(out.order.back());
       ++out.words;
     }
-    if (out.words > 0) all_.push_back(std::move(out));
+    if (out.words == 0) return;
+    out.held = held_by(out.stems);
+    for (std::size_t t = 0; t < out.held.size(); ++t) {
+      whole_[p][t] = std::max(whole_[p][t], out.held[t]);
+    }
+    all_.push_back(std::move(out));
+  }
+
+  /// How well the stems hold each word of the question.
+  std::vector<double> held_by(const Stems& stems) const {
+    std::vector<double> out;
+    for (const auto& term : question_.terms) out.push_back(holds(stems, term));
+    return out;
   }
 
   /// How much each word of the question counts: rare ones more.
   void weigh() {
     const double count = static_cast<double>(all_.size());
-    for (const auto& term : question_.terms) {
+    for (std::size_t t = 0; t < question_.terms.size(); ++t) {
+      const Term& term = question_.terms[t];
       double holding = 0;
-      for (const auto& candidate : all_) holding += holds(candidate.stems, term) > 0 ? 1 : 0;
+      for (const auto& candidate : all_) holding += candidate.held[t] > 0 ? 1 : 0;
       // A plain word that is nowhere may be a paraphrase; a name that is nowhere is missing.
       if (!term.name) holding = std::max(holding, 3.0);
       const double rarity = std::log(1 + count / (1 + holding)) + 0.3;
@@ -146,14 +161,6 @@ class Picker {
     return &all_[other];
   }
 
-  double passage_holds(std::size_t passage, const Term& term) {
-    if (whole_.size() != passages_.size()) {
-      whole_.resize(passages_.size());
-      for (const auto& c : all_) whole_[c.picked.passage].insert(c.stems.begin(), c.stems.end());
-    }
-    return holds(whole_[passage], term);
-  }
-
   void score(Candidate& candidate) {
     const auto at = static_cast<std::size_t>(&candidate - all_.data());
     const std::size_t p = candidate.picked.passage;
@@ -165,16 +172,16 @@ class Picker {
     double lacking = 1;
     for (std::size_t t = 0; t < question_.terms.size(); ++t) {
       const Term& term = question_.terms[t];
-      const double here = holds(candidate.stems, term);
+      const double here = candidate.held[t];
       double best = here;
-      best = std::max(best, kInHeading * holds(headings_[p], term));
-      best = std::max(best, kInTitle * holds(titles_[p], term));
-      if (before != nullptr) best = std::max(best, kNextTo * holds(before->stems, term));
-      if (after != nullptr) best = std::max(best, kNextTo * 0.8 * holds(after->stems, term));
-      best = std::max(best, kInPassage * passage_holds(p, term));
+      best = std::max(best, kInHeading * headings_[p][t]);
+      best = std::max(best, kInTitle * titles_[p][t]);
+      if (before != nullptr) best = std::max(best, kNextTo * before->held[t]);
+      if (after != nullptr) best = std::max(best, kNextTo * 0.8 * after->held[t]);
+      best = std::max(best, kInPassage * whole_[p][t]);
       if (best <= 0 && term.essential) lacking = kWithoutEssential;
       covered += weights_[t] * best;
-      with_heading += weights_[t] * std::max(here, kInHeading * holds(headings_[p], term));
+      with_heading += weights_[t] * std::max(here, kInHeading * headings_[p][t]);
       own += weights_[t] * here;
     }
     if (total_ <= 0) return;
@@ -311,9 +318,10 @@ class Picker {
   const Question& question_;
   const std::vector<storage::Passage>& passages_;
   std::vector<Candidate> all_;
-  std::vector<Stems> headings_;
-  std::vector<Stems> titles_;
-  std::vector<Stems> whole_;
+  using Held = std::vector<double>;  ///< one number for each word of the question
+  std::vector<Held> headings_;       ///< of each passage
+  std::vector<Held> titles_;
+  std::vector<Held> whole_;
   std::vector<double> weights_;
   double total_ = 0;
   double best_ = 0;

@@ -9,6 +9,8 @@ namespace {
 /// Above this size a file that was closed cleanly is not read through at start, so that a start
 /// takes milliseconds; `mainstay doctor` reads it all.
 constexpr std::int64_t kAlwaysCheckBelow = 64LL << 20;
+/// After an unclean end larger files are read through too, but a start must not take minutes.
+constexpr std::int64_t kUncleanCheckBelow = 512LL << 20;
 
 constexpr const char* kConversations1 = R"sql(
 CREATE TABLE conversation (
@@ -167,7 +169,7 @@ Status check_file(const Schema& schema, const std::string& path) {
   const bool unclean = size_of(path + "-wal") > 0;
   if (size == 0 && !unclean) return done();
   try {
-    return check_open(schema, path, unclean || size < kAlwaysCheckBelow);
+    return check_open(schema, path, size < (unclean ? kUncleanCheckBelow : kAlwaysCheckBelow));
   } catch (const Failure& failure) {
     if (failure.code() == SQLITE_CORRUPT || failure.code() == SQLITE_NOTADB) {
       return corrupt(path, failure.what());
