@@ -35,7 +35,8 @@ Status Permits::queue_up(const UserId& user) {
     e.retry_after = std::chrono::seconds(1);
     return e;
   }
-  auto& mine = waiting_of_[user];
+  const auto found = waiting_of_.find(user);
+  const std::uint32_t mine = found == waiting_of_.end() ? 0 : found->second;
   if (mine >= settings_.user.queued) {
     Error e = Error::say(Errc::over_limit, "user_queue_full",
                          "You have " + std::to_string(mine) +
@@ -43,7 +44,7 @@ Status Permits::queue_up(const UserId& user) {
     e.retry_after = std::chrono::seconds(1);
     return e;
   }
-  ++mine;
+  ++waiting_of_[user];
   ++waiting_;
   return done();
 }

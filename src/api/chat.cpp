@@ -64,6 +64,13 @@ Result<assistant::Question> question_of(const Rooms& rooms, Context& context, mo
   return question;
 }
 
+/// A completion that says that the built-in answerer stood in.
+std::string marked_degraded(std::string completion) {
+  std::vector<models::Edit> edits;
+  edits.push_back({"degraded", "true"});
+  return models::splice(completion, models::top_level(completion), edits);
+}
+
 net::HeaderLines headers_of(const Rooms& rooms, const Context& context,
                             const std::optional<ConversationId>& conversation) {
   net::HeaderLines headers;
@@ -139,6 +146,7 @@ Co<Status> chat_completions(const Rooms& rooms, Context& context) {
   net::Response response;
   response.headers = std::move(headers);
   response.body = std::move(answer->reply->body);
+  if (context.by_whom.degraded) response.body = marked_degraded(std::move(response.body));
   auto sent = co_await context.exchange.reply(std::move(response));
   co_return sent;
 }

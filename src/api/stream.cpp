@@ -19,6 +19,13 @@ void format_event(std::string& out, const std::string& json) {
   out += "\n\n";
 }
 
+/// The chunk that finishes the answer says that the built-in answerer stood in.
+void mark_degraded(std::string& json) {
+  std::vector<models::Edit> edits;
+  edits.push_back({"degraded", "true"});
+  json = models::splice(json, models::top_level(json), edits);
+}
+
 /// Sends events while the client is there, and remembers when it is not.
 class Sender {
  public:
@@ -76,6 +83,7 @@ Co<Status> send_stream(const Rooms& rooms, Context& context, std::unique_ptr<mod
       break;
     }
     if ((*chunk)->usage.known) context.usage = (*chunk)->usage;
+    if ((*chunk)->finish && context.by_whom.degraded) mark_degraded((*chunk)->json);
     format_event(event, (*chunk)->json);
     co_await sender.send(std::move(event));
     if (sender.gone() && !context.exchange.hold()->gone()) break;  // a stalled reader: give up

@@ -22,10 +22,21 @@ Exit fail(const Common& common, const Error& error) {
 
 std::string one_line(std::string text, std::size_t max) {
   for (char& c : text) {
-    if (c == '\n' || c == '\r' || c == '\t') c = ' ';
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   const std::string_view cut = cut_utf8(text, max);
   return std::string(cut) + (cut.size() < text.size() ? "…" : "");
+}
+
+/// Text of a model or a document, as a terminal may show it: no control characters, so that nothing
+/// can move the cursor, rename the window or hide a line.
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    if ((u >= 0x20 && u != 0x7f) || c == '\n' || c == '\t') out += c;
+  }
+  return out;
 }
 
 void print_citations(const Json& citations) {
@@ -36,8 +47,8 @@ void print_citations(const Json& citations) {
     const std::string title = c.value("title", std::string());
     const std::string source = c.value("source", std::string());
     const Json position = c.value("position", Json::object());
-    std::printf("  [%zu] %s%s%s, bytes %llu to %llu\n", ++number, title.c_str(),
-                source.empty() || source == title ? "" : " — ", source == title ? "" : source.c_str(),
+    std::printf("  [%zu] %s%s%s, bytes %llu to %llu\n", ++number, printable(title).c_str(),
+                source.empty() || source == title ? "" : " — ", source == title ? "" : printable(source).c_str(),
                 static_cast<unsigned long long>(position.value("start", 0ULL)),
                 static_cast<unsigned long long>(position.value("end", 0ULL)));
   }
@@ -70,7 +81,7 @@ struct Printer {
     if (choices.empty() || !choices[0].contains("delta")) return;
     const Json& delta = choices[0]["delta"];
     if (delta.contains("content") && delta["content"].is_string()) {
-      std::fputs(delta["content"].get_ref<const std::string&>().c_str(), stdout);
+      std::fputs(printable(delta["content"].get_ref<const std::string&>()).c_str(), stdout);
       std::fflush(stdout);
     }
   }

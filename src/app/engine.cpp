@@ -185,6 +185,10 @@ std::string Engine::address() const {
   return (settings_.server.tls_certificate.empty() ? "http://" : "https://") + server_->address();
 }
 
+std::string Engine::health_address() const {
+  return settings_.server.health_listen.empty() ? "" : "http://" + server_->health_address();
+}
+
 bool Engine::stop() {
   not_ready_.store("stopping");
   const bool clean = lifecycle_.stop();

@@ -41,6 +41,8 @@ class Engine {
   void hurry();
   /// "http://127.0.0.1:41234"
   std::string address() const;
+  /// The same of server.health_listen; empty when none is configured.
+  std::string health_address() const;
   const std::string& data_dir() const noexcept { return data_dir_; }
   /// Waits until providers were looked for and the starter documents are in, at most `for_at_most`.
   bool wait_until_ready(Duration for_at_most);

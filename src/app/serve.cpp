@@ -31,6 +31,9 @@ void print_welcome(const Engine& engine) {
       "Data: %s\n"
       "Try:  curl -s %s/chat -H 'Content-Type: application/json' -d '{\"prompt\":\"What is Mainstay?\"}'\n",
       at.c_str(), engine.data_dir().c_str(), at.c_str());
+  if (!engine.health_address().empty()) {
+    std::printf("Health alone: %s/health\n", engine.health_address().c_str());
+  }
   std::fflush(stdout);
 }
 

@@ -59,11 +59,16 @@ ChatChunk text_chunk(const AnswerHead& head, const std::string& text) {
   return made;
 }
 
-ChatChunk tool_chunk(const AnswerHead& head, std::size_t index, const std::string& id,
-                     const std::string& name, const std::string& arguments) {
-  Json call = {{"index", index}};
-  for (const auto& [key, value] : tool_call_json(id, name, arguments).items()) call[key] = value;
-  ChatChunk made = chunk(head, {{"tool_calls", Json::array({call})}});
+ChatChunk thinking_chunk(const AnswerHead& head, const std::string& text) {
+  ChatChunk made = chunk(head, {{"reasoning_content", text}});
+  made.token = !text.empty();
+  return made;
+}
+
+ChatChunk tool_chunk(const AnswerHead& head, std::size_t index, const Json& call) {
+  Json numbered = {{"index", index}};
+  for (const auto& [key, value] : call.items()) numbered[key] = value;
+  ChatChunk made = chunk(head, {{"tool_calls", Json::array({numbered})}});
   made.token = true;
   return made;
 }

@@ -27,15 +27,15 @@ ChatChunk chunk(const AnswerHead& head, const Json& delta, const std::string& fi
 /// {"role":"assistant","content":""}: the chunk a stream starts with.
 ChatChunk role_chunk(const AnswerHead& head);
 ChatChunk text_chunk(const AnswerHead& head, const std::string& text);
-/// One whole tool call; `arguments` is JSON text.
-ChatChunk tool_chunk(const AnswerHead& head, std::size_t index, const std::string& id,
-                     const std::string& name, const std::string& arguments);
+ChatChunk thinking_chunk(const AnswerHead& head, const std::string& text);
+/// One tool call, made by tool_call_json(), as number `index` of the answer.
+ChatChunk tool_chunk(const AnswerHead& head, std::size_t index, const Json& call);
 /// The chunk with empty choices that include_usage asks for.
 ChatChunk usage_chunk(const AnswerHead& head, const Usage& usage);
 
 /// {"prompt_tokens", "completion_tokens", "total_tokens"}
 Json usage_json(const Usage& usage);
-/// One tool call of a message in OpenAI's shape.
+/// One tool call of a message in OpenAI's shape; `arguments` is JSON text.
 Json tool_call_json(const std::string& id, const std::string& name, const std::string& arguments);
 
 /// The picture of an image_url part as data: media type and base64 text.

@@ -66,7 +66,10 @@ class TranslatedStream final : public ChatStream {
   Status close() {
     if constexpr (requires { parser_.rest(); }) {
       const std::string last(parser_.rest());
-      if (!last.empty() && translator_.take(last).ok() && translator_.ended()) return done();
+      if (last.empty()) return translator_.closed();
+      auto taken = translator_.take(last);
+      if (taken.ok() && translator_.ended()) return done();
+      if (!taken.ok() && taken.error().reason != "upstream_bad_reply") return taken;
     }
     return translator_.closed();
   }

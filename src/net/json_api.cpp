@@ -1,8 +1,11 @@
 // Refusals read within bounds, and the three ways servers say "later".
 #include "net/json_api.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <cstdlib>
+#include <optional>
+#include <utility>
 
 #include "base/text.h"
 
@@ -19,61 +22,80 @@ Ms from_seconds(double seconds) {
   return Ms(static_cast<std::int64_t>(std::ceil(std::min(seconds, kLongestSeconds) * 1000)));
 }
 
-/// "6m0s", "1.5s", "250ms", "1h2m": the form of Go's durations, used in x-ratelimit-reset-*.
-Ms duration_text(std::string_view text) {
-  double seconds = 0;
-  std::string rest(trim(text));
-  const char* at = rest.c_str();
-  while (*at != '\0') {
-    char* next = nullptr;
-    const double n = std::strtod(at, &next);
-    if (next == at) return Ms(0);
-    if (next[0] == 'm' && next[1] == 's') {
-      seconds += n / 1000;
-      at = next + 2;
-    } else if (*next == 'h' || *next == 'm' || *next == 's') {
-      seconds += n * (*next == 'h' ? 3600 : *next == 'm' ? 60 : 1);
-      at = next + 1;
-    } else {
-      return Ms(0);
-    }
+/// Takes digits, with at most one dot among them, off the front; nothing when there are none.
+std::optional<double> take_number(std::string_view& text) {
+  double n = 0;
+  const auto [end, failed] =
+      std::from_chars(text.data(), text.data() + text.size(), n, std::chars_format::fixed);
+  if (failed != std::errc{} || !std::isfinite(n) || n < 0) return std::nullopt;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return n;
+}
+
+/// The seconds in one unit at the front of `text`, which it takes off; nothing for another word.
+std::optional<double> take_unit(std::string_view& text) {
+  using Unit = std::pair<std::string_view, double>;
+  for (const auto& [name, seconds] : {Unit{"ms", 0.001}, Unit{"h", 3600}, Unit{"m", 60}, Unit{"s", 1}}) {
+    if (!text.starts_with(name)) continue;
+    text.remove_prefix(name.size());
+    return seconds;
   }
-  return from_seconds(seconds);
+  return std::nullopt;
 }
 
 /// A plain number; zero for anything else (an HTTP date among them).
 double number(std::string_view text) {
-  const std::string copy(trim(text));
-  char* end = nullptr;
-  const double n = std::strtod(copy.c_str(), &end);
-  return copy.empty() || *end != '\0' || !std::isfinite(n) ? 0 : n;
+  text = trim(text);
+  const auto n = take_number(text);
+  return n && text.empty() ? *n : 0;
 }
 
 }  // namespace
+
+Ms duration_text(std::string_view text) {
+  double seconds = 0;
+  text = trim(text);
+  while (!text.empty()) {
+    const auto n = take_number(text);
+    const auto unit = n ? take_unit(text) : std::nullopt;
+    if (!unit) return Ms(0);
+    seconds += *n * *unit;
+  }
+  return from_seconds(seconds);
+}
 
 Ms retry_after_of(const Reply& reply) {
   if (const double ms = number(reply.header("retry-after-ms")); ms > 0) return from_seconds(ms / 1000);
   if (const double s = number(reply.header("retry-after")); s > 0) return from_seconds(s);
   // Only a limit that is used up says when it is free again.
+  Ms longest(0);
   if (reply.header("x-ratelimit-remaining-requests") == "0") {
-    return duration_text(reply.header("x-ratelimit-reset-requests"));
+    longest = duration_text(reply.header("x-ratelimit-reset-requests"));
   }
   if (reply.header("x-ratelimit-remaining-tokens") == "0") {
-    return duration_text(reply.header("x-ratelimit-reset-tokens"));
+    longest = std::max(longest, duration_text(reply.header("x-ratelimit-reset-tokens")));
   }
-  return Ms(0);
+  return longest;
 }
 
 Co<Result<ApiReply>> call_api(Client& client, Call call, CallTimers timers, Deadline by) {
   auto reply = co_await client.send(std::move(call), timers, by);
   if (!reply.ok()) co_return reply.error();
   ApiReply out;
-  if ((*reply)->status() < 400) {
+  const int status = (*reply)->status();
+  if (status >= 300 && status < 400) {
+    Error refused = Error::say(Errc::bad_upstream, "upstream_bad_reply",
+                               "The model provider sent a redirect, which is not followed. Check "
+                               "its address in the configuration.");
+    refused.detail = "status " + std::to_string(status);
+    co_return refused;
+  }
+  if (status < 400) {
     out.reply = std::move(*reply);
     co_return out;
   }
   ApiRefusal refusal;
-  refusal.status = (*reply)->status();
+  refusal.status = status;
   refusal.retry_after = retry_after_of(**reply);
   // A refusal whose body cannot be read is still that refusal.
   auto body = co_await read_all(**reply, 64_KiB, by);

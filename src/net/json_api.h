@@ -17,13 +17,14 @@ struct ApiRefusal {
   std::chrono::milliseconds retry_after{0};  ///< retry-after-ms, retry-after or x-ratelimit-reset-*
 };
 
-/// Either the reply (status below 400, body unread) or the refusal.
+/// Either the reply (status below 300, body unread) or the refusal.
 struct ApiReply {
   std::unique_ptr<Reply> reply;
   std::optional<ApiRefusal> refusal;
 };
 
-/// Sends and looks at the status. Errors: Client::send's.
+/// Sends and looks at the status. Errors: Client::send's; bad_upstream "upstream_bad_reply" for a
+/// redirect.
 Co<Result<ApiReply>> call_api(Client& client, Call call, CallTimers timers, Deadline by);
 
 /// What ties a call to the request it serves; either may be empty.
@@ -58,6 +59,10 @@ class JsonApi {
   const HeaderLines headers_;
   const UpstreamSettings settings_;
 };
+
+/// "6m0s", "1.5s", "250ms", "1h2m": the form of Go's durations; zero for anything else. At most a
+/// day.
+std::chrono::milliseconds duration_text(std::string_view text);
 
 /// When a server says to come back, from its headers; zero when it does not say. Understands
 /// seconds ("2", "1.5"), HTTP dates are taken as not said, and OpenAI's durations ("6m0s", "250ms").

@@ -22,6 +22,7 @@ Result<std::string> slurp(const std::string& path) {
     text.append(buffer.data(), static_cast<std::size_t>(got));
   }
   ::close(fd);
+  if (got < 0) return Error::log(Errc::unavailable, "cannot read " + path);
   return text;
 }
 

@@ -1,6 +1,7 @@
 // Calls to models/NAME:generateContent and :streamGenerateContent.
 #include "models/gemini/provider.h"
 
+#include "base/json_fields.h"
 #include "models/gemini/reply.h"
 #include "models/gemini/request.h"
 #include "models/provider_error.h"
@@ -27,11 +28,40 @@ bool is_plain_name(const std::string& model) {
                                                    "0123456789-_.") == std::string::npos;
 }
 
+/// A wrong key is status 400 there.
+bool refuses_key(const net::ApiRefusal& refusal, const std::string& words) {
+  if (refusal.status != 400) return false;
+  return words.starts_with("API key") || refusal.body.find("\"API_KEY_INVALID\"") != std::string::npos;
+}
+
+/// "retryDelay" of the error's RetryInfo: Gemini sends no header for it.
+std::chrono::milliseconds retry_delay(const std::string& body) {
+  std::chrono::milliseconds longest(0);
+  auto parsed = parse_json(body);
+  if (!parsed.ok()) return longest;
+  for (const auto& detail : array_field(field(*parsed, "error"), "details")) {
+    longest = std::max(longest, net::duration_text(string_field(detail, "retryDelay")));
+  }
+  return longest;
+}
+
 Error refusal_error(const net::ApiRefusal& refusal) {
   std::string words = words_of(refusal.body);
-  // A wrong key is status 400 there.
-  const int status = words.find("API key") != std::string::npos ? 401 : refusal.status;
-  return refused_by_provider(status, std::move(words), refusal.retry_after);
+  const int status = refuses_key(refusal, words) ? 401 : refusal.status;
+  const auto after = refusal.retry_after.count() > 0 ? refusal.retry_after : retry_delay(refusal.body);
+  return refused_by_provider(status, std::move(words), after);
+}
+
+/// The name without the prefix that Gemini's own lists give it.
+std::string bare(std::string model) {
+  if (model.starts_with(kPrefix)) model.erase(0, kPrefix.size());
+  return model;
+}
+
+/// Embedding models are listed too.
+bool generates(const Json& entry) {
+  const Json& methods = array_field(entry, "supportedGenerationMethods");
+  return methods.empty() || std::find(methods.begin(), methods.end(), "generateContent") != methods.end();
 }
 
 class Provider final : public ChatProvider {
@@ -53,6 +83,9 @@ class Provider final : public ChatProvider {
     if (!body.ok()) co_return body.error();
     auto piece = read_piece(*body, clock_, random_);
     if (!piece.ok()) co_return piece.error();
+    if (piece->finish.empty() && piece->text.empty() && piece->tool_calls.empty()) {
+      co_return not_understood("no answer and no finishReason");
+    }
     co_return whole(make_answer_head(attempt.model, clock_, random_), *piece);
   }
 
@@ -75,17 +108,13 @@ class Provider final : public ChatProvider {
     auto parsed = parse_json(got->body);
     if (!parsed.ok() || !parsed->is_object()) co_return not_understood("not a JSON object");
     std::vector<ModelInfo> out;
-    for (const auto& entry : parsed->value("models", Json::array())) {
-      if (!entry.is_object() || !entry.contains("name") || !entry["name"].is_string()) continue;
+    for (const auto& entry : array_field(*parsed, "models")) {
       ModelInfo info;
-      info.id = entry["name"].get<std::string>();
-      if (info.id.starts_with(kPrefix)) info.id.erase(0, kPrefix.size());
+      info.id = bare(string_field(entry, "name"));
       info.provider = name_;
       info.images = true;
-      if (entry.contains("inputTokenLimit") && entry["inputTokenLimit"].is_number_unsigned()) {
-        info.context = entry["inputTokenLimit"].get<std::uint64_t>();
-      }
-      out.push_back(std::move(info));
+      info.context = count_field(entry, "inputTokenLimit");
+      if (!info.id.empty() && generates(entry)) out.push_back(std::move(info));
     }
     co_return out;
   }
@@ -93,7 +122,8 @@ class Provider final : public ChatProvider {
  private:
   Co<Result<std::unique_ptr<net::Reply>>> ask(std::string verb, const ChatRequest& request,
                                               const Attempt& attempt, AttemptTimings& timings) {
-    if (!is_plain_name(attempt.model)) {
+    const std::string model = bare(attempt.model);
+    if (!is_plain_name(model)) {
       co_return refused_by_provider(404, "not a model's name", std::chrono::milliseconds(0));
     }
     auto body = generate_body(request);
@@ -105,7 +135,7 @@ class Provider final : public ChatProvider {
     timers.connect = attempt.connect;
     timers.first_byte = attempt.first_token;
     timers.between_bytes = attempt.between_tokens;
-    std::string target = "/models/" + attempt.model + verb;
+    std::string target = "/models/" + model + verb;
     auto reply = co_await api_.post(std::move(target), std::move(*body), std::move(tags), timers, attempt.by);
     if (!reply.ok()) co_return reply.error();
     if (reply->refusal) co_return refusal_error(*reply->refusal);

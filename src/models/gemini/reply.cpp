@@ -1,42 +1,45 @@
 // Candidates, parts and finish reasons.
 #include "models/gemini/reply.h"
 
+#include "base/json_fields.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models::gemini {
 namespace {
 
-std::string string_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-Json object_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_object() ? *found : Json::object();
-}
-
-std::uint64_t number_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
 std::string finish_of(const std::string& reason) {
-  if (reason.empty()) return {};
+  if (reason.empty() || reason == "FINISH_REASON_UNSPECIFIED") return {};
   if (reason == "STOP") return "stop";
   if (reason == "MAX_TOKENS") return "length";
   return "content_filter";  // SAFETY, RECITATION, BLOCKLIST, PROHIBITED_CONTENT, SPII, …
 }
 
+/// The model's answer came to nothing: a call that Gemini itself could not read.
+bool went_wrong(const std::string& reason) {
+  return reason.starts_with("MALFORMED_") || reason == "UNEXPECTED_TOOL_CALL";
+}
+
 void read_part(Piece& piece, const Json& part, const Clock& clock, Random& random) {
-  if (const std::string text = string_at(part, "text"); !text.empty()) {
-    (part.value("thought", Json(false)) == true ? piece.thinking : piece.text) += text;
-  }
-  if (!part.contains("functionCall")) return;
-  const Json call = object_at(part, "functionCall");
-  std::string id = string_at(call, "id");
+  (flag_field(part, "thought") ? piece.thinking : piece.text) += string_field(part, "text");
+  const Json& call = field(part, "functionCall");
+  if (!call.is_object()) return;
+  std::string id = string_field(call, "id");
   if (id.empty()) id = make_id("call_", clock, random);
-  piece.tool_calls.push_back(tool_call_json(id, string_at(call, "name"), dump(object_at(call, "args"))));
+  Json made = tool_call_json(id, string_field(call, "name"), dump(object_field(call, "args")));
+  // Thinking models want their signature back with the call; clients of Google's own OpenAI
+  // endpoint keep it here.
+  const std::string signature = string_field(part, "thoughtSignature");
+  if (!signature.empty()) {
+    made["extra_content"] = {{"google", {{"thought_signature", signature}}}};
+  }
+  piece.tool_calls.push_back(std::move(made));
+}
+
+/// An error inside a reply of status 200; it carries the status it would have had.
+Error told_error(const Json& error, const std::string& text) {
+  const std::uint64_t status = count_field(error, "code");
+  if (status < 400 || status > 599) return failed_inside(words_of(text));
+  return refused_by_provider(static_cast<int>(status), words_of(text), std::chrono::milliseconds(0));
 }
 
 }  // namespace
@@ -44,27 +47,30 @@ void read_part(Piece& piece, const Json& part, const Clock& clock, Random& rando
 Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& random) {
   auto parsed = parse_json(text);
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
-  if (parsed->contains("error")) return failed_inside(words_of(text));
+  if (parsed->contains("error")) return told_error(field(*parsed, "error"), text);
   Piece piece;
-  const auto candidates = parsed->find("candidates");
-  if (candidates != parsed->end() && candidates->is_array() && !candidates->empty() &&
-      candidates->front().is_object()) {
-    const Json& candidate = candidates->front();
-    const Json content = object_at(candidate, "content");
-    for (const auto& part : content.value("parts", Json::array())) {
-      if (part.is_object()) read_part(piece, part, clock, random);
+  const Json& candidates = array_field(*parsed, "candidates");
+  const Json& usage = field(*parsed, "usageMetadata");
+  if (!candidates.empty() && candidates.front().is_object()) {
+    const Json& candidate = candidates.front();
+    for (const auto& part : array_field(field(candidate, "content"), "parts")) {
+      read_part(piece, part, clock, random);
     }
-    piece.finish = finish_of(string_at(candidate, "finishReason"));
-  } else if (!string_at(object_at(*parsed, "promptFeedback"), "blockReason").empty()) {
+    const std::string reason = string_field(candidate, "finishReason");
+    if (went_wrong(reason)) {
+      return failed_inside(reason + ": " + string_field(candidate, "finishMessage"));
+    }
+    piece.finish = finish_of(reason);
+  } else if (!string_field(field(*parsed, "promptFeedback"), "blockReason").empty()) {
     piece.finish = "content_filter";
-  } else if (!parsed->contains("usageMetadata")) {
+  } else if (!usage.is_object()) {
     return not_understood("neither candidates nor usage");
   }
-  if (parsed->contains("usageMetadata")) {
-    const Json usage = object_at(*parsed, "usageMetadata");
-    piece.usage.prompt = number_at(usage, "promptTokenCount");
+  if (usage.is_object()) {
+    piece.usage.prompt =
+        count_field(usage, "promptTokenCount") + count_field(usage, "toolUsePromptTokenCount");
     piece.usage.completion =
-        number_at(usage, "candidatesTokenCount") + number_at(usage, "thoughtsTokenCount");
+        count_field(usage, "candidatesTokenCount") + count_field(usage, "thoughtsTokenCount");
     piece.usage.known = true;
   }
   if (piece.finish == "stop" && !piece.tool_calls.empty()) piece.finish = "tool_calls";
@@ -85,17 +91,9 @@ Status EventTranslator::take(const std::string& data) {
   auto piece = read_piece(data, *clock_, *random_);
   if (!piece.ok()) return piece.error();
   if (piece->usage.known) usage_ = piece->usage;
-  if (!piece->thinking.empty()) {
-    ready_.push_back(chunk(head_, {{"reasoning_content", piece->thinking}}));
-    ready_.back().token = true;
-  }
+  if (!piece->thinking.empty()) ready_.push_back(thinking_chunk(head_, piece->thinking));
   if (!piece->text.empty()) ready_.push_back(text_chunk(head_, piece->text));
-  for (const auto& call : piece->tool_calls) {
-    const Json& function = call["function"];
-    ready_.push_back(tool_chunk(head_, tools_++, call["id"].get<std::string>(),
-                                function["name"].get<std::string>(),
-                                function["arguments"].get<std::string>()));
-  }
+  for (const auto& call : piece->tool_calls) ready_.push_back(tool_chunk(head_, tools_++, call));
   if (!piece->finish.empty() && !finished_) {
     finished_ = true;
     const bool stopped = piece->finish == "stop" && tools_ > 0;
@@ -107,7 +105,7 @@ Status EventTranslator::take(const std::string& data) {
 
 Status EventTranslator::closed() {
   if (!finished_) return cut_off("no finishReason");
-  if (include_usage_) ready_.push_back(usage_chunk(head_, usage_));
+  if (include_usage_ && usage_.known) ready_.push_back(usage_chunk(head_, usage_));
   return done();
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "base/json_fields.h"
 #include "models/provider_error.h"
 #include "models/shape.h"
 
@@ -15,16 +16,19 @@ Status put_parts(Json& parts, const Json& content, const std::string& path) {
   }
   if (!content.is_array()) return done();
   for (std::size_t i = 0; i < content.size(); ++i) {
-    const std::string type = content[i].value("type", std::string());
-    const std::string field = path + ".content[" + std::to_string(i) + "]";
+    const std::string type = string_field(content[i], "type");
+    const std::string where = path + ".content[" + std::to_string(i) + "]";
     if (type == "text") {
-      parts.push_back({{"text", content[i].value("text", std::string())}});
+      const std::string text = string_field(content[i], "text");
+      if (!text.empty()) parts.push_back({{"text", text}});
+    } else if (type == "refusal") {
+      continue;
     } else if (type == "image_url") {
-      auto image = inline_image(content[i], field);
+      auto image = inline_image(content[i], where);
       if (!image.ok()) return image.error();
       parts.push_back({{"inlineData", {{"mimeType", image->media_type}, {"data", image->base64}}}});
     } else {
-      return cannot("Gemini does not take '" + type + "' parts here.", field);
+      return cannot("Gemini does not take '" + type + "' parts here.", where);
     }
   }
   return done();
@@ -34,23 +38,24 @@ Status put_parts(Json& parts, const Json& content, const std::string& path) {
 using CallNames = std::map<std::string, std::string>;
 
 void put_calls(Json& parts, const Json& message, CallNames& names) {
-  const auto calls = message.find("tool_calls");
-  if (calls == message.end() || !calls->is_array()) return;
-  for (const auto& call : *calls) {
-    const Json function = call.value("function", Json::object());
-    const std::string name = function.value("name", std::string());
-    names[call.value("id", std::string())] = name;
-    auto args = parse_json(function.value("arguments", std::string("{}")));
-    parts.push_back({{"functionCall",
-                      {{"name", name}, {"args", args.ok() && args->is_object() ? *args : Json::object()}}}});
+  for (const auto& call : array_field(message, "tool_calls")) {
+    const Json& function = field(call, "function");
+    const std::string name = string_field(function, "name");
+    names[string_field(call, "id")] = name;
+    Json part = {{"functionCall", {{"name", name}, {"args", arguments_of_call(function)}}}};
+    // What Gemini signed must come back with the call; see reply.cpp.
+    const Json& google = field(field(call, "extra_content"), "google");
+    const std::string signature = string_field(google, "thought_signature");
+    if (!signature.empty()) part["thoughtSignature"] = signature;
+    parts.push_back(std::move(part));
   }
 }
 
 Json function_response(const Json& message, const CallNames& names) {
-  const auto known = names.find(message.value("tool_call_id", std::string()));
+  const auto known = names.find(string_field(message, "tool_call_id"));
   const std::string name =
-      known != names.end() ? known->second : message.value("name", std::string("function"));
-  const std::string text = text_of_content(message.value("content", Json()));
+      known != names.end() ? known->second : string_field(message, "name", "function");
+  const std::string text = text_of_content(field(message, "content"));
   auto parsed = parse_json(text);
   // The response must be an object; anything else is put into one.
   const Json response = parsed.ok() && parsed->is_object() ? *parsed : Json{{"result", text}};
@@ -73,8 +78,8 @@ Status put_messages(Json& out, const Json& messages) {
   CallNames names;
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Json& message = messages[i];
-    const std::string role = message.value("role", std::string());
-    const Json content = message.value("content", Json());
+    const std::string role = string_field(message, "role");
+    const Json& content = field(message, "content");
     if (role == "system" || role == "developer") {
       system += (system.empty() ? "" : "\n\n") + text_of_content(content);
       continue;
@@ -96,26 +101,26 @@ Status put_messages(Json& out, const Json& messages) {
 }
 
 void put_tools(Json& out, const Json& body) {
-  if (!body.contains("tools") || !body["tools"].is_array()) return;
   Json declarations = Json::array();
-  for (const auto& tool : body["tools"]) {
-    const Json function = tool.value("function", Json::object());
-    Json made = {{"name", function.value("name", std::string())}};
-    for (const char* key : {"description", "parameters"}) {
-      if (function.contains(key)) made[key] = function[key];
-    }
+  for (const auto& tool : array_field(body, "tools")) {
+    const Json& function = field(tool, "function");
+    Json made = {{"name", string_field(function, "name")}};
+    const std::string description = string_field(function, "description");
+    if (!description.empty()) made["description"] = description;
+    // "parameters" there is a dialect that refuses much of JSON Schema; this member takes it whole.
+    const Json& parameters = object_field(function, "parameters");
+    if (!parameters.empty()) made["parametersJsonSchema"] = parameters;
     declarations.push_back(std::move(made));
   }
+  if (declarations.empty()) return;
   out["tools"] = Json::array({Json{{"functionDeclarations", declarations}}});
-  const Json choice = body.value("tool_choice", Json());
+  const Json& choice = field(body, "tool_choice");
   Json calling;
   if (choice == "none") calling = {{"mode", "NONE"}};
   if (choice == "auto") calling = {{"mode", "AUTO"}};
   if (choice == "required") calling = {{"mode", "ANY"}};
-  if (choice.is_object() && choice.contains("function")) {
-    calling = {{"mode", "ANY"},
-               {"allowedFunctionNames",
-                Json::array({choice["function"].value("name", std::string())})}};
+  if (const std::string name = string_field(field(choice, "function"), "name"); !name.empty()) {
+    calling = {{"mode", "ANY"}, {"allowedFunctionNames", Json::array({name})}};
   }
   if (!calling.is_null()) out["toolConfig"] = {{"functionCallingConfig", calling}};
 }
@@ -127,16 +132,16 @@ void put_parameters(Json& out, const Json& body) {
         std::pair{"presence_penalty", "presencePenalty"},
         std::pair{"frequency_penalty", "frequencyPenalty"}, std::pair{"max_tokens", "maxOutputTokens"},
         std::pair{"max_completion_tokens", "maxOutputTokens"}}) {
-    if (body.contains(theirs) && body[theirs].is_number()) config[ours] = body[theirs];
+    const Json& value = field(body, theirs);
+    if (value.is_number()) config[ours] = value;
   }
-  if (body.contains("stop") && !body["stop"].is_null()) {
-    config["stopSequences"] = body["stop"].is_array() ? body["stop"] : Json::array({body["stop"]});
-  }
-  const Json format = body.value("response_format", Json::object());
-  const std::string type = format.is_object() ? format.value("type", std::string()) : std::string();
-  if (type == "json_object" || type == "json_schema") config["responseMimeType"] = "application/json";
-  if (type == "json_schema" && format.contains("json_schema")) {
-    config["responseJsonSchema"] = format["json_schema"].value("schema", Json::object());
+  const Json& stop = field(body, "stop");
+  if (stop.is_string()) config["stopSequences"] = Json::array({stop});
+  if (stop.is_array()) config["stopSequences"] = stop;
+  if (answers_in_json(body)) {
+    config["responseMimeType"] = "application/json";
+    const Json& schema = object_field(field(field(body, "response_format"), "json_schema"), "schema");
+    if (!schema.empty()) config["responseJsonSchema"] = schema;
   }
   if (!config.empty()) out["generationConfig"] = config;
 }
@@ -148,7 +153,7 @@ Result<std::string> generate_body(const ChatRequest& request) {
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
   Json out = Json::object();
-  auto put = put_messages(out, (*body)["messages"]);
+  auto put = put_messages(out, array_field(*body, "messages"));
   if (!put.ok()) return put.error();
   put_tools(out, *body);
   put_parameters(out, *body);

@@ -4,11 +4,12 @@
 #include <mutex>
 #include <set>
 
+#include "base/json_fields.h"
 #include "models/ollama/reply.h"
 #include "models/ollama/request.h"
 #include "models/provider_error.h"
-#include "net/json_api.h"
 #include "models/translated_stream.h"
+#include "net/json_api.h"
 #include "net/sse.h"
 
 namespace mainstay::models::ollama {
@@ -80,25 +81,24 @@ class Provider final : public ChatProvider {
     auto tags = co_await get("/api/tags", by);
     if (!tags.ok()) co_return tags.error();
     auto running = co_await get("/api/ps", by);  // older servers have none: then all count as loaded
+    std::set<std::string> loaded;
+    if (running.ok()) {
+      for (const auto& entry : array_field(*running, "models")) {
+        loaded.insert(string_field(entry, "name"));
+      }
+    }
     std::vector<ModelInfo> out;
-    for (const auto& entry : tags->value("models", Json::array())) {
-      if (!entry.is_object()) continue;
+    for (const auto& entry : array_field(*tags, "models")) {
       ModelInfo info;
-      info.id = entry.value("name", std::string());
+      info.id = string_field(entry, "name");
       info.provider = name_;
-      info.loaded = !running.ok() || is_running(*running, info.id);
+      info.loaded = !running.ok() || loaded.contains(info.id);
       if (!info.id.empty()) out.push_back(std::move(info));
     }
     co_return out;
   }
 
  private:
-  static bool is_running(const Json& running, const std::string& model) {
-    for (const auto& entry : running.value("models", Json::array())) {
-      if (entry.is_object() && entry.value("name", std::string()) == model) return true;
-    }
-    return false;
-  }
 
   Co<Result<Json>> get(std::string path, Deadline by) {
     auto got = co_await api_.get(std::move(path), by);
@@ -109,7 +109,7 @@ class Provider final : public ChatProvider {
     co_return parsed;
   }
 
-  /// Chat first; generate when chat is refused, and from then on for that model.
+  /// Chat first; generate when chat is refused, and from then on for that model while it answers.
   Co<Result<std::unique_ptr<net::Reply>>> ask(const ChatRequest& request, const Attempt& attempt,
                                               AttemptTimings& timings) {
     if (!is_refuser(attempt.model)) {
@@ -119,13 +119,17 @@ class Provider final : public ChatProvider {
       if (!reply.ok()) co_return reply.error();
       if (reply->reply) co_return std::move(reply->reply);
       if (!refuses_chat(*reply->refusal)) co_return refusal_error(*reply->refusal);
-      remember_refuser(attempt.model);
     }
     auto body = generate_body(request, attempt.model);
     if (!body.ok()) co_return body.error();
     auto reply = co_await post("/api/generate", std::move(*body), request, attempt, timings);
     if (!reply.ok()) co_return reply.error();
-    if (reply->refusal) co_return refusal_error(*reply->refusal);
+    if (reply->refusal) {
+      // Maybe the server or the model was replaced since: chat is asked for again next time.
+      if (reply->refusal->status == 400 || reply->refusal->status == 404) forget_refuser(attempt.model);
+      co_return refusal_error(*reply->refusal);
+    }
+    remember_refuser(attempt.model);
     co_return std::move(reply->reply);
   }
 
@@ -152,8 +156,13 @@ class Provider final : public ChatProvider {
   }
   void remember_refuser(const std::string& model) {
     std::lock_guard lock(mutex_);
-    if (refusers_.size() >= kRefusersMax) refusers_.clear();
+    if (refusers_.size() >= kRefusersMax && !refusers_.contains(model)) refusers_.clear();
     refusers_.insert(model);
+  }
+
+  void forget_refuser(const std::string& model) {
+    std::lock_guard lock(mutex_);
+    refusers_.erase(model);
   }
 
   const std::string name_;

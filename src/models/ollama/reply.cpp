@@ -1,31 +1,20 @@
 // Fields of Ollama's API document into OpenAI's.
 #include "models/ollama/reply.h"
 
+#include "base/json_fields.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models::ollama {
 namespace {
 
-std::string string_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-std::uint64_t number_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
 void read_tool_calls(Piece& piece, const Json& message, const Clock& clock, Random& random) {
-  const auto calls = message.find("tool_calls");
-  if (calls == message.end() || !calls->is_array()) return;
-  for (const auto& call : *calls) {
-    if (!call.is_object() || !call.contains("function") || !call["function"].is_object()) continue;
-    const Json& function = call["function"];
-    const Json arguments = function.value("arguments", Json::object());
-    piece.tool_calls.push_back(tool_call_json(
-        make_id("call_", clock, random), string_at(function, "name"),
-        arguments.is_string() ? arguments.get<std::string>() : dump(arguments)));
+  for (const auto& call : array_field(message, "tool_calls")) {
+    const Json& function = field(call, "function");
+    if (!function.is_object()) continue;
+    std::string id = string_field(call, "id");  // newer servers give one
+    if (id.empty()) id = make_id("call_", clock, random);
+    piece.tool_calls.push_back(
+        tool_call_json(id, string_field(function, "name"), dump(arguments_of_call(function))));
   }
 }
 
@@ -36,22 +25,21 @@ Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& ra
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
   if (parsed->contains("error")) return failed_inside(words_of(text));
   Piece piece;
-  const auto message = parsed->find("message");
-  if (message != parsed->end() && message->is_object()) {
-    piece.text = string_at(*message, "content");
-    piece.thinking = string_at(*message, "thinking");
-    read_tool_calls(piece, *message, clock, random);
-  } else if (parsed->contains("response")) {
-    piece.text = string_at(*parsed, "response");
-    piece.thinking = string_at(*parsed, "thinking");
-  } else if (!parsed->value("done", false)) {
+  piece.done = flag_field(*parsed, "done");
+  const Json& message = field(*parsed, "message");
+  if (message.is_object()) {
+    piece.text = string_field(message, "content");
+    piece.thinking = string_field(message, "thinking");
+    read_tool_calls(piece, message, clock, random);
+  } else if (field(*parsed, "response").is_string()) {
+    piece.text = string_field(*parsed, "response");
+    piece.thinking = string_field(*parsed, "thinking");
+  } else if (!piece.done) {
     return not_understood("neither message nor response");
   }
-  const auto done = parsed->find("done");
-  piece.done = done != parsed->end() && done->is_boolean() && done->get<bool>();
-  piece.done_reason = string_at(*parsed, "done_reason");
-  if (parsed->contains("eval_count") || parsed->contains("prompt_eval_count")) {
-    piece.usage = {number_at(*parsed, "prompt_eval_count"), number_at(*parsed, "eval_count"), true};
+  piece.done_reason = string_field(*parsed, "done_reason");
+  if (field(*parsed, "eval_count").is_number() || field(*parsed, "prompt_eval_count").is_number()) {
+    piece.usage = {count_field(*parsed, "prompt_eval_count"), count_field(*parsed, "eval_count"), true};
   }
   return piece;
 }
@@ -65,22 +53,14 @@ Status LineTranslator::take(const std::string& line) {
   if (line.find_first_not_of(" \t\r") == std::string::npos) return done();
   auto piece = read_piece(line, *clock_, *random_);
   if (!piece.ok()) return piece.error();
-  if (!piece->thinking.empty()) {
-    ready_.push_back(chunk(head_, {{"reasoning_content", piece->thinking}}));
-    ready_.back().token = true;
-  }
+  if (!piece->thinking.empty()) ready_.push_back(thinking_chunk(head_, piece->thinking));
   if (!piece->text.empty()) ready_.push_back(text_chunk(head_, piece->text));
-  for (const auto& call : piece->tool_calls) {
-    const Json& function = call["function"];
-    ready_.push_back(tool_chunk(head_, tools_++, call["id"].get<std::string>(),
-                                function["name"].get<std::string>(),
-                                function["arguments"].get<std::string>()));
-  }
+  for (const auto& call : piece->tool_calls) ready_.push_back(tool_chunk(head_, tools_++, call));
   if (!piece->done) return done();
   ended_ = true;
   ready_.push_back(chunk(head_, Json::object(), finish_of(*piece, tools_ > 0)));
   ready_.back().usage = piece->usage;
-  if (include_usage_) ready_.push_back(usage_chunk(head_, piece->usage));
+  if (include_usage_ && piece->usage.known) ready_.push_back(usage_chunk(head_, piece->usage));
   return done();
 }
 

@@ -1,6 +1,9 @@
 // The mapping of messages and parameters; names on the right are from Ollama's API document.
 #include "models/ollama/request.h"
 
+#include <map>
+
+#include "base/json_fields.h"
 #include "models/provider_error.h"
 #include "models/shape.h"
 
@@ -15,11 +18,11 @@ Status put_content(Json& out, const Json& content, const std::string& path) {
   if (!content.is_array()) return done();
   Json images = Json::array();
   for (std::size_t i = 0; i < content.size(); ++i) {
-    const std::string type = content[i].value("type", std::string());
-    const std::string field = path + ".content[" + std::to_string(i) + "]";
-    if (type == "text") continue;
-    if (type != "image_url") return cannot("Ollama does not take '" + type + "' parts.", field);
-    auto image = inline_image(content[i], field);
+    const std::string type = string_field(content[i], "type");
+    const std::string where = path + ".content[" + std::to_string(i) + "]";
+    if (type == "text" || type == "refusal") continue;
+    if (type != "image_url") return cannot("Ollama does not take '" + type + "' parts.", where);
+    auto image = inline_image(content[i], where);
     if (!image.ok()) return image.error();
     images.push_back(image->base64);
   }
@@ -27,43 +30,29 @@ Status put_content(Json& out, const Json& content, const std::string& path) {
   return done();
 }
 
-/// Ollama wants a call's arguments as an object, OpenAI gives them as text.
-Json arguments_of(const Json& function) {
-  auto parsed = parse_json(function.value("arguments", std::string("{}")));
-  return parsed.ok() && parsed->is_object() ? *parsed : Json::object();
-}
+/// Names of called functions by call id: Ollama answers by name. The newest call of an id counts.
+using CallNames = std::map<std::string, std::string>;
 
-/// The name of the tool that a call's id stands for: Ollama has no ids.
-std::string tool_name(const Json& messages, const std::string& id) {
-  for (const auto& message : messages) {
-    if (!message.contains("tool_calls") || !message["tool_calls"].is_array()) continue;
-    for (const auto& call : message["tool_calls"]) {
-      if (call.value("id", std::string()) == id && call.contains("function")) {
-        return call["function"].value("name", std::string());
-      }
-    }
-  }
-  return {};
-}
-
-Result<Json> message_of(const Json& messages, std::size_t index) {
-  const Json& message = messages[index];
-  std::string role = message.value("role", std::string());
+Result<Json> message_of(const Json& message, CallNames& names, const std::string& path) {
+  std::string role = string_field(message, "role");
   if (role == "developer") role = "system";
   if (role == "function") role = "tool";
   Json out = {{"role", role}};
-  auto put = put_content(out, message.value("content", Json()), at(index));
+  auto put = put_content(out, field(message, "content"), path);
   if (!put.ok()) return put.error();
-  if (role == "tool") out["tool_name"] = tool_name(messages, message.value("tool_call_id", std::string()));
-  if (message.contains("tool_calls") && message["tool_calls"].is_array()) {
-    out["tool_calls"] = Json::array();
-    for (const auto& call : message["tool_calls"]) {
-      const Json function = call.value("function", Json::object());
-      out["tool_calls"].push_back({{"function",
-                                    {{"name", function.value("name", std::string())},
-                                     {"arguments", arguments_of(function)}}}});
-    }
+  if (role == "tool") {
+    const auto known = names.find(string_field(message, "tool_call_id"));
+    out["tool_name"] = known != names.end() ? known->second : string_field(message, "name");
   }
+  Json calls = Json::array();
+  for (const auto& call : array_field(message, "tool_calls")) {
+    const Json& function = field(call, "function");
+    const std::string name = string_field(function, "name");
+    names[string_field(call, "id")] = name;
+    // Ollama wants a call's arguments as an object, OpenAI gives them as text.
+    calls.push_back({{"function", {{"name", name}, {"arguments", arguments_of_call(function)}}}});
+  }
+  if (!calls.empty()) out["tool_calls"] = std::move(calls);
   return out;
 }
 
@@ -74,11 +63,12 @@ Json options_of(const Json& body) {
         std::pair{"presence_penalty", "presence_penalty"},
         std::pair{"frequency_penalty", "frequency_penalty"}, std::pair{"max_tokens", "num_predict"},
         std::pair{"max_completion_tokens", "num_predict"}}) {
-    if (body.contains(theirs) && body[theirs].is_number()) options[ours] = body[theirs];
+    const Json& value = field(body, theirs);
+    if (value.is_number()) options[ours] = value;
   }
-  if (body.contains("stop") && !body["stop"].is_null()) {
-    options["stop"] = body["stop"].is_array() ? body["stop"] : Json::array({body["stop"]});
-  }
+  const Json& stop = field(body, "stop");
+  if (stop.is_string()) options["stop"] = Json::array({stop});
+  if (stop.is_array()) options["stop"] = stop;
   return options;
 }
 
@@ -88,13 +78,27 @@ void put_common(Json& out, const Json& body, const ChatRequest& request, const s
   out["stream"] = request.stream;
   const Json options = options_of(body);
   if (!options.empty()) out["options"] = options;
-  if (!body.contains("response_format") || !body["response_format"].is_object()) return;
-  const Json& format = body["response_format"];
-  const std::string type = format.value("type", std::string());
-  if (type == "json_object") out["format"] = "json";
-  if (type == "json_schema" && format.contains("json_schema")) {
-    out["format"] = format["json_schema"].value("schema", Json::object());
+  if (!answers_in_json(body)) return;
+  const Json& schema = object_field(field(field(body, "response_format"), "json_schema"), "schema");
+  out["format"] = schema.empty() ? Json("json") : schema;
+}
+
+/// Ollama has no tool_choice: "none" leaves the tools out, a named function leaves out the others,
+/// "required" is left to the model.
+Json tools_of(const Json& body) {
+  const Json& choice = field(body, "tool_choice");
+  Json out = Json::array();
+  if (choice.is_string() && choice == "none") return out;
+  const std::string only = string_field(field(choice, "function"), "name");
+  for (const auto& tool : array_field(body, "tools")) {
+    if (only.empty() || string_field(field(tool, "function"), "name") == only) out.push_back(tool);
   }
+  return out;
+}
+
+std::string_view speaker(const std::string& role) {
+  if (role == "assistant") return "Assistant";
+  return role == "tool" || role == "function" ? "Tool" : "User";
 }
 
 Result<Json> body_of(const ChatRequest& request) {
@@ -109,15 +113,17 @@ Result<std::string> chat_body(const ChatRequest& request, const std::string& mod
   if (!body.ok()) return body.error();
   Json out = Json::object();
   put_common(out, *body, request, model);
-  out["messages"] = Json::array();
-  const Json& messages = (*body)["messages"];
+  const Json& messages = array_field(*body, "messages");
+  Json translated = Json::array();
+  CallNames names;
   for (std::size_t i = 0; i < messages.size(); ++i) {
-    auto message = message_of(messages, i);
+    auto message = message_of(messages[i], names, at(i));
     if (!message.ok()) return message.error();
-    out["messages"].push_back(std::move(*message));
+    translated.push_back(std::move(*message));
   }
-  const bool no_tools = body->contains("tool_choice") && (*body)["tool_choice"] == "none";
-  if (body->contains("tools") && !no_tools) out["tools"] = (*body)["tools"];
+  out["messages"] = std::move(translated);
+  Json tools = tools_of(*body);
+  if (!tools.empty()) out["tools"] = std::move(tools);
   return dump(out);
 }
 
@@ -128,28 +134,29 @@ Result<std::string> generate_body(const ChatRequest& request, const std::string&
   Json out = Json::object();
   put_common(out, *body, request, model);
   std::string system;
-  std::string prompt;
-  const Json& messages = (*body)["messages"];
+  std::string script;
+  std::string newest;
+  std::size_t turns = 0;
   Json images = Json::array();
+  const Json& messages = array_field(*body, "messages");
   for (std::size_t i = 0; i < messages.size(); ++i) {
     Json piece = Json::object();
-    auto put = put_content(piece, messages[i].value("content", Json()), at(i));
+    auto put = put_content(piece, field(messages[i], "content"), at(i));
     if (!put.ok()) return put.error();
-    const std::string role = messages[i].value("role", std::string());
-    const std::string text = piece["content"].get<std::string>();
-    for (const auto& image : piece.value("images", Json::array())) images.push_back(image);
+    for (const auto& image : array_field(piece, "images")) images.push_back(image);
+    const std::string text = string_field(piece, "content");
+    const std::string role = string_field(messages[i], "role");
     if (role == "system" || role == "developer") {
-      system += (system.empty() ? "" : "\n") + text;
-    } else {
-      prompt += (role == "assistant" ? "Assistant: " : "User: ") + text + "\n";
+      system += (system.empty() ? "" : "\n\n") + text;
+      continue;
     }
+    ++turns;
+    newest = text;
+    script += std::string(speaker(role)) + ": " + text + "\n";
   }
-  // A single question needs no script of who said what.
-  if (messages.size() == 1 || (messages.size() == 2 && !system.empty())) {
-    prompt = text_of_content(messages.back().value("content", Json()));
-  } else {
-    prompt += "Assistant:";
-  }
+  // A single question needs no script of who said what; orders alone are the question.
+  std::string prompt = turns > 1 ? script + "Assistant:" : newest;
+  if (turns == 0) std::swap(prompt, system);
   if (!system.empty()) out["system"] = system;
   out["prompt"] = prompt;
   if (!images.empty()) out["images"] = images;

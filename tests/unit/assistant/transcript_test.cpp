@@ -1,0 +1,153 @@
+// Pieces of a streamed answer put together, friendly and hostile ones.
+#include "assistant/transcript.h"
+
+#include <gtest/gtest.h>
+
+namespace mainstay::assistant {
+namespace {
+
+std::string delta(const std::string& inside) {
+  return R"({"choices":[{"index":0,"delta":{)" + inside + "}}]}";
+}
+std::string calls(const std::string& inside) {
+  return delta(R"("tool_calls":[)" + inside + "]");
+}
+Json added(std::initializer_list<std::string> chunks) {
+  Transcript transcript;
+  for (const auto& chunk : chunks) EXPECT_TRUE(transcript.add(chunk).ok()) << chunk;
+  return transcript.message();
+}
+
+TEST(Transcript, text_is_appended_in_order) {
+  const Json message = added({delta(R"("role":"assistant","content":"")"), delta(R"("content":"Hel")"),
+                              delta(R"("content":"lo, w\u00f6rld\n")")});
+  EXPECT_EQ(dump(message), "{\"role\":\"assistant\",\"content\":\"Hello, wörld\\n\"}");
+}
+
+TEST(Transcript, an_answer_without_a_word_is_an_empty_text) {
+  EXPECT_EQ(dump(added({})), R"({"role":"assistant","content":""})");
+}
+
+TEST(Transcript, a_refusal_is_kept_beside_the_text) {
+  const Json message = added({delta(R"("refusal":"I can")"), delta(R"("refusal":"not.")")});
+  EXPECT_EQ(message["refusal"], "I cannot.");
+  EXPECT_EQ(message["content"], "");
+}
+
+TEST(Transcript, tool_calls_merge_by_their_index) {
+  const Json message = added({
+      calls(R"({"index":0,"id":"call_a","type":"function","function":{"name":"weather","arguments":""}})"),
+      calls(R"({"index":1,"id":"call_b","function":{"name":"time","arguments":"{\"zone\":"}})"),
+      calls(R"({"index":0,"function":{"arguments":"{\"city\":\"Bern\"}"}})"),
+      calls(R"({"index":1,"function":{"arguments":"\"CET\"}"}})"),
+  });
+  EXPECT_TRUE(message["content"].is_null());
+  ASSERT_EQ(message["tool_calls"].size(), 2u);
+  EXPECT_EQ(message["tool_calls"][0]["id"], "call_a");
+  EXPECT_EQ(message["tool_calls"][0]["type"], "function");
+  EXPECT_EQ(message["tool_calls"][0]["function"]["name"], "weather");
+  EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"city":"Bern"})");
+  EXPECT_EQ(message["tool_calls"][1]["id"], "call_b");
+  EXPECT_EQ(message["tool_calls"][1]["function"]["name"], "time");
+  EXPECT_EQ(message["tool_calls"][1]["function"]["arguments"], R"({"zone":"CET"})");
+}
+
+TEST(Transcript, text_beside_tool_calls_is_kept) {
+  const Json message = added({delta(R"("content":"Let me look.")"),
+                              calls(R"({"index":0,"id":"call_a","function":{"name":"f"}})")});
+  EXPECT_EQ(message["content"], "Let me look.");
+  EXPECT_EQ(message["tool_calls"].size(), 1u);
+}
+
+TEST(Transcript, an_index_is_believed_up_to_255_and_no_further) {
+  EXPECT_EQ(added({calls(R"({"index":255,"id":"last"})")})["tool_calls"].size(), 256u);
+  for (const char* index : {"256", "257", "4294967296", "18446744073709551615", "-1"}) {
+    const Json message = added({calls(std::string(R"({"index":)") + index + R"(,"id":"x"})")});
+    EXPECT_FALSE(message.contains("tool_calls")) << index;
+  }
+}
+
+TEST(Transcript, an_index_that_is_no_number_does_no_harm) {
+  for (const char* index : {"\"0\"", "null", "[1]", "{}", "true", "1.5", "1e300"}) {
+    Transcript transcript;
+    const std::string chunk = calls(std::string(R"({"index":)") + index + R"(,"id":"x"})");
+    EXPECT_NO_THROW({ [[maybe_unused]] auto status = transcript.add(chunk); }) << index;
+    EXPECT_LE(dump(transcript.message()).size(), 200u) << index;
+  }
+}
+
+TEST(Transcript, members_of_a_wrong_type_are_passed_over) {
+  const Json message = added({
+      delta(R"("content":5)"),
+      delta(R"("content":null,"refusal":null,"tool_calls":null)"),
+      delta(R"("content":["x"],"tool_calls":"x")"),
+      calls(R"(1,"x",null,[],{"index":0,"id":7,"function":"x"})"),
+      calls(R"({"index":0,"function":{"name":1,"arguments":{}}})"),
+      delta(R"("content":"fine")"),
+  });
+  EXPECT_EQ(message["content"], "fine");
+  EXPECT_EQ(message["tool_calls"].size(), 1u);
+  EXPECT_EQ(message["tool_calls"][0]["id"], "");
+}
+
+TEST(Transcript, chunks_without_a_choice_are_passed_over) {
+  const Json message = added({
+      R"({"choices":[],"usage":{"total_tokens":3}})",
+      R"({"choices":null})",
+      R"({"choices":[null]})",
+      R"({"choices":["x"]})",
+      R"({"choices":[{"delta":null}]})",
+      R"({"choices":[{"finish_reason":"stop"}]})",
+      R"({"object":"chat.completion.chunk"})",
+  });
+  EXPECT_EQ(message["content"], "");
+}
+
+TEST(Transcript, only_the_first_choice_is_collected) {
+  const Json message = added({
+      R"({"choices":[{"index":0,"delta":{"content":"first"}},{"index":1,"delta":{"content":"X"}}]})",
+      R"({"choices":[{"index":1,"delta":{"content":"second"}}]})",
+  });
+  EXPECT_EQ(message["content"], "first");
+}
+
+TEST(Transcript, garbage_is_an_upstream_error) {
+  for (const char* chunk : {"", "not json", "{", "{\"choices\":[", "\xff\xfe", "{} {}"}) {
+    Transcript transcript;
+    auto status = transcript.add(chunk);
+    ASSERT_FALSE(status.ok()) << chunk;
+    EXPECT_EQ(status.error().code, Errc::bad_upstream);
+  }
+}
+
+TEST(Transcript, json_that_is_no_object_does_no_harm) {
+  for (const char* chunk : {"null", "[]", "[1]", "5", "\"text\"", "true"}) {
+    Transcript transcript;
+    EXPECT_NO_THROW({ [[maybe_unused]] auto status = transcript.add(chunk); }) << chunk;
+    EXPECT_EQ(transcript.text(), "");
+  }
+}
+
+TEST(Transcript, citations_that_a_chunk_carries_are_remembered) {
+  Transcript transcript;
+  EXPECT_TRUE(transcript.citations().is_null());
+  ASSERT_TRUE(transcript.add(R"({"choices":[],"citations":[{"document":"doc_1"}]})").ok());
+  ASSERT_TRUE(transcript.add(delta(R"("content":"x")")).ok());
+  EXPECT_EQ(dump(transcript.citations()), R"([{"document":"doc_1"}])");
+}
+
+TEST(MessageOf, the_first_choices_message_is_taken_as_it_is) {
+  const Json message = message_of(
+      R"({"choices":[{"message":{"role":"assistant","content":"a","extra":[1]}},{"message":{"content":"b"}}]})");
+  EXPECT_EQ(dump(message), R"({"role":"assistant","content":"a","extra":[1]})");
+}
+
+TEST(MessageOf, what_holds_no_message_is_null) {
+  for (const char* body : {"", "x", "null", "[]", "{}", R"({"choices":[]})", R"({"choices":{}})",
+                           R"({"choices":[null]})", R"({"choices":["x"]})", R"({"choices":[{}]})"}) {
+    EXPECT_TRUE(message_of(body).is_null()) << body;
+  }
+}
+
+}  // namespace
+}  // namespace mainstay::assistant
