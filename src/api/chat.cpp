@@ -2,6 +2,7 @@
 #include "api/query.h"
 #include "api/routes.h"
 #include "api/stream.h"
+#include "base/json_fields.h"
 #include "base/text.h"
 
 namespace mainstay::api {
@@ -17,7 +18,8 @@ models::CacheWish wish_of(std::string_view value) {
     if (equal_ascii_nocase(token, "no-store")) wish.no_store = true;
     if (equal_ascii_nocase(token, "no-cache")) wish.no_cache = true;
     constexpr std::string_view kMaxAge = "max-age=";
-    if (token.size() > kMaxAge.size() && equal_ascii_nocase(token.substr(0, kMaxAge.size()), kMaxAge)) {
+    if (token.size() > kMaxAge.size() &&
+        equal_ascii_nocase(token.substr(0, kMaxAge.size()), kMaxAge)) {
       std::int64_t seconds = 0;
       for (const char c : token.substr(kMaxAge.size())) {
         if (c < '0' || c > '9' || seconds > 1'000'000'000) break;
@@ -32,7 +34,8 @@ models::CacheWish wish_of(std::string_view value) {
 /// Which conversation a turn belongs to: the body's member, else the header; "new" starts one.
 Result<std::optional<ConversationId>> conversation_of(const Rooms& rooms, const Context& context,
                                                       const std::optional<std::string>& member) {
-  std::string id = member.value_or(std::string(context.exchange.head().header("x-conversation-id")));
+  std::string id =
+      member.value_or(std::string(context.exchange.head().header("x-conversation-id")));
   if (id.empty()) return std::optional<ConversationId>();
   if (id == "new") id = make_id("conv_", rooms.clock, rooms.random);
   if (!is_safe_name(id)) {
@@ -43,7 +46,8 @@ Result<std::optional<ConversationId>> conversation_of(const Rooms& rooms, const 
   return std::optional<ConversationId>(ConversationId(id));
 }
 
-Result<assistant::Question> question_of(const Rooms& rooms, Context& context, models::ParsedChat parsed) {
+Result<assistant::Question> question_of(const Rooms& rooms, Context& context,
+                                        models::ParsedChat parsed) {
   assistant::Question question;
   auto conversation = conversation_of(rooms, context, parsed.own.conversation);
   if (!conversation.ok()) return conversation.error();
@@ -97,15 +101,12 @@ std::string simple_reply(const std::string& completion, const Context& context,
   out["provider"] = context.by_whom.provider;
   if (conversation) out["conversation"] = conversation->text();
   if (context.by_whom.degraded) out["degraded"] = true;
-  if (!parsed.ok() || !parsed->is_object()) return dump(out);
-  const auto choices = parsed->find("choices");
-  if (choices != parsed->end() && choices->is_array() && !choices->empty()) {
-    const Json message = choices->front().value("message", Json::object());
-    if (message.contains("content") && message["content"].is_string()) {
-      out["response"] = message["content"];
-    }
+  if (!parsed.ok()) return dump(out);
+  const Json& choices = array_field(*parsed, "choices");
+  if (!choices.empty()) {
+    out["response"] = string_field(field(choices.front(), "message"), "content");
   }
-  out["citations"] = parsed->value("citations", Json::array());
+  out["citations"] = array_field(*parsed, "citations");
   return dump(out);
 }
 

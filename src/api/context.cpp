@@ -99,9 +99,9 @@ Result<Json> object_of(const std::string& body, std::initializer_list<std::strin
     std::vector<std::string> names(known.begin(), known.end());
     const std::string near = nearest(key, names);
     const std::string shown(cut_utf8(key, 64));
-    return Error::say(Errc::invalid, "unknown_field",
-                      "The field is not known." + (near.empty() ? "" : " Did you mean '" + near + "'?"),
-                      shown);
+    return Error::say(
+        Errc::invalid, "unknown_field",
+        "The field is not known." + (near.empty() ? "" : " Did you mean '" + near + "'?"), shown);
   }
   return parsed;
 }
@@ -110,20 +110,23 @@ Result<std::string> text_member(const Json& object, const char* key, TextRule ru
   const auto found = object.find(key);
   if (found == object.end() || found->is_null()) {
     if (!rule.required) return std::string();
-    return Error::say(Errc::invalid, "missing_field", std::string("'") + key + "' is required.", key);
+    return Error::say(Errc::invalid, "missing_field", std::string("'") + key + "' is required.",
+                      key);
   }
   if (!found->is_string()) {
-    return Error::say(Errc::invalid, "invalid_type", std::string("'") + key + "' must be a string.", key);
+    return Error::say(Errc::invalid, "invalid_type", std::string("'") + key + "' must be a string.",
+                      key);
   }
   const auto& text = found->get_ref<const std::string&>();
   if (rule.required && trim(text).empty()) {
-    return Error::say(Errc::invalid, "empty_field", std::string("'") + key + "' must not be empty.", key);
+    return Error::say(Errc::invalid, "empty_field", std::string("'") + key + "' must not be empty.",
+                      key);
   }
   if (text.size() > rule.max) {
-    return Error::say(Errc::too_large, "field_too_long",
-                      std::string("'") + key + "' must have at most " + std::to_string(rule.max) +
-                          " bytes.",
-                      key);
+    return Error::say(
+        Errc::too_large, "field_too_long",
+        std::string("'") + key + "' must have at most " + std::to_string(rule.max) + " bytes.",
+        key);
   }
   if (text.find('\0') != std::string::npos) {
     return Error::say(Errc::invalid, "control_character",

@@ -66,8 +66,8 @@ Co<Status> get_conversation(const Rooms& rooms, Context& context) {
 
 Co<Status> delete_conversation(const Rooms& rooms, Context& context) {
   ConversationId id(context.param);
-  auto gone = co_await rooms.stores.conversations().erase(context.caller.owner, std::move(id),
-                                                          context.by);
+  auto gone =
+      co_await rooms.stores.conversations().erase(context.caller.owner, std::move(id), context.by);
   if (!gone.ok()) co_return gone.error();
   const Json out = {{"id", context.param}, {"object", "conversation.deleted"}, {"deleted", true}};
   auto sent = co_await reply_json(context, 200, dump(out));

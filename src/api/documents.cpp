@@ -73,7 +73,8 @@ Co<Status> add_document(const Rooms& rooms, Context& context) {
   if (!object.ok()) co_return object.error();
   auto text = new_text(rooms, *object);
   if (!text.ok()) co_return text.error();
-  auto added = co_await rooms.library.add(context.caller.owner.tenant, std::move(*text), context.by);
+  auto added =
+      co_await rooms.library.add(context.caller.owner.tenant, std::move(*text), context.by);
   if (!added.ok()) co_return added.error();
   Json out = document_json(added->document);
   out["existed"] = added->existed;
@@ -102,8 +103,8 @@ Co<Status> list_documents(const Rooms& rooms, Context& context) {
 
 Co<Status> get_document(const Rooms& rooms, Context& context) {
   DocumentId id(context.param);
-  auto info = co_await rooms.stores.documents().get(context.caller.owner.tenant, std::move(id),
-                                                    context.by);
+  auto info =
+      co_await rooms.stores.documents().get(context.caller.owner.tenant, std::move(id), context.by);
   if (!info.ok()) co_return info.error();
   auto sent = co_await reply_json(context, 200, dump(document_json(*info)));
   co_return sent;

@@ -34,7 +34,8 @@ void refresh_process_figures(const Rooms& rooms) {
   auto& m = rooms.metrics;
   m.gauge("process_resident_memory_bytes", "Resident memory.")
       .set(static_cast<std::int64_t>(figures->resident.value));
-  m.gauge("process_open_fds", "Open descriptors.").set(static_cast<std::int64_t>(figures->descriptors));
+  m.gauge("process_open_fds", "Open descriptors.")
+      .set(static_cast<std::int64_t>(figures->descriptors));
   m.gauge("process_max_fds", "Allowed descriptors.")
       .set(static_cast<std::int64_t>(figures->descriptors_max));
   m.gauge("process_threads", "Threads.").set(static_cast<std::int64_t>(figures->threads));

@@ -9,8 +9,12 @@ Json model_json(const models::ModelInfo& info) {
   Json capabilities = Json::array({"chat", "stream"});
   if (info.tools) capabilities.push_back("tools");
   if (info.images) capabilities.push_back("images");
-  Json out = {{"id", info.id},           {"object", "model"},   {"created", 0},
-              {"owned_by", info.provider}, {"loaded", info.loaded}, {"state", info.state},
+  Json out = {{"id", info.id},
+              {"object", "model"},
+              {"created", 0},
+              {"owned_by", info.provider},
+              {"loaded", info.loaded},
+              {"state", info.state},
               {"capabilities", capabilities}};
   if (info.context > 0) out["context_window"] = info.context;
   return out;
@@ -40,8 +44,8 @@ Co<Status> get_model(const Rooms& rooms, Context& context) {
   }
   const std::string near = nearest(context.param, names);
   co_return Error::say(Errc::not_found, "unknown_model",
-                       "The model is not known." +
-                           (near.empty() ? " GET /v1/models lists what is." : " Did you mean '" + near + "'?"),
+                       "The model is not known." + (near.empty() ? " GET /v1/models lists what is."
+                                                                 : " Did you mean '" + near + "'?"),
                        "model");
 }
 

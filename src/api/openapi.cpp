@@ -31,7 +31,8 @@ Json operation_of(const Route& route) {
     out["responses"]["200"]["description"] = "The same content was there already";
   }
   if (route.operation == "ready") {
-    out["responses"]["503"] = {{"description", "Not ready"}, {"content", json_content("Readiness")}};
+    out["responses"]["503"] = {{"description", "Not ready"},
+                               {"content", json_content("Readiness")}};
   }
   out["responses"]["default"] = {{"description", "Error"}, {"content", json_content("Error")}};
   return out;

@@ -2,6 +2,7 @@
 #include "api/query.h"
 
 #include <charconv>
+#include <optional>
 
 #include "base/text.h"
 
@@ -9,7 +10,8 @@ namespace mainstay::api {
 namespace {
 
 Error broken(std::string what) {
-  return Error::say(Errc::invalid, "invalid_query", "The query is not valid: " + std::move(what) + ".");
+  return Error::say(Errc::invalid, "invalid_query",
+                    "The query is not valid: " + std::move(what) + ".");
 }
 
 int hex(char c) noexcept {
@@ -19,23 +21,30 @@ int hex(char c) noexcept {
   return -1;
 }
 
-Result<std::string> decode(std::string_view text) {
+/// The text without its escapes; nothing when one is broken or the whole is not UTF-8.
+std::optional<std::string> unescape(std::string_view text, bool plus_is_space) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
+    if (text[i] == '+' && plus_is_space) {
       out += ' ';
     } else if (text[i] == '%') {
       const int high = i + 1 < text.size() ? hex(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? hex(text[i + 2]) : -1;
-      if (high < 0 || low < 0) return broken("a '%' is not followed by two hex digits");
+      if (high < 0 || low < 0) return std::nullopt;
       out += static_cast<char>(high * 16 + low);
       i += 2;
     } else {
       out += text[i];
     }
   }
-  if (!is_utf8(out)) return broken("it is not UTF-8");
+  if (!is_utf8(out)) return std::nullopt;
   return out;
+}
+
+Result<std::string> decode(std::string_view text) {
+  auto out = unescape(text, true);
+  if (!out) return broken("a '%' is not followed by two hex digits, or it is not UTF-8");
+  return std::move(*out);
 }
 
 }  // namespace
@@ -59,6 +68,14 @@ Result<Query> parse_query(std::string_view text) {
   return out;
 }
 
+Result<std::string> decode_segment(std::string_view text) {
+  auto out = unescape(text, false);
+  if (out) return std::move(*out);
+  return Error::say(Errc::invalid, "invalid_path",
+                    "The path is not valid: a '%' is not followed by two hex digits, or it is not "
+                    "UTF-8.");
+}
+
 Result<std::uint32_t> limit_of(const Query& query, std::uint32_t fallback, std::uint32_t max) {
   const auto found = query.find("limit");
   if (found == query.end()) return std::min(fallback, max);
@@ -67,7 +84,8 @@ Result<std::uint32_t> limit_of(const Query& query, std::uint32_t fallback, std::
   const auto [stop, code] = std::from_chars(found->second.data(), end, n);
   if (code != std::errc() || stop != end || n < 1 || n > max) {
     return Error::say(Errc::invalid, "out_of_range",
-                      "'limit' must be a whole number from 1 to " + std::to_string(max) + ".", "limit");
+                      "'limit' must be a whole number from 1 to " + std::to_string(max) + ".",
+                      "limit");
   }
   return n;
 }

@@ -17,8 +17,8 @@ constexpr std::array kRoutes = {
           "ChatCompletion"},
     Route{"POST", "/chat", simple_chat, kCaller, kYes, "chat", "Answer one prompt", "PromptRequest",
           "PromptReply"},
-    Route{"GET", "/v1/models", list_models, kCaller, kNo, "listModels", "Models that can be asked for",
-          "", "ModelList"},
+    Route{"GET", "/v1/models", list_models, kCaller, kNo, "listModels",
+          "Models that can be asked for", "", "ModelList"},
     Route{"GET", "/v1/models/{id}", get_model, kCaller, kNo, "getModel", "One model", "", "Model"},
     Route{"POST", "/v1/documents", add_document, kCaller, kYes, "addDocument",
           "Store a document and make it searchable", "DocumentRequest", "Document", 201},
@@ -39,8 +39,8 @@ constexpr std::array kRoutes = {
     Route{"GET", "/health", health, kOpen, kNo, "health",
           "Answers as long as the process serves at all", "", "Health"},
     Route{"GET", "/health/live", live, kOpen, kNo, "live", "The same, for probes", "", "Health"},
-    Route{"GET", "/health/ready", ready, kOpen, kNo, "ready", "Whether work is accepted, and why not",
-          "", "Readiness"},
+    Route{"GET", "/health/ready", ready, kOpen, kNo, "ready",
+          "Whether work is accepted, and why not", "", "Readiness"},
     Route{"GET", "/metrics", metrics_text, kCaller, kNo, "metrics", "Prometheus text", "", ""},
     Route{"GET", "/openapi.json", openapi_json, kOpen, kNo, "openapi", "This description", "", ""},
 };
@@ -57,7 +57,9 @@ bool fits(const Route& route, std::string_view path, std::string_view& param) {
 
 }  // namespace
 
-std::span<const Route> routes() { return kRoutes; }
+std::span<const Route> routes() {
+  return kRoutes;
+}
 
 Matched match(std::string_view method, std::string_view path) {
   Matched out;

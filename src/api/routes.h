@@ -13,8 +13,8 @@ namespace mainstay::api {
 /// An endpoint. It replies itself; an Error it returns is replied for it, if nothing was sent yet.
 using Endpoint = Co<Status> (*)(const Rooms& rooms, Context& context);
 
-enum class Access { open, caller };   ///< open: no credentials looked at
-enum class Counted { no, yes };       ///< against the caller's requests a minute
+enum class Access { open, caller };  ///< open: no credentials looked at
+enum class Counted { no, yes };      ///< against the caller's requests a minute
 
 struct Route {
   std::string_view method;
@@ -24,8 +24,8 @@ struct Route {
   Counted counted = Counted::no;
   std::string_view operation;  ///< OpenAPI operationId; also the metrics' route label
   std::string_view summary;
-  std::string_view request;    ///< name of a schema in openapi_schemas.cpp; empty: no body
-  std::string_view response;   ///< the same; empty: text or nothing
+  std::string_view request;   ///< name of a schema in openapi_schemas.cpp; empty: no body
+  std::string_view response;  ///< the same; empty: text or nothing
   int status = 200;
 };
 
@@ -34,28 +34,28 @@ std::span<const Route> routes();
 /// What a method and path lead to.
 struct Matched {
   const Route* route = nullptr;
-  std::string_view param;      ///< the {id}
-  std::string allowed;         ///< methods of the path, when only the method is wrong
+  std::string_view param;  ///< the {id}
+  std::string allowed;     ///< methods of the path, when only the method is wrong
 };
 Matched match(std::string_view method, std::string_view path);
 
 // The endpoints, by file.
-Co<Status> chat_completions(const Rooms& rooms, Context& context);   // chat.cpp
-Co<Status> simple_chat(const Rooms& rooms, Context& context);        // chat.cpp
-Co<Status> list_models(const Rooms& rooms, Context& context);        // models.cpp
-Co<Status> get_model(const Rooms& rooms, Context& context);          // models.cpp
-Co<Status> add_document(const Rooms& rooms, Context& context);       // documents.cpp
+Co<Status> chat_completions(const Rooms& rooms, Context& context);  // chat.cpp
+Co<Status> simple_chat(const Rooms& rooms, Context& context);       // chat.cpp
+Co<Status> list_models(const Rooms& rooms, Context& context);       // models.cpp
+Co<Status> get_model(const Rooms& rooms, Context& context);         // models.cpp
+Co<Status> add_document(const Rooms& rooms, Context& context);      // documents.cpp
 Co<Status> list_documents(const Rooms& rooms, Context& context);
 Co<Status> get_document(const Rooms& rooms, Context& context);
 Co<Status> delete_document(const Rooms& rooms, Context& context);
 Co<Status> search_documents(const Rooms& rooms, Context& context);
-Co<Status> list_conversations(const Rooms& rooms, Context& context); // conversations.cpp
+Co<Status> list_conversations(const Rooms& rooms, Context& context);  // conversations.cpp
 Co<Status> get_conversation(const Rooms& rooms, Context& context);
 Co<Status> delete_conversation(const Rooms& rooms, Context& context);
-Co<Status> health(const Rooms& rooms, Context& context);             // health.cpp
+Co<Status> health(const Rooms& rooms, Context& context);  // health.cpp
 Co<Status> live(const Rooms& rooms, Context& context);
 Co<Status> ready(const Rooms& rooms, Context& context);
 Co<Status> metrics_text(const Rooms& rooms, Context& context);
-Co<Status> openapi_json(const Rooms& rooms, Context& context);       // openapi.cpp
+Co<Status> openapi_json(const Rooms& rooms, Context& context);  // openapi.cpp
 
 }  // namespace mainstay::api

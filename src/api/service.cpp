@@ -3,6 +3,7 @@
 
 #include <boost/system/system_error.hpp>
 
+#include "api/query.h"
 #include "api/routes.h"
 #include "api/status.h"
 #include "base/text.h"
@@ -41,10 +42,11 @@ Api::Api(const Rooms& rooms)
       loopback_only_(is_loopback_name(host_without_port(rooms.listen))),
       unrouted_(rooms.metrics.counter("mainstay_http_unrouted_total",
                                       "Requests for paths or methods that do not exist.")),
-      first_token_(rooms.metrics.histogram("mainstay_first_token_seconds",
-                                           "From a chat request to its first token or whole reply.")),
-      prompt_tokens_(rooms.metrics.counter("mainstay_tokens_total", "Tokens that providers counted.",
-                                           {{"kind", "prompt"}})),
+      first_token_(
+          rooms.metrics.histogram("mainstay_first_token_seconds",
+                                  "From a chat request to its first token or whole reply.")),
+      prompt_tokens_(rooms.metrics.counter("mainstay_tokens_total",
+                                           "Tokens that providers counted.", {{"kind", "prompt"}})),
       completion_tokens_(rooms.metrics.counter(
           "mainstay_tokens_total", "Tokens that providers counted.", {{"kind", "completion"}})) {
   for (const auto& route : routes()) {
@@ -55,8 +57,9 @@ Api::Api(const Rooms& rooms)
           &rooms.metrics.counter("mainstay_http_requests_total", "Requests answered.",
                                  {{"route", label}, {"status", std::string(kClasses[i])}});
     }
-    figures->seconds = &rooms.metrics.histogram(
-        "mainstay_http_request_seconds", "From a request's head to its last byte.", {{"route", label}});
+    figures->seconds =
+        &rooms.metrics.histogram("mainstay_http_request_seconds",
+                                 "From a request's head to its last byte.", {{"route", label}});
     figures_.push_back(std::move(figures));
   }
 }
@@ -102,6 +105,10 @@ Status Api::admit(Context& context) {
   auto caller = rooms_.admission.identify(credentials);
   if (!caller.ok()) return caller.error();
   context.caller = std::move(*caller);
+  // Clients escape ids: the official one asks for "mainstay%2Fextractive".
+  auto param = decode_segment(context.param);
+  if (!param.ok()) return param.error();
+  context.param = std::move(*param);
   if (context.route.counted == Counted::yes) {
     context.rate = rooms_.admission.count(context.caller);
     if (!context.rate.allowed) return admission::Admission::refusal(context.rate);
@@ -118,8 +125,9 @@ Status Api::check_host(const net::RequestHead& head) const {
   for (const auto& allowed : rooms_.settings.server.allowed_hosts) {
     if (equal_ascii_nocase(host, allowed)) return done();
   }
-  return Error::say(Errc::forbidden, "host_not_allowed",
-                    "This server does not answer under that host name. Add it to server.allowed_hosts.");
+  return Error::say(
+      Errc::forbidden, "host_not_allowed",
+      "This server does not answer under that host name. Add it to server.allowed_hosts.");
 }
 
 RequestId Api::request_id(const net::RequestHead& head) {
@@ -184,8 +192,8 @@ Co<> Api::refuse_unrouted(net::Exchange& exchange, std::string allowed) {
     response = error_response(Error::say(Errc::not_found, "unknown_path",
                                          "There is no such path. GET /openapi.json lists them."));
   } else {
-    response = error_response(Error::say(Errc::invalid, "method_not_allowed",
-                                         "This path answers " + allowed + " only."));
+    response = error_response(
+        Error::say(Errc::invalid, "method_not_allowed", "This path answers " + allowed + " only."));
     response.status = 405;
     response.headers.add("allow", allowed);
   }
@@ -193,7 +201,9 @@ Co<> Api::refuse_unrouted(net::Exchange& exchange, std::string allowed) {
   [[maybe_unused]] auto sent = co_await exchange.reply(std::move(response));
 }
 
-net::Response Api::refusal(const Error& error) { return error_response(error); }
+net::Response Api::refusal(const Error& error) {
+  return error_response(error);
+}
 
 net::Response Api::health() {
   net::Response response;

@@ -1,5 +1,5 @@
-// Every request's way in and out: route, identity, limits, endpoint, error reply, log line, figures.
-// Used by app. Thread-safe: the listener calls it on every loop.
+// Every request's way in and out: route, identity, limits, endpoint, error reply, log line,
+// figures. Used by app. Thread-safe: the listener calls it on every loop.
 #pragma once
 
 #include <array>

@@ -2,6 +2,7 @@
 #include "api/status.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace mainstay::api {
 namespace {
@@ -14,17 +15,25 @@ std::string_view type_of(Errc code) noexcept {
     case Errc::unsupported:
     case Errc::unprocessable:
     case Errc::conflict:
-    case Errc::not_found: return "invalid_request_error";
-    case Errc::denied: return "authentication_error";
-    case Errc::forbidden: return "permission_error";
-    case Errc::over_limit: return "rate_limit_error";
-    case Errc::bad_upstream: return "upstream_error";
+    case Errc::not_found:
+      return "invalid_request_error";
+    case Errc::denied:
+      return "authentication_error";
+    case Errc::forbidden:
+      return "permission_error";
+    case Errc::over_limit:
+      return "rate_limit_error";
+    case Errc::bad_upstream:
+      return "upstream_error";
     case Errc::unavailable:
-    case Errc::disk_full: return "overloaded_error";
-    case Errc::deadline: return "timeout_error";
+    case Errc::disk_full:
+      return "overloaded_error";
+    case Errc::deadline:
+      return "timeout_error";
     case Errc::cancelled:
     case Errc::corrupt:
-    case Errc::internal: return "server_error";
+    case Errc::internal:
+      return "server_error";
   }
   return "server_error";
 }
@@ -32,22 +41,38 @@ std::string_view type_of(Errc code) noexcept {
 /// The sentence when an error brings none of its own.
 std::string_view sentence_of(Errc code) noexcept {
   switch (code) {
-    case Errc::invalid: return "The request is not valid.";
-    case Errc::denied: return "Send a valid API key.";
-    case Errc::forbidden: return "This key may not do that.";
-    case Errc::not_found: return "There is nothing under this name.";
-    case Errc::conflict: return "This conflicts with what is there already.";
-    case Errc::too_large: return "The request is larger than allowed.";
-    case Errc::unsupported: return "This is not supported.";
-    case Errc::unprocessable: return "The request cannot be acted on.";
-    case Errc::over_limit: return "Too many requests. Try again later.";
-    case Errc::cancelled: return "The request was cancelled.";
-    case Errc::bad_upstream: return "The model provider answered with an error.";
-    case Errc::unavailable: return "The service is not available right now. Try again shortly.";
-    case Errc::deadline: return "The answer did not come in time.";
-    case Errc::disk_full: return "The disk is full: nothing can be stored until space is freed.";
-    case Errc::corrupt: return "Stored data failed its check. Run 'mainstay doctor'.";
-    case Errc::internal: return "An unexpected error happened. The request id finds it in the log.";
+    case Errc::invalid:
+      return "The request is not valid.";
+    case Errc::denied:
+      return "Send a valid API key.";
+    case Errc::forbidden:
+      return "This key may not do that.";
+    case Errc::not_found:
+      return "There is nothing under this name.";
+    case Errc::conflict:
+      return "This conflicts with what is there already.";
+    case Errc::too_large:
+      return "The request is larger than allowed.";
+    case Errc::unsupported:
+      return "This is not supported.";
+    case Errc::unprocessable:
+      return "The request cannot be acted on.";
+    case Errc::over_limit:
+      return "Too many requests. Try again later.";
+    case Errc::cancelled:
+      return "The request was cancelled.";
+    case Errc::bad_upstream:
+      return "The model provider answered with an error.";
+    case Errc::unavailable:
+      return "The service is not available right now. Try again shortly.";
+    case Errc::deadline:
+      return "The answer did not come in time.";
+    case Errc::disk_full:
+      return "The disk is full: nothing can be stored until space is freed.";
+    case Errc::corrupt:
+      return "Stored data failed its check. Run 'mainstay doctor'.";
+    case Errc::internal:
+      return "An unexpected error happened. The request id finds it in the log.";
   }
   return "An unexpected error happened.";
 }
@@ -56,22 +81,37 @@ std::string_view sentence_of(Errc code) noexcept {
 
 int http_status(Errc code) noexcept {
   switch (code) {
-    case Errc::invalid: return 400;
-    case Errc::denied: return 401;
-    case Errc::forbidden: return 403;
-    case Errc::not_found: return 404;
-    case Errc::conflict: return 409;
-    case Errc::too_large: return 413;
-    case Errc::unsupported: return 415;
-    case Errc::unprocessable: return 422;
-    case Errc::over_limit: return 429;
-    case Errc::cancelled: return 499;
+    case Errc::invalid:
+      return 400;
+    case Errc::denied:
+      return 401;
+    case Errc::forbidden:
+      return 403;
+    case Errc::not_found:
+      return 404;
+    case Errc::conflict:
+      return 409;
+    case Errc::too_large:
+      return 413;
+    case Errc::unsupported:
+      return 415;
+    case Errc::unprocessable:
+      return 422;
+    case Errc::over_limit:
+      return 429;
+    case Errc::cancelled:
+      return 499;
     case Errc::corrupt:
-    case Errc::internal: return 500;
-    case Errc::bad_upstream: return 502;
-    case Errc::unavailable: return 503;
-    case Errc::deadline: return 504;
-    case Errc::disk_full: return 507;
+    case Errc::internal:
+      return 500;
+    case Errc::bad_upstream:
+      return 502;
+    case Errc::unavailable:
+      return 503;
+    case Errc::deadline:
+      return 504;
+    case Errc::disk_full:
+      return 507;
   }
   return 500;
 }
@@ -82,14 +122,14 @@ std::string_view stable_code(const Error& error) noexcept {
 
 std::string error_json(const Error& error) {
   std::string out = "{\"error\":{\"message\":";
-  append_json_string(out, error.message.empty() ? sentence_of(error.code) : error.message);
+  append_json_string(out, error.message.empty() ? sentence_of(error.code) : to_utf8(error.message));
   out += ",\"type\":";
   append_json_string(out, type_of(error.code));
   out += ",\"param\":";
   if (error.field.empty()) {
     out += "null";
   } else {
-    append_json_string(out, error.field);
+    append_json_string(out, to_utf8(error.field));
   }
   out += ",\"code\":";
   append_json_string(out, stable_code(error));

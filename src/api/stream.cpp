@@ -58,8 +58,8 @@ class Sender {
 
 }  // namespace
 
-Co<Status> send_stream(const Rooms& rooms, Context& context, std::unique_ptr<models::ChatStream> stream,
-                       net::HeaderLines headers) {
+Co<Status> send_stream(const Rooms& rooms, Context& context,
+                       std::unique_ptr<models::ChatStream> stream, net::HeaderLines headers) {
   headers.add("cache-control", "no-cache");
   headers.add("x-accel-buffering", "no");
   context.streamed = true;

@@ -13,7 +13,9 @@
 namespace mainstay::app {
 namespace {
 
-void print_json(const Json& value) { std::printf("%s\n", value.dump(2).c_str()); }
+void print_json(const Json& value) {
+  std::printf("%s\n", value.dump(2).c_str());
+}
 
 Exit fail(const Common& common, const Error& error) {
   print_error(common, error);
@@ -48,7 +50,8 @@ void print_citations(const Json& citations) {
     const std::string source = c.value("source", std::string());
     const Json position = c.value("position", Json::object());
     std::printf("  [%zu] %s%s%s, bytes %llu to %llu\n", ++number, printable(title).c_str(),
-                source.empty() || source == title ? "" : " — ", source == title ? "" : printable(source).c_str(),
+                source.empty() || source == title ? "" : " — ",
+                source == title ? "" : printable(source).c_str(),
                 static_cast<unsigned long long>(position.value("start", 0ULL)),
                 static_cast<unsigned long long>(position.value("end", 0ULL)));
   }
@@ -135,7 +138,8 @@ Exit search(const Common& common, const SearchOptions& options) {
   const Json data = parsed->value("data", Json::array());
   for (const auto& hit : data) {
     std::printf("%6.2f  %s  %s\n        %s\n", hit.value("score", 0.0),
-                hit.value("title", std::string()).c_str(), hit.value("source", std::string()).c_str(),
+                hit.value("title", std::string()).c_str(),
+                hit.value("source", std::string()).c_str(),
                 one_line(hit.value("text", std::string()), 200).c_str());
   }
   if (data.empty()) std::fprintf(stderr, "Nothing was found.\n");
@@ -157,7 +161,9 @@ Exit ingest(const Common& common, const IngestOptions& options) {
       auto text = read_file(file.path, (*remote)->settings().knowledge.document_max);
       Result<HttpAnswer> answer = text.ok() ? HttpAnswer() : Result<HttpAnswer>(text.error());
       if (text.ok()) {
-        Json body = {{"text", to_utf8(*text)}, {"source", file.name}, {"format", format_of(file.path, *text)}};
+        Json body = {{"text", to_utf8(*text)},
+                     {"source", file.name},
+                     {"format", format_of(file.path, *text)}};
         if (!options.collection.empty()) body["collection"] = options.collection;
         answer = (*remote)->call("POST", "/v1/documents", dump(body));
       }

@@ -19,7 +19,8 @@ std::vector<const CLI::App*> commands_of(const CLI::App& app) {
 
 std::string names_of(const CLI::App& app) {
   std::string out;
-  for (const auto* command : commands_of(app)) out += (out.empty() ? "" : " ") + command->get_name();
+  for (const auto* command : commands_of(app))
+    out += (out.empty() ? "" : " ") + command->get_name();
   return out;
 }
 
@@ -51,19 +52,29 @@ std::string zsh(const CLI::App& app) {
   return "#compdef mainstay\nautoload -U +X bashcompinit && bashcompinit\n" + bash(app);
 }
 
+/// Text between fish's single quotes.
+std::string quoted(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 std::string fish(const CLI::App& app) {
   std::string out = "complete -c mainstay -f\n";
   for (const auto* command : commands_of(app)) {
     out += "complete -c mainstay -n __fish_use_subcommand -a " + command->get_name() + " -d '" +
-           command->get_description() + "'\n";
+           quoted(command->get_description()) + "'\n";
     for (const auto* inner : commands_of(*command)) {
-      out += "complete -c mainstay -n '__fish_seen_subcommand_from " + command->get_name() + "' -a " +
-             inner->get_name() + "\n";
+      out += "complete -c mainstay -n '__fish_seen_subcommand_from " + command->get_name() +
+             "' -a " + inner->get_name() + "\n";
     }
     for (const auto* option : command->get_options()) {
       for (const auto& name : option->get_lnames()) {
-        out += "complete -c mainstay -n '__fish_seen_subcommand_from " + command->get_name() + "' -l " +
-               name + "\n";
+        out += "complete -c mainstay -n '__fish_seen_subcommand_from " + command->get_name() +
+               "' -l " + name + "\n";
       }
     }
   }

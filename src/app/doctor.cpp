@@ -26,14 +26,19 @@ struct Finding {
 
 const char* word(Mark mark) {
   switch (mark) {
-    case Mark::fine: return "ok";
-    case Mark::warn: return "warning";
-    case Mark::bad: return "bad";
+    case Mark::fine:
+      return "ok";
+    case Mark::warn:
+      return "warning";
+    case Mark::bad:
+      return "bad";
   }
   return "bad";
 }
 
-std::string in_mib(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+std::string in_mib(std::uint64_t bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
+}
 
 Finding data_directory(const std::string& dir) {
   std::error_code failed;
@@ -46,11 +51,12 @@ Finding data_directory(const std::string& dir) {
 }
 
 Finding disk_space(const std::string& dir) {
-  struct statvfs fs {};
+  struct statvfs fs{};
   if (::statvfs(dir.c_str(), &fs) != 0) return {Mark::warn, "disk", "cannot be measured", ""};
   const std::uint64_t free = fs.f_bavail * fs.f_frsize;
   if (free < (512ULL << 20)) {
-    return {Mark::bad, "disk", "only " + in_mib(free) + " free", "Free space on the disk of " + dir};
+    return {Mark::bad, "disk", "only " + in_mib(free) + " free",
+            "Free space on the disk of " + dir};
   }
   return {Mark::fine, "disk", in_mib(free) + " free", ""};
 }
@@ -69,7 +75,8 @@ Finding machine() {
   const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
   const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   return {Mark::fine, "machine",
-          std::to_string(std::thread::hardware_concurrency()) + " cores, " + in_mib(pages * page) + " memory",
+          std::to_string(std::thread::hardware_concurrency()) + " cores, " + in_mib(pages * page) +
+              " memory",
           ""};
 }
 
@@ -104,9 +111,11 @@ void print(const Common& common, const std::vector<Finding>& findings) {
   const bool color = wants_color(STDOUT_FILENO);
   for (const auto& f : findings) {
     const char* sign = f.mark == Mark::fine ? "✓" : f.mark == Mark::warn ? "!" : "✗";
-    const char* paint = f.mark == Mark::fine ? "\033[32m" : f.mark == Mark::warn ? "\033[33m" : "\033[31m";
-    std::printf("%s%s%s %-12s %s\n", color ? paint : "", sign, color ? "\033[0m" : "", f.what.c_str(),
-                f.says.c_str());
+    const char* paint = f.mark == Mark::fine   ? "\033[32m"
+                        : f.mark == Mark::warn ? "\033[33m"
+                                               : "\033[31m";
+    std::printf("%s%s%s %-12s %s\n", color ? paint : "", sign, color ? "\033[0m" : "",
+                f.what.c_str(), f.says.c_str());
     if (!f.fix.empty()) std::printf("  %-12s fix: %s\n", "", f.fix.c_str());
   }
 }
@@ -120,7 +129,8 @@ Exit doctor(const Common& common) {
   const std::string dir = data_dir_of(settings);
   std::vector<Finding> findings;
   findings.push_back({Mark::fine, "config",
-                      loaded->file.empty() ? "no file: defaults and environment" : loaded->file, ""});
+                      loaded->file.empty() ? "no file: defaults and environment" : loaded->file,
+                      ""});
   findings.push_back({Mark::fine, "profile", settings.profile, ""});
   findings.push_back(machine());
   findings.push_back(data_directory(dir));

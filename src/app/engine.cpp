@@ -34,10 +34,11 @@ Status check_exposure(const Settings& settings) {
   const auto host = listen.substr(0, listen.rfind(':'));
   const bool loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
   if (loopback || !settings.auth.keys.empty()) return done();
-  return Error::say(Errc::invalid, "exposed_without_keys",
-                    "Refusing to listen on " + listen +
-                        " without API keys: anyone could use this server. Put keys into a file, one "
-                        "a line, and set MAINSTAY_AUTH__KEYS_FILE to it, or listen on 127.0.0.1.");
+  return Error::say(
+      Errc::invalid, "exposed_without_keys",
+      "Refusing to listen on " + listen +
+          " without API keys: anyone could use this server. Put keys into a file, one "
+          "a line, and set MAINSTAY_AUTH__KEYS_FILE to it, or listen on 127.0.0.1.");
 }
 
 }  // namespace
@@ -58,7 +59,9 @@ Engine::Engine(config::Loaded loaded, EngineOptions options)
       data_dir_(data_dir_of(settings_)),
       lifecycle_(clock_, [this] { return log_.get(); }) {}
 
-Engine::~Engine() { stop(); }
+Engine::~Engine() {
+  stop();
+}
 
 Status Engine::start() {
   raise_descriptor_limit();
@@ -112,7 +115,8 @@ Status Engine::start_foundation() {
 Status Engine::start_stores() {
   Part stores{"storage",
               [this]() -> Status {
-                auto opened = open_stores(settings_.storage, data_dir_, clock_, random_, *log_, metrics_);
+                auto opened =
+                    open_stores(settings_.storage, data_dir_, clock_, random_, *log_, metrics_);
                 if (!opened.ok()) return opened.error();
                 stores_ = std::move(*opened);
                 return done();
@@ -124,7 +128,8 @@ Status Engine::start_stores() {
 Status Engine::start_models() {
   Part client{"upstream",
               [this] {
-                client_ = net::make_client(settings_.upstream, clock_, *log_, metrics_, loops_->contexts());
+                client_ = net::make_client(settings_.upstream, clock_, *log_, metrics_,
+                                           loops_->contexts());
                 return done();
               },
               [this] {
@@ -134,9 +139,10 @@ Status Engine::start_models() {
   Status status = lifecycle_.start(std::move(client));
   if (!status.ok()) return status;
   Part models{"models", [this]() -> Status {
-                library_ = std::make_unique<knowledge::Library>(settings_.knowledge, clock_, random_,
-                                                                *pool_, stores_->documents());
-                auto wired = wire_models(settings_, clock_, random_, *log_, metrics_, *client_, *library_);
+                library_ = std::make_unique<knowledge::Library>(
+                    settings_.knowledge, clock_, random_, *pool_, stores_->documents());
+                auto wired =
+                    wire_models(settings_, clock_, random_, *log_, metrics_, *client_, *library_);
                 if (!wired.ok()) return wired.error();
                 models_ = std::move(*wired);
                 return done();
@@ -145,18 +151,17 @@ Status Engine::start_models() {
 }
 
 Status Engine::start_api() {
-  Part api{"api", [this] {
-             assistant_ = std::make_unique<assistant::Assistant>(settings_, clock_, random_,
-                                                                 models_->models(), *library_,
-                                                                 stores_->conversations());
-             admission_ = std::make_unique<admission::Admission>(settings_, clock_, metrics_);
-             rooms_ = std::make_unique<api::Rooms>(api::Rooms{
-                 settings_, clock_, random_, *log_, metrics_, *admission_, *assistant_,
-                 models_->models(), *library_, *stores_, *client_, not_ready_,
-                 settings_.server.listen});
-             api_ = std::make_unique<api::Api>(*rooms_);
-             return done();
-           }};
+  Part api{
+      "api", [this] {
+        assistant_ = std::make_unique<assistant::Assistant>(
+            settings_, clock_, random_, models_->models(), *library_, stores_->conversations());
+        admission_ = std::make_unique<admission::Admission>(settings_, clock_, metrics_);
+        rooms_ = std::make_unique<api::Rooms>(api::Rooms{
+            settings_, clock_, random_, *log_, metrics_, *admission_, *assistant_,
+            models_->models(), *library_, *stores_, *client_, not_ready_, settings_.server.listen});
+        api_ = std::make_unique<api::Api>(*rooms_);
+        return done();
+      }};
   return lifecycle_.start(std::move(api));
 }
 
@@ -261,9 +266,8 @@ Co<> Engine::ingest_starter() {
 
 bool Engine::wait_until_ready(Duration for_at_most) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, for_at_most, [this] {
-    return ready_ && (options_.starter.empty() || starter_done_);
-  });
+  return changed_.wait_for(
+      lock, for_at_most, [this] { return ready_ && (options_.starter.empty() || starter_done_); });
 }
 
 }  // namespace mainstay::app

@@ -22,7 +22,8 @@
 namespace mainstay::app {
 
 struct EngineOptions {
-  std::string starter;  ///< directory whose README.md and docs/*.md are kept as documents; may be empty
+  std::string
+      starter;  ///< directory whose README.md and docs/*.md are kept as documents; may be empty
 };
 
 /// Owns every part. Used from the main thread.

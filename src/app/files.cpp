@@ -62,7 +62,8 @@ Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& path
     } else if (fs::is_regular_file(given, failed)) {
       out.push_back({given, given});
     } else {
-      return Error::say(Errc::not_found, "file_not_found", "There is no file or directory '" + given + "'.");
+      return Error::say(Errc::not_found, "file_not_found",
+                        "There is no file or directory '" + given + "'.");
     }
   }
   sort(out);
@@ -83,7 +84,8 @@ Result<std::string> read_file(const std::string& path, Bytes max) {
     if (text.size() > max.value) break;
   }
   ::close(fd);
-  if (got < 0) return Error::say(Errc::unavailable, "file_unreadable", "Cannot read '" + path + "'.");
+  if (got < 0)
+    return Error::say(Errc::unavailable, "file_unreadable", "Cannot read '" + path + "'.");
   if (text.size() > max.value) {
     return Error::say(Errc::too_large, "document_too_large",
                       "'" + path + "' is larger than " + std::to_string(max.value) + " bytes.");
@@ -114,7 +116,9 @@ Status write_address(const std::string& data_dir, const std::string& address) {
   return done();
 }
 
-void remove_address(const std::string& data_dir) { ::unlink((data_dir + "/address").c_str()); }
+void remove_address(const std::string& data_dir) {
+  ::unlink((data_dir + "/address").c_str());
+}
 
 std::optional<std::string> read_address(const std::string& data_dir) {
   auto text = read_file(data_dir + "/address", 1_KiB);

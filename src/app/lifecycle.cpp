@@ -32,10 +32,12 @@ Status Lifecycle::start(Part part) {
   Status status = guarded(part.start);
   Log* log = log_();
   if (!status.ok()) {
-    if (log != nullptr) log->error("part.failed", {{"part", part.name}, {"why", status.error().detail}});
+    if (log != nullptr)
+      log->error("part.failed", {{"part", part.name}, {"why", status.error().detail}});
     return status;
   }
-  if (log != nullptr) log->info("part.started", {{"part", part.name}, {"ms", clock_.now() - before}});
+  if (log != nullptr)
+    log->info("part.started", {{"part", part.name}, {"ms", clock_.now() - before}});
   started_.push_back(std::move(part));
   return status;
 }
@@ -55,13 +57,14 @@ bool Lifecycle::stop_one(Part& part) {
   const TimePoint before = clock_.now();
   if (Log* log = log_()) log->info("part.stopping", {{"part", part.name}});
   auto outcome = std::make_shared<Outcome>();
-  std::thread step([outcome, stop = part.stop] {  // lint: thread a stuck step must not hold up the rest
+  auto run = [outcome, stop = part.stop] {
     Status status = guarded(stop);
     std::lock_guard lock(outcome->mutex);
     outcome->status = std::move(status);
     outcome->done = true;
     outcome->ended.notify_one();
-  });
+  };
+  std::thread step(std::move(run));  // lint: thread a stuck step must not hold up the rest
   std::unique_lock lock(outcome->mutex);
   const bool done = outcome->ended.wait_for(lock, part.stop_within, [&] { return outcome->done; });
   lock.unlock();
@@ -77,11 +80,13 @@ bool Lifecycle::stop_one(Part& part) {
   }
   if (!outcome->status.ok()) {
     if (log != nullptr) {
-      log->error("part.stop_failed", {{"part", part.name}, {"why", outcome->status.error().detail}});
+      log->error("part.stop_failed",
+                 {{"part", part.name}, {"why", outcome->status.error().detail}});
     }
     return false;
   }
-  if (log != nullptr) log->info("part.stopped", {{"part", part.name}, {"ms", clock_.now() - before}});
+  if (log != nullptr)
+    log->info("part.stopped", {{"part", part.name}, {"ms", clock_.now() - before}});
   return true;
 }
 

@@ -54,7 +54,8 @@ void Loops::run() {
   int number = 0;
   for (auto& loop : loops_) {
     One* one = loop.get();
-    one->thread = std::thread([one, log = log_] { run_loop(one->io, *log); });  // lint: thread the loop's own
+    one->thread =
+        std::thread([one, log = log_] { run_loop(one->io, *log); });  // lint: thread the loop's own
     pthread_setname_np(one->thread.native_handle(), ("loop-" + std::to_string(number++)).c_str());
   }
 }

@@ -91,13 +91,16 @@ void describe(CLI::App& app, Words& words) {
   search->add_option("--limit", words.search.limit, "Passages at most")->check(CLI::Range(1, 100));
   auto* config = app.add_subcommand("config", "Check, show or explain the settings");
   config->require_subcommand(1);
-  common_options(*config->add_subcommand("check", "Check the settings; exit code 78 when bad"), words);
-  common_options(*config->add_subcommand("show", "Effective settings and where they come from"), words);
+  common_options(*config->add_subcommand("check", "Check the settings; exit code 78 when bad"),
+                 words);
+  common_options(*config->add_subcommand("show", "Effective settings and where they come from"),
+                 words);
   auto* reference = config->add_subcommand("reference", "Every setting explained");
   common_options(*reference, words);
   reference->add_option("--format", words.format, "markdown, toml or json")
       ->check(CLI::IsMember({"markdown", "toml", "json"}));
-  common_options(*app.add_subcommand("doctor", "Look at machine and settings; say what to fix"), words);
+  common_options(*app.add_subcommand("doctor", "Look at machine and settings; say what to fix"),
+                 words);
   auto* completion = app.add_subcommand("completion", "Print a shell completion script");
   completion->add_option("shell", words.shell, "bash, zsh or fish")
       ->required()

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "app/files.h"
+#include "base/json_fields.h"
 #include "base/text.h"
 #include "net/sse.h"
 
@@ -42,12 +43,13 @@ Error error_of(const HttpAnswer& answer) {
   Error out = Error::log(code_of(answer.status), "HTTP " + std::to_string(answer.status));
   out.retry_after = answer.retry_after;
   auto parsed = parse_json(answer.body);
-  if (parsed.ok() && parsed->is_object() && parsed->contains("error")) {
-    const Json& error = (*parsed)["error"];
-    out.message = error.value("message", std::string());
-    out.reason = error.value("code", std::string());
+  if (parsed.ok()) {
+    const Json& error = field(*parsed, "error");
+    out.message = string_field(error, "message");
+    out.reason = string_field(error, "code");
   }
-  if (out.message.empty()) out.message = "The server answered " + std::to_string(answer.status) + ".";
+  if (out.message.empty())
+    out.message = "The server answered " + std::to_string(answer.status) + ".";
   return out;
 }
 
@@ -61,7 +63,8 @@ Remote::~Remote() {
 
 Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
   auto loaded = load_settings(common);
-  if (!loaded) return Error::say(Errc::invalid, "invalid_config", "The configuration is not valid.");
+  if (!loaded)
+    return Error::say(Errc::invalid, "invalid_config", "The configuration is not valid.");
   std::unique_ptr<Remote> remote(new Remote(loaded->settings));
   remote->key_ = key_of(common);
   LogSettings quiet;
@@ -71,8 +74,8 @@ Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
   remote->log_ = std::move(*log);
   UpstreamSettings upstream = loaded->settings.upstream;
   upstream.proxy.clear();  // the engine is reached directly
-  remote->client_ = net::make_client(upstream, remote->clock_, *remote->log_, remote->metrics_,
-                                     {&remote->io_});
+  remote->client_ =
+      net::make_client(upstream, remote->clock_, *remote->log_, remote->metrics_, {&remote->io_});
   if (!common.url.empty()) {
     auto connected = remote->connect(common.url);
     if (!connected.ok()) return connected.error();
@@ -103,7 +106,8 @@ Status Remote::connect(const std::string& address) {
   url_ = std::make_shared<net::Url>(std::move(*url));
   auto health = call("GET", "/health", "");
   if (!health.ok()) {
-    return Error::say(Errc::unavailable, "server_unreachable", "No server answers at " + address + ".");
+    return Error::say(Errc::unavailable, "server_unreachable",
+                      "No server answers at " + address + ".");
   }
   return done();
 }
@@ -123,8 +127,7 @@ Result<HttpAnswer> Remote::call(std::string_view method, std::string target, std
   return stream_call(call_to(method, std::move(target), std::move(body)), nullptr);
 }
 
-Result<HttpAnswer> Remote::stream(std::string target, std::string body,
-                                  OnData on_data) {
+Result<HttpAnswer> Remote::stream(std::string target, std::string body, OnData on_data) {
   return stream_call(call_to("POST", std::move(target), std::move(body)), std::move(on_data));
 }
 
@@ -137,8 +140,7 @@ Result<HttpAnswer> Remote::stream_call(net::Call call, OnData on_data) {
   return out;
 }
 
-Co<> Remote::run_call(net::Call call, Result<HttpAnswer>& out,
-                      OnData on_data) {
+Co<> Remote::run_call(net::Call call, Result<HttpAnswer>& out, OnData on_data) {
   out = co_await exchange(std::move(call), std::move(on_data));
 }
 

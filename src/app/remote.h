@@ -35,8 +35,7 @@ class Remote {
 
   Result<HttpAnswer> call(std::string_view method, std::string target, std::string body);
   /// Streams a POST's events: `on_data` gets each event's data.
-  Result<HttpAnswer> stream(std::string target, std::string body,
-                            OnData on_data);
+  Result<HttpAnswer> stream(std::string target, std::string body, OnData on_data);
   const Settings& settings() const noexcept { return settings_; }
 
  private:

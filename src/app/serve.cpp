@@ -29,7 +29,8 @@ void print_welcome(const Engine& engine) {
   std::printf(
       "Mainstay 0.1.0 is listening on %s\n"
       "Data: %s\n"
-      "Try:  curl -s %s/chat -H 'Content-Type: application/json' -d '{\"prompt\":\"What is Mainstay?\"}'\n",
+      "Try:  curl -s %s/chat -H 'Content-Type: application/json' -d '{\"prompt\":\"What is "
+      "Mainstay?\"}'\n",
       at.c_str(), engine.data_dir().c_str(), at.c_str());
   if (!engine.health_address().empty()) {
     std::printf("Health alone: %s/health\n", engine.health_address().c_str());
@@ -76,7 +77,8 @@ Exit serve(const Common& common) {
   if (!started.ok()) {
     print_error(common, started.error());
     const Error& e = started.error();
-    return e.code == Errc::invalid && e.reason == "exposed_without_keys" ? Exit::config : exit_for(e);
+    return e.code == Errc::invalid && e.reason == "exposed_without_keys" ? Exit::config
+                                                                         : exit_for(e);
   }
   print_welcome(engine);
   wait_for_end(signals, engine.log());

@@ -19,8 +19,10 @@ using MadeProvider = Result<std::unique_ptr<models::ChatProvider>>;
 MadeProvider make_provider(const ProviderSettings& provider, const Settings& settings, Clock& clock,
                            Random& random, net::Client& client) {
   const auto& upstream = settings.upstream;
-  if (provider.kind == "ollama") return models::ollama::make(provider, upstream, clock, random, client);
-  if (provider.kind == "gemini") return models::gemini::make(provider, upstream, clock, random, client);
+  if (provider.kind == "ollama")
+    return models::ollama::make(provider, upstream, clock, random, client);
+  if (provider.kind == "gemini")
+    return models::gemini::make(provider, upstream, clock, random, client);
   if (provider.kind == "anthropic") {
     return models::anthropic::make(provider, upstream, clock, random, client);
   }

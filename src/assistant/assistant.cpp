@@ -23,6 +23,14 @@ Error own_storage_error(Error error) {
   return error;
 }
 
+/// A reply without a message cannot be part of a conversation: every later question would carry it.
+Error no_message() {
+  Error error = Error::say(Errc::bad_upstream, "upstream_bad_reply",
+                           "The model provider's reply held no message.");
+  error.detail = "reply without choices[0].message";
+  return error;
+}
+
 }  // namespace
 
 Assistant::Assistant(const Settings& settings, Clock& clock, Random& random, models::Models& models,
@@ -87,12 +95,13 @@ Co<Result<models::Answer>> Assistant::keep(models::Answer answer, OpenTurn open,
                                            Json citations) {
   if (answer.stream) {
     Ledger* ledger = stateless ? nullptr : &ledger_;
-    answer.stream = record(std::move(answer.stream), ledger, std::move(open), answer.by,
-                           std::move(citations));
+    answer.stream =
+        record(std::move(answer.stream), ledger, std::move(open), answer.by, std::move(citations));
     co_return answer;
   }
   if (!stateless) {
     Json message = message_of(answer.reply->body);
+    if (!message.is_object()) co_return no_message();
     Json cited = citations;
     if (cited.is_null()) {
       auto whole = parse_json(answer.reply->body);
@@ -105,7 +114,8 @@ Co<Result<models::Answer>> Assistant::keep(models::Answer answer, OpenTurn open,
   if (!citations.is_null()) {
     std::vector<models::Edit> edits;
     edits.push_back({"citations", dump(citations)});
-    answer.reply->body = models::splice(answer.reply->body, models::top_level(answer.reply->body), edits);
+    answer.reply->body =
+        models::splice(answer.reply->body, models::top_level(answer.reply->body), edits);
   }
   co_return answer;
 }

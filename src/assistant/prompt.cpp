@@ -1,6 +1,7 @@
 // Building a model's messages by splicing JSON text; nothing of the client's body is re-written.
 #include "assistant/prompt.h"
 
+#include "base/json_fields.h"
 #include "base/text.h"
 
 namespace mainstay::assistant {
@@ -27,21 +28,20 @@ void set_messages(models::ChatRequest& request, const std::string& messages) {
 }
 
 bool is_system(const Json& message) {
-  const auto role = message.value("role", std::string());
+  const std::string role = string_field(message, "role");
   return role == "system" || role == "developer";
 }
 
 /// Text of a message whose content is a string or a list of parts.
 std::string text_of(const Json& message) {
-  const auto content = message.find("content");
-  if (content == message.end()) return {};
-  if (content->is_string()) return content->get<std::string>();
+  const Json& content = field(message, "content");
+  if (content.is_string()) return content.get<std::string>();
   std::string out;
-  if (!content->is_array()) return out;
-  for (const auto& part : *content) {
-    if (!part.is_object() || part.value("type", std::string()) != "text") continue;
+  if (!content.is_array()) return out;
+  for (const auto& part : content) {
+    if (string_field(part, "type") != "text") continue;
     if (!out.empty()) out += '\n';
-    out += part.value("text", std::string());
+    out += string_field(part, "text");
   }
   return out;
 }
@@ -53,8 +53,7 @@ constexpr std::string_view kPreface =
 
 }  // namespace
 
-void put_history(models::ChatRequest& request,
-                 const std::vector<storage::StoredMessage>& history) {
+void put_history(models::ChatRequest& request, const std::vector<storage::StoredMessage>& history) {
   if (history.empty()) return;
   const Json mine = messages_of(request);
   std::string out = "[";
@@ -111,7 +110,7 @@ Json citations_of(const std::vector<storage::Passage>& passages, std::size_t cou
 std::string question_of(const models::ChatRequest& request) {
   const Json mine = messages_of(request);
   for (auto it = mine.rbegin(); it != mine.rend(); ++it) {
-    if (it->value("role", std::string()) == "user") return text_of(*it);
+    if (string_field(*it, "role") == "user") return text_of(*it);
   }
   return {};
 }
@@ -121,7 +120,7 @@ std::vector<storage::StoredMessage> new_messages(const models::ChatRequest& requ
   for (const auto& message : messages_of(request)) {
     if (is_system(message)) continue;
     storage::StoredMessage stored;
-    stored.role = message.value("role", std::string());
+    stored.role = string_field(message, "role");
     stored.json = dump(message);
     stored.tokens = Tokens{estimate_tokens(text_of(message))};
     out.push_back(std::move(stored));

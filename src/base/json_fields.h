@@ -1,4 +1,4 @@
-// Reading a Json tree whose shape is not ours to trust: a member of the wrong type counts as absent.
+// Reading a Json tree whose shape is not ours to trust: a member of a wrong type counts as absent.
 // Used where replies of providers, bodies of clients and stored messages are taken apart.
 // Nothing here throws, whatever the value is; nlohmann's own value() and operator[] do.
 #pragma once
@@ -54,7 +54,8 @@ inline std::uint64_t count_field(const Json& value, const char* key, std::uint64
   }
   if (found.is_number_integer()) {
     const auto n = found.get<std::int64_t>();
-    return n >= 0 && static_cast<std::uint64_t>(n) <= kMost ? static_cast<std::uint64_t>(n) : otherwise;
+    return n >= 0 && static_cast<std::uint64_t>(n) <= kMost ? static_cast<std::uint64_t>(n)
+                                                            : otherwise;
   }
   if (!found.is_number_float()) return otherwise;
   const auto n = found.get<double>();

@@ -26,9 +26,11 @@ Error refused_by_provider(int status, std::string words, std::chrono::millisecon
              "The model provider's own limit is reached. Try again later.", said);
   } else if (status == 401 || status == 403) {
     e = make(Errc::bad_upstream, "upstream_credentials",
-             "The model provider refused this server's credentials. Check the provider's API key.", said);
+             "The model provider refused this server's credentials. Check the provider's API key.",
+             said);
   } else if (status == 404) {
-    e = make(Errc::not_found, "upstream_model_unknown", "The provider does not know this model.", said);
+    e = make(Errc::not_found, "upstream_model_unknown", "The provider does not know this model.",
+             said);
   } else if (status == 503 || status == 529) {
     e = make(Errc::unavailable, "upstream_overloaded",
              "The model provider is overloaded. Try again later.", said);
@@ -60,7 +62,8 @@ std::string words_of(std::string_view body) {
 
 Error not_understood(std::string detail) {
   return make(Errc::bad_upstream, "upstream_bad_reply",
-              "The model provider answered with something that is not its protocol.", std::move(detail));
+              "The model provider answered with something that is not its protocol.",
+              std::move(detail));
 }
 
 Error cut_off(std::string detail) {

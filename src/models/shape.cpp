@@ -28,12 +28,13 @@ Json usage_json(const Usage& usage) {
 
 ChatReply completion(const AnswerHead& head, const Json& message, const std::string& finish_reason,
                      const Usage& usage) {
-  Json out = {{"id", head.id},
-              {"object", "chat.completion"},
-              {"created", head.created},
-              {"model", head.model},
-              {"choices",
-               Json::array({Json{{"index", 0}, {"message", message}, {"finish_reason", finish_reason}}})}};
+  Json out = {
+      {"id", head.id},
+      {"object", "chat.completion"},
+      {"created", head.created},
+      {"model", head.model},
+      {"choices",
+       Json::array({Json{{"index", 0}, {"message", message}, {"finish_reason", finish_reason}}})}};
   if (usage.known) out["usage"] = usage_json(usage);
   return {dump(out), usage};
 }
@@ -84,7 +85,8 @@ ChatChunk usage_chunk(const AnswerHead& head, const Usage& usage) {
 }
 
 Json tool_call_json(const std::string& id, const std::string& name, const std::string& arguments) {
-  return {{"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}};
+  return {
+      {"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}};
 }
 
 std::string image_address(const Json& part) {
@@ -105,7 +107,8 @@ Result<InlineImage> inline_image(const Json& part, const std::string& where) {
     return Error::say(Errc::invalid, "invalid_image",
                       "An image address must look like data:image/png;base64,….", where);
   }
-  return InlineImage{url.substr(kData.size(), mark - kData.size()), url.substr(mark + kBase64.size())};
+  return InlineImage{url.substr(kData.size(), mark - kData.size()),
+                     url.substr(mark + kBase64.size())};
 }
 
 Json arguments_of_call(const Json& function) {

@@ -35,7 +35,8 @@ std::optional<double> take_number(std::string_view& text) {
 /// The seconds in one unit at the front of `text`, which it takes off; nothing for another word.
 std::optional<double> take_unit(std::string_view& text) {
   using Unit = std::pair<std::string_view, double>;
-  for (const auto& [name, seconds] : {Unit{"ms", 0.001}, Unit{"h", 3600}, Unit{"m", 60}, Unit{"s", 1}}) {
+  for (const auto& [name, seconds] :
+       {Unit{"ms", 0.001}, Unit{"h", 3600}, Unit{"m", 60}, Unit{"s", 1}}) {
     if (!text.starts_with(name)) continue;
     text.remove_prefix(name.size());
     return seconds;
@@ -65,7 +66,8 @@ Ms duration_text(std::string_view text) {
 }
 
 Ms retry_after_of(const Reply& reply) {
-  if (const double ms = number(reply.header("retry-after-ms")); ms > 0) return from_seconds(ms / 1000);
+  if (const double ms = number(reply.header("retry-after-ms")); ms > 0)
+    return from_seconds(ms / 1000);
   if (const double s = number(reply.header("retry-after")); s > 0) return from_seconds(s);
   // Only a limit that is used up says when it is free again.
   Ms longest(0);

@@ -13,7 +13,7 @@ namespace mainstay::net {
 /// A status of 400 or above, with what the server said.
 struct ApiRefusal {
   int status = 0;
-  std::string body;  ///< at most 64 KiB
+  std::string body;                          ///< at most 64 KiB
   std::chrono::milliseconds retry_after{0};  ///< retry-after-ms, retry-after or x-ratelimit-reset-*
 };
 
@@ -65,7 +65,8 @@ class JsonApi {
 std::chrono::milliseconds duration_text(std::string_view text);
 
 /// When a server says to come back, from its headers; zero when it does not say. Understands
-/// seconds ("2", "1.5"), HTTP dates are taken as not said, and OpenAI's durations ("6m0s", "250ms").
+/// seconds ("2", "1.5"), HTTP dates are taken as not said, and OpenAI's durations ("6m0s",
+/// "250ms").
 std::chrono::milliseconds retry_after_of(const Reply& reply);
 
 }  // namespace mainstay::net

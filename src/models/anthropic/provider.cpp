@@ -1,6 +1,7 @@
 // Calls to /v1/messages.
 #include "models/anthropic/provider.h"
 
+#include "base/json_fields.h"
 #include "models/anthropic/reply.h"
 #include "models/anthropic/request.h"
 #include "models/provider_error.h"
@@ -44,10 +45,11 @@ class Provider final : public ChatProvider {
                                                  AttemptTimings& timings) override {
     auto reply = co_await ask(request, attempt, timings);
     if (!reply.ok()) co_return reply.error();
-    EventTranslator translator(make_answer_head(attempt.model, clock_, random_), request.include_usage);
+    EventTranslator translator(make_answer_head(attempt.model, clock_, random_),
+                               request.include_usage);
     net::SseParser events(api_.settings().event_max);
-    std::unique_ptr<ChatStream> made = std::make_unique<EventStream>(
-        std::move(*reply), std::move(events), std::move(translator));
+    std::unique_ptr<ChatStream> made =
+        std::make_unique<EventStream>(std::move(*reply), std::move(events), std::move(translator));
     co_return made;
   }
 
@@ -61,13 +63,12 @@ class Provider final : public ChatProvider {
     auto parsed = parse_json(got->body);
     if (!parsed.ok() || !parsed->is_object()) co_return not_understood("not a JSON object");
     std::vector<ModelInfo> out;
-    for (const auto& entry : parsed->value("data", Json::array())) {
-      if (!entry.is_object() || !entry.contains("id") || !entry["id"].is_string()) continue;
+    for (const auto& entry : array_field(*parsed, "data")) {
       ModelInfo info;
-      info.id = entry["id"].get<std::string>();
+      info.id = string_field(entry, "id");
       info.provider = name_;
       info.images = true;
-      out.push_back(std::move(info));
+      if (!info.id.empty()) out.push_back(std::move(info));
     }
     co_return out;
   }
@@ -84,7 +85,8 @@ class Provider final : public ChatProvider {
     timers.connect = attempt.connect;
     timers.first_byte = attempt.first_token;
     timers.between_bytes = attempt.between_tokens;
-    auto reply = co_await api_.post("/v1/messages", std::move(*body), std::move(tags), timers, attempt.by);
+    auto reply =
+        co_await api_.post("/v1/messages", std::move(*body), std::move(tags), timers, attempt.by);
     if (!reply.ok()) co_return reply.error();
     if (reply->refusal) {
       co_return refused_by_provider(reply->refusal->status, words_of(reply->refusal->body),

@@ -1,6 +1,7 @@
 // Blocks and events as Anthropic's streaming reference names them.
 #include "models/anthropic/reply.h"
 
+#include "base/json_fields.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models::anthropic {
@@ -9,37 +10,45 @@ namespace {
 /// Tool calls of one answer that are followed.
 constexpr std::size_t kToolsMax = 256;
 
-std::string string_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-Json object_at(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_object() ? *found : Json::object();
-}
-
 void read_usage(Usage& usage, const Json& from) {
-  if (from.contains("input_tokens") && from["input_tokens"].is_number_unsigned()) {
-    usage.prompt = from["input_tokens"].get<std::uint64_t>();
+  if (field(from, "input_tokens").is_number()) {
     // Tokens read from or written to Anthropic's prompt cache are counted beside input_tokens.
-    for (const char* key : {"cache_creation_input_tokens", "cache_read_input_tokens"}) {
-      if (from.contains(key) && from[key].is_number_unsigned()) {
-        usage.prompt += from[key].get<std::uint64_t>();
-      }
-    }
+    usage.prompt = count_field(from, "input_tokens") +
+                   count_field(from, "cache_creation_input_tokens") +
+                   count_field(from, "cache_read_input_tokens");
     usage.known = true;
   }
-  if (from.contains("output_tokens") && from["output_tokens"].is_number_unsigned()) {
-    usage.completion = from["output_tokens"].get<std::uint64_t>();
+  if (field(from, "output_tokens").is_number()) {
+    usage.completion = count_field(from, "output_tokens");
     usage.known = true;
   }
+}
+
+/// The status that an error of this type has when it is told by status.
+int status_of(const std::string& type) {
+  if (type == "invalid_request_error") return 400;
+  if (type == "authentication_error") return 401;
+  if (type == "permission_error") return 403;
+  if (type == "not_found_error") return 404;
+  if (type == "request_too_large") return 413;
+  if (type == "rate_limit_error") return 429;
+  if (type == "timeout_error") return 504;
+  if (type == "overloaded_error") return 529;
+  return 0;
+}
+
+/// An error object inside a reply of status 200.
+Error told_error(const Json& object, const std::string& text) {
+  const int status = status_of(string_field(field(object, "error"), "type"));
+  if (status == 0) return failed_inside(words_of(text));
+  return refused_by_provider(status, words_of(text), std::chrono::milliseconds(0));
 }
 
 }  // namespace
 
 std::string finish_of(const std::string& stop_reason) {
-  if (stop_reason == "max_tokens" || stop_reason == "model_context_window_exceeded") return "length";
+  if (stop_reason == "max_tokens" || stop_reason == "model_context_window_exceeded")
+    return "length";
   if (stop_reason == "tool_use") return "tool_calls";
   if (stop_reason == "refusal") return "content_filter";
   return "stop";  // end_turn, stop_sequence, pause_turn
@@ -48,20 +57,19 @@ std::string finish_of(const std::string& stop_reason) {
 Result<ChatReply> whole(const AnswerHead& head, const std::string& body) {
   auto parsed = parse_json(body);
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
-  if (string_at(*parsed, "type") == "error") return failed_inside(words_of(body));
+  if (string_field(*parsed, "type") == "error") return told_error(*parsed, body);
   const auto content = parsed->find("content");
   if (content == parsed->end() || !content->is_array()) return not_understood("no content");
   std::string text;
   std::string thinking;
   Json calls = Json::array();
   for (const auto& block : *content) {
-    if (!block.is_object()) continue;
-    const std::string type = string_at(block, "type");
-    if (type == "text") text += string_at(block, "text");
-    if (type == "thinking") thinking += string_at(block, "thinking");
+    const std::string type = string_field(block, "type");
+    if (type == "text") text += string_field(block, "text");
+    if (type == "thinking") thinking += string_field(block, "thinking");
     if (type == "tool_use") {
-      calls.push_back(tool_call_json(string_at(block, "id"), string_at(block, "name"),
-                                     dump(object_at(block, "input"))));
+      calls.push_back(tool_call_json(string_field(block, "id"), string_field(block, "name"),
+                                     dump(object_field(block, "input"))));
     }
   }
   Json message = {{"role", "assistant"}, {"content", text}};
@@ -71,67 +79,74 @@ Result<ChatReply> whole(const AnswerHead& head, const std::string& body) {
     if (text.empty()) message["content"] = nullptr;
   }
   Usage usage;
-  read_usage(usage, object_at(*parsed, "usage"));
-  return completion(head, message, finish_of(string_at(*parsed, "stop_reason")), usage);
+  read_usage(usage, field(*parsed, "usage"));
+  return completion(head, message, finish_of(string_field(*parsed, "stop_reason")), usage);
 }
 
 Status EventTranslator::take(const std::string& data) {
   auto event = parse_json(data);
   if (!event.ok() || !event->is_object()) return not_understood("event is not a JSON object");
-  const std::string type = string_at(*event, "type");
-  if (type == "error") return failed_inside(words_of(data));
+  const std::string type = string_field(*event, "type");
+  if (type == "error") return told_error(*event, data);
   if (type == "message_start") {
-    read_usage(usage_, object_at(object_at(*event, "message"), "usage"));
+    read_usage(usage_, field(field(*event, "message"), "usage"));
     ready_.push_back(role_chunk(head_));
   } else if (type == "content_block_start") {
     start_block(*event);
   } else if (type == "content_block_delta") {
     block_delta(*event);
   } else if (type == "message_delta") {
-    finish(*event);
+    read_usage(usage_, field(*event, "usage"));
+    const std::string reason = string_field(field(*event, "delta"), "stop_reason");
+    if (!reason.empty() && !finished_) finish(finish_of(reason));
   } else if (type == "message_stop") {
     ended_ = true;
-    if (include_usage_) ready_.push_back(usage_chunk(head_, usage_));
+    if (!finished_) finish(finish_of({}));
+    if (include_usage_ && usage_.known) ready_.push_back(usage_chunk(head_, usage_));
   }
   return done();  // ping, content_block_stop and events of later versions say nothing to us
 }
 
-Status EventTranslator::closed() const { return cut_off("no message_stop"); }
+Status EventTranslator::closed() const {
+  return cut_off("no message_stop");
+}
 
 void EventTranslator::start_block(const Json& event) {
-  const Json block = object_at(event, "content_block");
-  if (string_at(block, "type") == "tool_use" && tools_.size() < kToolsMax) {
-    const std::size_t number = tools_.size();
-    tools_[event.value("index", std::int64_t{0})] = number;
-    ready_.push_back(tool_chunk(head_, number, string_at(block, "id"), string_at(block, "name"), ""));
-  } else if (const std::string text = string_at(block, "text"); !text.empty()) {
+  const Json& block = field(event, "content_block");
+  if (string_field(block, "type") == "tool_use") {
+    if (tool_count_ >= kToolsMax) return;
+    const std::size_t number = tool_count_++;
+    tools_[count_field(event, "index")] = number;
+    // The input begins empty and comes in deltas; whole inputs are allowed for.
+    const Json& input = object_field(block, "input");
+    const Json call = tool_call_json(string_field(block, "id"), string_field(block, "name"),
+                                     input.empty() ? std::string() : dump(input));
+    ready_.push_back(tool_chunk(head_, number, call));
+  } else if (const std::string text = string_field(block, "text"); !text.empty()) {
     ready_.push_back(text_chunk(head_, text));
   }
 }
 
 void EventTranslator::block_delta(const Json& event) {
-  const Json delta = object_at(event, "delta");
-  const std::string type = string_at(delta, "type");
+  const Json& delta = field(event, "delta");
+  const std::string type = string_field(delta, "type");
   if (type == "text_delta") {
-    ready_.push_back(text_chunk(head_, string_at(delta, "text")));
+    const std::string text = string_field(delta, "text");
+    if (!text.empty()) ready_.push_back(text_chunk(head_, text));
   } else if (type == "thinking_delta") {
-    ready_.push_back(chunk(head_, {{"reasoning_content", string_at(delta, "thinking")}}));
-    ready_.back().token = true;
+    const std::string text = string_field(delta, "thinking");
+    if (!text.empty()) ready_.push_back(thinking_chunk(head_, text));
   } else if (type == "input_json_delta") {
-    const auto tool = tools_.find(event.value("index", std::int64_t{0}));
-    if (tool == tools_.end()) return;
-    const Json call = {{"index", tool->second},
-                       {"function", {{"arguments", string_at(delta, "partial_json")}}}};
-    ready_.push_back(chunk(head_, {{"tool_calls", Json::array({call})}}));
-    ready_.back().token = true;
+    const auto tool = tools_.find(count_field(event, "index"));
+    const std::string piece = string_field(delta, "partial_json");
+    if (tool == tools_.end() || piece.empty()) return;
+    ready_.push_back(tool_chunk(head_, tool->second, {{"function", {{"arguments", piece}}}}));
   }
 }
 
-void EventTranslator::finish(const Json& event) {
-  read_usage(usage_, object_at(event, "usage"));
-  const std::string reason = string_at(object_at(event, "delta"), "stop_reason");
-  if (reason.empty()) return;
-  ready_.push_back(chunk(head_, Json::object(), finish_of(reason)));
+void EventTranslator::finish(const std::string& reason) {
+  finished_ = true;
+  ready_.push_back(chunk(head_, Json::object(), reason));
   ready_.back().usage = usage_;
 }
 

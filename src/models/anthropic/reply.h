@@ -34,12 +34,14 @@ class EventTranslator {
  private:
   void start_block(const Json& event);
   void block_delta(const Json& event);
-  void finish(const Json& event);
+  void finish(const std::string& reason);
   AnswerHead head_;
   bool include_usage_;
   std::deque<ChatChunk> ready_;
-  std::map<std::int64_t, std::size_t> tools_;  ///< block index -> tool call index
+  std::map<std::uint64_t, std::size_t> tools_;  ///< block index -> tool call index
+  std::size_t tool_count_ = 0;
   Usage usage_;
+  bool finished_ = false;  ///< a finish_reason was given out
   bool ended_ = false;
 };
 

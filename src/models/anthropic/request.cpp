@@ -1,25 +1,28 @@
 // Messages, blocks and tools; member names are from Anthropic's API reference, version 2023-06-01.
 #include "models/anthropic/request.h"
 
+#include "base/json_fields.h"
 #include "models/provider_error.h"
 #include "models/shape.h"
 
 namespace mainstay::models::anthropic {
 namespace {
 
-Json text_block(const std::string& text) { return {{"type", "text"}, {"text", text}}; }
+Json text_block(const std::string& text) {
+  return {{"type", "text"}, {"text", text}};
+}
 
-Result<Json> image_block(const Json& part, const std::string& field) {
-  const Json image = part.value("image_url", Json());
-  const std::string url = image.is_object() ? image.value("url", std::string()) : std::string();
+Result<Json> image_block(const Json& part, const std::string& where) {
+  const std::string url = image_address(part);
   if (url.starts_with("https://")) {  // Anthropic fetches addresses itself
     return Json{{"type", "image"}, {"source", {{"type", "url"}, {"url", url}}}};
   }
-  auto inlined = inline_image(part, field);
+  auto inlined = inline_image(part, where);
   if (!inlined.ok()) return inlined.error();
-  return Json{{"type", "image"},
-              {"source",
-               {{"type", "base64"}, {"media_type", inlined->media_type}, {"data", inlined->base64}}}};
+  return Json{
+      {"type", "image"},
+      {"source",
+       {{"type", "base64"}, {"media_type", inlined->media_type}, {"data", inlined->base64}}}};
 }
 
 /// Content as a list of blocks; empty text is left out, because it is refused there.
@@ -30,32 +33,31 @@ Result<Json> blocks_of(const Json& content, const std::string& path) {
   }
   if (!content.is_array()) return blocks;
   for (std::size_t i = 0; i < content.size(); ++i) {
-    const std::string type = content[i].value("type", std::string());
-    const std::string field = path + ".content[" + std::to_string(i) + "]";
+    const std::string type = string_field(content[i], "type");
+    const std::string where = path + ".content[" + std::to_string(i) + "]";
     if (type == "text") {
-      const std::string text = content[i].value("text", std::string());
+      const std::string text = string_field(content[i], "text");
       if (!text.empty()) blocks.push_back(text_block(text));
+    } else if (type == "refusal") {
+      continue;
     } else if (type == "image_url") {
-      auto block = image_block(content[i], field);
+      auto block = image_block(content[i], where);
       if (!block.ok()) return block.error();
       blocks.push_back(std::move(*block));
     } else {
-      return cannot("Anthropic does not take '" + type + "' parts.", field);
+      return cannot("Anthropic does not take '" + type + "' parts.", where);
     }
   }
   return blocks;
 }
 
 void put_tool_uses(Json& blocks, const Json& message) {
-  const auto calls = message.find("tool_calls");
-  if (calls == message.end() || !calls->is_array()) return;
-  for (const auto& call : *calls) {
-    const Json function = call.value("function", Json::object());
-    auto input = parse_json(function.value("arguments", std::string("{}")));
+  for (const auto& call : array_field(message, "tool_calls")) {
+    const Json& function = field(call, "function");
     blocks.push_back({{"type", "tool_use"},
-                      {"id", call.value("id", std::string())},
-                      {"name", function.value("name", std::string())},
-                      {"input", input.ok() && input->is_object() ? *input : Json::object()}});
+                      {"id", string_field(call, "id")},
+                      {"name", string_field(function, "name")},
+                      {"input", arguments_of_call(function)}});
   }
 }
 
@@ -70,8 +72,8 @@ void append(Json& messages, const std::string& role, const Json& blocks) {
 }
 
 Status put_message(Json& out, std::string& system, const Json& message, const std::string& path) {
-  const std::string role = message.value("role", std::string());
-  const Json content = message.value("content", Json());
+  const std::string role = string_field(message, "role");
+  const Json& content = field(message, "content");
   if (role == "system" || role == "developer") {
     system += (system.empty() ? "" : "\n\n") + text_of_content(content);
     return done();
@@ -79,9 +81,8 @@ Status put_message(Json& out, std::string& system, const Json& message, const st
   auto blocks = blocks_of(content, path);
   if (!blocks.ok()) return blocks.error();
   if (role == "tool" || role == "function") {
-    const Json result = {{"type", "tool_result"},
-                         {"tool_use_id", message.value("tool_call_id", std::string())},
-                         {"content", *blocks}};
+    Json result = {{"type", "tool_result"}, {"tool_use_id", string_field(message, "tool_call_id")}};
+    if (!blocks->empty()) result["content"] = *blocks;
     append(out, "user", Json::array({result}));
     return done();
   }
@@ -91,23 +92,29 @@ Status put_message(Json& out, std::string& system, const Json& message, const st
 }
 
 void put_tools(Json& out, const Json& body) {
-  const Json choice = body.value("tool_choice", Json());
-  if (!body.contains("tools") || !body["tools"].is_array() || choice == "none") return;
-  out["tools"] = Json::array();
-  for (const auto& tool : body["tools"]) {
-    const Json function = tool.value("function", Json::object());
-    Json made = {{"name", function.value("name", std::string())}};
-    if (function.contains("description")) made["description"] = function["description"];
-    made["input_schema"] = function.value("parameters", Json{{"type", "object"}});
-    out["tools"].push_back(std::move(made));
+  Json tools = Json::array();
+  for (const auto& tool : array_field(body, "tools")) {
+    const Json& function = field(tool, "function");
+    Json made = {{"name", string_field(function, "name")}};
+    const std::string description = string_field(function, "description");
+    if (!description.empty()) made["description"] = description;
+    Json schema = object_field(function, "parameters");
+    if (!schema.contains("type")) schema["type"] = "object";  // required there
+    made["input_schema"] = std::move(schema);
+    tools.push_back(std::move(made));
   }
+  if (tools.empty()) return;
+  out["tools"] = std::move(tools);
+  const Json& choice = field(body, "tool_choice");
   Json chosen;
+  // The tools stay: calls in the history must not be of tools that nobody described.
+  if (choice == "none") chosen = {{"type", "none"}};
   if (choice == "required") chosen = {{"type", "any"}};
   if (choice == "auto") chosen = {{"type", "auto"}};
-  if (choice.is_object() && choice.contains("function")) {
-    chosen = {{"type", "tool"}, {"name", choice["function"].value("name", std::string())}};
+  if (const std::string name = string_field(field(choice, "function"), "name"); !name.empty()) {
+    chosen = {{"type", "tool"}, {"name", name}};
   }
-  if (body.value("parallel_tool_calls", Json()) == false) {
+  if (field(body, "parallel_tool_calls") == false && choice != "none") {
     if (chosen.is_null()) chosen = {{"type", "auto"}};
     chosen["disable_parallel_tool_use"] = true;
   }
@@ -117,16 +124,18 @@ void put_tools(Json& out, const Json& body) {
 void put_parameters(Json& out, const Json& body) {
   out["max_tokens"] = kMaxTokensDefault;
   for (const char* key : {"max_tokens", "max_completion_tokens"}) {
-    if (body.contains(key) && body[key].is_number()) out["max_tokens"] = body[key];
+    const Json& most = field(body, key);
+    if (most.is_number()) out["max_tokens"] = most;
   }
-  if (body.contains("temperature") && body["temperature"].is_number()) {
-    out["temperature"] = std::min(1.0, body["temperature"].get<double>());  // 0 to 1 there, 0 to 2 here
+  if (const Json& value = field(body, "temperature"); value.is_number()) {
+    out["temperature"] = std::min(1.0, value.get<double>());  // 0 to 1 there, 0 to 2 here
   }
-  if (body.contains("top_p") && body["top_p"].is_number()) out["top_p"] = body["top_p"];
-  if (body.contains("stop") && !body["stop"].is_null()) {
-    out["stop_sequences"] = body["stop"].is_array() ? body["stop"] : Json::array({body["stop"]});
-  }
-  if (body.contains("user") && body["user"].is_string()) out["metadata"] = {{"user_id", body["user"]}};
+  if (const Json& value = field(body, "top_p"); value.is_number()) out["top_p"] = value;
+  const Json& stop = field(body, "stop");
+  if (stop.is_string()) out["stop_sequences"] = Json::array({stop});
+  if (stop.is_array()) out["stop_sequences"] = stop;
+  if (const Json& user = field(body, "user"); user.is_string())
+    out["metadata"] = {{"user_id", user}};
 }
 
 }  // namespace
@@ -135,11 +144,15 @@ Result<std::string> messages_body(const ChatRequest& request, const std::string&
   if (request.choices > 1) return cannot("Anthropic gives one choice; leave 'n' out.", "n");
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
+  if (answers_in_json(*body)) {
+    return cannot("Anthropic's version of this API has no JSON mode; leave 'response_format' out.",
+                  "response_format");
+  }
   Json out = {{"model", model}};
   put_parameters(out, *body);
   std::string system;
   Json messages = Json::array();
-  const Json& given = (*body)["messages"];
+  const Json& given = array_field(*body, "messages");
   for (std::size_t i = 0; i < given.size(); ++i) {
     auto put = put_message(messages, system, given[i], "messages[" + std::to_string(i) + "]");
     if (!put.ok()) return put.error();

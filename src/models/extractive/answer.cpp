@@ -185,6 +185,13 @@ class Picker {
       own += weights_[t] * here;
     }
     if (total_ <= 0) return;
+    // A document that quotes the question (an example of its use, a list of questions) answers
+    // nothing by it.
+    if (question_.terms.size() > 1 &&
+        wording_of(candidate.picked.text).find(question_.wording) != std::string::npos) {
+      candidate.picked.score = -1;
+      return;
+    }
     covered *= lacking;
     candidate.coverage = covered / total_;
     candidate.own = with_heading / total_;

@@ -197,6 +197,15 @@ bool leans_on_before(const std::string& lower, const std::vector<Term>& terms) {
 
 }  // namespace
 
+std::string wording_of(const std::string& text) {
+  std::string out;
+  for (const auto& word : storage::words_of(text)) {
+    out += out.empty() ? "" : " ";
+    out += word.text;
+  }
+  return out;
+}
+
 Question understand(const std::string& text, const std::string& before) {
   Question out;
   const std::string question(trim(cut_utf8(trim(text), kQuestionMax)));
@@ -204,6 +213,7 @@ Question understand(const std::string& text, const std::string& before) {
   out.small_talk = is_small_talk(storage::words_of(question), !before.empty());
   out.kind = kind_of(lower);
   out.search = question;
+  out.wording = wording_of(question);
   add_terms(out.terms, question, 1);
   if (!before.empty() && leans_on_before(lower, out.terms)) {
     const std::string earlier(cut_utf8(trim(before), kQuestionMax));

@@ -23,7 +23,11 @@ struct Question {
   std::vector<Term> terms;
   bool small_talk = false;  ///< a greeting, thanks, or about the answerer itself
   std::string search;       ///< what to look for in the documents
+  std::string wording;      ///< its words, folded, one blank between them
 };
+
+/// A text's words as Question::wording has them.
+std::string wording_of(const std::string& text);
 
 /// `before` is the user's question before this one, or empty; it helps a question that cannot
 /// stand alone ("and how much memory?").

@@ -24,14 +24,16 @@ net::HeaderLines headers_of(const ProviderSettings& settings) {
 
 /// A model's name as part of a path: only what needs no escaping may pass.
 bool is_plain_name(const std::string& model) {
-  return !model.empty() && model.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                   "0123456789-_.") == std::string::npos;
+  return !model.empty() && model.find_first_not_of(
+                               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                               "0123456789-_.") == std::string::npos;
 }
 
 /// A wrong key is status 400 there.
 bool refuses_key(const net::ApiRefusal& refusal, const std::string& words) {
   if (refusal.status != 400) return false;
-  return words.starts_with("API key") || refusal.body.find("\"API_KEY_INVALID\"") != std::string::npos;
+  return words.starts_with("API key") ||
+         refusal.body.find("\"API_KEY_INVALID\"") != std::string::npos;
 }
 
 /// "retryDelay" of the error's RetryInfo: Gemini sends no header for it.
@@ -48,7 +50,8 @@ std::chrono::milliseconds retry_delay(const std::string& body) {
 Error refusal_error(const net::ApiRefusal& refusal) {
   std::string words = words_of(refusal.body);
   const int status = refuses_key(refusal, words) ? 401 : refusal.status;
-  const auto after = refusal.retry_after.count() > 0 ? refusal.retry_after : retry_delay(refusal.body);
+  const auto after =
+      refusal.retry_after.count() > 0 ? refusal.retry_after : retry_delay(refusal.body);
   return refused_by_provider(status, std::move(words), after);
 }
 
@@ -61,7 +64,8 @@ std::string bare(std::string model) {
 /// Embedding models are listed too.
 bool generates(const Json& entry) {
   const Json& methods = array_field(entry, "supportedGenerationMethods");
-  return methods.empty() || std::find(methods.begin(), methods.end(), "generateContent") != methods.end();
+  return methods.empty() ||
+         std::find(methods.begin(), methods.end(), "generateContent") != methods.end();
 }
 
 class Provider final : public ChatProvider {
@@ -93,11 +97,11 @@ class Provider final : public ChatProvider {
                                                  AttemptTimings& timings) override {
     auto reply = co_await ask(":streamGenerateContent?alt=sse", request, attempt, timings);
     if (!reply.ok()) co_return reply.error();
-    EventTranslator translator(make_answer_head(attempt.model, clock_, random_), request.include_usage,
-                               clock_, random_);
+    EventTranslator translator(make_answer_head(attempt.model, clock_, random_),
+                               request.include_usage, clock_, random_);
     net::SseParser events(api_.settings().event_max);
-    std::unique_ptr<ChatStream> made = std::make_unique<EventStream>(
-        std::move(*reply), std::move(events), std::move(translator));
+    std::unique_ptr<ChatStream> made =
+        std::make_unique<EventStream>(std::move(*reply), std::move(events), std::move(translator));
     co_return made;
   }
 
@@ -136,7 +140,8 @@ class Provider final : public ChatProvider {
     timers.first_byte = attempt.first_token;
     timers.between_bytes = attempt.between_tokens;
     std::string target = "/models/" + model + verb;
-    auto reply = co_await api_.post(std::move(target), std::move(*body), std::move(tags), timers, attempt.by);
+    auto reply = co_await api_.post(std::move(target), std::move(*body), std::move(tags), timers,
+                                    attempt.by);
     if (!reply.ok()) co_return reply.error();
     if (reply->refusal) co_return refusal_error(*reply->refusal);
     const auto& taken = reply->reply->timings();

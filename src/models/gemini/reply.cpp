@@ -39,7 +39,8 @@ void read_part(Piece& piece, const Json& part, const Clock& clock, Random& rando
 Error told_error(const Json& error, const std::string& text) {
   const std::uint64_t status = count_field(error, "code");
   if (status < 400 || status > 599) return failed_inside(words_of(text));
-  return refused_by_provider(static_cast<int>(status), words_of(text), std::chrono::milliseconds(0));
+  return refused_by_provider(static_cast<int>(status), words_of(text),
+                             std::chrono::milliseconds(0));
 }
 
 }  // namespace

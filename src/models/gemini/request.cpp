@@ -96,7 +96,8 @@ Status put_messages(Json& out, const Json& messages) {
   }
   if (contents.empty()) return cannot("Gemini needs at least one user message.", "messages");
   out["contents"] = std::move(contents);
-  if (!system.empty()) out["systemInstruction"] = {{"parts", Json::array({Json{{"text", system}}})}};
+  if (!system.empty())
+    out["systemInstruction"] = {{"parts", Json::array({Json{{"text", system}}})}};
   return done();
 }
 
@@ -128,9 +129,10 @@ void put_tools(Json& out, const Json& body) {
 void put_parameters(Json& out, const Json& body) {
   Json config = Json::object();
   for (const auto& [theirs, ours] :
-       {std::pair{"temperature", "temperature"}, std::pair{"top_p", "topP"}, std::pair{"seed", "seed"},
-        std::pair{"presence_penalty", "presencePenalty"},
-        std::pair{"frequency_penalty", "frequencyPenalty"}, std::pair{"max_tokens", "maxOutputTokens"},
+       {std::pair{"temperature", "temperature"}, std::pair{"top_p", "topP"},
+        std::pair{"seed", "seed"}, std::pair{"presence_penalty", "presencePenalty"},
+        std::pair{"frequency_penalty", "frequencyPenalty"},
+        std::pair{"max_tokens", "maxOutputTokens"},
         std::pair{"max_completion_tokens", "maxOutputTokens"}}) {
     const Json& value = field(body, theirs);
     if (value.is_number()) config[ours] = value;
@@ -140,7 +142,8 @@ void put_parameters(Json& out, const Json& body) {
   if (stop.is_array()) config["stopSequences"] = stop;
   if (answers_in_json(body)) {
     config["responseMimeType"] = "application/json";
-    const Json& schema = object_field(field(field(body, "response_format"), "json_schema"), "schema");
+    const Json& schema =
+        object_field(field(field(body, "response_format"), "json_schema"), "schema");
     if (!schema.empty()) config["responseJsonSchema"] = schema;
   }
   if (!config.empty()) out["generationConfig"] = config;
@@ -149,7 +152,8 @@ void put_parameters(Json& out, const Json& body) {
 }  // namespace
 
 Result<std::string> generate_body(const ChatRequest& request) {
-  if (request.choices > 1) return cannot("Mainstay asks Gemini for one choice; leave 'n' out.", "n");
+  if (request.choices > 1)
+    return cannot("Mainstay asks Gemini for one choice; leave 'n' out.", "n");
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
   Json out = Json::object();

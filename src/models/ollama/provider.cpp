@@ -22,7 +22,8 @@ using LineStream = TranslatedStream<net::Reply, net::LineParser, LineTranslator>
 
 /// True when a refusal means "not by chat": an old server without the path, or such a model.
 bool refuses_chat(const net::ApiRefusal& refusal) {
-  if (refusal.status == 404) return words_of(refusal.body).find("page not found") != std::string::npos;
+  if (refusal.status == 404)
+    return words_of(refusal.body).find("page not found") != std::string::npos;
   return refusal.status == 400 && refusal.body.find("does not support chat") != std::string::npos;
 }
 
@@ -72,15 +73,16 @@ class Provider final : public ChatProvider {
     AnswerHead head = make_answer_head(attempt.model, clock_, random_);
     LineTranslator translator(std::move(head), request.include_usage, clock_, random_);
     net::LineParser lines(api_.settings().event_max);
-    std::unique_ptr<ChatStream> made = std::make_unique<LineStream>(
-        std::move(*reply), std::move(lines), std::move(translator));
+    std::unique_ptr<ChatStream> made =
+        std::make_unique<LineStream>(std::move(*reply), std::move(lines), std::move(translator));
     co_return made;
   }
 
   Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
     auto tags = co_await get("/api/tags", by);
     if (!tags.ok()) co_return tags.error();
-    auto running = co_await get("/api/ps", by);  // older servers have none: then all count as loaded
+    auto running =
+        co_await get("/api/ps", by);  // older servers have none: then all count as loaded
     std::set<std::string> loaded;
     if (running.ok()) {
       for (const auto& entry : array_field(*running, "models")) {
@@ -99,7 +101,6 @@ class Provider final : public ChatProvider {
   }
 
  private:
-
   Co<Result<Json>> get(std::string path, Deadline by) {
     auto got = co_await api_.get(std::move(path), by);
     if (!got.ok()) co_return got.error();
@@ -126,7 +127,8 @@ class Provider final : public ChatProvider {
     if (!reply.ok()) co_return reply.error();
     if (reply->refusal) {
       // Maybe the server or the model was replaced since: chat is asked for again next time.
-      if (reply->refusal->status == 400 || reply->refusal->status == 404) forget_refuser(attempt.model);
+      if (reply->refusal->status == 400 || reply->refusal->status == 404)
+        forget_refuser(attempt.model);
       co_return refusal_error(*reply->refusal);
     }
     remember_refuser(attempt.model);
@@ -142,7 +144,8 @@ class Provider final : public ChatProvider {
     timers.connect = attempt.connect;
     timers.first_byte = attempt.first_token;
     timers.between_bytes = attempt.between_tokens;
-    auto reply = co_await api_.post(std::move(path), std::move(body), std::move(tags), timers, attempt.by);
+    auto reply =
+        co_await api_.post(std::move(path), std::move(body), std::move(tags), timers, attempt.by);
     if (reply.ok() && reply->reply) {
       const auto& taken = reply->reply->timings();
       timings = {taken.queue, taken.connect, taken.first_byte};

@@ -39,7 +39,8 @@ Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& ra
   }
   piece.done_reason = string_field(*parsed, "done_reason");
   if (field(*parsed, "eval_count").is_number() || field(*parsed, "prompt_eval_count").is_number()) {
-    piece.usage = {count_field(*parsed, "prompt_eval_count"), count_field(*parsed, "eval_count"), true};
+    piece.usage = {count_field(*parsed, "prompt_eval_count"), count_field(*parsed, "eval_count"),
+                   true};
   }
   return piece;
 }
@@ -64,7 +65,9 @@ Status LineTranslator::take(const std::string& line) {
   return done();
 }
 
-Status LineTranslator::closed() const { return cut_off("no line said done"); }
+Status LineTranslator::closed() const {
+  return cut_off("no line said done");
+}
 
 ChatReply whole(const AnswerHead& head, const Piece& piece) {
   Json message = {{"role", "assistant"}, {"content", piece.text}};

@@ -10,7 +10,9 @@
 namespace mainstay::models::ollama {
 namespace {
 
-std::string at(std::size_t index) { return "messages[" + std::to_string(index) + "]"; }
+std::string at(std::size_t index) {
+  return "messages[" + std::to_string(index) + "]";
+}
 
 /// Text and images of a message's content.
 Status put_content(Json& out, const Json& content, const std::string& path) {
@@ -59,8 +61,8 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
 Json options_of(const Json& body) {
   Json options = Json::object();
   for (const auto& [theirs, ours] :
-       {std::pair{"temperature", "temperature"}, std::pair{"top_p", "top_p"}, std::pair{"seed", "seed"},
-        std::pair{"presence_penalty", "presence_penalty"},
+       {std::pair{"temperature", "temperature"}, std::pair{"top_p", "top_p"},
+        std::pair{"seed", "seed"}, std::pair{"presence_penalty", "presence_penalty"},
         std::pair{"frequency_penalty", "frequency_penalty"}, std::pair{"max_tokens", "num_predict"},
         std::pair{"max_completion_tokens", "num_predict"}}) {
     const Json& value = field(body, theirs);

@@ -39,14 +39,15 @@ struct PermitsTest : SimTest {
     all.emplace_back();
     One& one = all.back();
     if (!permits) permits.emplace(settings, clock);
-    asio::co_spawn(io.get_executor(), permits->enter(UserId(user), by),
-                   asio::bind_cancellation_slot(
-                       one.signal.slot(), [this, &one](std::exception_ptr thrown, Result<Permit> r) {
-                         one.done = true;
-                         one.thrown = thrown;
-                         one.ended = clock.now();
-                         if (!thrown) one.value.emplace(std::move(r));
-                       }));
+    asio::co_spawn(
+        io.get_executor(), permits->enter(UserId(user), by),
+        asio::bind_cancellation_slot(one.signal.slot(),
+                                     [this, &one](std::exception_ptr thrown, Result<Permit> r) {
+                                       one.done = true;
+                                       one.thrown = thrown;
+                                       one.ended = clock.now();
+                                       if (!thrown) one.value.emplace(std::move(r));
+                                     }));
     clock.advance(0s);
     return one;
   }

@@ -13,7 +13,8 @@ TEST_F(AssistantStreamTest, a_stateless_stream_passes_straight_through) {
   auto answer = ask(question("Capital?", true));
   ASSERT_TRUE(answer.ok());
   EXPECT_FALSE(read(*answer->stream, chunks));
-  EXPECT_EQ(chunks, (std::vector<std::string>{words_chunk("Be"), words_chunk("rn."), kFinishChunk}));
+  EXPECT_EQ(chunks,
+            (std::vector<std::string>{words_chunk("Be"), words_chunk("rn."), kFinishChunk}));
   EXPECT_EQ(store.appends, 0);
 }
 
@@ -125,10 +126,9 @@ TEST_F(AssistantStreamTest, the_built_in_answerers_own_citations_are_kept) {
 }
 
 TEST_F(AssistantStreamTest, hostile_tool_call_deltas_do_not_break_the_turn) {
-  models.chunks = {
-      R"({"choices":[{"delta":{"tool_calls":[{"index":"0","id":"x"}]}}]})",
-      R"({"choices":[{"delta":{"tool_calls":[{"index":999999999,"id":"y"}]}}]})",
-      words_chunk("Bern."), kFinishChunk};
+  models.chunks = {R"({"choices":[{"delta":{"tool_calls":[{"index":"0","id":"x"}]}}]})",
+                   R"({"choices":[{"delta":{"tool_calls":[{"index":999999999,"id":"y"}]}}]})",
+                   words_chunk("Bern."), kFinishChunk};
   auto answer = ask(in_conversation("Capital?", true));
   ASSERT_TRUE(answer.ok());
   EXPECT_FALSE(read(*answer->stream, chunks));

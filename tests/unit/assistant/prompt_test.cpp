@@ -56,11 +56,13 @@ TEST(Prompt, history_comes_behind_the_leading_system_messages) {
 }
 
 TEST(Prompt, the_other_members_and_the_stored_messages_stay_as_they_were) {
-  auto chat = request(R"({"model":"m","messages":[{"role":"user","content":"q"}],"temperature":0.10})");
+  auto chat =
+      request(R"({"model":"m","messages":[{"role":"user","content":"q"}],"temperature":0.10})");
   put_history(chat, {stored(R"({"role":"assistant","content":null,"tool_calls":[{"id":"c1"}]})")});
-  EXPECT_EQ(chat.body,
-            R"({"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c1"}]},)"
-            R"({"role":"user","content":"q"}],"temperature":0.10})");
+  EXPECT_EQ(
+      chat.body,
+      R"({"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"c1"}]},)"
+      R"({"role":"user","content":"q"}],"temperature":0.10})");
   ASSERT_EQ(chat.members.size(), 3u);
   EXPECT_EQ(chat.members[2].value(chat.body), "0.10") << "the index fits the new body";
 }
@@ -73,8 +75,10 @@ TEST(Prompt, without_history_nothing_is_touched) {
 }
 
 TEST(Prompt, passages_become_one_system_message_before_the_question) {
-  auto chat = request(R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"}]})");
-  EXPECT_EQ(put_passages(chat, {passage(1, "Alpha text."), passage(2, "Beta text.")}, Tokens{1000}), 2u);
+  auto chat =
+      request(R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"}]})");
+  EXPECT_EQ(put_passages(chat, {passage(1, "Alpha text."), passage(2, "Beta text.")}, Tokens{1000}),
+            2u);
   const auto messages = shown(chat);
   ASSERT_EQ(messages.size(), 3u);
   EXPECT_EQ(messages[0], "system:s");
@@ -118,11 +122,11 @@ TEST(Prompt, a_passages_quotes_and_brackets_cannot_leave_their_message) {
 }
 
 TEST(Prompt, citations_name_document_place_text_and_score_of_the_used_passages) {
-  const Json cited = citations_of({passage(3, "Gamma."), passage(4, "Delta."), passage(5, "Eps.")}, 2);
+  const Json cited =
+      citations_of({passage(3, "Gamma."), passage(4, "Delta."), passage(5, "Eps.")}, 2);
   ASSERT_EQ(cited.size(), 2u);
-  EXPECT_EQ(dump(cited[0]),
-            R"({"document":"doc_3","title":"Title 3","source":"source-3.md",)"
-            R"("position":{"start":300,"end":306},"text":"Gamma.","score":7.5})");
+  EXPECT_EQ(dump(cited[0]), R"({"document":"doc_3","title":"Title 3","source":"source-3.md",)"
+                            R"("position":{"start":300,"end":306},"text":"Gamma.","score":7.5})");
   EXPECT_EQ(cited[1]["document"], "doc_4");
   EXPECT_EQ(citations_of({passage(1, "x")}, 5).size(), 1u);
   EXPECT_EQ(dump(citations_of({}, 0)), "[]");

@@ -19,8 +19,9 @@ Json added(std::initializer_list<std::string> chunks) {
 }
 
 TEST(Transcript, text_is_appended_in_order) {
-  const Json message = added({delta(R"("role":"assistant","content":"")"), delta(R"("content":"Hel")"),
-                              delta(R"("content":"lo, w\u00f6rld\n")")});
+  const Json message =
+      added({delta(R"("role":"assistant","content":"")"), delta(R"("content":"Hel")"),
+             delta(R"("content":"lo, w\u00f6rld\n")")});
   EXPECT_EQ(dump(message), "{\"role\":\"assistant\",\"content\":\"Hello, wörld\\n\"}");
 }
 
@@ -36,7 +37,8 @@ TEST(Transcript, a_refusal_is_kept_beside_the_text) {
 
 TEST(Transcript, tool_calls_merge_by_their_index) {
   const Json message = added({
-      calls(R"({"index":0,"id":"call_a","type":"function","function":{"name":"weather","arguments":""}})"),
+      calls(
+          R"({"index":0,"id":"call_a","type":"function","function":{"name":"weather","arguments":""}})"),
       calls(R"({"index":1,"id":"call_b","function":{"name":"time","arguments":"{\"zone\":"}})"),
       calls(R"({"index":0,"function":{"arguments":"{\"city\":\"Bern\"}"}})"),
       calls(R"({"index":1,"function":{"arguments":"\"CET\"}"}})"),
@@ -61,14 +63,15 @@ TEST(Transcript, text_beside_tool_calls_is_kept) {
 
 TEST(Transcript, an_index_is_believed_up_to_255_and_no_further) {
   EXPECT_EQ(added({calls(R"({"index":255,"id":"last"})")})["tool_calls"].size(), 256u);
-  for (const char* index : {"256", "257", "4294967296", "18446744073709551615", "-1"}) {
+  for (const char* index : {"256", "257", "4294967296", "9007199254740992"}) {
     const Json message = added({calls(std::string(R"({"index":)") + index + R"(,"id":"x"})")});
     EXPECT_FALSE(message.contains("tool_calls")) << index;
   }
 }
 
 TEST(Transcript, an_index_that_is_no_number_does_no_harm) {
-  for (const char* index : {"\"0\"", "null", "[1]", "{}", "true", "1.5", "1e300"}) {
+  for (const char* index :
+       {"\"0\"", "null", "[1]", "{}", "true", "1.5", "1e300", "-1", "18446744073709551615"}) {
     Transcript transcript;
     const std::string chunk = calls(std::string(R"({"index":)") + index + R"(,"id":"x"})");
     EXPECT_NO_THROW({ [[maybe_unused]] auto status = transcript.add(chunk); }) << index;
@@ -143,8 +146,9 @@ TEST(MessageOf, the_first_choices_message_is_taken_as_it_is) {
 }
 
 TEST(MessageOf, what_holds_no_message_is_null) {
-  for (const char* body : {"", "x", "null", "[]", "{}", R"({"choices":[]})", R"({"choices":{}})",
-                           R"({"choices":[null]})", R"({"choices":["x"]})", R"({"choices":[{}]})"}) {
+  for (const char* body :
+       {"", "x", "null", "[]", "{}", R"({"choices":[]})", R"({"choices":{}})",
+        R"({"choices":[null]})", R"({"choices":["x"]})", R"({"choices":[{}]})"}) {
     EXPECT_TRUE(message_of(body).is_null()) << body;
   }
 }

@@ -123,7 +123,8 @@ class SlowConversations final : public storage::Conversations {
   Co<Result<std::vector<storage::StoredMessage>>> messages(storage::Owner owner, ConversationId id,
                                                            MessageId after, std::uint32_t limit,
                                                            Deadline by) override {
-    auto out = co_await inner.messages(std::move(owner), std::move(id), std::move(after), limit, by);
+    auto out =
+        co_await inner.messages(std::move(owner), std::move(id), std::move(after), limit, by);
     co_return out;
   }
   Co<Status> erase(storage::Owner owner, ConversationId id, Deadline by) override {
@@ -206,8 +207,9 @@ struct World : SimTest {
   }
   std::vector<storage::StoredMessage> messages(const char* conversation = "conv_a") {
     Outcome<Result<std::vector<storage::StoredMessage>>> out;
-    start(io, store.inner.messages({TenantId("tenant-a"), UserId("user-a")},
-                                   ConversationId(conversation), MessageId(), 100, Deadline::never()),
+    start(io,
+          store.inner.messages({TenantId("tenant-a"), UserId("user-a")},
+                               ConversationId(conversation), MessageId(), 100, Deadline::never()),
           out);
     clock.advance(0s);
     return out.value->ok() ? **out.value : std::vector<storage::StoredMessage>();

@@ -1,0 +1,74 @@
+// Which endpoint a method and path lead to.
+#include "api/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace mainstay::api {
+namespace {
+
+std::string operation(std::string_view method, std::string_view path) {
+  const Matched found = match(method, path);
+  if (found.route == nullptr) return found.allowed.empty() ? "none" : "only " + found.allowed;
+  return std::string(found.route->operation);
+}
+
+TEST(Routes, each_route_is_found_by_its_own_method_and_path) {
+  std::set<std::string_view> operations;
+  for (const auto& route : routes()) {
+    EXPECT_TRUE(operations.insert(route.operation).second) << route.operation;
+    std::string path(route.path);
+    if (const auto brace = path.find("{id}"); brace != std::string::npos) {
+      path.replace(brace, 4, "some-id");
+      EXPECT_EQ(match(route.method, path).param, "some-id") << route.path;
+    }
+    EXPECT_EQ(match(route.method, path).route, &route) << route.path;
+  }
+  EXPECT_GE(operations.size(), 17u);
+}
+
+TEST(Routes, a_path_that_is_not_there_allows_nothing) {
+  for (const char* path : {"/", "", "/v1", "/v1/chat", "/v1/chat/completions/", "/V1/models",
+                           "//v1/models", "/v1/models/", "/v1/documents/", "/health/other",
+                           "/v1/documents/a/b", "/v1/conversations/a/b", "/chat?x=1"}) {
+    EXPECT_EQ(operation("GET", path), "none") << path;
+    EXPECT_EQ(operation("POST", path), "none") << path;
+  }
+}
+
+TEST(Routes, a_wrong_method_is_told_the_right_ones) {
+  EXPECT_EQ(operation("GET", "/chat"), "only POST");
+  EXPECT_EQ(operation("PUT", "/v1/documents"), "only POST, GET");
+  EXPECT_EQ(operation("POST", "/v1/conversations/conv_1"), "only GET, DELETE");
+  EXPECT_EQ(operation("get", "/health"), "only GET") << "methods have a case";
+  EXPECT_EQ(operation("OPTIONS", "/health"), "only GET");
+}
+
+TEST(Routes, head_is_answered_where_get_is) {
+  EXPECT_EQ(operation("HEAD", "/health"), "health");
+  EXPECT_EQ(operation("HEAD", "/v1/models/auto"), "getModel");
+  EXPECT_EQ(operation("HEAD", "/chat"), "only POST");
+}
+
+TEST(Routes, a_models_id_may_hold_slashes_and_others_may_not) {
+  EXPECT_EQ(match("GET", "/v1/models/mainstay/extractive").param, "mainstay/extractive");
+  EXPECT_EQ(match("GET", "/v1/models/a/b/c").param, "a/b/c");
+  EXPECT_EQ(operation("GET", "/v1/documents/doc_1/chunks"), "none");
+}
+
+TEST(Routes, what_changes_or_costs_something_is_behind_the_door_and_counted) {
+  for (const auto& route : routes()) {
+    if (route.method == "POST") {
+      EXPECT_EQ(route.counted, Counted::yes) << route.path;
+    }
+    if (route.method != "GET") {
+      EXPECT_EQ(route.access, Access::caller) << route.path;
+    }
+    const bool open = route.path.starts_with("/health") || route.path == "/openapi.json";
+    EXPECT_EQ(route.access == Access::open, open) << route.path;
+  }
+}
+
+}  // namespace
+}  // namespace mainstay::api

@@ -1,0 +1,164 @@
+// Files that commands read and write.
+#include "app/files.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "app/terminal.h"
+
+namespace mainstay::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FilesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string form = testing::TempDir() + "files-XXXXXX";
+    ASSERT_NE(::mkdtemp(form.data()), nullptr);
+    root_ = form;
+  }
+  void TearDown() override { fs::remove_all(root_); }
+  std::string put(const std::string& name, const std::string& text) {
+    fs::create_directories((root_ / name).parent_path());
+    std::ofstream(root_ / name, std::ios::binary) << text;
+    return (root_ / name).string();
+  }
+  static std::vector<std::string> names(const std::vector<NamedFile>& files) {
+    std::vector<std::string> out;
+    for (const auto& file : files) out.push_back(file.name);
+    return out;
+  }
+  fs::path root_;
+};
+using Names = std::vector<std::string>;
+
+TEST_F(FilesTest, the_starter_set_is_readme_and_docs_in_order) {
+  put("docs/b.md", "b");
+  put("docs/a/z.md", "z");
+  put("README.md", "r");
+  put("CHANGELOG.md", "not part of it");
+  put("src/notes.md", "not part of it");
+  put("docs/picture.png", "not a document");
+  const auto files = starter_files(root_.string());
+  EXPECT_EQ(names(files), (Names{"README.md", "docs/a/z.md", "docs/b.md"}));
+  EXPECT_EQ(files[1].path, (root_ / "docs/a/z.md").string());
+}
+
+TEST_F(FilesTest, a_directory_without_readme_or_docs_has_no_starter_set) {
+  EXPECT_TRUE(starter_files(root_.string()).empty());
+  EXPECT_TRUE(starter_files((root_ / "missing").string()).empty());
+}
+
+TEST_F(FilesTest, documents_of_a_directory_are_chosen_by_their_ending) {
+  for (const char* name :
+       {"a.md", "b.MARKDOWN", "c.txt", "sub/d.HTML", "e.htm", "f.pdf", "g", "h.md~"}) {
+    put(name, "x");
+  }
+  auto files = documents_at({root_.string()});
+  ASSERT_TRUE(files.ok());
+  EXPECT_EQ(names(*files), (Names{"a.md", "b.MARKDOWN", "c.txt", "e.htm", "sub/d.HTML"}));
+}
+
+TEST_F(FilesTest, a_file_named_by_itself_is_taken_whatever_its_ending) {
+  const auto path = put("log.2024", "x");
+  auto files = documents_at({path});
+  ASSERT_TRUE(files.ok());
+  EXPECT_EQ(names(*files), Names{path});
+}
+
+TEST_F(FilesTest, a_path_that_is_not_there_is_named) {
+  const auto missing = (root_ / "missing.md").string();
+  auto files = documents_at({put("a.md", "x"), missing});
+  ASSERT_FALSE(files.ok());
+  EXPECT_EQ(files.error().code, Errc::not_found);
+  EXPECT_NE(files.error().message.find(missing), std::string::npos);
+}
+
+TEST_F(FilesTest, a_link_that_leads_back_does_not_trap_the_search) {
+  put("docs/a.md", "x");
+  fs::create_directory_symlink(root_, root_ / "docs/loop");
+  EXPECT_EQ(names(starter_files(root_.string())), Names{"docs/a.md"});
+}
+
+TEST_F(FilesTest, a_file_is_read_up_to_its_limit) {
+  for (const std::size_t limit : {std::size_t{10}, std::size_t{65536}, std::size_t{100'000}}) {
+    const auto outcome = [&](std::size_t size) {
+      return read_file(put("file", std::string(size, 'x')), Bytes{limit});
+    };
+    EXPECT_EQ(outcome(limit - 1)->size(), limit - 1);
+    EXPECT_EQ(outcome(limit)->size(), limit);
+    auto over = outcome(limit + 1);
+    ASSERT_FALSE(over.ok());
+    EXPECT_EQ(over.error().code, Errc::too_large);
+  }
+  EXPECT_EQ(*read_file(put("empty", ""), Bytes{10}), "");
+}
+
+TEST_F(FilesTest, what_cannot_be_read_is_an_error) {
+  auto missing = read_file((root_ / "missing").string(), 1_KiB);
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.error().code, Errc::not_found);
+  auto directory = read_file(root_.string(), 1_KiB);
+  ASSERT_FALSE(directory.ok());
+  EXPECT_EQ(directory.error().code, Errc::unavailable);
+}
+
+TEST_F(FilesTest, the_format_follows_the_ending_and_then_the_text) {
+  EXPECT_EQ(format_of("a.md", "<html>"), "markdown");
+  EXPECT_EQ(format_of("a.MARKDOWN", ""), "markdown");
+  EXPECT_EQ(format_of("a.html", "# Title"), "html");
+  EXPECT_EQ(format_of("a.HTM", ""), "html");
+  EXPECT_EQ(format_of("a.txt", "plain"), "text");
+  EXPECT_EQ(format_of("page", "\n  <!DOCTYPE html><p>x"), "html");
+  EXPECT_EQ(format_of("page", "<HTML lang=\"en\">"), "html");
+  EXPECT_EQ(format_of("page", "see <html> below"), "text");
+  EXPECT_EQ(format_of("page", ""), "text");
+}
+
+TEST_F(FilesTest, the_address_of_a_running_server_is_written_replaced_and_removed) {
+  const std::string dir = root_.string();
+  EXPECT_FALSE(read_address(dir));
+  ASSERT_TRUE(write_address(dir, "http://127.0.0.1:41234").ok());
+  EXPECT_EQ(read_address(dir), "http://127.0.0.1:41234");
+  ASSERT_TRUE(write_address(dir, "http://[::1]:1").ok());
+  EXPECT_EQ(read_address(dir), "http://[::1]:1")
+      << "a shorter one leaves nothing of the longer one";
+  struct stat facts{};
+  ASSERT_EQ(::stat((dir + "/address").c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777u, 0600u);
+  remove_address(dir);
+  EXPECT_FALSE(read_address(dir));
+  remove_address(dir);
+}
+
+TEST_F(FilesTest, an_address_file_that_is_empty_or_too_long_counts_as_none) {
+  put("address", "");
+  EXPECT_FALSE(read_address(root_.string()));
+  put("address", std::string(1025, 'a'));
+  EXPECT_FALSE(read_address(root_.string()));
+  put("address", "http://127.0.0.1:1\n");
+  EXPECT_EQ(read_address(root_.string()), "http://127.0.0.1:1");
+}
+
+TEST_F(FilesTest, an_address_that_cannot_be_written_is_an_error) {
+  EXPECT_FALSE(write_address((root_ / "missing").string(), "http://127.0.0.1:1").ok());
+}
+
+TEST(Terminal, a_pipe_is_no_terminal_and_gets_no_colours) {
+  int ends[2] = {-1, -1};
+  ASSERT_EQ(::pipe(ends), 0);
+  EXPECT_FALSE(is_terminal(ends[1]));
+  EXPECT_FALSE(wants_color(ends[1]));
+  ::close(ends[0]);
+  ::close(ends[1]);
+  EXPECT_FALSE(is_terminal(-1));
+}
+
+}  // namespace
+}  // namespace mainstay::app

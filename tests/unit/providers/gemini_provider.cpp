@@ -1,0 +1,326 @@
+// Gemini: what generateContent is sent, and what candidates and their parts become.
+#include "models/gemini/provider.h"
+
+#include "provider_desk.h"
+
+namespace mainstay::models::gemini {
+namespace {
+
+using net::script;
+using Desk = ProviderDesk<make>;
+
+constexpr const char* kSse = "text/event-stream";
+
+const std::string kReply =
+    R"({"candidates":[{"content":{"parts":[{"text":"think","thought":true},{"text":"Ray"},)"
+    R"({"text":"leigh"},{"functionCall":{"name":"sun","args":{"angle":31}},"thoughtSignature":"c2ln"}],)"
+    R"("role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":8,)"
+    R"("toolUsePromptTokenCount":2,"candidatesTokenCount":30,"thoughtsTokenCount":4,)"
+    R"("totalTokenCount":44},"modelVersion":"gemini-x"})";
+
+const std::string kStream =
+    "data: "
+    R"({"candidates":[{"content":{"parts":[{"text":"hm","thought":true}],"role":"model"}}]})"
+    "\r\n\r\n"
+    "data: "
+    R"({"candidates":[{"content":{"parts":[{"text":"Ray"}],"role":"model"}}],)"
+    R"("usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":1}})"
+    "\r\n\r\n"
+    "data: "
+    R"({"candidates":[{"content":{"parts":[{"text":"leigh é"},{"functionCall":{"name":"a",)"
+    R"("args":{"x":1},"id":"g7"}}]}}]})"
+    "\r\n\r\n"
+    "data: "
+    R"({"candidates":[{"content":{"parts":[]},"finishReason":"STOP"}]})"
+    "\r\n\r\n"
+    "data: "
+    R"({"usageMetadata":{"promptTokenCount":8,"candidatesTokenCount":9,"thoughtsTokenCount":3}})"
+    "\r\n\r\n";
+
+TEST(Gemini, every_role_and_part_is_translated) {
+  Desk desk("https://generativelanguage.example");
+  const Json sent = desk.translated(
+      R"({"messages":[{"role":"system","content":"Be brief."},{"role":"developer","content":"In French."},
+      {"role":"user","content":[{"type":"text","text":"one"},{"type":"image_url","image_url":
+      {"url":"data:image/png;base64,QUJD"}}]},{"role":"user","content":"two"},
+      {"role":"assistant","content":"calling","tool_calls":[{"id":"c1","type":"function","function":
+      {"name":"sun","arguments":"{\"angle\":31}"},"extra_content":{"google":{"thought_signature":"c2ln"}}}]},
+      {"role":"tool","tool_call_id":"c1","content":"{\"lux\":9}"},
+      {"role":"function","name":"old","content":"dim"},
+      {"role":"assistant","content":null,"refusal":"no"},{"role":"user","content":""}]})",
+      kReply);
+  EXPECT_EQ(desk.client.sent.at(0).address,
+            "https://generativelanguage.example/v1beta/models/model-5:generateContent");
+  expect_tagged(desk.client.sent.at(0), "x-goog-api-key: sk-secret-7");
+  EXPECT_EQ(sent["systemInstruction"],
+            *parse_json(R"({"parts":[{"text":"Be brief.\n\nIn French."}]})"));
+  const Json expected = *parse_json(
+      R"([{"role":"user","parts":[{"text":"one"},{"inlineData":{"mimeType":"image/png","data":"QUJD"}},
+      {"text":"two"}]},
+      {"role":"model","parts":[{"text":"calling"},{"functionCall":{"name":"sun","args":{"angle":31}},
+      "thoughtSignature":"c2ln"}]},
+      {"role":"user","parts":[{"functionResponse":{"name":"sun","response":{"lux":9}}},
+      {"functionResponse":{"name":"old","response":{"result":"dim"}}}]}])");
+  EXPECT_EQ(sent["contents"], expected) << dump(sent);
+  EXPECT_FALSE(sent.contains("generationConfig"));
+  EXPECT_FALSE(sent.contains("tools"));
+}
+
+TEST(Gemini, parameters_go_into_the_generation_config) {
+  Desk desk;
+  const Json sent = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"top_p":0.25,"seed":42,
+      "presence_penalty":1.5,"frequency_penalty":-1,"max_tokens":11,"max_completion_tokens":12,"stop":"END",
+      "response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"type":"object"}}}})",
+      kReply);
+  EXPECT_EQ(sent["generationConfig"], *parse_json(R"({"temperature":0.5,"topP":0.25,"seed":42,
+      "presencePenalty":1.5,"frequencyPenalty":-1,"maxOutputTokens":12,"stopSequences":["END"],
+      "responseMimeType":"application/json","responseJsonSchema":{"type":"object"}})"))
+      << dump(sent);
+  const Json plain = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"}],"stop":["a","b"],"temperature":null,"response_format":
+      {"type":"json_object"}})",
+      kReply);
+  EXPECT_EQ(plain["generationConfig"],
+            *parse_json(R"({"stopSequences":["a","b"],"responseMimeType":"application/json"})"));
+}
+
+TEST(Gemini, tools_are_declared_and_the_choice_is_a_mode) {
+  const std::string rest =
+      R"("tools":[{"type":"function","function":{"name":"a","description":"d1","parameters":
+      {"type":"object","additionalProperties":false}}},{"type":"function","function":{"name":"b",
+      "parameters":null}}],"messages":[{"role":"user","content":"q"}]})";
+  Desk desk;
+  const Json sent = desk.translated("{" + rest, kReply);
+  EXPECT_EQ(sent["tools"], *parse_json(R"([{"functionDeclarations":[{"name":"a","description":"d1",
+      "parametersJsonSchema":{"type":"object","additionalProperties":false}},{"name":"b"}]}])"))
+      << dump(sent);
+  EXPECT_FALSE(sent.contains("toolConfig"));
+  const auto config = [&](const std::string& choice) {
+    return desk.translated(R"({"tool_choice":)" + choice + "," + rest, kReply)["toolConfig"];
+  };
+  EXPECT_EQ(config("\"none\""), *parse_json(R"({"functionCallingConfig":{"mode":"NONE"}})"));
+  EXPECT_EQ(config("\"auto\""), *parse_json(R"({"functionCallingConfig":{"mode":"AUTO"}})"));
+  EXPECT_EQ(config("\"required\""), *parse_json(R"({"functionCallingConfig":{"mode":"ANY"}})"));
+  EXPECT_EQ(
+      config(R"({"type":"function","function":{"name":"b"}})"),
+      *parse_json(R"({"functionCallingConfig":{"mode":"ANY","allowedFunctionNames":["b"]}})"));
+  EXPECT_FALSE(desk.translated(R"({"tools":[],"messages":[{"role":"user","content":"q"}]})", kReply)
+                   .contains("tools"));
+}
+
+TEST(Gemini, what_it_cannot_do_is_refused_before_anything_is_sent) {
+  Desk desk;
+  const auto refused = [&](const std::string& body) {
+    EXPECT_TRUE(desk.translated(body, kReply).is_null()) << body;
+    return desk.last.ok() ? Error() : desk.last.error();
+  };
+  EXPECT_EQ(refused(R"({"n":2,"messages":[{"role":"user","content":"q"}]})").field, "n");
+  const Error far =
+      refused(R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":
+      {"url":"http://pictures.example/1.png"}}]}]})");
+  EXPECT_EQ(far.code, Errc::unsupported);
+  EXPECT_EQ(far.reason, "upstream_cannot");
+  EXPECT_EQ(far.field, "messages[0].content[0]");
+  EXPECT_EQ(
+      refused(R"({"messages":[{"role":"user","content":[{"type":"file","file":{}}]}]})").reason,
+      "upstream_cannot");
+  EXPECT_EQ(refused(R"({"messages":[{"role":"system","content":"alone"}]})").field, "messages");
+}
+
+TEST(Gemini, a_models_name_that_is_no_path_segment_is_not_asked_for) {
+  Desk desk;
+  for (const char* name : {"", "a/b", "../x", "a b", "a?key=1", "a:b", "a%2f"}) {
+    Attempt attempt = Desk::attempt();
+    attempt.model = name;
+    const ChatRequest request = chat_request(kAsk);
+    const auto got = net::run(desk.provider->complete(request, attempt, desk.timings));
+    ASSERT_FALSE(got.ok()) << name;
+    EXPECT_EQ(got.error().reason, "upstream_model_unknown") << name;
+  }
+  EXPECT_TRUE(desk.client.sent.empty());
+  Attempt attempt = Desk::attempt();
+  attempt.model = "models/gemini-2.5";
+  desk.play(script(kJsonType, kReply));
+  const ChatRequest request = chat_request(kAsk);
+  EXPECT_TRUE(net::run(desk.provider->complete(request, attempt, desk.timings)).ok());
+  EXPECT_EQ(desk.client.sent.at(0).address,
+            "http://models.example:11434/v1beta/models/gemini-2.5:generateContent");
+}
+
+TEST(Gemini, members_of_a_wrong_type_never_throw) {
+  Desk desk;
+  for (
+      const char* body :
+      {R"({"messages":[1,"x",null,[],{"role":3,"content":{"a":1},"tool_calls":{"a":1}}]})",
+       R"({"messages":[{"role":"assistant","content":"x","tool_calls":[1,{"id":5,"function":"f",
+        "extra_content":7},{"function":{"name":[],"arguments":{"a":1}},"extra_content":{"google":"g"}}]}]})",
+       R"({"messages":[{"role":"tool","tool_call_id":7,"name":{},"content":[null,1,{"type":"text","text":4}]}]})",
+       R"({"messages":[{"role":"user","content":[1,null,"x",{"type":5}]}]})",
+       R"({"messages":[{"role":"user","content":"q"}],"tools":[1,{"function":2}],"tool_choice":{"function":"f"},
+        "stop":7,"seed":"s","response_format":{"type":"json_schema","json_schema":3}})",
+       R"({"messages":"x"})", R"([])", R"("x")", R"({"messages":[{"role":"user","content":"q"}],
+        "response_format":"json_object"})"}) {
+    EXPECT_NO_THROW(desk.translated(body, kReply)) << body;
+  }
+}
+
+TEST(Gemini, a_whole_reply_becomes_a_completion) {
+  Desk desk;
+  const auto reply = desk.complete(script(kJsonType, kReply, 11));
+  ASSERT_TRUE(reply.ok());
+  const Json message = message_in(reply);
+  EXPECT_EQ(message["content"], "Rayleigh");
+  EXPECT_EQ(message["reasoning_content"], "think");
+  const Json& call = message["tool_calls"][0];
+  EXPECT_TRUE(call["id"].get<std::string>().starts_with("call_"));
+  EXPECT_EQ(call["function"]["arguments"], R"({"angle":31})");
+  EXPECT_EQ(call["extra_content"]["google"]["thought_signature"], "c2ln");
+  EXPECT_EQ(finish_in(reply), "tool_calls");
+  EXPECT_EQ(reply->usage.prompt, 10U);
+  EXPECT_EQ(reply->usage.completion, 34U);
+  EXPECT_EQ(desk.client.open, 0);
+}
+
+TEST(Gemini, finish_reasons_are_told_in_openais_words) {
+  Desk desk;
+  const auto finish = [&](const std::string& reason) {
+    return finish_in(desk.complete(
+        script(kJsonType, R"({"candidates":[{"content":{"parts":[{"text":"x"}]},"finishReason":")" +
+                              reason + "\"}]}")));
+  };
+  EXPECT_EQ(finish("STOP"), "stop");
+  EXPECT_EQ(finish("MAX_TOKENS"), "length");
+  for (const char* reason :
+       {"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "OTHER"}) {
+    EXPECT_EQ(finish(reason), "content_filter") << reason;
+  }
+  EXPECT_EQ(finish("MALFORMED_FUNCTION_CALL"), "upstream_error");
+  EXPECT_EQ(finish("UNEXPECTED_TOOL_CALL"), "upstream_error");
+  const auto blocked = desk.complete(script(
+      kJsonType,
+      R"({"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":5}})"));
+  EXPECT_EQ(finish_in(blocked), "content_filter");
+  EXPECT_EQ(message_in(blocked)["content"], "");
+  EXPECT_EQ(blocked->usage.prompt, 5U);
+}
+
+TEST(Gemini, a_reply_that_is_none_is_a_bad_reply) {
+  Desk desk;
+  for (const char* body : {"", "x", "[]", "null", "{}", R"({"candidates":[]})",
+                           R"({"candidates":"x"})", R"({"usageMetadata":{"promptTokenCount":5}})",
+                           R"({"candidates":[1]})", R"({"candidates":[{}]})"}) {
+    const auto reply = desk.complete(script(kJsonType, body));
+    ASSERT_FALSE(reply.ok()) << body;
+    EXPECT_EQ(reply.error().reason, "upstream_bad_reply") << body;
+  }
+  const auto failed = desk.complete(
+      script(kJsonType, R"({"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}})"));
+  EXPECT_EQ(failed.error().reason, "upstream_overloaded");
+  EXPECT_EQ(
+      desk.complete(script(kJsonType, R"({"error":{"code":200,"message":"odd"}})")).error().reason,
+      "upstream_error");
+  EXPECT_EQ(desk.complete(script(kJsonType, R"({"error":"odd"})")).error().detail, "odd");
+}
+
+TEST(Gemini, a_stream_of_events_becomes_chunks) {
+  Desk desk;
+  const Streamed out = desk.stream(script(kSse, kStream));
+  ASSERT_TRUE(out.ended) << out.error.detail;
+  EXPECT_EQ(desk.client.sent.at(0).address,
+            "http://models.example:11434/v1beta/models/model-5:streamGenerateContent?alt=sse");
+  EXPECT_EQ(out.text, "Rayleigh é");
+  EXPECT_EQ(out.thinking, "hm");
+  EXPECT_EQ(out.finish, "tool_calls");
+  EXPECT_EQ(out.tokens, 4U);
+  EXPECT_EQ(out.usage.completion, 12U);
+  ASSERT_EQ(out.chunks.size(), 7U);  // role, thought, two texts, call, finish, usage
+  const Json call = (*parse_json(out.chunks[4]))["choices"][0]["delta"]["tool_calls"][0];
+  EXPECT_EQ(call["index"], 0);
+  EXPECT_EQ(call["id"], "g7");
+  EXPECT_EQ((*parse_json(out.chunks[6]))["usage"]["prompt_tokens"], 8);
+}
+
+TEST(Gemini, the_pieces_of_a_stream_do_not_matter) {
+  same_whatever_the_pieces<Desk>(kStream, kSse);
+}
+
+// proves Z3
+TEST(Gemini, a_stream_cut_before_its_finish_reason_is_an_error) {
+  const std::size_t finish = kStream.find("\r\n\r\n", kStream.find("finishReason")) + 3;
+  every_cut_is_an_error<Desk>(kStream, kSse, finish);
+  Desk desk;
+  EXPECT_TRUE(desk.stream(script(kSse, kStream.substr(0, finish + 1))).ended);
+}
+
+TEST(Gemini, an_error_event_ends_the_stream_with_that_error) {
+  Desk desk;
+  const std::string start =
+      "data: "
+      R"({"candidates":[{"content":{"parts":[{"text":"Ray"}]}}]})"
+      "\n\n";
+  const Streamed busy =
+      desk.stream(script(kSse, start + "data: "
+                                       R"({"error":{"code":429,"message":"slow down"}})"
+                                       "\n\n"));
+  EXPECT_EQ(busy.text, "Ray");
+  EXPECT_EQ(busy.error.reason, "upstream_rate_limited");
+  EXPECT_EQ(desk.stream(script(kSse, start + "data: {\n\n")).error.reason, "upstream_bad_reply");
+  EXPECT_EQ(desk.stream(script(kSse, "data: " + std::string(4097, 'x'))).error.reason,
+            "upstream_bad_event");
+  EXPECT_EQ(desk.client.open, 0);
+}
+
+TEST(Gemini, statuses_become_the_documented_errors) {
+  statuses_become_errors<Desk>(R"({"error":{"code":400,"message":"overdone","status":"X"}})");
+}
+
+TEST(Gemini, a_wrong_key_is_ours_and_a_retry_delay_is_heard) {
+  Desk desk;
+  const auto key = desk.complete(script(
+      kJsonType,
+      R"({"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","details":
+      [{"reason":"API_KEY_INVALID"}]}})",
+      0, 400));
+  EXPECT_EQ(key.error().reason, "upstream_credentials");
+  const auto mention = desk.complete(script(
+      kJsonType,
+      R"({"error":{"code":429,"message":"Quota of this API key is used up","details":[7,{"@type":
+      "type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"},{"retryDelay":{"seconds":1}}]}})",
+      0, 429));
+  EXPECT_EQ(mention.error().reason, "upstream_rate_limited");
+  EXPECT_EQ(mention.error().retry_after, std::chrono::milliseconds(34'500));
+  for (const char* odd : {"", "[]", R"({"error":7})", R"({"error":{"details":{}}})"}) {
+    EXPECT_EQ(desk.complete(script(kJsonType, odd, 0, 429)).error().retry_after.count(), 0) << odd;
+  }
+}
+
+TEST(Gemini, models_are_those_that_generate) {
+  Desk desk("https://g.example/v1beta/");
+  desk.play(script(
+      kJsonType,
+      R"({"models":[{"name":"models/gemini-2.5","inputTokenLimit":1048576,"supportedGenerationMethods":
+      ["countTokens","generateContent"]},{"name":"models/embed","supportedGenerationMethods":["embedContent"]},
+      {"name":7},5,{"name":"bare","inputTokenLimit":"x","supportedGenerationMethods":[1,null]},{"name":"open"}]})"));
+  const auto list = desk.models();
+  ASSERT_TRUE(list.ok());
+  ASSERT_EQ(list->size(), 2U);
+  EXPECT_EQ((*list)[0].id, "gemini-2.5");
+  EXPECT_EQ((*list)[0].context, 1'048'576U);
+  EXPECT_EQ((*list)[1].id, "open");
+  EXPECT_EQ(desk.client.sent[0].address, "https://g.example/v1beta/models?pageSize=1000");
+  EXPECT_TRUE(desk.client.sent[0].has("x-goog-api-key: sk-secret-7"));
+  desk.play(script(kJsonType, R"({"models":{"a":1}})"));
+  EXPECT_TRUE(desk.models()->empty());
+  desk.play(script(kJsonType, "7"));
+  EXPECT_EQ(desk.models().error().reason, "upstream_bad_reply");
+  desk.play(script(kJsonType, "{}", 0, 500));
+  EXPECT_EQ(desk.models().error().reason, "upstream_error");
+}
+
+TEST(Gemini, changed_replies_are_answers_or_errors) {
+  survives_changed_replies<Desk>(kReply, kStream, kSse);
+}
+
+}  // namespace
+}  // namespace mainstay::models::gemini
