@@ -1,5 +1,5 @@
-// Keys are looked up by their SHA-256: what a comparison's time tells of a digest says nothing of the
-// key, because nobody can choose a key by its digest's first bytes.
+// Keys are looked up by their SHA-256: what a comparison's time tells of a digest says nothing of
+// the key, because nobody can choose a key by its digest's first bytes.
 #include "admission/keys.h"
 
 #include <openssl/sha.h>
@@ -19,7 +19,8 @@ std::array<unsigned char, 32> digest_of(std::string_view key) {
 std::string_view presented(const Credentials& credentials) {
   constexpr std::string_view kBearer = "bearer ";
   const auto value = credentials.authorization;
-  if (value.size() > kBearer.size() && equal_ascii_nocase(value.substr(0, kBearer.size()), kBearer)) {
+  if (value.size() > kBearer.size() &&
+      equal_ascii_nocase(value.substr(0, kBearer.size()), kBearer)) {
     return trim(value.substr(kBearer.size()));
   }
   return trim(credentials.api_key);
@@ -43,8 +44,9 @@ Result<Caller> Keys::identify(const Credentials& credentials) const {
   // (official clients must send one) does not matter.
   if (keys_.empty()) {
     if (credentials.peer_is_loopback) return local_;
-    return Error::say(Errc::denied, "missing_key",
-                      "This server has no API keys configured, so only its own machine may call it.");
+    return Error::say(
+        Errc::denied, "missing_key",
+        "This server has no API keys configured, so only its own machine may call it.");
   }
   const auto key = presented(credentials);
   if (key.empty()) {
@@ -53,7 +55,8 @@ Result<Caller> Keys::identify(const Credentials& credentials) const {
   }
   const auto found = keys_.find(digest_of(key));
   if (found == keys_.end()) {
-    return Error::say(Errc::denied, "wrong_key", "The API key is not known. Check it or ask for a new one.");
+    return Error::say(Errc::denied, "wrong_key",
+                      "The API key is not known. Check it or ask for a new one.");
   }
   return found->second;
 }

@@ -163,26 +163,53 @@ void Api::report(const Context& context) {
     prompt_tokens_.add(context.usage.prompt);
     completion_tokens_.add(context.usage.completion);
   }
-  if (!rooms_.settings.log.requests) return;
+  if (rooms_.settings.log.requests) log_request(context, total);
+}
+
+/// One line, with what there is to say: a model's part only where one answered, a failure's only
+/// where something failed.
+void Api::log_request(const Context& context, Duration total) {
   const Level level = context.status >= 500 ? Level::warn : Level::info;
   if (!rooms_.log.wants(level)) return;
   const auto& head = context.exchange.head();
-  rooms_.log.write(level, "http.request",
-                   {{"id", context.id.text()},
-                    {"method", head.method},
-                    {"route", context.route.path},
-                    {"status", context.status},
-                    {"code", context.code},
-                    {"detail", context.detail},
-                    {"user", context.caller.owner.user.text()},
-                    {"ms", total},
-                    {"first_token_ms", by.first_token_time},
-                    {"provider", by.provider},
-                    {"model", by.model},
-                    {"attempts", by.attempts},
-                    {"cache", by.provider.empty() ? std::string_view() : models::name(by.cache)},
-                    {"stream", context.streamed},
-                    {"tokens", context.usage.prompt + context.usage.completion}});
+  const auto& by = context.by_whom;
+  const Field id{"id", context.id.text()};
+  const Field method{"method", head.method};
+  const Field route{"route", context.route.path};
+  const Field status{"status", context.status};
+  const Field user{"user", context.caller.owner.user.text()};
+  const Field ms{"ms", total};
+  if (!context.code.empty()) {
+    rooms_.log.write(level, "http.request",
+                     {id,
+                      method,
+                      route,
+                      status,
+                      user,
+                      ms,
+                      {"code", context.code},
+                      {"detail", context.detail},
+                      {"provider", by.provider},
+                      {"attempts", by.attempts},
+                      {"stream", context.streamed}});
+  } else if (!by.provider.empty()) {
+    rooms_.log.write(level, "http.request",
+                     {id,
+                      method,
+                      route,
+                      status,
+                      user,
+                      ms,
+                      {"first_token_ms", by.first_token_time},
+                      {"provider", by.provider},
+                      {"model", by.model},
+                      {"attempts", by.attempts},
+                      {"cache", models::name(by.cache)},
+                      {"stream", context.streamed},
+                      {"tokens", context.usage.prompt + context.usage.completion}});
+  } else {
+    rooms_.log.write(level, "http.request", {id, method, route, status, user, ms});
+  }
 }
 
 Co<> Api::refuse_unrouted(net::Exchange& exchange, std::string allowed) {

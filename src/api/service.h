@@ -25,6 +25,7 @@ class Api final : public net::Service {
   Status check_host(const net::RequestHead& head) const;
   Co<> finish(Context& context, Status outcome);
   void report(const Context& context);
+  void log_request(const Context& context, Duration total);
   Co<> refuse_unrouted(net::Exchange& exchange, std::string allowed);
   RequestId request_id(const net::RequestHead& head);
 

@@ -29,7 +29,8 @@ class Assistant {
   Assistant(const Settings& settings, Clock& clock, Random& random, models::Models& models,
             models::PassageSource& passages, storage::Conversations& conversations);
   /// The answer; for a stream, its first token has been delivered. A whole reply is durable when
-  /// this returns; a stream is durable when its next() says it ended. Errors: models' and storage's.
+  /// this returns; a stream is durable when its next() says it ended. Errors: models' and
+  /// storage's.
   Co<Result<models::Answer>> ask(Question question, Deadline by);
 
  private:

@@ -13,8 +13,7 @@
 namespace mainstay::assistant {
 
 /// Puts `history` before the request's own messages, behind its leading system messages.
-void put_history(models::ChatRequest& request,
-                 const std::vector<storage::StoredMessage>& history);
+void put_history(models::ChatRequest& request, const std::vector<storage::StoredMessage>& history);
 
 /// Adds a system message that quotes the passages, numbered and marked as material, never as
 /// instructions; at most `budget` of them by estimated tokens. Returns how many were used.

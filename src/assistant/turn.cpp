@@ -73,8 +73,9 @@ Co<Status> Ledger::close(OpenTurn open, Json message, Json citations, models::At
   answer.json = dump(message);
   const auto content = message.find("content");
   const bool has_text = content != message.end() && content->is_string();
-  answer.tokens = usage.known ? Tokens{usage.completion}
-                              : Tokens{estimate_tokens(has_text ? content->get<std::string>() : "")};
+  answer.tokens = usage.known
+                      ? Tokens{usage.completion}
+                      : Tokens{estimate_tokens(has_text ? content->get<std::string>() : "")};
   turn.messages.push_back(std::move(answer));
   turn.finished = clock_.wall();
   for (auto& stored : turn.messages) {

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "api/routes.h"
+#include "unit/api/schema.h"
 #include "unit/api/world.h"
 
 namespace mainstay::api {
@@ -107,6 +108,76 @@ TEST_F(OpenApiTest, ids_are_parameters_and_open_routes_need_no_key) {
       EXPECT_TRUE(document["components"]["securitySchemes"].contains(scheme)) << scheme;
     }
   }
+}
+
+TEST_F(OpenApiTest, a_value_that_does_not_fit_its_schema_is_noticed) {
+  const Schemas schemas(document);
+  EXPECT_EQ(schemas.mismatch("Health", json(R"({"status":"ok"})")), "");
+  EXPECT_EQ(schemas.mismatch("Health", json(R"({"status":5})")), "$.status should be \"string\"");
+  EXPECT_EQ(schemas.mismatch("Health", json("{}")), "$ lacks \"status\"");
+  EXPECT_EQ(schemas.mismatch("Health", json(R"({"status":"ok","more":1})")),
+            "$.more is not described");
+  EXPECT_EQ(schemas.mismatch("ModelList", json(R"({"object":"list","data":[5]})")),
+            "$.data[0] should be \"object\"");
+}
+
+// proves the promise that /openapi.json describes what is really sent
+TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
+  models::ModelInfo info;
+  info.id = "auto";
+  info.provider = "provider-x";
+  info.context = 8192;
+  models.infos = {info};
+  models::ProviderState state;
+  state.name = "provider-x";
+  models.states = {state};
+  models.body = R"({"id":"c","object":"chat.completion","created":1,"model":"m","choices":[)"
+                R"({"index":0,"message":{"role":"assistant","content":"Bern."},)"
+                R"("finish_reason":"stop"}],"usage":{}})";
+  models.by.degraded = true;
+  const Json added =
+      json(serve(post("/v1/documents", R"({"text":"Bern is the capital.","collection":"notes"})"))
+               ->body);
+  const std::string document_path = "/v1/documents/" + added["id"].get<std::string>();
+  Sent remove_document = get(document_path);
+  remove_document.method = "DELETE";
+  Sent remove_conversation = get("/v1/conversations/conv-1");
+  remove_conversation.method = "DELETE";
+  const std::string more = R"(,"conversation":"conv-1","collection":"notes")";
+  const std::vector<std::pair<std::string, Sent>> requests = {
+      {"createChatCompletion", chat(more)},
+      {"chat", post("/chat", R"({"prompt":"Capital?")" + more + "}")},
+      {"listModels", get("/v1/models")},
+      {"getModel", get("/v1/models/auto")},
+      {"addDocument", post("/v1/documents", R"({"text":"Another text."})")},
+      {"listDocuments", get("/v1/documents")},
+      {"getDocument", get(document_path)},
+      {"search", post("/v1/search", R"({"query":"capital"})")},
+      {"listConversations", get("/v1/conversations")},
+      {"getConversation", get("/v1/conversations/conv-1")},
+      {"deleteDocument", remove_document},
+      {"deleteConversation", remove_conversation},
+      {"health", get("/health")},
+      {"live", get("/health/live")},
+      {"ready", get("/health/ready")},
+  };
+  const Schemas schemas(document);
+  std::set<std::string> answered;
+  for (const auto& [name, sent] : requests) {
+    auto reply = serve(sent);
+    answered.insert(name);
+    for (const auto& route : routes()) {
+      if (route.operation != name) continue;
+      EXPECT_EQ(reply->status, route.status) << name << " " << reply->body;
+      EXPECT_EQ(schemas.mismatch(std::string(route.response), json(reply->body)), "")
+          << name << " " << reply->body;
+    }
+  }
+  for (const auto& route : routes()) {
+    EXPECT_EQ(answered.contains(std::string(route.operation)), !route.response.empty())
+        << route.operation << " has a schema that no reply was held against";
+  }
+  EXPECT_EQ(schemas.mismatch("Error", json(serve(get("/nowhere"))->body)), "");
 }
 
 }  // namespace

@@ -1,4 +1,7 @@
 // What every request meets on its way in and out, whatever its endpoint.
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
 #include "unit/api/world.h"
 
 namespace mainstay::api {
@@ -236,6 +239,37 @@ TEST_F(ServeTest, a_permit_is_given_back_after_every_outcome) {
   models.error = Error::log(Errc::internal, "scripted");
   serve(chat());
   EXPECT_EQ(admission->permits().in_use(), 0u);
+}
+
+TEST_F(ServeTest, head_is_answered_as_get) {
+  Sent sent = get("/health");
+  sent.method = "HEAD";
+  EXPECT_EQ(serve(std::move(sent))->status, 200);
+}
+
+TEST_F(ServeTest, a_cancelled_request_is_counted_gives_its_permit_back_and_unwinds) {
+  models.hangs = true;
+  open();
+  FakeExchange exchange(chat(), clock.now());
+  asio::cancellation_signal signal;
+  std::exception_ptr thrown;
+  bool ended = false;
+  asio::co_spawn(io.get_executor(), api->serve(exchange),
+                 asio::bind_cancellation_slot(signal.slot(), [&](std::exception_ptr e) {
+                   thrown = e;
+                   ended = true;
+                 }));
+  clock.advance(1s);
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(admission->permits().in_use(), 1u);
+  signal.emit(asio::cancellation_type::terminal);
+  clock.advance(0s);
+  ASSERT_TRUE(ended);
+  EXPECT_TRUE(thrown) << "the listener sees that it was cancelled";
+  EXPECT_EQ(exchange.replies, 0);
+  EXPECT_EQ(admission->permits().in_use(), 0u);
+  EXPECT_EQ(metric(R"(mainstay_http_requests_total{route="createChatCompletion",status="4xx"})"),
+            "1");
 }
 
 TEST_F(ServeTest, the_listeners_own_refusals_have_the_same_shape) {

@@ -37,9 +37,15 @@ class FakeStream final : public models::ChatStream {
 
 class FakeModels final : public models::Models {
  public:
+  explicit FakeModels(Clock& clock) : clock_(clock) {}
   Co<Result<models::Answer>> chat(models::ChatRequest request, Deadline) override {
     asked.push_back(std::move(request));
     if (asked.back().hold && keeps) asked.back().hold->keep();
+    if (hangs) {
+      bool waited = co_await sleep(clock_, 24h);
+      waited = co_await sleep(clock_, 24h);  // after a cancellation this one throws
+      if (!waited) co_return Error::log(Errc::cancelled, "scripted");
+    }
     if (error) co_return *error;
     models::Answer answer;
     answer.by = by;
@@ -65,6 +71,10 @@ class FakeModels final : public models::Models {
   std::vector<models::ProviderState> states;
   std::vector<models::ChatRequest> asked;
   int chunks_read = 0;
+  bool hangs = false;  ///< never answers
+
+ private:
+  Clock& clock_;
 };
 
 class NoClient final : public net::Client {
@@ -165,7 +175,7 @@ struct World : SimTest {
   std::unique_ptr<Log> log;
   Metrics metrics;
   OffloadPool pool{"test", 1, 16};
-  FakeModels models;
+  FakeModels models{clock};
   std::unique_ptr<storage::Stores> stores = storage::memory::open(clock);
   NoClient client;
   std::atomic<const char*> not_ready{""};

@@ -234,6 +234,7 @@ TEST(Anthropic, a_stream_of_events_becomes_chunks) {
   const Streamed out = desk.stream(script(kSse, kStream));
   ASSERT_TRUE(out.ended) << out.error.detail;
   EXPECT_EQ(desk.sent()["stream"], true);
+  EXPECT_EQ(desk.client.wound_up, 1);  // the connection can be kept
   EXPECT_EQ(out.text, "Rayleigh é");
   EXPECT_EQ(out.thinking, "hm");
   EXPECT_EQ(out.finish, "tool_calls");

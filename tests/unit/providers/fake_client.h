@@ -53,7 +53,8 @@ class FakeClient final : public Client {
  public:
   std::deque<Script> scripts;  ///< one for each call, in order
   std::vector<Sent> sent;
-  int open = 0;  ///< replies not destroyed yet
+  int open = 0;      ///< replies not destroyed yet
+  int wound_up = 0;  ///< replies whose caller had all it needs
 
   Co<Result<std::unique_ptr<Reply>>> send(Call call, CallTimers timers, Deadline) override {
     Sent was;
@@ -67,7 +68,7 @@ class FakeClient final : public Client {
     Script next = std::move(scripts.front());
     scripts.pop_front();
     if (next.instead) co_return *next.instead;
-    std::unique_ptr<Reply> reply = std::make_unique<Played>(std::move(next), open);
+    std::unique_ptr<Reply> reply = std::make_unique<Played>(std::move(next), *this);
     co_return reply;
   }
   ClientFigures figures() const override { return {}; }
@@ -76,13 +77,13 @@ class FakeClient final : public Client {
  private:
   class Played final : public Reply {
    public:
-    Played(Script script, int& open) : script_(std::move(script)), open_(open) {
-      ++open_;
+    Played(Script script, FakeClient& client) : script_(std::move(script)), client_(client) {
+      ++client_.open;
       timings_.queue = std::chrono::milliseconds(1);
       timings_.connect = std::chrono::milliseconds(2);
       timings_.first_byte = std::chrono::milliseconds(3);
     }
-    ~Played() override { --open_; }
+    ~Played() override { --client_.open; }
     int status() const noexcept override { return script_.status; }
     std::string_view header(std::string_view name) const noexcept override {
       const auto found = script_.headers.find(std::string(name));
@@ -97,11 +98,12 @@ class FakeClient final : public Client {
       if (script_.at_end) co_return *script_.at_end;
       co_return std::string_view();
     }
+    void wind_up() noexcept override { ++client_.wound_up; }
     const CallTimings& timings() const noexcept override { return timings_; }
 
    private:
     Script script_;
-    int& open_;
+    FakeClient& client_;
     std::size_t at_ = 0;
     std::unique_ptr<std::string> held_;
     CallTimings timings_;
