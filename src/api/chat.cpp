@@ -124,8 +124,6 @@ std::string body_of_prompt(const Json& object, const std::string& prompt) {
 }  // namespace
 
 Co<Status> chat_completions(const Rooms& rooms, Context& context) {
-  auto permit = co_await permit_for(rooms, context);
-  if (!permit.ok()) co_return permit.error();
   auto body = co_await read_json_body(rooms, context);
   if (!body.ok()) co_return body.error();
   auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
@@ -134,6 +132,9 @@ Co<Status> chat_completions(const Rooms& rooms, Context& context) {
   auto question = question_of(rooms, context, std::move(*parsed));
   if (!question.ok()) co_return question.error();
   const auto conversation = question->conversation;
+  // After the body: a client that sends slowly must not hold a place.
+  auto permit = co_await permit_for(rooms, context);
+  if (!permit.ok()) co_return permit.error();
   auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
   if (!answer.ok()) co_return answer.error();
   context.by_whom = std::move(answer->by);
@@ -153,8 +154,6 @@ Co<Status> chat_completions(const Rooms& rooms, Context& context) {
 }
 
 Co<Status> simple_chat(const Rooms& rooms, Context& context) {
-  auto permit = co_await permit_for(rooms, context);
-  if (!permit.ok()) co_return permit.error();
   auto body = co_await read_json_body(rooms, context);
   if (!body.ok()) co_return body.error();
   auto object = object_of(*body, {"prompt", "model", "conversation", "collection"});
@@ -168,6 +167,9 @@ Co<Status> simple_chat(const Rooms& rooms, Context& context) {
   auto question = question_of(rooms, context, std::move(*parsed));
   if (!question.ok()) co_return question.error();
   const auto conversation = question->conversation;
+  // After the body: a client that sends slowly must not hold a place.
+  auto permit = co_await permit_for(rooms, context);
+  if (!permit.ok()) co_return permit.error();
   auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
   if (!answer.ok()) co_return answer.error();
   context.by_whom = std::move(answer->by);

@@ -65,14 +65,14 @@ Result<knowledge::NewText> new_text(const Rooms& rooms, const Json& object) {
 }  // namespace
 
 Co<Status> add_document(const Rooms& rooms, Context& context) {
-  auto permit = co_await rooms.admission.enter(context.caller, context.by);
-  if (!permit.ok()) co_return permit.error();
   auto body = co_await read_json_body(rooms, context);
   if (!body.ok()) co_return body.error();
   auto object = object_of(*body, {"collection", "title", "source", "format", "text"});
   if (!object.ok()) co_return object.error();
   auto text = new_text(rooms, *object);
   if (!text.ok()) co_return text.error();
+  auto permit = co_await rooms.admission.enter(context.caller, context.by);
+  if (!permit.ok()) co_return permit.error();
   auto added =
       co_await rooms.library.add(context.caller.owner.tenant, std::move(*text), context.by);
   if (!added.ok()) co_return added.error();
@@ -121,8 +121,6 @@ Co<Status> delete_document(const Rooms& rooms, Context& context) {
 }
 
 Co<Status> search_documents(const Rooms& rooms, Context& context) {
-  auto permit = co_await rooms.admission.enter(context.caller, context.by);
-  if (!permit.ok()) co_return permit.error();
   auto body = co_await read_json_body(rooms, context);
   if (!body.ok()) co_return body.error();
   auto object = object_of(*body, {"query", "collection", "limit"});
@@ -149,6 +147,8 @@ Co<Status> search_documents(const Rooms& rooms, Context& context) {
     }
     wanted.limit = limit.get<std::uint32_t>();
   }
+  auto permit = co_await rooms.admission.enter(context.caller, context.by);
+  if (!permit.ok()) co_return permit.error();
   auto found = co_await rooms.library.find(std::move(wanted), context.by);
   if (!found.ok()) co_return found.error();
   Json out = {{"object", "list"}, {"data", Json::array()}};

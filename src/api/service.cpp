@@ -85,6 +85,8 @@ Co<> Api::serve(net::Exchange& exchange) {
       context.code = name(Errc::cancelled);
       report(context);
       throw;
+    } catch (const std::exception& e) {
+      outcome = Error::log(Errc::internal, std::string("unexpected: ") + e.what());
     }
   }
   co_await finish(context, std::move(outcome));
@@ -121,7 +123,9 @@ Status Api::check_host(const net::RequestHead& head) const {
   // rebinding): a listener on loopback serves loopback names and configured ones alone.
   if (!loopback_only_) return done();
   const auto host = host_without_port(head.header("host"));
-  if (host.empty() || is_loopback_name(host)) return done();
+  const auto port = head.header("host").substr(host.size());
+  const bool plain = port.find_first_not_of(":0123456789") == std::string_view::npos;
+  if (plain && (host.empty() || is_loopback_name(host))) return done();
   for (const auto& allowed : rooms_.settings.server.allowed_hosts) {
     if (equal_ascii_nocase(host, allowed)) return done();
   }

@@ -1,6 +1,8 @@
 // The pump from a ChatStream to an Exchange.
 #include "api/stream.h"
 
+#include <boost/system/system_error.hpp>
+
 #include "api/status.h"
 
 namespace mainstay::api {
@@ -67,7 +69,14 @@ Co<Status> send_stream(const Rooms& rooms, Context& context,
   Sender sender(context.exchange, std::move(headers));
   Status outcome;
   for (;;) {
-    auto chunk = co_await stream->next(context.by);
+    Result<std::optional<models::ChatChunk>> chunk;
+    try {
+      chunk = co_await stream->next(context.by);
+    } catch (const boost::system::system_error&) {
+      throw;  // cancelled
+    } catch (const std::exception& e) {
+      chunk = Error::log(Errc::internal, std::string("unexpected: ") + e.what());
+    }
     std::string event;
     if (!chunk.ok()) {
       outcome = chunk.error();

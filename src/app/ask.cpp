@@ -8,13 +8,14 @@
 #include "app/files.h"
 #include "app/remote.h"
 #include "app/terminal.h"
+#include "base/json_fields.h"
 #include "base/text.h"
 
 namespace mainstay::app {
 namespace {
 
 void print_json(const Json& value) {
-  std::printf("%s\n", value.dump(2).c_str());
+  std::printf("%s\n", value.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
 Exit fail(const Common& common, const Error& error) {
@@ -46,14 +47,14 @@ void print_citations(const Json& citations) {
   std::printf("\nSources:\n");
   std::size_t number = 0;
   for (const auto& c : citations) {
-    const std::string title = c.value("title", std::string());
-    const std::string source = c.value("source", std::string());
-    const Json position = c.value("position", Json::object());
-    std::printf("  [%zu] %s%s%s, bytes %llu to %llu\n", ++number, printable(title).c_str(),
+    const std::string title = printable(string_field(c, "title"));
+    const std::string source = printable(string_field(c, "source"));
+    const Json& position = field(c, "position");
+    std::printf("  [%zu] %s%s%s, bytes %llu to %llu\n", ++number, title.c_str(),
                 source.empty() || source == title ? "" : " — ",
-                source == title ? "" : printable(source).c_str(),
-                static_cast<unsigned long long>(position.value("start", 0ULL)),
-                static_cast<unsigned long long>(position.value("end", 0ULL)));
+                source == title ? "" : source.c_str(),
+                static_cast<unsigned long long>(count_field(position, "start")),
+                static_cast<unsigned long long>(count_field(position, "end")));
   }
 }
 
@@ -80,13 +81,11 @@ struct Printer {
     if (!chunk.ok() || !chunk->is_object()) return;
     if (chunk->contains("error")) error = std::string(data);
     if (chunk->contains("citations")) citations = (*chunk)["citations"];
-    const Json choices = chunk->value("choices", Json::array());
-    if (choices.empty() || !choices[0].contains("delta")) return;
-    const Json& delta = choices[0]["delta"];
-    if (delta.contains("content") && delta["content"].is_string()) {
-      std::fputs(printable(delta["content"].get_ref<const std::string&>()).c_str(), stdout);
-      std::fflush(stdout);
+    for (const auto& choice : array_field(*chunk, "choices")) {
+      const std::string text = string_field(field(choice, "delta"), "content");
+      std::fputs(printable(text).c_str(), stdout);
     }
+    std::fflush(stdout);
   }
 };
 
@@ -135,12 +134,13 @@ Exit search(const Common& common, const SearchOptions& options) {
     print_json(*parsed);
     return Exit::ok;
   }
-  const Json data = parsed->value("data", Json::array());
+  const Json& data = array_field(*parsed, "data");
   for (const auto& hit : data) {
-    std::printf("%6.2f  %s  %s\n        %s\n", hit.value("score", 0.0),
-                hit.value("title", std::string()).c_str(),
-                hit.value("source", std::string()).c_str(),
-                one_line(hit.value("text", std::string()), 200).c_str());
+    const Json& score = field(hit, "score");
+    std::printf("%6.2f  %s  %s\n        %s\n", score.is_number() ? score.get<double>() : 0.0,
+                printable(string_field(hit, "title")).c_str(),
+                printable(string_field(hit, "source")).c_str(),
+                one_line(string_field(hit, "text"), 200).c_str());
   }
   if (data.empty()) std::fprintf(stderr, "Nothing was found.\n");
   return Exit::ok;

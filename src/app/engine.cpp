@@ -230,9 +230,10 @@ Status Engine::drain() {
 
 Co<> Engine::watch_models() {
   // Whoever asks for `auto` first should meet the providers that are there: not ready before.
-  not_ready_.store("looking for model providers");
+  const char* looking = "looking for model providers";
+  not_ready_.store(looking);
   co_await models_->probe(Deadline::in(clock_, kProbeTime));
-  not_ready_.store("");
+  not_ready_.compare_exchange_strong(looking, "");  // unless the stop has begun
   {
     std::lock_guard lock(mutex_);
     ready_ = true;

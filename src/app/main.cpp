@@ -113,6 +113,10 @@ Exit run(const CLI::App& app, Words& words) {
   if (app.got_subcommand("serve")) return mainstay::app::serve(common);
   if (app.got_subcommand("ask")) {
     words.ask.question = joined(words.question);
+    if (words.ask.question.find_first_not_of(" \t\r\n") == std::string::npos) {
+      std::fprintf(stderr, "mainstay: the question is empty\n");
+      return Exit::usage;
+    }
     return mainstay::app::ask(common, words.ask);
   }
   if (app.got_subcommand("ingest")) return mainstay::app::ingest(common, words.ingest);

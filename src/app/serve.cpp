@@ -69,9 +69,9 @@ bool stop_listening_for_signals(Engine& engine, const sigset_t& set) {
 }  // namespace
 
 Exit serve(const Common& common) {
+  const sigset_t signals = block_signals();
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
-  const sigset_t signals = block_signals();
   Engine engine(std::move(*loaded), EngineOptions{common.starter});
   Status started = engine.start();
   if (!started.ok()) {

@@ -18,6 +18,18 @@ std::string title_of(const std::string& question) {
   return title.empty() ? "New conversation" : title;
 }
 
+/// What is to be stored must fit; the largest text a client may send is another limit.
+Status check_sizes(const std::vector<storage::StoredMessage>& messages, Bytes max) {
+  for (const auto& message : messages) {
+    if (message.json.size() <= max.value) continue;
+    return Error::say(Errc::too_large, "message_too_large",
+                      "A message of a conversation may have at most " + std::to_string(max.value) +
+                          " bytes (conversations.message_max).",
+                      "messages");
+  }
+  return done();
+}
+
 Error own_storage_error(Error error) {
   error.detail = "turn not stored: " + error.detail;
   return error;
@@ -37,10 +49,13 @@ Assistant::Assistant(const Settings& settings, Clock& clock, Random& random, mod
                      models::PassageSource& passages, storage::Conversations& conversations)
     : conversation_settings_(settings.conversations),
       knowledge_settings_(settings.knowledge),
+      clock_(clock),
+      random_(random),
       models_(models),
       passages_(passages),
       conversations_(conversations),
-      ledger_(conversations, clock, random, settings.storage.operation_timeout) {}
+      ledger_(conversations, clock, random, settings.storage.operation_timeout,
+              settings.conversations.message_max) {}
 
 Co<Result<models::Answer>> Assistant::ask(Question question, Deadline by) {
   const bool stateless = !question.conversation.has_value();
@@ -53,9 +68,12 @@ Co<Result<models::Answer>> Assistant::ask(Question question, Deadline by) {
   open.started = question.received;
   if (!stateless) {
     open.turn.conversation = *question.conversation;
-    open.turn.request = question.chat.request;
+    // An id of our own: the request's may be the client's choice, and the same for many turns.
+    open.turn.request = RequestId(make_id("turn_", clock_, random_));
     open.turn.title = title_of(question_of(question.chat));
     open.turn.messages = new_messages(question.chat);
+    auto fits = check_sizes(open.turn.messages, conversation_settings_.message_max);
+    if (!fits.ok()) co_return fits.error();
   }
   Json citations;
   auto gathered = co_await gather(question, citations, by);

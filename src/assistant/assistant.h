@@ -39,6 +39,8 @@ class Assistant {
                                   Json citations);
   const ConversationSettings conversation_settings_;
   const KnowledgeSettings knowledge_settings_;
+  Clock& clock_;
+  Random& random_;
   models::Models& models_;
   models::PassageSource& passages_;
   storage::Conversations& conversations_;

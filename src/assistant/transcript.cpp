@@ -35,6 +35,8 @@ Status Transcript::add(const std::string& chunk) {
 void Transcript::add_tool_calls(const Json& deltas) {
   for (const auto& delta : deltas) {
     if (!delta.is_object()) continue;
+    const Json& given = field(delta, "function");
+    tool_bytes_ += string_field(given, "name").size() + string_field(given, "arguments").size();
     const std::size_t index = count_field(delta, "index");
     if (index >= kToolCallsMax) continue;
     while (tool_calls_.size() <= index) {

@@ -17,6 +17,8 @@ class Transcript {
   /// The assistant's message in OpenAI's shape.
   Json message() const;
   const std::string& text() const noexcept { return text_; }
+  /// Bytes collected so far, about.
+  std::size_t size() const noexcept { return text_.size() + refusal_.size() + tool_bytes_; }
   /// Citations that a chunk carried; null when none.
   const Json& citations() const noexcept { return citations_; }
 
@@ -24,6 +26,7 @@ class Transcript {
   void add_tool_calls(const Json& deltas);
   std::string text_;
   std::string refusal_;
+  std::size_t tool_bytes_ = 0;
   Json tool_calls_ = Json::array();
   Json citations_;
 };

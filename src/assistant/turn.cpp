@@ -1,10 +1,19 @@
 // The recording stream and the ledger.
 #include "assistant/turn.h"
 
+#include <algorithm>
+
+#include "base/json_fields.h"
 #include "base/text.h"
 
 namespace mainstay::assistant {
 namespace {
+
+Error answer_too_large() {
+  return Error::say(Errc::bad_upstream, "answer_too_large",
+                    "The model's answer is longer than a stored message may be "
+                    "(conversations.message_max).");
+}
 
 /// `ledger` may be null: then only citations are added (a stateless question over documents).
 class Recorder final : public models::ChatStream {
@@ -36,6 +45,7 @@ class Recorder final : public models::ChatStream {
     if (ledger_ != nullptr) {
       auto added = transcript_.add(chunk.json);
       if (!added.ok()) return added;
+      if (transcript_.size() > ledger_->message_max().value) return answer_too_large();
     }
     if (chunk.finish && !citations_.is_null()) {
       std::vector<models::Edit> edits;
@@ -71,11 +81,11 @@ Co<Status> Ledger::close(OpenTurn open, Json message, Json citations, models::At
   storage::StoredMessage answer;
   answer.role = "assistant";
   answer.json = dump(message);
-  const auto content = message.find("content");
-  const bool has_text = content != message.end() && content->is_string();
+  if (answer.json.size() > message_max_.value) co_return answer_too_large();
+  // A provider's count is believed up to a token a byte: it decides what fits the next window.
   answer.tokens = usage.known
-                      ? Tokens{usage.completion}
-                      : Tokens{estimate_tokens(has_text ? content->get<std::string>() : "")};
+                      ? Tokens{std::min<std::uint64_t>(usage.completion, answer.json.size())}
+                      : Tokens{estimate_tokens(string_field(message, "content"))};
   turn.messages.push_back(std::move(answer));
   turn.finished = clock_.wall();
   for (auto& stored : turn.messages) {

@@ -20,19 +20,26 @@ struct OpenTurn {
 /// Stores finished turns. References outlive it.
 class Ledger {
  public:
-  Ledger(storage::Conversations& conversations, Clock& clock, Random& random, Duration timeout)
-      : conversations_(conversations), clock_(clock), random_(random), timeout_(timeout) {}
+  Ledger(storage::Conversations& conversations, Clock& clock, Random& random, Duration timeout,
+         Bytes message_max)
+      : conversations_(conversations),
+        clock_(clock),
+        random_(random),
+        timeout_(timeout),
+        message_max_(message_max) {}
   /// Adds the assistant's message and stores the turn. After Ok it is durable. It has a deadline of
   /// its own, so that an answer finished at its deadline is still stored.
   Co<Status> close(OpenTurn open, Json message, Json citations, models::Attribution by,
                    models::Usage usage);
-  Clock& clock() noexcept { return clock_; }
+  /// The largest message that is stored (conversations.message_max).
+  Bytes message_max() const noexcept { return message_max_; }
 
  private:
   storage::Conversations& conversations_;
   Clock& clock_;
   Random& random_;
   const Duration timeout_;
+  const Bytes message_max_;
 };
 
 /// Passes a stream through, collects it, and stores the turn before saying that it ended.

@@ -38,8 +38,13 @@ std::string shown(const Given& given) {
                     given);
 }
 
+/// A secret, or an address with a password in it, is not repeated.
+bool hides(const Row& row, const Given& given) {
+  return is_secret(row) || shown(given).find('@') != std::string::npos;
+}
+
 std::string refused(const Row& row, const Given& given, std::string_view wanted) {
-  const std::string not_this = is_secret(row) ? "another kind of value" : shown(given);
+  const std::string not_this = hides(row, given) ? "another kind of value" : shown(given);
   return fmt::format("must be {}, not {}", wanted, not_this);
 }
 

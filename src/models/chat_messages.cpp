@@ -183,9 +183,8 @@ Status check_extras(const Place& place, Role role, const Message& message,
     auto fine = check_tool_calls(at, *message.tool_calls, limits);
     if (!fine.ok()) return fine;
   }
-  if (role != Role::tool) return done();
   const Place at = place.member("tool_call_id");
-  if (!given(message.tool_call_id)) return missing(at);
+  if (!given(message.tool_call_id)) return role == Role::tool ? Status(missing(at)) : done();
   auto text = short_text_of(at, *message.tool_call_id);
   if (!text.ok()) return text.error();
   return done();

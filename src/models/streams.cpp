@@ -18,8 +18,8 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
       co_return Error::log(Errc::cancelled, "the request was cancelled");
     }
     if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
-    broken_ = error;
     parts_.call.failed(error);
+    broken_ = error;
     co_return std::move(error);
   }
   if (!got->has_value()) {

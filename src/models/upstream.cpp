@@ -9,6 +9,9 @@
 namespace mainstay::models {
 namespace {
 
+/// A longer name of a model is not believed; parse_chat takes no longer one either.
+constexpr std::size_t kModelNameMax = 256;
+
 Labels of(const std::string& provider) {
   return {{"provider", provider}};
 }
@@ -79,7 +82,8 @@ void Upstream::Call::succeeded() {
   release();
 }
 
-void Upstream::Call::failed(const Error& error) {
+void Upstream::Call::failed(Error& error) {
+  if (upstream_) upstream_->hide_key(error);
   if (upstream_ == nullptr) return;
   upstream_->end(pass_, &error, started_);
   release();
@@ -196,6 +200,16 @@ void Upstream::set_up(bool up, const std::string& why) {
   if (!up) tools_.log.warn("provider.down", {{"provider", name()}, {"reason", why}});
 }
 
+void Upstream::hide_key(Error& error) const {
+  const std::string& key = settings_.api_key.reveal();
+  if (key.empty()) return;
+  for (std::string* text : {&error.message, &error.detail, &error.field}) {
+    for (auto at = text->find(key); at != std::string::npos; at = text->find(key)) {
+      text->replace(at, key.size(), "****");
+    }
+  }
+}
+
 Co<Status> Upstream::probe(Deadline by) {
   {
     std::lock_guard lock(mutex_);
@@ -209,6 +223,10 @@ Co<Status> Upstream::probe(Deadline by) {
     set_up(up, up ? std::string() : error.reason);
     co_return error;
   }
+  std::erase_if(*found, [](const ModelInfo& model) {
+    return model.id.size() > kModelNameMax || has_control_characters(model.id) ||
+           model.id.find_first_of("\r\n\t") != std::string::npos;
+  });
   for (auto& model : *found) model.provider = name();
   {
     std::lock_guard lock(mutex_);

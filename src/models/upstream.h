@@ -56,8 +56,9 @@ class Upstream {
     Call& operator=(Call&&) = delete;
     ~Call();
     void succeeded();
-    /// Counts against the breaker as verdict() says.
-    void failed(const Error& error);
+    /// Counts against the breaker as verdict() says, and takes the provider's key out of the
+    /// error's words: some providers repeat it.
+    void failed(Error& error);
     TimePoint started() const noexcept { return started_; }
 
    private:
@@ -100,6 +101,7 @@ class Upstream {
  private:
   void set_up(bool up, const std::string& why);
   void end(const Breaker::Pass& pass, const Error* error, TimePoint started);
+  void hide_key(Error& error) const;
   const ProviderSettings settings_;
   Tools tools_;
   mutable std::mutex mutex_;

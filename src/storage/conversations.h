@@ -68,7 +68,8 @@ class Conversations {
   /// the same request id changes nothing. After Ok it survives a crash and a power cut.
   /// Errors: conflict when the conversation's id belongs to somebody else (say it as not_found).
   virtual Co<Status> append(Owner owner, Turn turn, Deadline by) = 0;
-  /// The newest messages that fit `budget`, oldest first; empty for an unknown conversation.
+  /// The newest messages that fit `budget`, oldest first; empty for a conversation that does not
+  /// exist yet. Errors: not_found when the id belongs to somebody else.
   /// A turn is never split: the first message returned has role user or system.
   virtual Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id,
                                                         Tokens budget, Deadline by) = 0;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 
+#include "base/json_fields.h"
 #include "base/text.h"
 #include "models/extractive/answer.h"
 #include "models/shape.h"
@@ -46,7 +47,7 @@ Result<Asked> read(const ChatRequest& request) {
     if (!message.is_object() || !message.contains("content")) continue;
     std::string text = text_of_content(message["content"]);
     out.prompt_tokens += estimate_tokens(text);
-    if (message.value("role", std::string()) != "user") continue;
+    if (string_field(message, "role") != "user") continue;
     out.before = std::move(out.question);
     out.question = std::move(text);
   }

@@ -15,6 +15,9 @@ using simdjson::dom::array;
 using simdjson::dom::element;
 using simdjson::dom::object;
 
+/// A count of tokens above this (2^53, what a JSON number can hold) is not believed.
+constexpr std::uint64_t kTokensMax = 1ULL << 53;
+
 template <class T>
 std::optional<T> member(const object& in, std::string_view name) {
   T value;
@@ -32,8 +35,8 @@ Usage usage_of(const object& reply) {
   if (!found) return usage;
   const auto prompt = member<std::uint64_t>(*found, "prompt_tokens");
   const auto completion = member<std::uint64_t>(*found, "completion_tokens");
-  usage.prompt = prompt.value_or(0);
-  usage.completion = completion.value_or(0);
+  usage.prompt = std::min(prompt.value_or(0), kTokensMax);
+  usage.completion = std::min(completion.value_or(0), kTokensMax);
   usage.known = prompt || completion;
   return usage;
 }
@@ -79,6 +82,22 @@ Result<object> open(const std::string& text, const char* what) {
   return reply;
 }
 
+/// {"message": {"content": text, parts or null, …}, …} with the assistant's role, if any is said.
+bool is_choice(const element& entry) {
+  object choice;
+  if (entry.get(choice) != simdjson::SUCCESS) return false;
+  const auto message = member<object>(choice, "message");
+  if (!message) return false;
+  element role;
+  if ((*message)["role"].get(role) == simdjson::SUCCESS &&
+      text_member(*message, "role") != "assistant") {
+    return false;
+  }
+  element content;
+  if ((*message)["content"].get(content) != simdjson::SUCCESS) return true;
+  return content.is_string() || content.is_null() || content.is_array();
+}
+
 std::string padded(std::string_view text) {
   std::string out;
   out.reserve(text.size() + simdjson::SIMDJSON_PADDING);
@@ -93,6 +112,9 @@ Result<ChatReply> read_reply(std::string body) {
   if (!reply.ok()) return std::move(reply.error());
   const auto choices = member<array>(*reply, "choices");
   if (!choices || choices->size() == 0) return not_understood("the reply has no choices");
+  for (const element entry : *choices) {
+    if (!is_choice(entry)) return not_understood("a choice holds no message");
+  }
   ChatReply out;
   out.usage = usage_of(*reply);
   out.body = std::move(body);

@@ -68,6 +68,7 @@ Co<Result<std::vector<StoredMessage>>> MemoryConversations::window(Owner owner, 
   std::lock_guard lock(mutex_);
   std::vector<StoredMessage> out;
   const Conversation* found = find(owner, id);
+  if (found == nullptr && all_.contains(id)) co_return unknown();
   if (found == nullptr) co_return out;
   const auto& turns = found->turns;
   std::size_t first = turns.size();

@@ -66,6 +66,13 @@ Result<Found> find(Connection& db, const Owner& owner, const ConversationId& id)
   return Found{query.number(0), query.number(1)};
 }
 
+bool belongs_to_another(Connection& db, const Owner& owner, const ConversationId& id) {
+  Query query(db, kFindAny);
+  query.bind(id.text());
+  if (!query.step()) return false;
+  return query.text(2) != owner.tenant.text() || query.text(3) != owner.user.text();
+}
+
 Result<Found> find_or_make(Connection& db, const Owner& owner, const Turn& turn) {
   {
     Query query(db, kFindAny);
@@ -236,7 +243,10 @@ Co<Result<std::vector<StoredMessage>>> SqliteConversations::window(Owner owner, 
   auto work = [owner = std::move(owner), id = std::move(id),
                budget](Connection& db) -> Result<std::vector<StoredMessage>> {
     auto found = find(db, owner, id);
-    if (!found.ok()) return std::vector<StoredMessage>();
+    if (!found.ok()) {
+      if (belongs_to_another(db, owner, id)) return unknown();
+      return std::vector<StoredMessage>();
+    }
     auto newest = newest_turns(db, found->n, budget);
     std::reverse(newest.begin(), newest.end());
     return newest;
