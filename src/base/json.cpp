@@ -102,6 +102,7 @@ Json convert(simdjson::dom::element element) {
 }  // namespace
 
 Result<simdjson::dom::element> read_json(std::string_view text, std::size_t capacity) {
+  if (text.empty()) return bad_json(simdjson::EMPTY);  // its pointer may be null
   simdjson::dom::parser& parser = parser_for(text.size());
   const bool copy = capacity < text.size() + simdjson::SIMDJSON_PADDING;
   simdjson::dom::element element;

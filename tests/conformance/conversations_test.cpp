@@ -114,7 +114,10 @@ TEST_P(ConversationsFace, anothers_conversation_is_not_found_by_any_verb) {
     EXPECT_EQ(messages(other, "c1", "", 5).error().code, Errc::not_found);
     EXPECT_EQ(erase(other, "c1").error().code, Errc::not_found);
     EXPECT_EQ(list(other, "c1", 5).error().code, Errc::not_found);
-    EXPECT_TRUE(window(other, "c1", 1000).empty());
+    auto foreign =
+        ground_.run(face().window(other, ConversationId("c1"), Tokens{1000}, ground_.soon()));
+    ASSERT_FALSE(foreign.ok());
+    EXPECT_EQ(foreign.error().code, Errc::not_found);
     EXPECT_TRUE(list(other, "", 5)->items.empty());
   }
   EXPECT_EQ(get(ann_, "c1")->messages, 2u);
