@@ -15,8 +15,6 @@ namespace {
 
 /// How late a timer of a call may fire.
 constexpr Duration kTick = std::chrono::milliseconds(50);
-// A connection parked for less than this is not looked at before it is used again.
-constexpr Duration kTrusted = std::chrono::seconds(1);
 /// How long a connection above keepalive_max is held for the next call of the same burst.
 constexpr Duration kLinger = std::chrono::milliseconds(100);
 /// How long the end of a reply is waited for once its reader has left.
@@ -212,9 +210,7 @@ std::unique_ptr<Conn> LoopPool::take_idle(Origin& origin) {
       conn->kept = false;
       budget_->unkeep_idle();
     }
-    // What was parked a moment ago is taken at its word: the look costs a system call, and a
-    // connection that died in between is replaced by the silent retry.
-    if (budget_->clock().now() - conn->parked_at > kTrusted && !conn->alive()) continue;
+    if (!conn->alive()) continue;
     conn->reused = true;
     in_use(*conn);
     return conn;
