@@ -24,16 +24,26 @@ Flight::Flight(Clock& clock, CacheKey key_of, std::shared_ptr<Hold> hold,
       followers_max_(settings.followers_max),
       buffer_max_(settings.stream_buffer_max.value) {}
 
-void Flight::finish(const Result<ChatReply>& outcome, const Attribution& by) {
+template <class Outcome>
+void Flight::finish_with(const Outcome& outcome, const Attribution& by) {
   {
     std::lock_guard lock(mutex_);
     if (phase_ != Phase::waiting) return;
     phase_ = Phase::finished;
     open_ = false;
+    if (followers_ == 0) return;  // nobody to copy it for, nor to wake
     by_ = by;
-    if (followers_ > 0) outcome_ = outcome;
+    outcome_ = outcome;
   }
   changed.notify();
+}
+
+void Flight::finish(const ChatReply& reply, const Attribution& by) {
+  finish_with(reply, by);
+}
+
+void Flight::finish(const Error& error, const Attribution& by) {
+  finish_with(error, by);
 }
 
 void Flight::begin(const Attribution& by) {
@@ -155,10 +165,16 @@ Lead::~Lead() {
   flight_->end(left_behind());
 }
 
-void Lead::finish(const Result<ChatReply>& outcome, const Attribution& by) {
+void Lead::finish(const ChatReply& reply, const Attribution& by) {
   auto flight = std::move(flight_);
   table_->land(*flight);
-  flight->finish(outcome, by);
+  flight->finish(reply, by);
+}
+
+void Lead::finish(const Error& error, const Attribution& by) {
+  auto flight = std::move(flight_);
+  table_->land(*flight);
+  flight->finish(error, by);
 }
 
 void Lead::end(std::optional<Error> error) {

@@ -26,7 +26,8 @@ class Flight {
 
   /// The whole reply, or the failure, of a call that is not a stream; or a stream's failure before
   /// its first token.
-  void finish(const Result<ChatReply>& outcome, const Attribution& by);
+  void finish(const ChatReply& reply, const Attribution& by);
+  void finish(const Error& error, const Attribution& by);
   /// The stream has begun: followers may read.
   void begin(const Attribution& by);
   /// One chunk; false when the buffer is full and recording has stopped.
@@ -60,6 +61,8 @@ class Flight {
   Event changed;
 
  private:
+  template <class Outcome>
+  void finish_with(const Outcome& outcome, const Attribution& by);
   const std::shared_ptr<Hold> hold_;
   const std::uint32_t followers_max_;
   const std::size_t buffer_max_;
@@ -110,7 +113,8 @@ class Lead {
   Lead& operator=(Lead&&) = delete;
   /// Left without an end: the call was cancelled.
   ~Lead();
-  void finish(const Result<ChatReply>& outcome, const Attribution& by);
+  void finish(const ChatReply& reply, const Attribution& by);
+  void finish(const Error& error, const Attribution& by);
   void begin(const Attribution& by) { flight_->begin(by); }
   bool append(const ChatChunk& chunk) { return flight_->append(chunk); }
   void end(std::optional<Error> error);

@@ -15,7 +15,7 @@
 namespace mainstay::net {
 namespace {
 
-constexpr std::size_t kWindowMin = 4 * 1024;    // room for body bytes behind a large head
+constexpr std::size_t kWindowMin = 3 * 1024;    // room for body bytes behind a large head
 constexpr std::size_t kBodyBuffer = 64 * 1024;  // largest read buffer beyond the head
 constexpr std::size_t kHeadersMax = 256;
 
