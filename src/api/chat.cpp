@@ -84,11 +84,40 @@ net::HeaderLines headers_of(const Rooms& rooms, const Context& context,
   return headers;
 }
 
-Co<Result<admission::Permit>> permit_for(const Rooms& rooms, Context& context) {
+/// An answer with what must live until it is sent. Of the question only this remains, so that a
+/// stream that runs for minutes does not hold the request's body and all that was made of it.
+struct Answered {
+  admission::Permit permit;
+  models::Answer answer;
+  std::optional<ConversationId> conversation;
+};
+
+Co<Result<Answered>> ask(const Rooms& rooms, Context& context, models::ParsedChat parsed) {
+  auto question = question_of(rooms, context, std::move(parsed));
+  if (!question.ok()) co_return question.error();
+  Answered out;
+  out.conversation = question->conversation;
   const TimePoint before = rooms.clock.now();
   auto permit = co_await rooms.admission.enter(context.caller, context.by);
+  if (!permit.ok()) co_return permit.error();
+  out.permit = std::move(*permit);
   context.queue_time = rooms.clock.now() - before;
-  co_return permit;
+  auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
+  if (!answer.ok()) co_return answer.error();
+  out.answer = std::move(*answer);
+  context.by_whom = std::move(out.answer.by);
+  co_return out;
+}
+
+/// Reads the body before it asks for a permit: a client that sends slowly must not hold a place.
+Co<Result<Answered>> answer_to_body(const Rooms& rooms, Context& context) {
+  auto body = co_await read_json_body(rooms, context);
+  if (!body.ok()) co_return body.error();
+  auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
+                                   rooms.settings.models.default_model);
+  if (!parsed.ok()) co_return parsed.error();
+  auto answered = co_await ask(rooms, context, std::move(*parsed));
+  co_return answered;
 }
 
 /// The reply of POST /chat from a whole completion.
@@ -124,30 +153,19 @@ std::string body_of_prompt(const Json& object, const std::string& prompt) {
 }  // namespace
 
 Co<Status> chat_completions(const Rooms& rooms, Context& context) {
-  auto body = co_await read_json_body(rooms, context);
-  if (!body.ok()) co_return body.error();
-  auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
-                                   rooms.settings.models.default_model);
-  if (!parsed.ok()) co_return parsed.error();
-  auto question = question_of(rooms, context, std::move(*parsed));
-  if (!question.ok()) co_return question.error();
-  const auto conversation = question->conversation;
-  // After the body: a client that sends slowly must not hold a place.
-  auto permit = co_await permit_for(rooms, context);
-  if (!permit.ok()) co_return permit.error();
-  auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
-  if (!answer.ok()) co_return answer.error();
-  context.by_whom = std::move(answer->by);
-  net::HeaderLines headers = headers_of(rooms, context, conversation);
-  if (answer->stream) {
-    auto sent = co_await send_stream(rooms, context, std::move(answer->stream), std::move(headers));
+  auto answered = co_await answer_to_body(rooms, context);
+  if (!answered.ok()) co_return answered.error();
+  auto& answer = answered->answer;
+  net::HeaderLines headers = headers_of(rooms, context, answered->conversation);
+  if (answer.stream) {
+    auto sent = co_await send_stream(rooms, context, std::move(answer.stream), std::move(headers));
     co_return sent;
   }
-  context.usage = answer->reply->usage;
+  context.usage = answer.reply->usage;
   context.status = 200;
   net::Response response;
   response.headers = std::move(headers);
-  response.body = std::move(answer->reply->body);
+  response.body = std::move(answer.reply->body);
   if (context.by_whom.degraded) response.body = marked_degraded(std::move(response.body));
   auto sent = co_await context.exchange.reply(std::move(response));
   co_return sent;
@@ -164,20 +182,14 @@ Co<Status> simple_chat(const Rooms& rooms, Context& context) {
   auto parsed = models::parse_chat(body_of_prompt(*object, *prompt), rooms.settings.limits,
                                    rooms.settings.models.default_model);
   if (!parsed.ok()) co_return parsed.error();
-  auto question = question_of(rooms, context, std::move(*parsed));
-  if (!question.ok()) co_return question.error();
-  const auto conversation = question->conversation;
-  // After the body: a client that sends slowly must not hold a place.
-  auto permit = co_await permit_for(rooms, context);
-  if (!permit.ok()) co_return permit.error();
-  auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
-  if (!answer.ok()) co_return answer.error();
-  context.by_whom = std::move(answer->by);
-  context.usage = answer->reply->usage;
+  auto answered = co_await ask(rooms, context, std::move(*parsed));
+  if (!answered.ok()) co_return answered.error();
+  const auto& reply = *answered->answer.reply;
+  context.usage = reply.usage;
   context.status = 200;
   net::Response response;
-  response.headers = headers_of(rooms, context, conversation);
-  response.body = simple_reply(answer->reply->body, context, conversation);
+  response.headers = headers_of(rooms, context, answered->conversation);
+  response.body = simple_reply(reply.body, context, answered->conversation);
   auto sent = co_await context.exchange.reply(std::move(response));
   co_return sent;
 }

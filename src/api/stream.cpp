@@ -28,77 +28,80 @@ void mark_degraded(std::string& json) {
   json = models::splice(json, models::top_level(json), edits);
 }
 
-/// Sends events while the client is there, and remembers when it is not.
-class Sender {
- public:
-  Sender(net::Exchange& exchange, net::HeaderLines headers)
-      : exchange_(exchange), headers_(std::move(headers)) {}
+Error unexpected(const char* what) {
+  return Error::log(Errc::internal, std::string("unexpected: ") + what);
+}
 
-  Co<> send(std::string text) {
-    if (gone_) co_return;
-    text_ = std::move(text);
-    if (exchange_.started()) {
-      auto sent = co_await exchange_.write(text_);
-      gone_ = !sent.ok();
-      co_return;
-    }
-    net::Response head;
-    head.content_type = "text/event-stream";
-    head.headers = std::move(headers_);
-    head.body = std::move(text_);
-    auto sent = co_await exchange_.begin(std::move(head));
-    gone_ = !sent.ok();
-  }
-  bool gone() const noexcept { return gone_; }
+/// The stream's head and its first event.
+Co<Status> begin(net::Exchange& exchange, net::HeaderLines headers, std::string event) {
+  net::Response head;
+  head.content_type = "text/event-stream";
+  head.headers = std::move(headers);
+  head.headers.add("cache-control", "no-cache");
+  head.headers.add("x-accel-buffering", "no");
+  head.body = std::move(event);
+  auto sent = co_await exchange.begin(std::move(head));
+  co_return sent;
+}
 
- private:
-  net::Exchange& exchange_;
-  net::HeaderLines headers_;
-  std::string text_;
-  bool gone_ = false;
+/// What is sent for one step of a stream, and whether it is the last.
+struct Step {
+  std::string event;
+  bool last = false;
 };
+
+Step step_of(const Rooms& rooms, Context& context, Result<std::optional<models::ChatChunk>> got,
+             Status& outcome) {
+  Step step;
+  if (!got.ok()) {
+    outcome = got.error();
+    rooms.log.warn("stream.broken", {{"id", context.id.text()},
+                                     {"code", stable_code(got.error())},
+                                     {"detail", got.error().detail}});
+    format_event(step.event, error_json(got.error()));
+    step.last = true;
+  } else if (!got->has_value()) {
+    step.event = "data: [DONE]\n\n";
+    step.last = true;
+  } else {
+    models::ChatChunk& chunk = **got;
+    if (chunk.usage.known) context.usage = chunk.usage;
+    if (chunk.finish && context.by_whom.degraded) mark_degraded(chunk.json);
+    format_event(step.event, chunk.json);
+  }
+  return step;
+}
 
 }  // namespace
 
 Co<Status> send_stream(const Rooms& rooms, Context& context,
                        std::unique_ptr<models::ChatStream> stream, net::HeaderLines headers) {
-  headers.add("cache-control", "no-cache");
-  headers.add("x-accel-buffering", "no");
   context.streamed = true;
   context.status = 200;
-  Sender sender(context.exchange, std::move(headers));
+  net::Exchange& exchange = context.exchange;
   Status outcome;
-  for (;;) {
-    Result<std::optional<models::ChatChunk>> chunk;
+  Status sent;
+  for (bool last = false; !last;) {
+    Result<std::optional<models::ChatChunk>> got;
     try {
-      chunk = co_await stream->next(context.by);
+      got = co_await stream->next(context.by);
     } catch (const boost::system::system_error&) {
       throw;  // cancelled
     } catch (const std::exception& e) {
-      chunk = Error::log(Errc::internal, std::string("unexpected: ") + e.what());
+      got = unexpected(e.what());
     }
-    std::string event;
-    if (!chunk.ok()) {
-      outcome = chunk.error();
-      rooms.log.warn("stream.broken", {{"id", context.id.text()},
-                                       {"code", stable_code(chunk.error())},
-                                       {"detail", chunk.error().detail}});
-      format_event(event, error_json(chunk.error()));
-      co_await sender.send(std::move(event));
-      break;
+    Step step = step_of(rooms, context, std::move(got), outcome);
+    last = step.last;
+    if (!sent.ok()) continue;  // the answer is drawn to its end for those who share it
+    if (exchange.started()) {
+      sent = co_await exchange.write(step.event);
+    } else {
+      sent = co_await begin(exchange, std::move(headers), std::move(step.event));
     }
-    if (!chunk->has_value()) {
-      co_await sender.send("data: [DONE]\n\n");
-      break;
-    }
-    if ((*chunk)->usage.known) context.usage = (*chunk)->usage;
-    if ((*chunk)->finish && context.by_whom.degraded) mark_degraded((*chunk)->json);
-    format_event(event, (*chunk)->json);
-    co_await sender.send(std::move(event));
-    if (sender.gone() && !context.exchange.hold()->gone()) break;  // a stalled reader: give up
+    if (!sent.ok() && !exchange.hold()->gone()) break;  // a stalled reader: give up
   }
-  if (!sender.gone()) {
-    [[maybe_unused]] auto ended = co_await context.exchange.finish();
+  if (sent.ok()) {
+    [[maybe_unused]] auto ended = co_await exchange.finish();
   }
   co_return outcome;
 }

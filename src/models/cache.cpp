@@ -1,4 +1,4 @@
-// Shards of a hash map with a ranking beside each.
+// Shards, each a hash map with a ranking of its entries.
 #include "models/cache.h"
 
 #include <algorithm>
@@ -51,21 +51,26 @@ double ResponseCache::worth(const Kept& kept) {
          static_cast<double>(kept.bytes);
 }
 
-void ResponseCache::drop(Shard& shard, Map::iterator at, Counter& reason) {
-  shard.bytes -= at->second.bytes;
-  bytes_gauge_.add(-static_cast<std::int64_t>(at->second.bytes));
+void ResponseCache::discount(Shard& shard, const Kept& kept, Counter& reason) {
+  shard.bytes -= kept.bytes;
+  bytes_gauge_.add(-static_cast<std::int64_t>(kept.bytes));
   entries_gauge_.add(-1);
   reason.add();
-  shard.ranking.erase(at->second.rank);
+}
+
+void ResponseCache::drop(Shard& shard, Map::iterator at, Counter& reason) {
+  discount(shard, at->second, reason);
+  shard.ranking.remove(at->second);
   shard.map.erase(at);
 }
 
 std::size_t ResponseCache::evict_to(Shard& shard, std::size_t target, Counter& reason) {
   const std::size_t before = shard.bytes;
-  while (shard.bytes > target && !shard.ranking.empty()) {
-    const auto least = shard.ranking.begin();
-    shard.floor = std::max(shard.floor, least->first);
-    drop(shard, shard.map.find(least->second), reason);
+  while (shard.bytes > target) {
+    const auto* least = static_cast<const Kept*>(shard.ranking.take_least());
+    if (least == nullptr) break;
+    discount(shard, *least, reason);
+    shard.map.erase(shard.map.find(*least->key));
   }
   return before - shard.bytes;
 }
@@ -86,9 +91,8 @@ ResponseCache::Found ResponseCache::find(const CacheKey& key, TimePoint now,
     return {};
   }
   hits_.add();
-  auto node = home.ranking.extract(at->second.rank);
-  node.key() = home.floor + worth(at->second);
-  at->second.rank = home.ranking.insert(std::move(node));
+  home.ranking.remove(at->second);
+  home.ranking.add(at->second, worth(at->second));
   return {at->second.answer, age};
 }
 
@@ -114,11 +118,12 @@ void ResponseCache::put(const CacheKey& key, CachedAnswer answer) {
   const auto old = home.map.find(key);
   if (old != home.map.end()) drop(home, old, for_age_);
   evict_to(home, shard_max_ - kept.bytes, for_size_);
-  kept.rank = home.ranking.emplace(home.floor + worth(kept), key);
-  home.bytes += kept.bytes;
-  bytes_gauge_.add(static_cast<std::int64_t>(kept.bytes));
+  const auto at = home.map.emplace(key, std::move(kept)).first;
+  at->second.key = &at->first;
+  home.ranking.add(at->second, worth(at->second));
+  home.bytes += at->second.bytes;
+  bytes_gauge_.add(static_cast<std::int64_t>(at->second.bytes));
   entries_gauge_.add(1);
-  home.map.emplace(key, std::move(kept));
 }
 
 std::size_t ResponseCache::forget(const TenantId& tenant) {

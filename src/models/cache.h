@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "config/settings.h"
 #include "models/cache_key.h"
 #include "models/chunk_tape.h"
+#include "models/ranking.h"
 #include "telemetry/metrics.h"
 
 namespace mainstay::models {
@@ -60,23 +60,21 @@ class ResponseCache {
   static constexpr std::size_t kEntryOverhead = 512;
 
  private:
-  struct Kept;
-  using Ranking = std::multimap<double, CacheKey>;
-  struct Kept {
+  struct Kept : Ranking::Node {
     std::shared_ptr<const CachedAnswer> answer;
     std::size_t bytes = 0;
-    Ranking::iterator rank{};
+    const CacheKey* key = nullptr;  ///< the map's own
   };
   struct Shard {
     mutable std::mutex mutex;
     std::unordered_map<CacheKey, Kept, CacheKeyHash> map;
     Ranking ranking;
     std::size_t bytes = 0;
-    double floor = 0;  ///< rank of the last evicted; ages what is not used
   };
   using Map = std::unordered_map<CacheKey, Kept, CacheKeyHash>;
   Shard& shard(const CacheKey& key);
   void drop(Shard& shard, Map::iterator at, Counter& reason);
+  void discount(Shard& shard, const Kept& kept, Counter& reason);
   std::size_t evict_to(Shard& shard, std::size_t target, Counter& reason);
   Duration keep_for() const;
   static double worth(const Kept& kept);

@@ -12,10 +12,12 @@
 #include <optional>
 #include <utility>
 
+#include "net/burst.h"
+
 namespace mainstay::net {
 namespace {
 
-constexpr std::size_t kWindowMin = 3 * 1024;    // room for body bytes behind a large head
+constexpr std::size_t kWindowMin = 1024;        // room for body bytes behind a large head
 constexpr std::size_t kBodyBuffer = 64 * 1024;  // largest read buffer beyond the head
 constexpr std::size_t kHeadersMax = 256;
 
@@ -411,6 +413,7 @@ Co<Outcome> converse(Conn& conn, const Call& call, CallTimers timers, Deadline b
   conn.expired = false;
   build_head(call, *conn.origin, conn.out);
   std::size_t done = 0;
+  if (loop.crowded()) co_await asio::post(use_co);
   Written written = write_some(conn, call, done);
   while (!written.all && !written.failed) {
     const Limit limit = limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);

@@ -24,7 +24,7 @@ constexpr int kQuietLooks = 20;
 /// A waiter older than this gets the next right to a connection, whatever its origin.
 constexpr Duration kPassedOverMax = std::chrono::milliseconds(50);
 constexpr std::size_t kOriginsMax = 256;
-constexpr std::size_t kBufferFirst = 4 * 1024;  // grows when one read fills it
+constexpr std::size_t kBufferFirst = 2 * 1024;  // grows when one read fills it
 constexpr std::size_t kEndMax = 1024;           // room to read the end of a framing
 constexpr std::size_t kBufferBig = 64 * 1024;
 
@@ -294,11 +294,13 @@ void LoopPool::in_use(Conn& conn) {
   conn.after = used_;
   if (used_ != nullptr) used_->before = &conn;
   used_ = &conn;
+  ++in_use_;
   start_watch();
 }
 
 void LoopPool::out_of_use(Conn& conn) noexcept {
   if (used_ != &conn && conn.before == nullptr) return;
+  --in_use_;
   if (conn.before != nullptr)
     conn.before->after = conn.after;
   else

@@ -18,6 +18,7 @@
 #include "base/event.h"
 #include "base/result.h"
 #include "config/settings.h"
+#include "net/burst.h"
 #include "net/client.h"
 #include "net/client_wire.h"
 
@@ -174,6 +175,7 @@ class LoopPool : public std::enable_shared_from_this<LoopPool> {
   void in_use(Conn& conn);
   void out_of_use(Conn& conn) noexcept;
   void close_idle();
+  bool crowded() const noexcept { return in_use_ >= kCrowd; }
 
  private:
   friend Co<> keep_watch(std::shared_ptr<LoopPool> loop);
@@ -189,6 +191,7 @@ class LoopPool : public std::enable_shared_from_this<LoopPool> {
   std::vector<std::weak_ptr<LoopPool>> peers_;
   std::vector<std::shared_ptr<Origin>> origins_;
   Conn* used_ = nullptr;
+  std::size_t in_use_ = 0;
   std::size_t parked_ = 0;
   bool watching_ = false;
   bool long_sleep_ = false;

@@ -205,6 +205,7 @@ Co<Status> Connection::flush() {
 }
 
 Co<Status> Connection::reply(Response response) {
+  if (loop_->crowded()) co_await asio::post(use_co);
   if (gone_ || aborted_) co_return gone_error();
   CHECK(!started_);
   started_ = true;
@@ -247,6 +248,7 @@ Co<Status> Connection::begin(Response response) {
 }
 
 Co<Status> Connection::write(const std::string& piece) {
+  if (loop_->crowded()) co_await asio::post(use_co);
   if (gone_ || aborted_) co_return gone_error();
   CHECK(streaming_);
   if (piece.empty() || head_only_) co_return done();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "net/burst.h"
 #include "net/request_parser.h"
 #include "net/server.h"
 #include "net/transport.h"
@@ -76,6 +77,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
     return scratch_;
   }
   void busy(int change) noexcept;
+  bool crowded() const noexcept { return figures.busy.load(std::memory_order_relaxed) >= kCrowd; }
   void count_refused() noexcept { bump(figures.refused, 1); }
   void ended(Connection& connection, std::exception_ptr thrown);
 
