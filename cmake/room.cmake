@@ -11,7 +11,7 @@ target_compile_options(mainstay_options INTERFACE
 target_link_options(mainstay_options INTERFACE $<$<CONFIG:Release>:-Wl,--gc-sections>)
 target_compile_definitions(mainstay_options INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE
-  BOOST_ASIO_DISABLE_STD_ALIGNED_ALLOC BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=0)
+  BOOST_ASIO_DISABLE_STD_ALIGNED_ALLOC BOOST_ASIO_DISABLE_BOOST_ALIGN BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=0)
 if(MAINSTAY_SANITIZE)
   target_compile_options(mainstay_options INTERFACE
     -O1 -fsanitize=${MAINSTAY_SANITIZE} -fno-sanitize-recover=all)

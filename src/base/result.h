@@ -2,7 +2,7 @@
 // Used by every room. [[nodiscard]] on the class, so that a result lost through co_await is caught.
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <utility>
 #include <variant>
 
@@ -11,12 +11,39 @@
 
 namespace mainstay {
 
+/// An Error elsewhere, copied with its owner: what succeeds, which is most, stays small in a
+/// coroutine's frame and cheap to move. Null: success for a Status, "never set" for a Result.
+class ErrorBox {
+ public:
+  ErrorBox() = default;
+  explicit ErrorBox(Error error) : error_(std::make_unique<Error>(std::move(error))) {}
+  ErrorBox(const ErrorBox& other) : error_(copy_of(other)) {}
+  ErrorBox(ErrorBox&&) noexcept = default;
+  ErrorBox& operator=(const ErrorBox& other) {
+    error_ = copy_of(other);
+    return *this;
+  }
+  ErrorBox& operator=(ErrorBox&&) noexcept = default;
+  ~ErrorBox() = default;
+  bool empty() const noexcept { return error_ == nullptr; }
+  Error& get() {
+    if (empty()) error_ = std::make_unique<Error>(Error::log(Errc::internal, "result never set"));
+    return *error_;
+  }
+
+ private:
+  static std::unique_ptr<Error> copy_of(const ErrorBox& other) {
+    return other.empty() ? nullptr : std::make_unique<Error>(*other.error_);
+  }
+  std::unique_ptr<Error> error_;
+};
+
 /// A value or an Error. Default-constructed it is an error "never set" (Asio needs that).
 /// Reading the value of a failed result stops the process (CHECK).
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result() : state_(std::in_place_index<1>, Error::log(Errc::internal, "result never set")) {}
+  Result() : state_(std::in_place_index<1>) {}
   Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
@@ -28,16 +55,16 @@ class [[nodiscard]] Result {
   const T* operator->() const { return &const_cast<Result*>(this)->value(); }
   Error& error() {
     CHECK(!ok());
-    return std::get<1>(state_);
+    return std::get_if<1>(&state_)->get();
   }
   const Error& error() const { return const_cast<Result*>(this)->error(); }
 
  private:
   T& value() {
     CHECK(ok());
-    return std::get<0>(state_);
+    return *std::get_if<0>(&state_);
   }
-  std::variant<T, Error> state_;
+  std::variant<T, ErrorBox> state_;
 };
 
 /// Success, or an Error.
@@ -45,15 +72,15 @@ class [[nodiscard]] Status {
  public:
   Status() = default;
   Status(Error error) : error_(std::move(error)) {}
-  bool ok() const noexcept { return !error_.has_value(); }
+  bool ok() const noexcept { return error_.empty(); }
   Error& error() {
-    CHECK(error_.has_value());
-    return *error_;
+    CHECK(!ok());
+    return error_.get();
   }
   const Error& error() const { return const_cast<Status*>(this)->error(); }
 
  private:
-  std::optional<Error> error_;
+  ErrorBox error_;
 };
 
 inline Status done() {

@@ -17,7 +17,7 @@
 namespace mainstay::net {
 namespace {
 
-constexpr std::size_t kWindowMin = 1024;        // room for body bytes behind a large head
+constexpr std::size_t kWindowMin = 512;         // room for body bytes behind a large head
 constexpr std::size_t kBodyBuffer = 64 * 1024;  // largest read buffer beyond the head
 constexpr std::size_t kHeadersMax = 256;
 

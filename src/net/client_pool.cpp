@@ -24,8 +24,8 @@ constexpr int kQuietLooks = 20;
 /// A waiter older than this gets the next right to a connection, whatever its origin.
 constexpr Duration kPassedOverMax = std::chrono::milliseconds(50);
 constexpr std::size_t kOriginsMax = 256;
-constexpr std::size_t kBufferFirst = 2 * 1024;  // grows when one read fills it
-constexpr std::size_t kEndMax = 1024;           // room to read the end of a framing
+constexpr std::size_t kBufferFirst = 1024;  // grows when one read fills it
+constexpr std::size_t kEndMax = 1024;       // room to read the end of a framing
 constexpr std::size_t kBufferBig = 64 * 1024;
 
 std::string_view sentence(std::string_view reason) {

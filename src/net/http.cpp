@@ -65,18 +65,25 @@ constexpr std::array kPhrases = {
 /// Bytes that the lines of most requests and replies need: one allocation instead of several.
 constexpr std::size_t kLinesUsual = 512;
 
-/// No byte that could end a header line, and no NUL. memchr is vectorised where a plain loop is
-/// not, and this is on every reply's path.
-bool is_clean(std::string_view value) {
-  if (value.empty()) return true;
-  for (const char bad : {'\r', '\n', '\0'}) {
-    if (std::memchr(value.data(), bad, value.size()) != nullptr) return false;
+/// True when no byte is below 0x10: none that could end a header line, and no NUL. Eight bytes at
+/// once ("Hacker's Delight" 6-1), because this is on every reply's path; a false alarm (a tab) only
+/// costs the closer look.
+bool surely_clean(std::string_view value) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+  constexpr std::uint64_t kHigh = 0x80 * kOnes;
+  std::uint64_t low = 0;
+  while (!value.empty()) {
+    std::uint64_t bytes = 0x20 * kOnes;
+    const std::size_t size = std::min(value.size(), sizeof bytes);
+    std::memcpy(&bytes, value.data(), size);
+    low |= (bytes - 0x10 * kOnes) & ~bytes & kHigh;
+    value.remove_prefix(size);
   }
-  return true;
+  return low == 0;
 }
 
 void append_clean(std::string& out, std::string_view value) {
-  if (is_clean(value)) {
+  if (surely_clean(value)) {
     out += value;
     return;
   }

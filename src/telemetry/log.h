@@ -21,14 +21,14 @@ enum class Level : std::uint8_t { debug, info, warn, error, off };
 
 /// A named value of a log line. Text is copied into the line before log() returns.
 struct Field {
-  using Value = std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool>;
+  using Value = std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool, Duration>;
   Field(std::string_view k, std::string_view v) : key(k), value(v) {}
   Field(std::string_view k, const char* v) : key(k), value(std::string_view(v)) {}
   Field(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
   Field(std::string_view k, bool v) : key(k), value(v) {}
   Field(std::string_view k, double v) : key(k), value(v) {}
-  Field(std::string_view k, Duration v)
-      : key(k), value(std::chrono::duration<double, std::milli>(v).count()) {}
+  /// Written as milliseconds with three decimals.
+  Field(std::string_view k, Duration v) : key(k), value(v) {}
   template <std::integral T>
   Field(std::string_view k, T v) : key(k), value(widen(v)) {}
   std::string_view key;

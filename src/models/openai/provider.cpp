@@ -21,27 +21,32 @@ class EventStream final : public ChatStream {
       : reply_(std::move(reply)), events_(event_max) {}
 
   Co<Result<std::optional<ChatChunk>>> next(Deadline by) override {
-    while (!ended_) {
-      auto event = events_.next();
-      if (!event.ok()) co_return std::move(event.error());
-      if (event->has_value()) {
-        auto chunk = take(**event);
-        if (!chunk.ok()) co_return std::move(chunk.error());
-        if (ended_) break;
-        if (*chunk) co_return std::move(*chunk);
-        continue;
-      }
+    for (;;) {
+      auto chunk = parsed();
+      if (chunk) co_return std::move(*chunk);
       auto piece = co_await reply_->read(by);
       if (!piece.ok()) co_return std::move(piece.error());
       if (piece->empty()) co_return cut_off("the stream ended without [DONE]");
       events_.feed(*piece);
     }
-    if (reply_) reply_->wind_up();
-    reply_.reset();  // the connection is free for the next call
-    co_return std::optional<ChatChunk>();
   }
 
  private:
+  /// What next() answers with the bytes that are here; nullopt: more are needed.
+  std::optional<Result<std::optional<ChatChunk>>> parsed() {
+    while (!ended_) {
+      auto event = events_.next();
+      if (!event.ok()) return std::move(event.error());
+      if (!event->has_value()) return std::nullopt;
+      auto chunk = take(**event);
+      if (!chunk.ok()) return std::move(chunk.error());
+      if (*chunk) return std::move(*chunk);
+    }
+    if (reply_) reply_->wind_up();
+    reply_.reset();  // the connection is free for the next call
+    return std::optional<ChatChunk>();
+  }
+
   /// nullopt: nothing to pass on, or, with ended_, the end marker.
   Result<std::optional<ChatChunk>> take(const net::SseEvent& event) {
     const std::string_view data = trim(event.data);
