@@ -61,17 +61,17 @@ def npm(peer, build):
              f"{package}@{version}"], f"installing {package}")
 
 
-def prepare(bench, peers):
-    """Leaves bench.tools and bench.binary set, and every peer installed."""
+def prepare(bench, peers, tools="bench_tools", needs_mainstay=True):
+    """Leaves bench.tools and bench.binary set, and every peer installed. `tools`: the target."""
     build = not bench.options.no_build
     if build:
-        cmake("bench", "bench_tools")
+        cmake("bench", tools)
     bench.tools = TOOLS
-    if not (TOOLS / "load").exists():
+    if not (TOOLS / ("load" if tools == "bench_tools" else tools.removeprefix("bench_"))).exists():
         raise Unavailable("the bench tools are not built; run without --no-build")
     for peer in peers:
         (debian if peer in DEBIAN_PEERS else npm)(peer, build)
-    if bench.options.stand_in:
+    if bench.options.stand_in or not needs_mainstay:
         return
     if bench.options.binary:
         bench.binary = pathlib.Path(bench.options.binary).resolve()

@@ -1,22 +1,64 @@
-// Keys are looked up by their SHA-256: what a comparison's time tells of a digest says nothing of
-// the key, because nobody can choose a key by its digest's first bytes.
+// Digests, ids and new keys.
 #include "admission/keys.h"
 
-#include <openssl/sha.h>
+#include <openssl/evp.h>
 
+#include <memory>
+
+#include "admission/base64url.h"
+#include "base/check.h"
+#include "base/random.h"
 #include "base/text.h"
 
 namespace mainstay::admission {
 namespace {
 
-std::array<unsigned char, 32> digest_of(std::string_view key) {
-  std::array<unsigned char, 32> out{};
-  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), out.data());
-  return out;
+constexpr std::array<std::pair<std::string_view, Scope>, 4> kScopes = {
+    {{"chat", Scope::chat},
+     {"jobs", Scope::jobs},
+     {"knowledge", Scope::knowledge},
+     {"admin", Scope::admin}}};
+constexpr std::size_t kNameMax = 128;
+
+/// One thread's hashing state: looking the algorithm up anew costs more than the hash itself.
+struct Hasher {
+  Hasher() : algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context(EVP_MD_CTX_new()) {
+    CHECK(algorithm != nullptr && context != nullptr);
+  }
+  ~Hasher() {
+    EVP_MD_CTX_free(context);
+    EVP_MD_free(algorithm);
+  }
+  Hasher(const Hasher&) = delete;
+  Hasher& operator=(const Hasher&) = delete;
+  EVP_MD* algorithm;
+  EVP_MD_CTX* context;
+};
+
+Error bad_name(const char* field) {
+  return Error::say(
+      Errc::invalid, "invalid_name",
+      std::string("'") + field + "' must be 1 to 128 bytes of UTF-8 without control characters.",
+      field);
 }
 
-/// The key in `Authorization: Bearer KEY` or `X-API-Key: KEY`; both count the same everywhere.
-std::string_view presented(const Credentials& credentials) {
+bool good_name(std::string_view text) {
+  if (text.empty() || text.size() > kNameMax || !is_utf8(text)) return false;
+  for (const char c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
+  }
+  return true;
+}
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string_view presented_key(const Credentials& credentials) {
   constexpr std::string_view kBearer = "bearer ";
   const auto value = credentials.authorization;
   if (value.size() > kBearer.size() &&
@@ -26,39 +68,106 @@ std::string_view presented(const Credentials& credentials) {
   return trim(credentials.api_key);
 }
 
-}  // namespace
-
-Keys::Keys(const AuthSettings& settings) {
-  local_.owner = {TenantId("default"), UserId("local")};
-  local_.local = true;
-  for (const auto& key : settings.keys) {
-    Caller caller;
-    // The user is named by the digest's head: stable over restarts, and tells nothing of the key.
-    caller.owner = {TenantId("default"), UserId("key_" + sha256_hex(key.reveal()).substr(0, 16))};
-    keys_.emplace(digest_of(key.reveal()), std::move(caller));
-  }
+KeyDigest key_digest(std::string_view key) {
+  thread_local const Hasher mine;
+  KeyDigest out{};
+  const bool hashed = EVP_DigestInit_ex2(mine.context, mine.algorithm, nullptr) == 1 &&
+                      EVP_DigestUpdate(mine.context, key.data(), key.size()) == 1 &&
+                      EVP_DigestFinal_ex(mine.context, out.data(), nullptr) == 1;
+  CHECK(hashed);
+  return out;
 }
 
-Result<Caller> Keys::identify(const Credentials& credentials) const {
-  // Without configured keys only loopback can be listened on, and what a client sends as a key
-  // (official clients must send one) does not matter.
-  if (keys_.empty()) {
-    if (credentials.peer_is_loopback) return local_;
-    return Error::say(
-        Errc::denied, "missing_key",
-        "This server has no API keys configured, so only its own machine may call it.");
+std::string digest_hex(const KeyDigest& digest) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * digest.size());
+  for (const unsigned char byte : digest) {
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
   }
-  const auto key = presented(credentials);
-  if (key.empty()) {
-    return Error::say(Errc::denied, "missing_key",
-                      "Send an API key: 'Authorization: Bearer KEY' or 'X-API-Key: KEY'.");
+  return out;
+}
+
+bool digest_from_hex(std::string_view hex, KeyDigest& digest) {
+  if (hex.size() != 2 * digest.size()) return false;
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    const int high = hex_value(hex[2 * i]);
+    const int low = hex_value(hex[2 * i + 1]);
+    if (high < 0 || low < 0) return false;
+    digest[i] = static_cast<unsigned char>(high << 4 | low);
   }
-  const auto found = keys_.find(digest_of(key));
-  if (found == keys_.end()) {
-    return Error::say(Errc::denied, "wrong_key",
-                      "The API key is not known. Check it or ask for a new one.");
+  return true;
+}
+
+std::string key_id(const KeyDigest& digest) {
+  return "key_" + digest_hex(digest).substr(0, 16);
+}
+
+std::string make_key_text() {
+  std::array<char, 32> bytes{};
+  secret_bytes(bytes.data(), bytes.size());
+  return std::string(kKeyStart) + to_base64url({bytes.data(), bytes.size()});
+}
+
+Result<NewKey> make_key(KeyWishes wishes, const Clock& clock) {
+  if (!good_name(wishes.name)) return bad_name("name");
+  if (!good_name(wishes.tenant)) return bad_name("tenant");
+  if (!wishes.user.empty() && !good_name(wishes.user)) return bad_name("user");
+  if (wishes.scopes.bits == 0) {
+    return Error::say(Errc::invalid, "invalid_scopes",
+                      "A key needs at least one of the scopes chat, jobs, knowledge, admin.",
+                      "scopes");
   }
-  return found->second;
+  NewKey made;
+  made.text = make_key_text();
+  const KeyDigest digest = key_digest(made.text);
+  storage::AccessKey& row = made.row;
+  row.id = key_id(digest);
+  row.digest = digest_hex(digest);
+  row.prefix = made.text.substr(0, kKeyPrefix);
+  row.name = std::move(wishes.name);
+  row.owner.tenant = TenantId(std::move(wishes.tenant));
+  row.owner.user = UserId(wishes.user.empty() ? row.id : std::move(wishes.user));
+  row.scopes = wishes.scopes.bits;
+  row.priority = static_cast<std::uint8_t>(wishes.most_urgent);
+  row.requests_per_minute = wishes.limits.requests_per_minute;
+  row.burst = wishes.limits.burst;
+  row.concurrent = wishes.limits.concurrent;
+  row.tokens_per_minute = wishes.limits.tokens_per_minute;
+  row.tokens_per_day = wishes.limits.tokens_per_day;
+  row.created = clock.wall();
+  if (wishes.lasts > Duration::zero()) {
+    row.expires = row.created + std::chrono::duration_cast<std::chrono::microseconds>(wishes.lasts);
+  }
+  return made;
+}
+
+bool add_scope(Scopes& scopes, std::string_view name) {
+  for (const auto& [text, scope] : kScopes) {
+    if (text != name) continue;
+    scopes.bits = static_cast<std::uint8_t>(scopes.bits | std::uint8_t(scope));
+    return true;
+  }
+  return false;
+}
+
+Result<Scopes> scopes_of(std::span<const std::string> names) {
+  Scopes out;
+  for (const auto& name : names) {
+    if (add_scope(out, name)) continue;
+    return Error::say(Errc::invalid, "invalid_scopes",
+                      "Scopes are chat, jobs, knowledge and admin.", "scopes");
+  }
+  return out;
+}
+
+std::vector<std::string> names_of(Scopes scopes) {
+  std::vector<std::string> out;
+  for (const auto& [text, scope] : kScopes) {
+    if (scopes.has(scope)) out.emplace_back(text);
+  }
+  return out;
 }
 
 }  // namespace mainstay::admission

@@ -1,53 +1,51 @@
-// Requests a minute per user: token buckets in bounded memory.
-// Used by admission alone. Pure but for its mutexes: time is given.
+// One bucket of a rate limit, kept as the moment at which it is full again.
+// Used by limits.h. Pure: time is given; whole nanoseconds, so that what is told is exact.
 #pragma once
 
-#include <array>
-#include <mutex>
-#include <string>
-#include <unordered_map>
+#include <cstdint>
 
 #include "base/clock.h"
-#include "base/ids.h"
-#include "config/settings.h"
 
 namespace mainstay::admission {
 
-/// Outcome of one request against its user's bucket; feeds the x-ratelimit headers.
-struct RateView {
-  bool allowed = true;
-  std::uint32_t limit = 0;      ///< requests a minute
-  std::uint32_t remaining = 0;  ///< that would pass now
-  Duration reset{};             ///< until the bucket is full again
-  Duration retry_after{};       ///< until the next one passes; zero when allowed
-};
-
-/// Buckets hold `requests_per_minute + burst` and refill at requests_per_minute / 60 a second, so
-/// that a quiet user may send 35 at once with the defaults. Thread-safe (16 shards).
-/// A full shard forgets a bucket that has refilled, else the one touched longest ago among a few.
-class RateLimiter {
+/// `limit` units in each period, at most `limit + burst` at once. Off when the limit is 0.
+class Rate {
  public:
-  explicit RateLimiter(const LimitSettings& settings);
-  RateView take(const UserId& user, TimePoint now);
-  std::size_t users() const;
+  Rate() = default;
+  Rate(std::uint64_t limit, std::uint64_t burst, Duration period);
+  bool on() const noexcept { return limit_ != 0; }
+  std::uint64_t limit() const noexcept { return limit_; }
+  /// Time in which the rate earns `units`; more than `window` when they never fit in.
+  Duration cost(std::uint64_t units) const noexcept;
+  /// Units that were earned in `d`, rounded down.
+  std::uint64_t earned(Duration d) const noexcept;
+  /// Time to fill an empty bucket.
+  Duration window() const noexcept { return window_; }
+  friend bool operator==(const Rate&, const Rate&) = default;
 
  private:
-  struct Bucket {
-    double tokens = 0;
-    TimePoint at{};
-  };
-  struct Shard {
-    mutable std::mutex mutex;
-    std::unordered_map<UserId, Bucket> buckets;
-  };
-  void make_room(Shard& shard, TimePoint now);
-  double refilled(const Bucket& bucket, TimePoint now) const;
-  static constexpr std::size_t kShards = 16;
-  const double per_second_;
-  const double capacity_;
-  const std::uint32_t limit_;
-  const std::size_t shard_max_;
-  std::array<Shard, kShards> shards_;
+  std::uint64_t limit_ = 0;
+  Duration unit_{1};  ///< rounded down: the rate is never lower than its limit
+  Duration window_{};
+};
+
+/// What one user has left. A bucket that is full is the same as none, so it may be forgotten.
+class Bucket {
+ public:
+  /// Time until `units` fit in; zero: they do now; Duration::max(): they never will.
+  Duration wait(const Rate& rate, std::uint64_t units, TimePoint now) const noexcept;
+  /// Takes units out, whether they fit in or not (a debt is at most one more window).
+  void take(const Rate& rate, std::uint64_t units, TimePoint now) noexcept;
+  /// Puts units back.
+  void put(const Rate& rate, std::uint64_t units) noexcept;
+  std::uint64_t left(const Rate& rate, TimePoint now) const noexcept;
+  /// Time until it is full.
+  Duration reset(TimePoint now) const noexcept;
+  bool full(TimePoint now) const noexcept { return full_at_ <= now; }
+  TimePoint full_at() const noexcept { return full_at_; }
+
+ private:
+  TimePoint full_at_ = TimePoint::min();
 };
 
 }  // namespace mainstay::admission

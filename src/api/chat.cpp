@@ -1,4 +1,5 @@
 // POST /v1/chat/completions and POST /chat.
+#include "api/gate.h"
 #include "api/query.h"
 #include "api/routes.h"
 #include "api/stream.h"
@@ -88,6 +89,7 @@ net::HeaderLines headers_of(const Rooms& rooms, const Context& context,
 /// stream that runs for minutes does not hold the request's body and all that was made of it.
 struct Answered {
   admission::Permit permit;
+  admission::Reservation reserved;
   models::Answer answer;
   std::optional<ConversationId> conversation;
 };
@@ -97,16 +99,48 @@ Co<Result<Answered>> ask(const Rooms& rooms, Context& context, models::ParsedCha
   if (!question.ok()) co_return question.error();
   Answered out;
   out.conversation = question->conversation;
-  const TimePoint before = rooms.clock.now();
-  auto permit = co_await rooms.admission.enter(context.caller, context.by);
-  if (!permit.ok()) co_return permit.error();
-  out.permit = std::move(*permit);
-  context.queue_time = rooms.clock.now() - before;
+  if (out.conversation) {
+    auto writable = check_writable(rooms);
+    if (!writable.ok()) co_return writable.error();
+  }
+  const auto& chat = question->chat;
+  const admission::Estimate estimate{chat.body.size(), chat.max_tokens * chat.choices};
+  auto reserved =
+      rooms.admission.reserve(context.caller, context.rate, context.sender, chat.model, estimate);
+  if (!reserved.ok()) co_return reserved.error();
+  out.reserved = std::move(*reserved);
+  out.permit = rooms.admission.try_enter();
+  if (!out.permit) {
+    const TimePoint before = rooms.clock.now();
+    const admission::Wish wish{context.priority, out.reserved.tokens()};
+    auto permit = co_await rooms.admission.enter(context.caller, wish, context.by);
+    context.queue_time = rooms.clock.now() - before;
+    if (!permit.ok()) {
+      out.reserved.settle(0);
+      co_return permit.error();
+    }
+    out.permit = std::move(*permit);
+  }
   auto answer = co_await rooms.assistant.ask(std::move(*question), context.by);
-  if (!answer.ok()) co_return answer.error();
+  if (!answer.ok()) {
+    out.reserved.settle(0);
+    co_return answer.error();
+  }
   out.answer = std::move(*answer);
   context.by_whom = std::move(out.answer.by);
   co_return out;
+}
+
+/// What the answer cost its caller. One that was kept, or shared, cost nothing anew; where the
+/// provider did not count, the estimate stays.
+void settle(Answered& answered, const Context& context) {
+  const auto cache = context.by_whom.cache;
+  const bool free = cache == models::CacheState::hit || cache == models::CacheState::stale;
+  if (free) {
+    answered.reserved.settle(0);
+  } else if (context.usage.known) {
+    answered.reserved.settle(context.usage.prompt + context.usage.completion);
+  }
 }
 
 /// Reads the body before it asks for a permit: a client that sends slowly must not hold a place.
@@ -159,9 +193,11 @@ Co<Status> chat_completions(const Rooms& rooms, Context& context) {
   net::HeaderLines headers = headers_of(rooms, context, answered->conversation);
   if (answer.stream) {
     auto sent = co_await send_stream(rooms, context, std::move(answer.stream), std::move(headers));
+    settle(*answered, context);
     co_return sent;
   }
   context.usage = answer.reply->usage;
+  settle(*answered, context);
   context.status = 200;
   net::Response response;
   response.headers = std::move(headers);
@@ -186,6 +222,7 @@ Co<Status> simple_chat(const Rooms& rooms, Context& context) {
   if (!answered.ok()) co_return answered.error();
   const auto& reply = *answered->answer.reply;
   context.usage = reply.usage;
+  settle(*answered, context);
   context.status = 200;
   net::Response response;
   response.headers = headers_of(rooms, context, answered->conversation);

@@ -33,6 +33,21 @@ void append_timing(std::string& out, const char* what, Duration d) {
   append_millis(out, d);
 }
 
+/// OpenAI gives the reset as a duration, e.g. "1.500s".
+std::string reset_text(Duration reset) {
+  std::string out;
+  append_millis(out, reset / 1000);  // a thousandth, so that millis read as seconds
+  out += 's';
+  return out;
+}
+
+void add_token_limit(net::HeaderLines& headers, const admission::Figure& tokens) {
+  if (tokens.limit == 0) return;
+  headers.add("x-ratelimit-limit-tokens", static_cast<std::int64_t>(tokens.limit));
+  headers.add("x-ratelimit-remaining-tokens", static_cast<std::int64_t>(tokens.remaining));
+  headers.add("x-ratelimit-reset-tokens", reset_text(tokens.reset));
+}
+
 Error unknown_field(std::string_view key, std::initializer_list<std::string_view> known) {
   const std::string shown(cut_utf8(key, 64));
   std::vector<std::string> names(known.begin(), known.end());
@@ -46,14 +61,12 @@ Error unknown_field(std::string_view key, std::initializer_list<std::string_view
 
 void add_common_headers(net::HeaderLines& headers, const Context& context) {
   headers.add("x-request-id", context.id.text());
+  headers.append(context.cors);
+  add_token_limit(headers, context.rate.tokens);
   if (context.rate.limit == 0) return;
-  headers.add("x-ratelimit-limit-requests", context.rate.limit);
-  headers.add("x-ratelimit-remaining-requests", context.rate.remaining);
-  // OpenAI gives the reset as a duration, e.g. "1.5s".
-  std::string reset;
-  append_millis(reset, context.rate.reset / 1000);  // a thousandth, so that millis read as seconds
-  reset += 's';
-  headers.add("x-ratelimit-reset-requests", reset);
+  headers.add("x-ratelimit-limit-requests", static_cast<std::int64_t>(context.rate.limit));
+  headers.add("x-ratelimit-remaining-requests", static_cast<std::int64_t>(context.rate.remaining));
+  headers.add("x-ratelimit-reset-requests", reset_text(context.rate.reset));
 }
 
 void add_attribution(net::HeaderLines& headers, const Context& context, Duration total) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,13 @@
 
 namespace mainstay::api {
 
+struct AdminDesk;
+}  // namespace mainstay::api
+namespace mainstay::resources {
+class Governor;
+}
+namespace mainstay::api {
+
 /// Everything endpoints use. Owned by app; outlives the listener.
 struct Rooms {
   const Settings& settings;
@@ -37,7 +45,10 @@ struct Rooms {
   net::Client& client;
   /// Why the program is not ready ("starting", "stopping"); empty when it is. Never null.
   std::atomic<const char*>& not_ready;
-  std::string listen;  ///< as configured, for the Host check
+  std::string listen;          ///< as configured, for the Host check
+  AdminDesk* admin = nullptr;  ///< behind the admin endpoints; null: there are none
+  const resources::Governor* governor = nullptr;  ///< null: pressure is not looked at
+  std::function<void()> disk_was_full = {};       ///< called on a loop; must not block
 };
 
 struct Route;
@@ -51,7 +62,10 @@ struct Context {
   TraceContext trace;
   admission::Caller caller;
   admission::RateView rate;
-  std::string param;  ///< the path's {id}, if the route has one
+  admission::Priority priority = admission::Priority::interactive;
+  std::string sender;     ///< whose limits.address it counts against; empty: none is set
+  net::HeaderLines cors;  ///< for the page that sent it; mostly empty
+  std::string param;      ///< the path's {id}, if the route has one
   Deadline by = Deadline::never();
   Duration queue_time{};
   // What the log line and the metrics say in the end.

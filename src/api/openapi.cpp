@@ -1,6 +1,7 @@
 // GET /openapi.json: written from the route table, once.
 #include "api/openapi_schemas.h"
 #include "api/routes.h"
+#include "base/version.h"
 
 namespace mainstay::api {
 namespace {
@@ -48,7 +49,7 @@ std::string build() {
   Json doc = {{"openapi", "3.1.0"},
               {"info",
                {{"title", "Mainstay"},
-                {"version", "0.1.0"},
+                {"version", version()},
                 {"description", "The engine that keeps AI assistants standing."}}},
               {"paths", Json::object()}};
   for (const auto& route : routes()) {

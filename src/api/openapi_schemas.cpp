@@ -96,9 +96,11 @@ constexpr const char* kReplies = R"json({
 Json openapi_schemas() {
   auto requests = parse_json(kRequests);
   auto replies = parse_json(kReplies);
-  CHECK(requests.ok() && replies.ok());
+  auto admin = parse_json(admin_schemas());
+  CHECK(requests.ok() && replies.ok() && admin.ok());
   Json out = *requests;
   for (const auto& [name, schema] : replies->items()) out[name] = schema;
+  for (const auto& [name, schema] : admin->items()) out[name] = schema;
   return out;
 }
 

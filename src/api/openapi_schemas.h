@@ -7,4 +7,6 @@
 namespace mainstay::api {
 /// components.schemas of the OpenAPI document.
 Json openapi_schemas();
+/// Those of the admin endpoints, as JSON text.
+const char* admin_schemas();
 }  // namespace mainstay::api

@@ -13,8 +13,9 @@ namespace mainstay::api {
 /// An endpoint. It replies itself; an Error it returns is replied for it, if nothing was sent yet.
 using Endpoint = Co<Status> (*)(const Rooms& rooms, Context& context);
 
-enum class Access { open, caller };  ///< open: no credentials looked at
-enum class Counted { no, yes };      ///< against the caller's requests a minute
+/// open: no credentials looked at; caller: any known one; the others: the scope of that name.
+enum class Access { open, caller, chat, knowledge, admin };
+enum class Counted { no, yes };  ///< against the caller's requests a minute
 
 struct Route {
   std::string_view method;
@@ -56,6 +57,22 @@ Co<Status> health(const Rooms& rooms, Context& context);  // health.cpp
 Co<Status> live(const Rooms& rooms, Context& context);
 Co<Status> ready(const Rooms& rooms, Context& context);
 Co<Status> metrics_text(const Rooms& rooms, Context& context);
-Co<Status> openapi_json(const Rooms& rooms, Context& context);  // openapi.cpp
+Co<Status> openapi_json(const Rooms& rooms, Context& context);     // openapi.cpp
+Co<Status> resource_health(const Rooms& rooms, Context& context);  // admin.cpp
+Co<Status> resource_stats(const Rooms& rooms, Context& context);
+Co<Status> invalidate_cache(const Rooms& rooms, Context& context);
+Co<Status> clean_up(const Rooms& rooms, Context& context);
+Co<Status> reload_settings(const Rooms& rooms, Context& context);  // admin_config.cpp
+Co<Status> show_settings(const Rooms& rooms, Context& context);
+Co<Status> show_maintenance(const Rooms& rooms, Context& context);  // admin_maintenance.cpp
+Co<Status> set_maintenance(const Rooms& rooms, Context& context);
+Co<Status> list_audit(const Rooms& rooms, Context& context);  // admin_lists.cpp
+Co<Status> list_slow(const Rooms& rooms, Context& context);
+Co<Status> list_tasks(const Rooms& rooms, Context& context);
+Co<Status> cancel_task(const Rooms& rooms, Context& context);
+Co<Status> list_alerts(const Rooms& rooms, Context& context);
+Co<Status> database_stats(const Rooms& rooms, Context& context);  // admin_database.cpp
+Co<Status> database_health(const Rooms& rooms, Context& context);
+Co<Status> session_health(const Rooms& rooms, Context& context);
 
 }  // namespace mainstay::api

@@ -3,6 +3,7 @@
 
 #include <boost/system/system_error.hpp>
 
+#include "api/admin.h"
 #include "api/query.h"
 #include "api/routes.h"
 #include "api/status.h"
@@ -13,20 +14,9 @@ namespace {
 
 constexpr std::array<std::string_view, 6> kClasses = {"1xx", "2xx", "3xx", "4xx", "5xx", "other"};
 
-std::string_view host_without_port(std::string_view host) {
-  if (!host.empty() && host.front() == '[') return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
-}
-
-bool is_loopback_name(std::string_view host) {
-  return equal_ascii_nocase(host, "localhost") || host == "127.0.0.1" || host == "[::1]";
-}
-
-bool peer_is_loopback(const asio::ip::address& peer) {
-  if (peer.is_v6() && peer.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6()).is_loopback();
-  }
-  return peer.is_loopback();
+/// A browser's question whether a page of another origin may send what it wants to send.
+bool asks_first(const net::RequestHead& head) {
+  return head.method == "OPTIONS" && !head.header("access-control-request-method").empty();
 }
 
 }  // namespace
@@ -37,9 +27,10 @@ struct Api::RouteFigures {
   Histogram* seconds = nullptr;
 };
 
-Api::Api(const Rooms& rooms)
+Api::Api(const Rooms& rooms, Side side)
     : rooms_(rooms),
-      loopback_only_(is_loopback_name(host_without_port(rooms.listen))),
+      side_(side),
+      gate_(rooms),
       unrouted_(rooms.metrics.counter("mainstay_http_unrouted_total",
                                       "Requests for paths or methods that do not exist.")),
       first_token_(
@@ -69,6 +60,11 @@ Api::~Api() = default;
 Co<> Api::serve(net::Exchange& exchange) {
   const auto& head = exchange.head();
   Matched matched = match(head.method, head.path);
+  if (matched.route != nullptr && !served(*matched.route)) matched = {};
+  if (matched.route == nullptr && asks_first(head)) {
+    co_await answer_preflight(exchange, std::move(matched.allowed));
+    co_return;
+  }
   if (matched.route == nullptr) {
     co_await refuse_unrouted(exchange, std::move(matched.allowed));
     co_return;
@@ -96,42 +92,13 @@ Status Api::admit(Context& context) {
   const auto& head = context.exchange.head();
   context.id = request_id(head);
   if (auto parsed = parse_traceparent(head.header("traceparent"))) context.trace = *parsed;
-  context.by = Deadline::in(rooms_.clock, rooms_.settings.server.request_timeout);
-  auto host = check_host(head);
-  if (!host.ok()) return host;
-  if (context.route.access == Access::open) return done();
-  admission::Credentials credentials;
-  credentials.authorization = head.header("authorization");
-  credentials.api_key = head.header("x-api-key");
-  credentials.peer_is_loopback = peer_is_loopback(head.peer);
-  auto caller = rooms_.admission.identify(credentials);
-  if (!caller.ok()) return caller.error();
-  context.caller = std::move(*caller);
-  // Clients escape ids: the official one asks for "mainstay%2Fextractive".
-  auto param = decode_segment(context.param);
-  if (!param.ok()) return param.error();
-  context.param = std::move(*param);
-  if (context.route.counted == Counted::yes) {
-    context.rate = rooms_.admission.count(context.caller);
-    if (!context.rate.allowed) return admission::Admission::refusal(context.rate);
-  }
-  return done();
+  return gate_.admit(context);
 }
 
-Status Api::check_host(const net::RequestHead& head) const {
-  // A page on another site can make a browser send requests to 127.0.0.1 under its own name (DNS
-  // rebinding): a listener on loopback serves loopback names and configured ones alone.
-  if (!loopback_only_) return done();
-  const auto host = host_without_port(head.header("host"));
-  const auto port = head.header("host").substr(host.size());
-  const bool plain = port.find_first_not_of(":0123456789") == std::string_view::npos;
-  if (plain && (host.empty() || is_loopback_name(host))) return done();
-  for (const auto& allowed : rooms_.settings.server.allowed_hosts) {
-    if (equal_ascii_nocase(host, allowed)) return done();
-  }
-  return Error::say(
-      Errc::forbidden, "host_not_allowed",
-      "This server does not answer under that host name. Add it to server.allowed_hosts.");
+bool Api::served(const Route& route) const noexcept {
+  if (side_ == Side::both) return true;
+  const bool admin = route.access == Access::admin;
+  return side_ == Side::public_side ? !admin : admin || route.access == Access::open;
 }
 
 RequestId Api::request_id(const net::RequestHead& head) {
@@ -145,6 +112,7 @@ Co<> Api::finish(Context& context, Status outcome) {
     const Error& error = outcome.error();
     context.code = stable_code(error);
     context.detail = error.detail;
+    if (error.code == Errc::disk_full && rooms_.disk_was_full) rooms_.disk_was_full();
     if (!context.exchange.started()) {
       net::Response response = error_response(error);
       add_common_headers(response.headers, context);
@@ -162,12 +130,32 @@ void Api::report(const Context& context) {
   figures.by_class[status_class >= 1 && status_class <= 5 ? status_class - 1 : 5]->add();
   figures.seconds->observe(total);
   const auto& by = context.by_whom;
+  if (rooms_.admin != nullptr && total >= rooms_.settings.admin.slow_threshold) {
+    note_slow(context, total);
+  }
   if (!by.provider.empty()) first_token_.observe(by.first_token_time);
   if (context.usage.known) {
     prompt_tokens_.add(context.usage.prompt);
     completion_tokens_.add(context.usage.completion);
   }
   if (rooms_.settings.log.requests) log_request(context, total);
+}
+
+void Api::note_slow(const Context& context, Duration total) {
+  const auto& by = context.by_whom;
+  SlowRequest slow;
+  slow.id = context.id.text();
+  slow.method = context.route.method;
+  slow.route = context.route.path;
+  slow.status = context.status;
+  slow.provider = by.provider;
+  slow.model = by.model;
+  slow.streamed = context.streamed;
+  slow.total = total;
+  slow.queue = context.queue_time + by.queue_time;
+  slow.first_token = by.first_token_time;
+  slow.ended = rooms_.clock.wall();
+  rooms_.admin->slow.record(std::move(slow));
 }
 
 /// One line, with what there is to say: a model's part only where one answered, a failure's only
@@ -214,6 +202,13 @@ void Api::log_request(const Context& context, Duration total) {
   } else {
     rooms_.log.write(level, "http.request", {id, method, route, status, user, ms});
   }
+}
+
+Co<> Api::answer_preflight(net::Exchange& exchange, std::string methods) {
+  auto answer = gate_.preflight(exchange.head(), methods);
+  net::Response response = answer.ok() ? std::move(*answer) : error_response(answer.error());
+  response.headers.add("x-request-id", request_id(exchange.head()).text());
+  [[maybe_unused]] auto sent = co_await exchange.reply(std::move(response));
 }
 
 Co<> Api::refuse_unrouted(net::Exchange& exchange, std::string allowed) {

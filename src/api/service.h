@@ -7,13 +7,18 @@
 #include <vector>
 
 #include "api/context.h"
+#include "api/gate.h"
 #include "net/server.h"
 
 namespace mainstay::api {
 
+/// Which routes a listener serves. `public_side`: all but admin's; `admin_side`: admin's and the
+/// open ones. Paths of the other side are as if they did not exist.
+enum class Side : std::uint8_t { both, public_side, admin_side };
+
 class Api final : public net::Service {
  public:
-  explicit Api(const Rooms& rooms);
+  explicit Api(const Rooms& rooms, Side side = Side::both);
   ~Api() override;
   Co<> serve(net::Exchange& exchange) override;
   net::Response refusal(const Error& error) override;
@@ -22,15 +27,18 @@ class Api final : public net::Service {
  private:
   struct RouteFigures;
   Status admit(Context& context);
-  Status check_host(const net::RequestHead& head) const;
+  bool served(const Route& route) const noexcept;
   Co<> finish(Context& context, Status outcome);
   void report(const Context& context);
+  void note_slow(const Context& context, Duration total);
   void log_request(const Context& context, Duration total);
+  Co<> answer_preflight(net::Exchange& exchange, std::string methods);
   Co<> refuse_unrouted(net::Exchange& exchange, std::string allowed);
   RequestId request_id(const net::RequestHead& head);
 
   const Rooms& rooms_;
-  const bool loopback_only_;
+  const Side side_;
+  const Gate gate_;
   std::vector<std::unique_ptr<RouteFigures>> figures_;
   Counter& unrouted_;
   Histogram& first_token_;

@@ -22,6 +22,8 @@ struct Common {
   bool json = false;
 };
 
+/// Where every command, and a reload, reads its settings from.
+config::Sources sources_of(const Common& common);
 /// Loads settings; prints every problem on standard error when it fails.
 std::optional<config::Loaded> load_settings(const Common& common);
 /// One error line on standard error (or JSON on standard output with --json).
@@ -54,5 +56,28 @@ Exit config_check(const Common& common);
 Exit config_show(const Common& common);
 Exit config_reference(const Common& common, const std::string& format);
 Exit doctor(const Common& common);
+
+struct KeysNewOptions {
+  std::string name;
+  std::vector<std::string> scopes;  ///< each may be a list with commas; empty: all but admin
+  std::string tenant = "default";
+  std::string user;                       ///< empty: a user of its own
+  std::string expires;                    ///< "90d"; empty: never
+  std::uint32_t requests_per_minute = 0;  ///< limits; 0: the settings'
+  std::uint32_t burst = 0;
+  std::uint32_t concurrent = 0;
+  std::uint64_t tokens_per_minute = 0;
+  std::uint64_t tokens_per_day = 0;
+};
+struct KeysRevokeOptions {
+  std::string key;       ///< id, prefix or the key itself
+  std::string token_id;  ///< `jti` of a token, in place of a key
+  std::string token_lasts = "30d";
+};
+/// These work on the data directory, also beside a running server.
+Exit keys_new(const Common& common, const KeysNewOptions& options);
+Exit keys_list(const Common& common);
+Exit keys_revoke(const Common& common, const KeysRevokeOptions& options);
+Exit status(const Common& common);
 
 }  // namespace mainstay::app

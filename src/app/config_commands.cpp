@@ -5,7 +5,6 @@
 #include "app/commands.h"
 
 namespace mainstay::app {
-namespace {
 
 config::Sources sources_of(const Common& common) {
   config::Sources sources;
@@ -15,8 +14,6 @@ config::Sources sources_of(const Common& common) {
   sources.flags = common.flags;
   return sources;
 }
-
-}  // namespace
 
 std::optional<config::Loaded> load_settings(const Common& common) {
   auto loaded = config::load(sources_of(common));

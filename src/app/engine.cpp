@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "app/files.h"
+#include "app/issuer.h"
 #include "net/http.h"
 
 namespace mainstay::app {
@@ -14,6 +15,10 @@ namespace {
 
 /// For providers to answer at start; those that take longer are found by the watch.
 constexpr auto kProbeTime = std::chrono::milliseconds(1500);
+/// What the service manager grants beyond a stop step's own deadline.
+constexpr auto kAfterStep = std::chrono::seconds(5);
+/// Between looks at whether the disk still takes writes.
+constexpr auto kStoreWatch = std::chrono::milliseconds(250);
 
 std::size_t loop_count(const Settings& settings) {
   if (settings.server.threads > 0) return settings.server.threads;
@@ -26,19 +31,6 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-/// Refuses to be reachable by others without saying who may call.
-Status check_exposure(const Settings& settings) {
-  const auto& listen = settings.server.listen;
-  const auto host = listen.substr(0, listen.rfind(':'));
-  const bool loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
-  if (loopback || !settings.auth.keys.empty()) return done();
-  return Error::say(
-      Errc::invalid, "exposed_without_keys",
-      "Refusing to listen on " + listen +
-          " without API keys: anyone could use this server. Put keys into a file, one "
-          "a line, and set MAINSTAY_AUTH__KEYS_FILE to it, or listen on 127.0.0.1.");
 }
 
 }  // namespace
@@ -57,6 +49,7 @@ Engine::Engine(config::Loaded loaded, EngineOptions options)
       options_(std::move(options)),
       settings_(loaded_.settings),
       data_dir_(data_dir_of(settings_)),
+      notify_(options_.notify_socket),
       lifecycle_(clock_, [this] { return log_.get(); }) {}
 
 Engine::~Engine() {
@@ -65,18 +58,22 @@ Engine::~Engine() {
 
 Status Engine::start() {
   raise_descriptor_limit();
-  Status started = check_exposure(settings_);
-  if (started.ok()) started = start_parts();
+  Status started = start_parts();
   if (!started.ok()) stop();
   return started;
 }
 
 Status Engine::start_parts() {
   for (auto step : {&Engine::start_foundation, &Engine::start_stores, &Engine::start_models,
-                    &Engine::start_api, &Engine::open_listener}) {
+                    &Engine::start_api, &Engine::start_watches, &Engine::open_listener}) {
     Status status = (this->*step)();
     if (!status.ok()) return status;
   }
+  return done();
+}
+
+/// Before the listener, so that they still run while it drains: the watchdog above all.
+Status Engine::start_watches() {
   Part background{"background",
                   [this] {
                     start_background();
@@ -87,9 +84,16 @@ Status Engine::start_parts() {
 }
 
 Status Engine::start_foundation() {
-  auto log = Log::open(settings_.log, clock_);
-  if (!log.ok()) return log.error();
-  log_ = std::move(*log);
+  Part log{"log", [this]() -> Status {
+             auto opened = Log::open(settings_.log, clock_);
+             if (!opened.ok()) return opened.error();
+             log_ = std::move(*opened);
+             return done();
+           }};
+  Status status = lifecycle_.start(std::move(log));
+  if (!status.ok()) return status;
+  metrics_.counter_from("mainstay_log_dropped_total", "Log lines that found no room.", {},
+                        [this] { return static_cast<double>(log_->dropped()); });
   Part loops{"loops",
              [this] {
                loops_ = std::make_unique<Loops>(loop_count(settings_), clock_, *log_);
@@ -97,7 +101,7 @@ Status Engine::start_foundation() {
                return done();
              },
              [this] { return loops_->stop(); }};
-  Status status = lifecycle_.start(std::move(loops));
+  status = lifecycle_.start(std::move(loops));
   if (!status.ok()) return status;
   Part offload{"offload",
                [this] {
@@ -136,41 +140,66 @@ Status Engine::start_models() {
                 client_->close();
                 return done();
               }};
-  Status status = lifecycle_.start(std::move(client));
-  if (!status.ok()) return status;
-  Part models{"models", [this]() -> Status {
-                library_ = std::make_unique<knowledge::Library>(
-                    settings_.knowledge, clock_, random_, *pool_, stores_->documents());
-                auto wired =
-                    wire_models(settings_, clock_, random_, *log_, metrics_, *client_, *library_);
-                if (!wired.ok()) return wired.error();
-                models_ = std::move(*wired);
-                return done();
-              }};
-  return lifecycle_.start(std::move(models));
+  return lifecycle_.start(std::move(client));
+}
+
+Ground Engine::ground() {
+  return {clock_,   random_,     *log_,   metrics_,   *pool_,     *stores_,
+          *client_, *admission_, *admin_, not_ready_, *governor_, [this] { free_the_reserve(); }};
 }
 
 Status Engine::start_api() {
-  Part api{
-      "api", [this] {
-        assistant_ = std::make_unique<assistant::Assistant>(
-            settings_, clock_, random_, models_->models(), *library_, stores_->conversations());
-        admission_ = std::make_unique<admission::Admission>(settings_, clock_, metrics_);
-        rooms_ = std::make_unique<api::Rooms>(api::Rooms{
-            settings_, clock_, random_, *log_, metrics_, *admission_, *assistant_,
-            models_->models(), *library_, *stores_, *client_, not_ready_, settings_.server.listen});
-        api_ = std::make_unique<api::Api>(*rooms_);
-        return done();
-      }};
+  Part api{"api", [this]() -> Status {
+             admission_ = std::make_unique<admission::Admission>(settings_, clock_, metrics_);
+             auto known = start_identity();
+             if (!known.ok()) return known;
+             admin_ = std::make_unique<api::AdminDesk>(settings_, clock_, *log_);
+             start_governor();
+             auto first = Generation::make(loaded_, ground(), 1, nullptr);
+             if (!first.ok()) return first.error();
+             live_ = std::make_unique<config::Live<Generation>>(std::move(*first));
+             reload_ =
+                 std::make_unique<Reload>(reload_steps(), loaded_, clock_, *log_, metrics_, *pool_);
+             loops_->tasks().keep(settings_.admin.tasks_max);
+             program_ = std::make_unique<EngineProgram>(EngineProgram::Parts{
+                 clock_, *log_, *pool_, *stores_, *admission_, *admin_, *loops_, *live_, *reload_,
+                 [this] { return lifecycle_.cleanups().size(); }, *governor_});
+             admin_->program = program_.get();
+             service_ = std::make_unique<LiveService>(*live_, api::Side::public_side);
+             admin_service_ = std::make_unique<LiveService>(*live_, api::Side::admin_side);
+             return done();
+           }};
   return lifecycle_.start(std::move(api));
+}
+
+/// What gives memory back under pressure; the ladders and their figures are the governor's.
+void Engine::start_governor() {
+  governor_ = make_governor(settings_, data_dir_, clock_, *log_, metrics_);
+  governor_->watch_loop_lag([this] { return loop_lag(); });
+  governor_->watch_pool(
+      "upstream", [this] { return client_->figures().open; }, settings_.upstream.connections_max);
+  governor_->watch_pool(
+      "readers", [this] { return stores_->figures().readers_busy; },
+      2ULL * settings_.storage.readers);
+  using resources::Level;
+  governor_->on_level(resources::Resource::memory, [this](Level, Level to) {
+    if (to == Level::hard) live_->get()->models().models().forget(TenantId());
+  });
+}
+
+/// A write found no room: the reserve is given up, so that deletes and checkpoints go through.
+void Engine::free_the_reserve() {
+  [[maybe_unused]] const bool queued = pool_->submit([this] { governor_->write_failed(); });
 }
 
 Status Engine::open_listener() {
   Part listener{"listener",
                 [this]() -> Status {
                   server_ = std::make_unique<net::Server>(settings_.server, clock_, *log_, metrics_,
-                                                          *api_, loops_->contexts());
+                                                          *service_, loops_->contexts());
                   auto opened = server_->open();
+                  if (!opened.ok()) return opened;
+                  opened = open_admin_listener();
                   if (!opened.ok()) return opened;
                   return write_address(data_dir_, address());
                 },
@@ -179,10 +208,41 @@ Status Engine::open_listener() {
   return lifecycle_.start(std::move(listener));
 }
 
+/// Its own address for /admin alone, with the same certificate, bounds and timeouts.
+Status Engine::open_admin_listener() {
+  if (settings_.server.admin_listen.empty()) return done();
+  ServerSettings settings = settings_.server;
+  settings.listen = settings.admin_listen;
+  settings.health_listen.clear();
+  admin_server_ = std::make_unique<net::Server>(settings, clock_, *log_, admin_metrics_,
+                                                *admin_service_, loops_->contexts());
+  return admin_server_->open();
+}
+
 void Engine::start_background() {
+  WatchdogOptions watched;
+  watched.period = options_.watchdog_period;
+  watchdog_ = std::make_unique<Watchdog>(watched, clock_, *log_, metrics_, notify_,
+                                         loops_->contexts(), *pool_);
+  loops_->spawn("watchdog", [this] { return watchdog_->run(); });
+  loops_->spawn("storage.watch", [this] { return watch_stores(); });
   loops_->spawn("models.watch", [this] { return watch_models(); });
+  loops_->spawn("config.watch", [this] { return reload_->run(); });
+  if (settings_.resources.enabled) {
+    loops_->spawn("resources.watch", [this] {
+      return program_->watch_resources(settings_.resources.sample_interval);
+    });
+  }
+  loops_->spawn("sessions.tidy", [this] { return program_->tidy(); });
+  loops_->spawn("keys.watch", [this] {
+    return admission_->identity().watch_keys(stores_->access_keys(), *log_);
+  });
+  loops_->spawn("issuer.watch", [this] {
+    auto& identity = admission_->identity();
+    return identity.watch_issuer(issuer_reader(*client_, identity), *log_);
+  });
   if (!options_.starter.empty()) {
-    loops_->spawn("starter.ingest", [this] { return ingest_starter(); });
+    loops_->spawn("starter.ingest", [this] { return ingest_starter(); }, Cancellable::yes);
   }
 }
 
@@ -194,8 +254,20 @@ std::string Engine::health_address() const {
   return settings_.server.health_listen.empty() ? "" : "http://" + server_->health_address();
 }
 
+std::string Engine::admin_address() const {
+  if (!admin_server_) return "";
+  return (settings_.server.tls_certificate.empty() ? "http://" : "https://") +
+         admin_server_->address();
+}
+
 bool Engine::stop() {
   not_ready_.store("stopping");
+  notify_.stopping("Stopping");
+  if (log_ && lifecycle_.cleanups().size() > 0) log_->info("engine.stopping");
+  lifecycle_.cleanups().before_each([this](const Cleanup& step) {
+    notify_.status("Stopping: " + step.name);
+    notify_.extend(step.within + kAfterStep);
+  });
   const bool clean = lifecycle_.stop();
   if (log_) {
     log_->info("engine.stopped", {{"clean", clean}});
@@ -205,14 +277,41 @@ bool Engine::stop() {
 }
 
 void Engine::hurry() {
+  lifecycle_.cleanups().hurry();
   std::lock_guard lock(mutex_);
   hurry_ = true;
   changed_.notify_all();
 }
 
+std::string Engine::failure() const {
+  std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+/// A disk that failed a write or a sync cannot be trusted again by this process (the system may
+/// have dropped what it could not write): report, and let the service manager start afresh.
+Co<> Engine::watch_stores() {
+  for (;;) {
+    const auto figures = stores_->figures();
+    if (figures.lost) {
+      not_ready_.store("the disk failed");
+      log_->error("engine.failed", {{"why", figures.why_not}});
+      notify_.status("The disk failed: " + figures.why_not);
+      {
+        std::lock_guard lock(mutex_);
+        failure_ = figures.why_not;
+      }
+      if (options_.on_failure) options_.on_failure();
+      co_return;
+    }
+    co_await sleep(clock_, kStoreWatch);
+  }
+}
+
 Status Engine::drain() {
   remove_address(data_dir_);
   server_->stop_accepting();
+  if (admin_server_) admin_server_->stop_accepting();
   const Deadline end = Deadline::in(clock_, settings_.server.stop_timeout);
   std::unique_lock lock(mutex_);
   while (!hurry_ && !end.passed(clock_.now()) && !server_->running().empty()) {
@@ -223,6 +322,8 @@ Status Engine::drain() {
     log_->warn("request.cancelled_at_stop", {{"request", request}});
   }
   const std::size_t cancelled = server_->drain(Duration::zero());
+  if (admin_server_) admin_server_->drain(Duration::zero());
+  admin_server_.reset();
   server_.reset();  // while the loops still run: connections end on them
   log_->info("listener.drained", {{"cancelled", cancelled}});
   return done();
@@ -232,7 +333,8 @@ Co<> Engine::watch_models() {
   // Whoever asks for `auto` first should meet the providers that are there: not ready before.
   const char* looking = "looking for model providers";
   not_ready_.store(looking);
-  co_await models_->probe(Deadline::in(clock_, kProbeTime));
+  const auto first = live_->get();
+  co_await first->models().probe(Deadline::in(clock_, kProbeTime));
   not_ready_.compare_exchange_strong(looking, "");  // unless the stop has begun
   {
     std::lock_guard lock(mutex_);
@@ -240,7 +342,14 @@ Co<> Engine::watch_models() {
     changed_.notify_all();
   }
   log_->info("engine.ready");
-  co_await models_->watch();
+  for (;;) {
+    // Whichever models are in force: those a reload replaces are not looked after any more.
+    const auto now = live_->get();
+    co_await now->models().look();
+    const Duration interval = now->settings().models.discover_interval;
+    auto reached = co_await sleep(clock_, interval);
+    if (!reached) co_return;
+  }
 }
 
 Co<> Engine::ingest_starter() {
@@ -254,7 +363,8 @@ Co<> Engine::ingest_starter() {
     document.format = "markdown";
     document.text = std::move(*text);
     const Deadline by = Deadline::in(clock_, std::chrono::seconds(30));
-    auto added = co_await library_->add(TenantId("default"), std::move(document), by);
+    const auto generation = live_->get();
+    auto added = co_await generation->library().add(TenantId("default"), std::move(document), by);
     if (!added.ok()) {
       log_->warn("starter.failed", {{"file", file.name}, {"why", added.error().detail}});
     }

@@ -4,18 +4,23 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "admission/admission.h"
-#include "api/service.h"
+#include "app/generation.h"
 #include "app/lifecycle.h"
 #include "app/loops.h"
+#include "app/notify.h"
+#include "app/program.h"
+#include "app/reload.h"
+#include "app/watchdog.h"
 #include "app/wire.h"
-#include "assistant/assistant.h"
 #include "config/load.h"
-#include "knowledge/library.h"
 #include "net/client.h"
 #include "net/server.h"
 
@@ -24,6 +29,12 @@ namespace mainstay::app {
 struct EngineOptions {
   std::string
       starter;  ///< directory whose README.md and docs/*.md are kept as documents; may be empty
+  /// Where a reload reads from; unset: the configuration stays as it was given.
+  std::optional<config::Sources> sources = {};
+  std::string notify_socket = {};                ///< of the service manager; empty: none
+  std::optional<Duration> watchdog_period = {};  ///< how often it wants to hear from us
+  /// Called once, on a loop, when the engine cannot go on (failure() says why); must not block.
+  std::function<void()> on_failure = {};
 };
 
 /// Owns every part. Used from the main thread.
@@ -44,10 +55,23 @@ class Engine {
   std::string address() const;
   /// The same of server.health_listen; empty when none is configured.
   std::string health_address() const;
+  /// The same of server.admin_listen.
+  std::string admin_address() const;
   const std::string& data_dir() const noexcept { return data_dir_; }
+  /// The admin key when this start made it, to be shown once; else empty.
+  const std::string& fresh_admin_key() const noexcept { return fresh_admin_key_; }
+  /// Reads the configuration again, as for SIGHUP, and waits for the outcome (seconds at most).
+  /// Main thread.
+  Status reload();
   /// Waits until providers were looked for and the starter documents are in, at most `for_at_most`.
   bool wait_until_ready(Duration for_at_most);
   Log& log() { return *log_; }
+  const Clock& clock() const noexcept { return clock_; }
+  const Notify& notify() const noexcept { return notify_; }
+  /// Why the engine gave up by itself (the disk failed); empty while it has not. Any thread.
+  std::string failure() const;
+  /// Worst of the event loops, as last measured. Any thread, between start() and stop().
+  Duration loop_lag() const noexcept { return watchdog_ ? watchdog_->lag() : Duration::zero(); }
 
  private:
   Status start_parts();
@@ -55,35 +79,58 @@ class Engine {
   Status start_stores();
   Status start_models();
   Status start_api();
+  Status start_identity();
+  Status start_watches();
+  void start_governor();
+  void free_the_reserve();
+  Co<> read_keys(std::shared_ptr<std::promise<Status>> read);
+  Co<> reload_for_signal(std::shared_ptr<std::promise<Status>> told);
+  Co<std::vector<std::string>> probe(ReloadSteps::Built built, Deadline by);
+  ReloadSteps reload_steps();
+  Result<config::Loaded> read_configuration();
+  Result<ReloadSteps::Built> build(config::Loaded loaded, std::uint64_t version);
+  void put_in_force(const ReloadSteps::Built& built, const Settings& settings);
+  void note_reload(Origin origin, const Result<api::ReloadReport>& outcome);
+  Ground ground();
   Status open_listener();
+  Status open_admin_listener();
   void start_background();
   Status drain();
   Co<> watch_models();
+  Co<> watch_stores();
   Co<> ingest_starter();
 
   const config::Loaded loaded_;
   const EngineOptions options_;
   const Settings& settings_;
   const std::string data_dir_;
+  const Notify notify_;
   RealClock clock_;
   RealRandom random_;
   Metrics metrics_;
+  Metrics admin_metrics_;  ///< of the admin listener, whose figures would mix with the main one's
   std::unique_ptr<Log> log_;
   std::unique_ptr<OffloadPool> pool_;
   std::unique_ptr<Loops> loops_;
+  std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<storage::Stores> stores_;
   std::unique_ptr<net::Client> client_;
-  std::unique_ptr<knowledge::Library> library_;
-  std::unique_ptr<WiredModels> models_;
-  std::unique_ptr<assistant::Assistant> assistant_;
   std::unique_ptr<admission::Admission> admission_;
+  std::string fresh_admin_key_;
   std::atomic<const char*> not_ready_{"starting"};
-  std::unique_ptr<api::Rooms> rooms_;
-  std::unique_ptr<api::Api> api_;
+  std::unique_ptr<resources::Governor> governor_;
+  std::unique_ptr<api::AdminDesk> admin_;
+  std::unique_ptr<config::Live<Generation>> live_;
+  std::unique_ptr<Reload> reload_;
+  std::unique_ptr<EngineProgram> program_;
+  std::unique_ptr<LiveService> service_;
+  std::unique_ptr<LiveService> admin_service_;
   std::unique_ptr<net::Server> server_;
+  std::unique_ptr<net::Server> admin_server_;  ///< on server.admin_listen; null without
   Lifecycle lifecycle_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::string failure_;
   std::condition_variable changed_;
   bool hurry_ = false;
   bool ready_ = false;

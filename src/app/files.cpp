@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <sstream>
 
 #include "base/text.h"
 
@@ -102,18 +103,28 @@ std::string format_of(const std::string& path, const std::string& text) {
   return "text";
 }
 
-Status write_address(const std::string& data_dir, const std::string& address) {
-  const std::string path = data_dir + "/address";
+namespace {
+
+/// Replaces a small private file whole.
+Status write_small(const std::string& path, const std::string& text) {
   const std::string part = path + ".new";
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return Error::log(Errc::unavailable, "cannot write " + part);
-  const auto size = static_cast<ssize_t>(address.size());
-  const bool written = ::write(fd, address.data(), address.size()) == size;
+  const auto size = static_cast<ssize_t>(text.size());
+  const bool written = ::write(fd, text.data(), text.size()) == size;
   ::close(fd);
   if (!written || std::rename(part.c_str(), path.c_str()) != 0) {
     return Error::log(Errc::unavailable, "cannot write " + path);
   }
   return done();
+}
+
+constexpr std::size_t kStartsKept = 100;
+
+}  // namespace
+
+Status write_address(const std::string& data_dir, const std::string& address) {
+  return write_small(data_dir + "/address", address);
 }
 
 void remove_address(const std::string& data_dir) {
@@ -124,6 +135,27 @@ std::optional<std::string> read_address(const std::string& data_dir) {
   auto text = read_file(data_dir + "/address", 1_KiB);
   if (!text.ok() || text->empty()) return std::nullopt;
   return std::string(trim(*text));
+}
+
+std::vector<WallTime> read_starts(const std::string& data_dir) {
+  std::vector<WallTime> out;
+  auto text = read_file(data_dir + "/starts", 64_KiB);
+  if (!text.ok()) return out;
+  std::istringstream lines(*text);
+  for (std::int64_t at = 0; lines >> at;) out.push_back(wall_from_micros(at));
+  return out;
+}
+
+void note_start(const std::string& data_dir, WallTime now) {
+  auto starts = read_starts(data_dir);
+  starts.push_back(now);
+  const auto first = starts.size() > kStartsKept ? starts.size() - kStartsKept : 0;
+  std::string text;
+  for (std::size_t i = first; i < starts.size(); ++i) {
+    text += std::to_string(micros(starts[i])) + "\n";
+  }
+  // Only told by `mainstay status`: a server that cannot write it runs as well.
+  [[maybe_unused]] auto written = write_small(data_dir + "/starts", text);
 }
 
 }  // namespace mainstay::app

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "base/units.h"
 
@@ -30,5 +31,10 @@ std::string format_of(const std::string& path, const std::string& text);
 Status write_address(const std::string& data_dir, const std::string& address);
 void remove_address(const std::string& data_dir);
 std::optional<std::string> read_address(const std::string& data_dir);
+
+/// DATA/starts keeps the times of the last hundred starts, for `mainstay status`.
+void note_start(const std::string& data_dir, WallTime now);
+/// Oldest first; empty when there is no such file.
+std::vector<WallTime> read_starts(const std::string& data_dir);
 
 }  // namespace mainstay::app

@@ -1,14 +1,11 @@
-// Start and stop of the program's parts: once each, in order, each with a deadline of its own.
+// Start and stop of the program's parts: once each, in order, each stop with a deadline of its own.
 // Used by app/engine.cpp.
 #pragma once
 
 #include <functional>
 #include <string>
-#include <vector>
 
-#include "base/clock.h"
-#include "base/result.h"
-#include "telemetry/log.h"
+#include "app/cleanups.h"
 
 namespace mainstay::app {
 
@@ -20,22 +17,25 @@ struct Part {
   Duration stop_within = std::chrono::seconds(5);
 };
 
-/// Runs on the main thread.
+/// start() and stop() run on the main thread.
 class Lifecycle {
  public:
   /// `log` is asked for at each line, because the log is itself a part; it may give null.
-  Lifecycle(Clock& clock, std::function<Log*()> log) : clock_(clock), log_(std::move(log)) {}
-  /// Starts the part now and remembers it for stop(). The error is the part's.
+  Lifecycle(Clock& clock, std::function<Log*()> log)
+      : clock_(clock), log_(log), cleanups_(clock, log) {}
+  /// Starts the part now and remembers it for stop(). The error is the part's; unavailable
+  /// "threads_unavailable" when the system allows no more threads.
   Status start(Part part);
   /// Stops the started parts in reverse. A step that fails or outlasts its deadline is reported and
   /// the next goes on. False when any step failed or is still stuck.
-  bool stop();
+  bool stop() { return cleanups_.run(); }
+  /// Where parts may register what they made after their start.
+  Cleanups& cleanups() noexcept { return cleanups_; }
 
  private:
-  bool stop_one(Part& part);
   Clock& clock_;
-  std::function<Log*()> log_;
-  std::vector<Part> started_;
+  const std::function<Log*()> log_;
+  Cleanups cleanups_;
 };
 
 }  // namespace mainstay::app

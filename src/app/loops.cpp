@@ -5,7 +5,9 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/system/system_error.hpp>
 #include <future>
+#include <map>
 
 namespace mainstay::app {
 
@@ -19,10 +21,25 @@ struct Loops::One {
   asio::io_context io;
   asio::executor_work_guard<Executor> work;
   TaskGroup tasks;
+  std::map<std::uint64_t, std::uint64_t> placed;  ///< id in Tasks -> id in `tasks`; loop's thread
   std::thread thread;  // lint: thread one per event loop, for the program's life
 };
 
 namespace {
+
+/// Runs `work` and enters its end, however that comes.
+Co<> registered(Tasks& tasks, std::uint64_t id, Co<> work) {
+  try {
+    co_await std::move(work);
+  } catch (const boost::system::system_error& e) {
+    tasks.ended(id, e.code() == asio::error::operation_aborted ? "" : e.what());
+    throw;
+  } catch (const std::exception& e) {
+    tasks.ended(id, e.what());
+    throw;
+  }
+  tasks.ended(id, "");
+}
 
 Co<> close_tasks(TaskGroup& tasks, std::promise<void>& closed) {
   co_await tasks.close();
@@ -43,7 +60,7 @@ void run_loop(asio::io_context& io, Log& log) {
 
 }  // namespace
 
-Loops::Loops(std::size_t count, Clock& clock, Log& log) {
+Loops::Loops(std::size_t count, Clock& clock, Log& log) : tasks_(clock) {
   for (std::size_t i = 0; i < count; ++i) loops_.push_back(std::make_unique<One>(clock, log));
   log_ = &log;
 }
@@ -96,11 +113,24 @@ std::vector<asio::io_context*> Loops::contexts() {
   return out;
 }
 
-void Loops::spawn(std::string name, std::function<Co<>()> work) {
+void Loops::spawn(std::string name, std::function<Co<>()> work, Cancellable cancellable) {
   One* first = loops_.front().get();
-  asio::post(first->io, [first, name = std::move(name), work = std::move(work)] {
-    first->tasks.spawn(name, work());
+  const std::uint64_t id = tasks_.begin(name, cancellable);
+  asio::post(first->io, [this, first, id, name = std::move(name), work = std::move(work)] {
+    std::erase_if(first->placed, [this](const auto& entry) { return !tasks_.runs(entry.first); });
+    first->placed[id] = first->tasks.spawn(name, registered(tasks_, id, work()));
   });
+}
+
+Status Loops::cancel(std::uint64_t id) {
+  Status asked = tasks_.cancel(id);
+  if (!asked.ok()) return asked;
+  One* first = loops_.front().get();
+  asio::post(first->io, [first, id] {
+    const auto found = first->placed.find(id);
+    if (found != first->placed.end()) first->tasks.cancel(found->second);
+  });
+  return asked;
 }
 
 }  // namespace mainstay::app

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/tasks.h"
 #include "base/task_group.h"
 #include "telemetry/log.h"
 
@@ -24,11 +25,16 @@ class Loops {
   /// Ends the loops and their threads.
   Status stop();
   std::vector<asio::io_context*> contexts();
-  /// Starts a background coroutine on the first loop.
-  void spawn(std::string name, std::function<Co<>()> work);
+  /// Starts a background coroutine on the first loop. Any thread.
+  void spawn(std::string name, std::function<Co<>()> work,
+             Cancellable cancellable = Cancellable::no);
+  /// Asks for the end of a task, by its id in tasks(). Any thread. Errors: those of Tasks::cancel.
+  Status cancel(std::uint64_t id);
+  Tasks& tasks() noexcept { return tasks_; }
 
  private:
   struct One;
+  Tasks tasks_;
   std::vector<std::unique_ptr<One>> loops_;
   Log* log_ = nullptr;
 };

@@ -4,6 +4,7 @@
 
 #include "app/commands.h"
 #include "app/completion.h"
+#include "base/version.h"
 
 namespace {
 
@@ -22,6 +23,8 @@ struct Words {
   mainstay::app::SearchOptions search;
   std::vector<std::string> query;
   mainstay::app::IngestOptions ingest;
+  mainstay::app::KeysNewOptions keys_new;
+  mainstay::app::KeysRevokeOptions keys_revoke;
   std::string format = "markdown";
   std::string shell;
 };
@@ -66,9 +69,36 @@ bool to_settings(Words& words) {
   return true;
 }
 
+void describe_keys(CLI::App& app, Words& words) {
+  auto* keys = app.add_subcommand("keys", "Make, list and revoke API keys");
+  keys->require_subcommand(1);
+  auto* made = keys->add_subcommand("new", "Make a key; it is printed once");
+  common_options(*made, words);
+  auto& wish = words.keys_new;
+  made->add_option("--name", wish.name, "Whose or what for")->required();
+  made->add_option("--scopes", wish.scopes,
+                   "chat, jobs, knowledge, admin (default: all but admin)");
+  made->add_option("--user", wish.user, "User whose data it sees (default: a user of its own)");
+  made->add_option("--tenant", wish.tenant, "Tenant of the user (default: default)");
+  made->add_option("--expires", wish.expires, "Time from now, such as 90d (default: never)");
+  made->add_option("--requests-per-minute", wish.requests_per_minute, "Its own limit");
+  made->add_option("--burst", wish.burst, "Its own limit");
+  made->add_option("--concurrent", wish.concurrent, "Its own limit");
+  made->add_option("--tokens-per-minute", wish.tokens_per_minute, "Its own limit");
+  made->add_option("--tokens-per-day", wish.tokens_per_day, "Its own limit");
+  common_options(*keys->add_subcommand("list", "Every key, without the keys themselves"), words);
+  auto* revoke = keys->add_subcommand("revoke", "Refuse a key, or a token, from now on");
+  common_options(*revoke, words);
+  auto* key = revoke->add_option("key", words.keys_revoke.key, "Its id, or how it begins");
+  auto* token = revoke->add_option("--token-id", words.keys_revoke.token_id, "jti of a token");
+  revoke->add_option("--for", words.keys_revoke.token_lasts,
+                     "Until the token has surely expired (default: 30d)");
+  key->excludes(token);
+}
+
 void describe(CLI::App& app, Words& words) {
   app.require_subcommand(1);
-  app.set_version_flag("--version", "mainstay 0.1.0");
+  app.set_version_flag("--version", std::string("mainstay ") + mainstay::version());
   auto* serve = app.add_subcommand("serve", "Run the server");
   common_options(*serve, words);
   serve->add_option("--listen", words.listen, "HOST:PORT; port 0 picks a free one");
@@ -101,6 +131,8 @@ void describe(CLI::App& app, Words& words) {
       ->check(CLI::IsMember({"markdown", "toml", "json"}));
   common_options(*app.add_subcommand("doctor", "Look at machine and settings; say what to fix"),
                  words);
+  remote_options(*app.add_subcommand("status", "The daily checklist of the running server"), words);
+  describe_keys(app, words);
   auto* completion = app.add_subcommand("completion", "Print a shell completion script");
   completion->add_option("shell", words.shell, "bash, zsh or fish")
       ->required()
@@ -124,7 +156,14 @@ Exit run(const CLI::App& app, Words& words) {
     words.search.query = joined(words.query);
     return mainstay::app::search(common, words.search);
   }
+  if (app.got_subcommand("keys")) {
+    const auto* keys = app.get_subcommand("keys");
+    if (keys->got_subcommand("new")) return mainstay::app::keys_new(common, words.keys_new);
+    if (keys->got_subcommand("list")) return mainstay::app::keys_list(common);
+    return mainstay::app::keys_revoke(common, words.keys_revoke);
+  }
   if (app.got_subcommand("doctor")) return mainstay::app::doctor(common);
+  if (app.got_subcommand("status")) return mainstay::app::status(common);
   if (app.got_subcommand("completion")) {
     std::printf("%s", mainstay::app::completion_script(app, words.shell).c_str());
     return Exit::ok;

@@ -61,7 +61,7 @@ Remote::~Remote() {
   client_.reset();
 }
 
-Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
+Result<std::unique_ptr<Remote>> Remote::prepare(const Common& common) {
   auto loaded = load_settings(common);
   if (!loaded)
     return Error::say(Errc::invalid, "invalid_config", "The configuration is not valid.");
@@ -76,15 +76,43 @@ Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
   upstream.proxy.clear();  // the engine is reached directly
   remote->client_ =
       net::make_client(upstream, remote->clock_, *remote->log_, remote->metrics_, {&remote->io_});
+  remote->loaded_ = std::move(*loaded);
+  return remote;
+}
+
+Result<std::unique_ptr<Remote>> Remote::open_running(const Common& common) {
+  auto prepared = prepare(common);
+  if (!prepared.ok()) return prepared.error();
+  auto remote = std::move(*prepared);
+  const std::string dir = data_dir_of(remote->settings_);
+  auto address = common.url.empty() ? read_address(dir) : common.url;
+  // The key of this data directory goes to its own server, nowhere else.
+  if (remote->key_.empty() && common.url.empty()) {
+    auto key = read_file(dir + "/admin.key", 64_KiB);
+    if (key.ok()) remote->key_ = trim(*key);
+  }
+  if (!address || !remote->connect(*address).ok()) {
+    return Error::say(Errc::unavailable, "server_not_running",
+                      address ? "No server answers at " + *address + "."
+                              : "No server runs for the data directory " + dir +
+                                    ". Start it with mainstay serve, or name it with --url.");
+  }
+  return remote;
+}
+
+Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
+  auto prepared = prepare(common);
+  if (!prepared.ok()) return prepared.error();
+  auto remote = std::move(*prepared);
   if (!common.url.empty()) {
     auto connected = remote->connect(common.url);
     if (!connected.ok()) return connected.error();
     return remote;
   }
-  if (auto address = read_address(data_dir_of(loaded->settings))) {
+  if (auto address = read_address(data_dir_of(remote->settings_))) {
     if (remote->connect(*address).ok()) return remote;
   }
-  config::Loaded own = *loaded;
+  config::Loaded own = remote->loaded_;
   own.settings.server.listen = "127.0.0.1:0";
   own.settings.server.health_listen.clear();
   own.settings.server.tls_certificate.clear();
@@ -104,6 +132,7 @@ Status Remote::connect(const std::string& address) {
   auto url = net::Url::parse(address);
   if (!url.ok()) return url.error();
   url_ = std::make_shared<net::Url>(std::move(*url));
+  address_ = address;
   auto health = call("GET", "/health", "");
   if (!health.ok()) {
     return Error::say(Errc::unavailable, "server_unreachable",

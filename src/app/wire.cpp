@@ -9,6 +9,7 @@
 #include "models/ollama/provider.h"
 #include "models/openai/provider.h"
 #include "models/router.h"
+#include "storage/sqlite/inspect.h"
 #include "storage/sqlite/open.h"
 
 namespace mainstay::app {
@@ -62,7 +63,7 @@ class RouterModels final : public WiredModels {
   explicit RouterModels(std::unique_ptr<models::Router> router) : router_(std::move(router)) {}
   models::Models& models() override { return *router_; }
   Co<> probe(Deadline by) override { return router_->probe(by); }
-  Co<> watch() override { return router_->watch(); }
+  Co<> look() override { return router_->look(); }
 
  private:
   std::unique_ptr<models::Router> router_;
@@ -74,6 +75,24 @@ Result<std::unique_ptr<storage::Stores>> open_stores(const StorageSettings& sett
                                                      const std::string& data_dir, Clock& clock,
                                                      Random& random, Log& log, Metrics& metrics) {
   return storage::sqlite::open(settings, data_dir, clock, random, log, metrics);
+}
+
+Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const StorageSettings& settings,
+                                                              const std::string& data_dir,
+                                                              Clock& clock, Log& log,
+                                                              Metrics& metrics) {
+  return storage::sqlite::open_access_keys(settings, data_dir, clock, log, metrics);
+}
+
+Result<std::vector<StoredFile>> inspect_stores(const std::string& data_dir, const Clock& clock,
+                                               Deadline by) {
+  auto found = storage::sqlite::inspect(data_dir, clock, by);
+  if (!found.ok()) return found.error();
+  std::vector<StoredFile> out;
+  for (auto& file : *found) {
+    out.push_back({std::move(file.file), file.bytes, std::move(file.problem), file.whole});
+  }
+  return out;
 }
 
 Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock& clock,

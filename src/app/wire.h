@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "config/settings.h"
 #include "models/models.h"
@@ -22,13 +23,30 @@ class WiredModels {
   virtual models::Models& models() = 0;
   /// Looks once which providers are up and what they serve; for start-up.
   virtual Co<> probe(Deadline by) = 0;
-  /// Looks after providers (probes, model lists) until cancelled; runs on one loop.
-  virtual Co<> watch() = 0;
+  /// One round of looking after providers (those due are probed) and the cache.
+  virtual Co<> look() = 0;
 };
 
 Result<std::unique_ptr<storage::Stores>> open_stores(const StorageSettings& settings,
                                                      const std::string& data_dir, Clock& clock,
                                                      Random& random, Log& log, Metrics& metrics);
+
+/// keys.db alone, also beside a running server; see storage/sqlite/open.h.
+Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const StorageSettings& settings,
+                                                              const std::string& data_dir,
+                                                              Clock& clock, Log& log,
+                                                              Metrics& metrics);
+
+/// What a thorough look at one file of the data directory found.
+struct StoredFile {
+  std::string file;
+  std::uint64_t bytes = 0;
+  std::string problem;  ///< empty when sound
+  bool whole = true;    ///< false: there was no time for all of it
+};
+/// Blocks. Errors: conflict "data_dir_in_use" while a server runs; invalid "data_dir_unusable".
+Result<std::vector<StoredFile>> inspect_stores(const std::string& data_dir, const Clock& clock,
+                                               Deadline by);
 
 /// References outlive the result.
 Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock& clock,

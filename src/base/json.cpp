@@ -1,6 +1,8 @@
 // Strict reading through simdjson's DOM, and the two ways out of it.
 #include "base/json.h"
 
+#include <new>
+
 #include <unordered_map>
 
 #include "base/text.h"
@@ -13,6 +15,7 @@ namespace {
 constexpr std::size_t kKeepParserBelow = 256 * 1024;
 
 Error bad_json(simdjson::error_code code) {
+  if (code == simdjson::MEMALLOC) throw std::bad_alloc();  // our lack, not the caller's mistake
   std::string why = simdjson::error_message(code);
   if (code == simdjson::DEPTH_ERROR) {
     why = "nested deeper than " + std::to_string(kJsonDepthMax) + " levels";

@@ -7,9 +7,14 @@ namespace mainstay {
 
 OffloadPool::OffloadPool(std::string name, std::size_t threads, std::size_t queue_max)
     : name_(std::move(name)), queue_max_(queue_max) {
-  for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this] { work(); });
-    pthread_setname_np(threads_.back().native_handle(), name_.substr(0, 15).c_str());
+  try {
+    for (std::size_t i = 0; i < threads; ++i) {
+      threads_.emplace_back([this] { work(); });
+      pthread_setname_np(threads_.back().native_handle(), name_.substr(0, 15).c_str());
+    }
+  } catch (...) {  // the system allows no more threads: those that run must end before they go
+    stop();
+    throw;
   }
 }
 
@@ -53,7 +58,12 @@ void OffloadPool::work() {
       job = std::move(queue_.front());
       queue_.pop_front();
     }
-    job();
+    try {
+      job();
+    } catch (...) {
+      // Whoever needs to know has a deadline; a job that throws must not end the thread and with it
+      // the process.
+    }
   }
 }
 

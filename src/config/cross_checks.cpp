@@ -30,6 +30,16 @@ class Checks {
     at_most("models.breaker_open", s_.models.breaker_open, "models.breaker_open_max",
             s_.models.breaker_open_max);
     at_most("cache.entry_max", s_.cache.entry_max, "cache.size_max", s_.cache.size_max);
+    const auto& r = s_.resources;
+    at_most("resources.memory_soft", r.memory_soft, "resources.memory_hard", r.memory_hard);
+    at_most("resources.descriptors_soft", r.descriptors_soft, "resources.descriptors_hard",
+            r.descriptors_hard);
+    at_most("resources.gpu_soft", r.gpu_soft, "resources.gpu_hard", r.gpu_hard);
+    at_most("resources.disk_hard_share", r.disk_hard_share, "resources.disk_soft_share",
+            r.disk_soft_share);
+    at_most("resources.disk_hard", r.disk_hard, "resources.disk_soft", r.disk_soft);
+    at_most("resources.heat_hard_margin", r.heat_hard_margin, "resources.heat_soft_margin",
+            r.heat_soft_margin);
     const bool certificate = !s_.server.tls_certificate.empty();
     if (certificate != !s_.server.tls_key.empty()) {
       const char* given = certificate ? "server.tls_certificate" : "server.tls_key";
@@ -38,6 +48,29 @@ class Checks {
     if (s_.server.health_listen == s_.server.listen && !s_.server.listen.ends_with(":0")) {
       problem("server.health_listen", "must differ from server.listen");
     }
+  }
+
+  void tokens() {
+    const auto& jwt = s_.auth.jwt;
+    const int sources =
+        int(!jwt.jwks_url.empty()) + int(!jwt.public_key.empty()) + int(!jwt.secret.empty());
+    if (sources > 1) {
+      problem("auth.jwt", "takes one of jwks_url, public_key and secret, not several");
+    }
+    if (sources > 0 && jwt.issuer.empty()) problem("auth.jwt.issuer", "is required and missing");
+    if (sources > 0 && jwt.audience.empty()) {
+      problem("auth.jwt.audience", "is required and missing");
+    }
+    if (!jwt.secret.empty() && jwt.secret.reveal().size() < 32) {
+      problem("auth.jwt.secret", "must have at least 32 bytes");
+    }
+    for (const auto& scope : jwt.scopes) {
+      if (scope == "chat" || scope == "jobs" || scope == "knowledge" || scope == "admin") continue;
+      problem("auth.jwt.scopes", "holds \"" + scope + "\": chat, jobs, knowledge or admin");
+    }
+    at_most("auth.failure_delay", s_.auth.failure_delay, "auth.failure_delay_max",
+            s_.auth.failure_delay_max);
+    at_most("auth.jwt.refresh_min", jwt.refresh_min, "auth.jwt.refresh", jwt.refresh);
   }
 
   void providers() {
@@ -74,6 +107,7 @@ class Checks {
 
  private:
   static std::string text(std::uint32_t v) { return std::to_string(v); }
+  static std::string text(double v) { return fmt::format("{}", v); }
   static std::string text(Millis v) { return print(v); }
   static std::string text(Bytes v) { return print(v); }
 
@@ -125,6 +159,7 @@ class Checks {
 void cross_check(const Loaded& loaded, std::vector<Problem>& problems) {
   Checks checks(loaded, problems);
   checks.pairs();
+  checks.tokens();
   checks.providers();
   checks.routes();
 }

@@ -60,8 +60,12 @@ Result<Loaded> reload(const Sources& sources);
 /// Keys whose values differ, e.g. "log.level", "providers.openai.api_key", "routes.fast"; never a
 /// value, so that secrets stay out.
 std::vector<std::string> differences(const Settings& a, const Settings& b);
-/// True when a change of the key takes effect only after a restart; true for unknown keys.
+/// True when a change of the key takes effect only after a restart; true for unknown keys. Takes
+/// what differences() gives.
 bool needs_restart(const std::string& key);
+/// Gives `next` the values of `boot` in every setting that needs a restart: what then is in force
+/// is one consistent whole. Returns the keys where the two differed.
+std::vector<std::string> keep_until_restart(Settings& next, const Settings& boot);
 /// The process environment as a map.
 std::map<std::string, std::string> process_environment();
 

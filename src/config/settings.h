@@ -18,6 +18,7 @@ using Millis = std::chrono::milliseconds;
 struct ServerSettings {
   std::string listen = "127.0.0.1:8080";  ///< HOST:PORT; port 0 picks a free one
   std::string health_listen;              ///< extra HOST:PORT for health alone; empty: none
+  std::string admin_listen;               ///< HOST:PORT for /admin alone; empty: on `listen`
   std::string tls_certificate;            ///< PEM file; empty: plain HTTP
   std::string tls_key;                    ///< PEM file
   std::uint32_t threads = 0;              ///< event loops; 0: one for each core
@@ -33,6 +34,7 @@ struct ServerSettings {
   Millis request_timeout{300'000};         ///< one request from head to last byte
   Millis stop_timeout{30'000};             ///< to finish running requests at stop
   std::vector<std::string> allowed_hosts;  ///< Host names accepted beside loopback's
+  std::vector<std::string> cors_origins;   ///< origins of web pages that may call
 };
 
 /// [storage]
@@ -59,25 +61,70 @@ struct LogSettings {
   bool requests = true;            ///< one line for each request
 };
 
+/// [auth.jwt] tokens of one issuer. Off while none of jwks_url, public_key and secret is set.
+struct JwtSettings {
+  std::string issuer;    ///< the only accepted `iss`
+  std::string audience;  ///< must be in `aud`
+  std::string jwks_url;
+  std::string public_key;  ///< PEM file: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)
+  Secret secret;           ///< HS256
+  std::string user_claim = "sub";
+  std::string scopes_claim = "scope";
+  std::string tenant_claim;         ///< empty: every user belongs to the tenant "default"
+  std::vector<std::string> scopes;  ///< of every accepted token, beside those of its claim
+  Millis leeway{60'000};            ///< between our clock and the issuer's
+  Millis refresh{300'000};          ///< between two readings of jwks_url
+  Millis refresh_min{60'000};       ///< the same when a token names an unknown key
+  Millis stale_max{86'400'000};     ///< keys are used so long after jwks_url failed
+  Millis fetch_timeout{10'000};
+};
 /// [auth] who may call.
 struct AuthSettings {
-  std::vector<Secret> keys;  ///< accepted API keys; empty: loopback callers need none
+  std::vector<Secret> keys;            ///< accepted API keys, beside those of `mainstay keys`
+  bool required = false;               ///< callers of this machine need credentials too
+  std::uint32_t keys_max = 10'000;     ///< keys of `mainstay keys`
+  Millis keys_refresh{2'000};          ///< between two looks for changed keys
+  std::uint32_t tokens_max = 10'000;   ///< verified tokens remembered
+  std::uint32_t revoked_max = 10'000;  ///< tokens revoked by their id
+  std::uint32_t failures_free = 50;    ///< wrong credentials of one address without a delay
+  Millis failure_delay{1'000};         ///< after those; doubles with each
+  Millis failure_delay_max{300'000};
+  Millis failure_memory{900'000};              ///< quiet time after which failures are forgotten
+  std::uint32_t failing_addresses_max = 8192;  ///< remembered at once
+  JwtSettings jwt;
 };
 
-/// [limits.user]
+/// [limits.user]; 0: no limit.
 struct UserLimits {
   std::uint32_t requests_per_minute = 30;
-  std::uint32_t burst = 5;
-  std::uint32_t queued = 10;  ///< waiting messages of one user
+  std::uint32_t burst = 5;       ///< above requests_per_minute, at once
+  std::uint32_t queued = 10;     ///< waiting messages of one user; 0: none may wait
+  std::uint32_t concurrent = 0;  ///< answered at once; more wait
+  std::uint32_t tokens_per_minute = 0;
+  std::uint32_t tokens_per_day = 0;
+};
+/// [limits.key], [limits.address], [limits.model]; 0: no limit.
+struct SubjectLimits {
+  std::uint32_t requests_per_minute = 0;
+  std::uint32_t burst = 0;       ///< above requests_per_minute, at once
+  std::uint32_t concurrent = 0;  ///< answered or waiting at once; more are refused
+  std::uint32_t tokens_per_minute = 0;
+  std::uint32_t tokens_per_day = 0;
 };
 /// [limits]
 struct LimitSettings {
   bool enabled = true;
   UserLimits user;
-  std::uint32_t users_max = 100'000;    ///< users remembered at once
-  std::uint32_t concurrent_max = 2000;  ///< requests answered at once
-  std::uint32_t queued_max = 1000;      ///< requests waiting for a permit
+  SubjectLimits key;                     ///< of one API key
+  SubjectLimits address;                 ///< of one client address; of one /64 network with IPv6
+  SubjectLimits model;                   ///< of one model, over all callers
+  std::uint32_t tokens_reserved = 1024;  ///< for an answer whose request sets no maximum
+  std::uint32_t users_max = 100'000;     ///< users, keys, addresses and models remembered at once
+  std::uint32_t concurrent_max = 2000;   ///< requests answered at once
+  std::uint32_t queued_max = 1000;       ///< requests waiting for a permit
   Millis queue_timeout{10'000};
+  Millis overload_after{2'000};       ///< waiting without a break this long is overload
+  std::uint32_t share_every = 16;     ///< one permit in this many is for less urgent classes
   std::uint32_t messages_max = 2048;  ///< messages of one chat request
   Bytes message_max = 4_MiB;          ///< text of one message
   std::uint32_t tools_max = 128;
@@ -147,6 +194,7 @@ struct ModelSettings {
   double breaker_failure_ratio = 0.5;
   Millis breaker_open{5'000};  ///< doubles up to breaker_open_max
   Millis breaker_open_max{300'000};
+  Millis raise_every{1'000};  ///< calls at once grow by at most one in this time
   std::uint32_t extractive_sentences = 5;
 };
 
@@ -181,6 +229,66 @@ struct KnowledgeSettings {
   std::uint32_t context_tokens = 3'000;  ///< of all passages together
 };
 
+/// [reload] when the configuration is read again while the program runs.
+struct ReloadSettings {
+  Millis ttl{300'000};           ///< read again at least this often
+  Millis check_interval{1'000};  ///< between two looks at the file
+  Millis probe_timeout{1'500};   ///< for new providers to answer before they take over
+};
+
+/// [sessions] who was active of late.
+struct SessionSettings {
+  Millis idle_timeout{1'800'000};  ///< silence after which a session is over
+  std::uint32_t sessions_max = 100'000;
+};
+
+/// [admin] what the admin endpoints remember.
+struct AdminSettings {
+  std::uint32_t audit_max = 1000;
+  Millis slow_threshold{1'000};  ///< requests that take as long or longer are listed
+  std::uint32_t slow_max = 100;
+  std::uint32_t tasks_max = 100;  ///< ended background tasks that stay listed
+};
+
+/// [resources] what Mainstay may use of its machine, and when it gives back. Shares are 0 to 1.
+struct ResourceSettings {
+  bool enabled = true;
+  Millis sample_interval{1'000};
+  Bytes memory_max{0};  ///< most memory of the process; 0: what the control group or machine has
+  double memory_soft = 0.85;
+  double memory_hard = 0.95;
+  double stall_memory_some = 0.10;  ///< share of time in which something waited for memory
+  double stall_memory_full = 0.05;  ///< share of time in which everything waited for memory
+  double stall_io = 0.20;           ///< share of time in which everything waited for a disk
+  double stall_cpu = 0.60;          ///< share of time in which something waited for a core
+  double descriptors_soft = 0.70;
+  double descriptors_hard = 0.90;
+  double disk_soft_share = 0.05;  ///< of the disk and of its inodes that stays free
+  Bytes disk_soft{512_MiB};       ///< the larger of share and size holds
+  double disk_hard_share = 0.02;
+  Bytes disk_hard{128_MiB};
+  Bytes disk_ballast{32_MiB};  ///< twice the WAL's cap; given back when the disk is full
+  double heat_trip = 85;       ///< degrees of a sensor that names no trip point
+  double heat_soft_margin = 10;
+  double heat_hard_margin = 3;
+  double gpu_soft = 0.85;
+  double gpu_hard = 0.93;
+  Millis hold{10'000};  ///< calm time before a level is left
+  Millis stall_hold{30'000};
+  Millis heat_hold{60'000};
+  Millis trim_interval{10'000};     ///< between two returns of free heap under pressure
+  Bytes request_growth{50_MiB};     ///< growth within one request that is reported
+  double growth_alarm = 5;          ///< percent of memory an hour
+  Millis growth_warm_up{600'000};   ///< after the start, not looked at
+  Millis growth_window{3'600'000};  ///< looked back at
+  double cpu_alarm = 0.70;          ///< share of all cores
+  double pool_alarm = 0.80;         ///< use of one pool
+  Bytes memory_alarm{512_MiB};
+  std::uint32_t handles_alarm = 100;  ///< descriptors beside client connections
+  Millis alarm_hold{60'000};          ///< time that a figure stays bad before its alert
+  std::uint32_t alerts_max = 100;     ///< past alerts remembered
+};
+
 /// [offload] threads for work that blocks.
 struct OffloadSettings {
   std::uint32_t threads = 2;
@@ -200,7 +308,11 @@ struct Settings {
   CacheSettings cache;
   ConversationSettings conversations;
   KnowledgeSettings knowledge;
+  ResourceSettings resources;
   OffloadSettings offload;
+  ReloadSettings reload;
+  SessionSettings sessions;
+  AdminSettings admin;
   std::vector<ProviderSettings> providers;
   std::vector<RouteSettings> routes;
 };

@@ -134,8 +134,21 @@ std::vector<std::string> differences(const Settings& a, const Settings& b) {
 }
 
 bool needs_restart(const std::string& key) {
+  // A provider or route that came or went as a whole has no row: the router is made anew for it.
+  if (key.starts_with("providers.") || key.starts_with("routes.")) return false;
   const Row* row = find_row(key);
   return row == nullptr || row->change == Change::restart;
+}
+
+std::vector<std::string> keep_until_restart(Settings& next, const Settings& boot) {
+  std::vector<std::string> kept;
+  for (const Row& row : rows()) {
+    if (row.change == Change::live || same(row, next, boot)) continue;
+    const Slot from = row.slot(const_cast<Settings*>(&boot));
+    std::visit([&](auto* to) { *to = *std::get<decltype(to)>(from); }, row.slot(&next));
+    kept.emplace_back(row.key);
+  }
+  return kept;
 }
 
 }  // namespace mainstay::config

@@ -23,6 +23,11 @@ class Live {
   explicit Live(std::shared_ptr<const T> first) : current_(std::move(first)) {
     CHECK(current_ != nullptr);
   }
+  /// After its readers have ended (threads joined, or never to read again): what they saw last goes
+  /// with it and does not wait for their threads' end.
+  ~Live() {
+    for (const auto& reader : readers_) reader->snapshot.reset();
+  }
   Live(const Live&) = delete;
   Live& operator=(const Live&) = delete;
 

@@ -3,51 +3,10 @@
 
 #include <array>
 
+#include "config/row_makers.h"
+
 namespace mainstay::config {
 namespace {
-
-template <class T>
-struct Member;
-template <class Class, class Type>
-struct Member<Type Class::*> {
-  using Of = Class;
-};
-
-/// Follows a path of members from the object to the value.
-template <auto First, auto... Rest>
-Slot at(void* object) {
-  auto& first = static_cast<typename Member<decltype(First)>::Of*>(object)->*First;
-  if constexpr (sizeof...(Rest) == 0) {
-    return &first;
-  } else {
-    return at<Rest...>(&first);
-  }
-}
-
-template <auto... Path>
-constexpr Row row(const char* key, Range range, const char* says, Change change = Change::restart) {
-  return {key, &at<Path...>, range, "", Form::any, change, says};
-}
-template <auto... Path>
-constexpr Row choice(const char* key, const char* allowed, const char* says,
-                     Change change = Change::restart) {
-  return {key, &at<Path...>, {1, 64}, allowed, Form::any, change, says};
-}
-template <auto... Path>
-constexpr Row text(const char* key, Form form, const char* says, Range length = {0, 4096}) {
-  return {key, &at<Path...>, length, "", form, Change::restart, says};
-}
-
-constexpr double kKiB = 1024;
-constexpr double kMiB = 1024 * kKiB;
-constexpr double kGiB = 1024 * kMiB;
-constexpr double kSecond = 1000;
-constexpr double kHour = 3600 * kSecond;
-constexpr double kDay = 24 * kHour;
-constexpr Range kOnOff{0, 1};
-constexpr Range kCount{1, 1'000'000};
-constexpr Range kTimeout{1, kDay};
-constexpr auto kLive = Change::live;
 
 using S = Settings;
 
@@ -55,8 +14,12 @@ constexpr auto kServer = &S::server;
 using Server = ServerSettings;
 constexpr auto kStorage = &S::storage;
 using Storage = StorageSettings;
+constexpr auto kAuth = &S::auth;
+using Auth = AuthSettings;
+using Jwt = JwtSettings;
 constexpr auto kLimits = &S::limits;
 using Limits = LimitSettings;
+using Subject = SubjectLimits;
 constexpr auto kUpstream = &S::upstream;
 using Upstream = UpstreamSettings;
 constexpr auto kModels = &S::models;
@@ -64,10 +27,19 @@ using Models = ModelSettings;
 constexpr auto kCache = &S::cache;
 constexpr auto kKnowledge = &S::knowledge;
 using Knowledge = KnowledgeSettings;
+constexpr auto kResources = &S::resources;
+using Resources = ResourceSettings;
+constexpr auto kReload = &S::reload;
+using Reload = ReloadSettings;
+constexpr auto kSessions = &S::sessions;
+using Sessions = SessionSettings;
+constexpr auto kAdmin = &S::admin;
+using Admin = AdminSettings;
 
 constexpr std::array kRows = {
     choice<&S::profile>("profile", "auto|sbc|nas|desktop|server|cluster",
-                        "Set of defaults that fits a kind of machine; auto looks at the machine."),
+                        "Set of defaults that fits a kind of machine; auto looks at the machine.",
+                        kLive),
 
     text<kServer, &Server::listen>(
         "server.listen", Form::host_port,
@@ -80,6 +52,10 @@ constexpr std::array kRows = {
         "PEM file with the certificate chain; with tls_key it turns TLS on."),
     text<kServer, &Server::tls_key>("server.tls_key", Form::any,
                                     "PEM file with the certificate's private key."),
+    text<kServer, &Server::admin_listen>(
+        "server.admin_listen", Form::host_port,
+        "Address HOST:PORT for /admin alone, which then is gone from server.listen; empty: none.",
+        {0, 300}),
     row<kServer, &Server::threads>("server.threads", {0, 256},
                                    "Event loops, each on its own thread; 0: one for each core."),
     row<kServer, &Server::connections_max>("server.connections_max", kCount,
@@ -105,13 +81,17 @@ constexpr std::array kRows = {
         "Silence of a stream after which a comment is sent to keep it open."),
     row<kServer, &Server::request_timeout>(
         "server.request_timeout", kTimeout,
-        "Time for one request from its head to the last byte of its reply."),
+        "Time for one request from its head to the last byte of its reply.", kLive),
     row<kServer, &Server::stop_timeout>(
         "server.stop_timeout", {0, kHour},
         "Time that running requests get to finish when the program stops."),
     row<kServer, &Server::allowed_hosts>(
         "server.allowed_hosts", {0, 1000},
-        "Further Host names that are accepted; loopback names always are."),
+        "Further Host names that are accepted; loopback names always are.", kLive),
+    row<kServer, &Server::cors_origins>(
+        "server.cors_origins", {0, 100},
+        "Origins whose web pages may call, each exactly as a browser sends it: "
+        "https://app.example."),
 
     text<kStorage, &Storage::data_dir>(
         "storage.data_dir", Form::any,
@@ -152,36 +132,168 @@ constexpr std::array kRows = {
     row<&S::log, &LogSettings::requests>("log.requests", kOnOff, "Write one line for each request.",
                                          kLive),
 
-    row<&S::auth, &AuthSettings::keys>(
-        "auth.keys", {0, 1000},
-        "Accepted API keys; without any, only callers from this machine are served.", kLive),
+    row<kAuth, &Auth::keys>("auth.keys", {0, 1000},
+                            "Accepted API keys, beside those of `mainstay keys`; with any, callers "
+                            "of this machine need one too.",
+                            kLive),
+    row<kAuth, &Auth::required>(
+        "auth.required", kOnOff,
+        "Ask callers of this machine for credentials too; needed behind a proxy on it.", kLive),
+    row<kAuth, &Auth::keys_max>("auth.keys_max", {1, 1'000'000},
+                                "Keys that `mainstay keys new` may make."),
+    row<kAuth, &Auth::keys_refresh>(
+        "auth.keys_refresh", {100, kHour},
+        "Time after which a running server sees keys made or revoked on the command line."),
+    row<kAuth, &Auth::tokens_max>("auth.tokens_max", {16, 1'000'000},
+                                  "Verified tokens that are remembered."),
+    row<kAuth, &Auth::revoked_max>("auth.revoked_max", {1, 1'000'000},
+                                   "Tokens that may be revoked by their id at once."),
+    row<kAuth, &Auth::failures_free>(
+        "auth.failures_free", {0, 1'000'000},
+        "Wrong credentials of one address that are answered without a delay.", kLive),
+    row<kAuth, &Auth::failure_delay>("auth.failure_delay", {1, kHour},
+                                     "Delay after one more wrong credential; doubles with each.",
+                                     kLive),
+    row<kAuth, &Auth::failure_delay_max>("auth.failure_delay_max", {1, kDay},
+                                         "Longest delay after wrong credentials.", kLive),
+    row<kAuth, &Auth::failure_memory>(
+        "auth.failure_memory", {1000, kDay},
+        "Quiet time after which an address's wrong credentials are forgotten.", kLive),
+    row<kAuth, &Auth::failing_addresses_max>("auth.failing_addresses_max", {8, 1'000'000},
+                                             "Addresses with wrong credentials remembered."),
+    text<kAuth, &Auth::jwt, &Jwt::issuer>("auth.jwt.issuer", Form::any,
+                                          "The `iss` that tokens must have.", {0, 1024}),
+    text<kAuth, &Auth::jwt, &Jwt::audience>("auth.jwt.audience", Form::any,
+                                            "What a token's `aud` must hold.", {0, 1024}),
+    text<kAuth, &Auth::jwt, &Jwt::jwks_url>("auth.jwt.jwks_url", Form::http_url,
+                                            "Address of the issuer's keys (JSON Web Key Set).",
+                                            {0, 2048}),
+    text<kAuth, &Auth::jwt, &Jwt::public_key>(
+        "auth.jwt.public_key", Form::any,
+        "PEM file with the issuer's public key: RSA, P-256 or Ed25519."),
+    text<kAuth, &Auth::jwt, &Jwt::secret>("auth.jwt.secret", Form::any,
+                                          "Secret of HS256 tokens, at least 32 bytes.", {0, 4096}),
+    text<kAuth, &Auth::jwt, &Jwt::user_claim>("auth.jwt.user_claim", Form::any,
+                                              "Claim that names the user.", {1, 128}),
+    text<kAuth, &Auth::jwt, &Jwt::scopes_claim>(
+        "auth.jwt.scopes_claim", Form::any,
+        "Claim with the scopes, as a list or separated by blanks.", {1, 128}),
+    text<kAuth, &Auth::jwt, &Jwt::tenant_claim>(
+        "auth.jwt.tenant_claim", Form::any,
+        "Claim that names the tenant; empty: all belong to \"default\".", {0, 128}),
+    row<kAuth, &Auth::jwt, &Jwt::scopes>(
+        "auth.jwt.scopes", {0, 4},
+        "Scopes of every accepted token beside its claim's: chat, jobs, knowledge, admin."),
+    row<kAuth, &Auth::jwt, &Jwt::leeway>("auth.jwt.leeway", {0, kHour},
+                                         "Difference of clocks allowed at `exp` and `nbf`."),
+    row<kAuth, &Auth::jwt, &Jwt::refresh>("auth.jwt.refresh", {1000, kDay},
+                                          "Time between two readings of jwks_url."),
+    row<kAuth, &Auth::jwt, &Jwt::refresh_min>(
+        "auth.jwt.refresh_min", {1000, kDay},
+        "Shortest time between two readings when a token names an unknown key."),
+    row<kAuth, &Auth::jwt, &Jwt::stale_max>(
+        "auth.jwt.stale_max", {1000, 30 * kDay},
+        "Time that the last keys are used while jwks_url cannot be read."),
+    row<kAuth, &Auth::jwt, &Jwt::fetch_timeout>("auth.jwt.fetch_timeout", kTimeout,
+                                                "Time for one reading of jwks_url."),
 
     row<kLimits, &Limits::enabled>("limits.enabled", kOnOff, "Apply the limits of users.", kLive),
     row<kLimits, &Limits::user, &UserLimits::requests_per_minute>(
-        "limits.user.requests_per_minute", kCount, "Requests of one user in a minute.", kLive),
+        "limits.user.requests_per_minute", kPerMinute,
+        "Requests of one user in a minute; 0: no limit.", kLive),
     row<kLimits, &Limits::user, &UserLimits::burst>(
-        "limits.user.burst", {1, 100'000},
-        "Requests that one user may send at once before the rate counts.", kLive),
+        "limits.user.burst", {0, 100'000},
+        "Requests that one user may send at once beyond requests_per_minute.", kLive),
     row<kLimits, &Limits::user, &UserLimits::queued>(
         "limits.user.queued", {0, 100'000}, "Messages of one user that wait for a permit.", kLive),
-    row<kLimits, &Limits::users_max>("limits.users_max", {1, 10'000'000},
-                                     "Users whose rate is remembered at once."),
+    row<kLimits, &Limits::user, &UserLimits::concurrent>(
+        "limits.user.concurrent", kAtOnce,
+        "Messages of one user that are answered at once; more wait; 0: no limit.", kLive),
+    row<kLimits, &Limits::user, &UserLimits::tokens_per_minute>(
+        "limits.user.tokens_per_minute", kTokens, "Tokens of one user in a minute; 0: no limit.",
+        kLive),
+    row<kLimits, &Limits::user, &UserLimits::tokens_per_day>(
+        "limits.user.tokens_per_day", kTokens, "Tokens of one user in a day; 0: no limit.", kLive),
+    row<kLimits, &Limits::key, &Subject::requests_per_minute>(
+        "limits.key.requests_per_minute", kPerMinute,
+        "Requests of one API key in a minute; 0: no limit.", kLive),
+    row<kLimits, &Limits::key, &Subject::burst>(
+        "limits.key.burst", {0, 100'000},
+        "Requests of one API key at once beyond requests_per_minute.", kLive),
+    row<kLimits, &Limits::key, &Subject::concurrent>(
+        "limits.key.concurrent", kAtOnce,
+        "Messages of one API key at once, waiting ones counted; more are refused; 0: no limit.",
+        kLive),
+    row<kLimits, &Limits::key, &Subject::tokens_per_minute>(
+        "limits.key.tokens_per_minute", kTokens, "Tokens of one API key in a minute; 0: no limit.",
+        kLive),
+    row<kLimits, &Limits::key, &Subject::tokens_per_day>(
+        "limits.key.tokens_per_day", kTokens, "Tokens of one API key in a day; 0: no limit.",
+        kLive),
+    row<kLimits, &Limits::address, &Subject::requests_per_minute>(
+        "limits.address.requests_per_minute", kPerMinute,
+        "Requests of one client address in a minute; 0: no limit.", kLive),
+    row<kLimits, &Limits::address, &Subject::burst>(
+        "limits.address.burst", {0, 100'000},
+        "Requests of one client address at once beyond requests_per_minute.", kLive),
+    row<kLimits, &Limits::address, &Subject::concurrent>(
+        "limits.address.concurrent", kAtOnce,
+        "Messages of one client address at once, waiting ones counted; more are refused; 0: no "
+        "limit.",
+        kLive),
+    row<kLimits, &Limits::address, &Subject::tokens_per_minute>(
+        "limits.address.tokens_per_minute", kTokens,
+        "Tokens of one client address in a minute; 0: no limit.", kLive),
+    row<kLimits, &Limits::address, &Subject::tokens_per_day>(
+        "limits.address.tokens_per_day", kTokens,
+        "Tokens of one client address in a day; 0: no limit.", kLive),
+    row<kLimits, &Limits::model, &Subject::requests_per_minute>(
+        "limits.model.requests_per_minute", kPerMinute,
+        "Requests of one model in a minute; 0: no limit.", kLive),
+    row<kLimits, &Limits::model, &Subject::burst>(
+        "limits.model.burst", {0, 100'000},
+        "Requests of one model at once beyond requests_per_minute.", kLive),
+    row<kLimits, &Limits::model, &Subject::concurrent>(
+        "limits.model.concurrent", kAtOnce,
+        "Messages of one model at once, waiting ones counted; more are refused; 0: no limit.",
+        kLive),
+    row<kLimits, &Limits::model, &Subject::tokens_per_minute>(
+        "limits.model.tokens_per_minute", kTokens, "Tokens of one model in a minute; 0: no limit.",
+        kLive),
+    row<kLimits, &Limits::model, &Subject::tokens_per_day>(
+        "limits.model.tokens_per_day", kTokens, "Tokens of one model in a day; 0: no limit.",
+        kLive),
+    row<kLimits, &Limits::tokens_reserved>(
+        "limits.tokens_reserved", {1, 100'000'000},
+        "Tokens reserved for an answer whose request sets no max_tokens.", kLive),
+    row<kLimits, &Limits::users_max>(
+        "limits.users_max", {1, 10'000'000},
+        "Users, keys, addresses and models whose use is remembered at once."),
     row<kLimits, &Limits::concurrent_max>("limits.concurrent_max", kCount,
-                                          "Requests that are answered at once."),
+                                          "Requests that are answered at once.", kLive),
     row<kLimits, &Limits::queued_max>("limits.queued_max", {0, 1'000'000},
-                                      "Requests that wait for a permit; more are refused."),
+                                      "Requests that wait for a permit; more are refused.", kLive),
     row<kLimits, &Limits::queue_timeout>("limits.queue_timeout", {0, kHour},
-                                         "Longest wait for a permit."),
+                                         "Longest wait for a permit.", kLive),
+    row<kLimits, &Limits::overload_after>(
+        "limits.overload_after", {1, kHour},
+        "Waiting without a break for this long counts as overload: the newest of the anonymous "
+        "interactive users goes first.",
+        kLive),
+    row<kLimits, &Limits::share_every>(
+        "limits.share_every", {2, 100'000},
+        "A waiting class of work gets a permit after more urgent ones took this many.", kLive),
     row<kLimits, &Limits::messages_max>("limits.messages_max", {1, 100'000},
-                                        "Messages of one chat request."),
+                                        "Messages of one chat request.", kLive),
     row<kLimits, &Limits::message_max>("limits.message_max", {kKiB, kGiB},
-                                       "Text of one message of a chat request."),
+                                       "Text of one message of a chat request.", kLive),
     row<kLimits, &Limits::tools_max>("limits.tools_max", {0, 10'000},
-                                     "Tools that one chat request may offer."),
+                                     "Tools that one chat request may offer.", kLive),
     row<kLimits, &Limits::max_tokens>("limits.max_tokens", {1, 100'000'000},
-                                      "Largest max_tokens that a request may ask for."),
+                                      "Largest max_tokens that a request may ask for.", kLive),
     row<kLimits, &Limits::choices_max>("limits.choices_max", {1, 128},
-                                       "Largest n (number of answers) that a request may ask for."),
+                                       "Largest n (number of answers) that a request may ask for.",
+                                       kLive),
 
     row<kUpstream, &Upstream::connections_max>("upstream.connections_max", {1, 10'000},
                                                "Connections to all providers together."),
@@ -213,144 +325,234 @@ constexpr std::array kRows = {
                                      "Speak HTTP/2 with https providers that can."),
 
     text<kModels, &Models::default_model>("models.default_model", Form::any,
-                                          "Model of a request that names none.", {1, 256}),
+                                          "Model of a request that names none.", {1, 256}, kLive),
     row<kModels, &Models::discover>(
         "models.discover", kOnOff,
-        "Look for Ollama and llama-server on their usual loopback ports."),
+        "Look for Ollama and llama-server on their usual loopback ports.", kLive),
     row<kModels, &Models::discover_interval>("models.discover_interval", {100, kDay},
-                                             "Time between two looks."),
+                                             "Time between two looks.", kLive),
     row<kModels, &Models::queue_timeout>("models.queue_timeout", {0, kHour},
-                                         "Longest wait for a provider's permit."),
+                                         "Longest wait for a provider's permit.", kLive),
     row<kModels, &Models::first_token_timeout>("models.first_token_timeout", kTimeout,
-                                               "Time until the first token of an answer."),
+                                               "Time until the first token of an answer.", kLive),
     row<kModels, &Models::between_tokens_timeout>("models.between_tokens_timeout", kTimeout,
-                                                  "Longest silence inside a streamed answer."),
+                                                  "Longest silence inside a streamed answer.",
+                                                  kLive),
     row<kModels, &Models::total_timeout>("models.total_timeout", kTimeout,
-                                         "Time for one attempt from its start to its last token."),
+                                         "Time for one attempt from its start to its last token.",
+                                         kLive),
     row<kModels, &Models::attempts_max>("models.attempts_max", {1, 20},
-                                        "Attempts with one candidate, the first included."),
+                                        "Attempts with one candidate, the first included.", kLive),
     row<kModels, &Models::retry_base>(
         "models.retry_base", {1, kHour},
-        "Longest wait before the first retry; doubles with each (full jitter)."),
+        "Longest wait before the first retry; doubles with each (full jitter).", kLive),
     row<kModels, &Models::retry_cap>("models.retry_cap", {1, kHour},
-                                     "Longest wait before any retry."),
+                                     "Longest wait before any retry.", kLive),
     row<kModels, &Models::retry_budget_ratio>(
         "models.retry_budget_ratio", {0, 10},
-        "Retries that one request earns for the whole program."),
+        "Retries that one request earns for the whole program.", kLive),
     row<kModels, &Models::retry_budget_per_second>("models.retry_budget_per_second", {0, 1000},
-                                                   "Retries that one second earns."),
+                                                   "Retries that one second earns.", kLive),
     row<kModels, &Models::breaker_window>("models.breaker_window", {1, 10'000},
-                                          "Last calls of a provider that its breaker looks at."),
+                                          "Last calls of a provider that its breaker looks at.",
+                                          kLive),
     row<kModels, &Models::breaker_calls_min>(
         "models.breaker_calls_min", {1, 10'000},
-        "Calls before the breaker may open; at most breaker_window."),
+        "Calls before the breaker may open; at most breaker_window.", kLive),
     row<kModels, &Models::breaker_failure_ratio>(
         "models.breaker_failure_ratio", {0.01, 1},
-        "Share of failed calls at which the breaker opens."),
+        "Share of failed calls at which the breaker opens.", kLive),
     row<kModels, &Models::breaker_open>(
         "models.breaker_open", {1, kDay},
-        "Time that a breaker stays open at first; doubles up to breaker_open_max."),
+        "Time that a breaker stays open at first; doubles up to breaker_open_max.", kLive),
     row<kModels, &Models::breaker_open_max>("models.breaker_open_max", {1, kDay},
-                                            "Longest time that a breaker stays open."),
+                                            "Longest time that a breaker stays open.", kLive),
+    row<kModels, &Models::raise_every>(
+        "models.raise_every", {1, kHour},
+        "Time in which the calls to a provider at once grow by at most one, up to its "
+        "concurrent_max, after it said that they were too many."),
     row<kModels, &Models::extractive_sentences>(
         "models.extractive_sentences", {1, 50},
-        "Sentences of an answer that the built-in answerer gives."),
+        "Sentences of an answer that the built-in answerer gives.", kLive),
 
-    row<kCache, &CacheSettings::enabled>("cache.enabled", kOnOff,
-                                         "Keep replies and give them again to the same question."),
+    row<kCache, &CacheSettings::enabled>(
+        "cache.enabled", kOnOff, "Keep replies and give them again to the same question.", kLive),
     row<kCache, &CacheSettings::size_max>("cache.size_max", {64 * kKiB, 1024 * kGiB},
-                                          "Memory of all kept replies."),
+                                          "Memory of all kept replies.", kLive),
     row<kCache, &CacheSettings::entry_max>("cache.entry_max", {kKiB, kGiB},
-                                           "Largest reply that is kept; at most size_max."),
-    row<kCache, &CacheSettings::ttl>("cache.ttl", {1, 30 * kDay}, "Time that a reply is kept."),
-    row<kCache, &CacheSettings::stale_if_error>("cache.stale_if_error", kOnOff,
-                                                "Give an expired reply when every provider fails."),
+                                           "Largest reply that is kept; at most size_max.", kLive),
+    row<kCache, &CacheSettings::ttl>("cache.ttl", {1, 30 * kDay}, "Time that a reply is kept.",
+                                     kLive),
+    row<kCache, &CacheSettings::stale_if_error>(
+        "cache.stale_if_error", kOnOff, "Give an expired reply when every provider fails.", kLive),
     row<kCache, &CacheSettings::stale_max>(
         "cache.stale_max", {0, 30 * kDay},
-        "Time after its end that an expired reply may still be given."),
+        "Time after its end that an expired reply may still be given.", kLive),
     row<kCache, &CacheSettings::coalesce>(
         "cache.coalesce", kOnOff,
-        "Let identical requests that run at once share one upstream call."),
+        "Let identical requests that run at once share one upstream call.", kLive),
     row<kCache, &CacheSettings::followers_max>("cache.followers_max", {0, 1'000'000},
-                                               "Requests that may share one call in flight."),
+                                               "Requests that may share one call in flight.",
+                                               kLive),
     row<kCache, &CacheSettings::stream_buffer_max>("cache.stream_buffer_max", {kKiB, kGiB},
-                                                   "Memory of one shared stream."),
+                                                   "Memory of one shared stream.", kLive),
 
     row<&S::conversations, &ConversationSettings::window_tokens>(
         "conversations.window_tokens", {16, 10'000'000},
-        "History that is sent with a question, in tokens."),
-    row<&S::conversations, &ConversationSettings::list_max>("conversations.list_max", {1, 10'000},
-                                                            "Entries of one page of a list."),
+        "History that is sent with a question, in tokens.", kLive),
+    row<&S::conversations, &ConversationSettings::list_max>(
+        "conversations.list_max", {1, 10'000}, "Entries of one page of a list.", kLive),
     row<&S::conversations, &ConversationSettings::message_max>(
-        "conversations.message_max", {kKiB, kGiB}, "Text of one stored message."),
+        "conversations.message_max", {kKiB, kGiB}, "Text of one stored message.", kLive),
 
     text<kKnowledge, &Knowledge::default_collection>(
         "knowledge.default_collection", Form::name,
-        "Collection of a document or a search that names none.", {1, 128}),
+        "Collection of a document or a search that names none.", {1, 128}, kLive),
     row<kKnowledge, &Knowledge::chunk_tokens>("knowledge.chunk_tokens", {16, 8192},
-                                              "Size of one passage, in tokens."),
+                                              "Size of one passage, in tokens.", kLive),
     row<kKnowledge, &Knowledge::chunk_overlap_tokens>(
         "knowledge.chunk_overlap_tokens", {0, 4096},
-        "Tokens that two neighbouring passages share; less than chunk_tokens."),
+        "Tokens that two neighbouring passages share; less than chunk_tokens.", kLive),
     row<kKnowledge, &Knowledge::document_max>("knowledge.document_max", {kKiB, 16 * kGiB},
-                                              "Size of one document."),
+                                              "Size of one document.", kLive),
     row<kKnowledge, &Knowledge::passages>("knowledge.passages", {1, 100},
-                                          "Passages that are given to a model."),
+                                          "Passages that are given to a model.", kLive),
     row<kKnowledge, &Knowledge::search_max>("knowledge.search_max", {1, 10'000},
-                                            "Passages that one search may ask for."),
+                                            "Passages that one search may ask for.", kLive),
     row<kKnowledge, &Knowledge::context_tokens>(
         "knowledge.context_tokens", {16, 10'000'000},
-        "Size of all passages given to a model together, in tokens."),
+        "Size of all passages given to a model together, in tokens.", kLive),
+
+    row<kResources, &Resources::enabled>(
+        "resources.enabled", kOnOff,
+        "Watch memory, disks, heat and the rest, and do less before they run out."),
+    row<kResources, &Resources::sample_interval>("resources.sample_interval", {50, 60 * kSecond},
+                                                 "Time between two looks at the machine."),
+    row<kResources, &Resources::memory_max>(
+        "resources.memory_max", {0, 1024 * kGiB},
+        "Most memory that Mainstay may use; 0: what its control group or the machine has."),
+    row<kResources, &Resources::memory_soft>("resources.memory_soft", {0.1, 1},
+                                             "Share of memory in use above which caches shrink."),
+    row<kResources, &Resources::memory_hard>("resources.memory_hard", {0.1, 1},
+                                             "Share of memory in use above which work is refused."),
+    row<kResources, &Resources::stall_memory_some>(
+        "resources.stall_memory_some", {0.01, 1},
+        "Share of time with something waiting for memory, from which less is done at once."),
+    row<kResources, &Resources::stall_memory_full>(
+        "resources.stall_memory_full", {0.01, 1},
+        "Share of time with everything waiting for memory, from which work is refused."),
+    row<kResources, &Resources::stall_io>(
+        "resources.stall_io", {0.01, 1},
+        "Share of time with everything waiting for a disk, from which less is done at once."),
+    row<kResources, &Resources::stall_cpu>(
+        "resources.stall_cpu", {0.01, 1},
+        "Share of time with something waiting for a core, from which less is done at once."),
+    row<kResources, &Resources::descriptors_soft>(
+        "resources.descriptors_soft", {0.1, 1},
+        "Share of file descriptors in use above which idle connections are not kept."),
+    row<kResources, &Resources::descriptors_hard>(
+        "resources.descriptors_hard", {0.1, 1},
+        "Share of file descriptors in use above which connections are refused."),
+    row<kResources, &Resources::disk_soft_share>(
+        "resources.disk_soft_share", {0, 0.5},
+        "Share of a disk and of its inodes below which uploads stop; disk_soft may ask for more."),
+    row<kResources, &Resources::disk_soft>(
+        "resources.disk_soft", {0, 1024 * kGiB},
+        "Free space below which uploads stop; counts as a quarter of the disk at most."),
+    row<kResources, &Resources::disk_hard_share>(
+        "resources.disk_hard_share", {0, 0.5},
+        "Share of a disk and of its inodes below which writes stop; disk_hard may ask for more."),
+    row<kResources, &Resources::disk_hard>(
+        "resources.disk_hard", {0, 1024 * kGiB},
+        "Free space below which writes stop; counts as a sixteenth of the disk at most."),
+    row<kResources, &Resources::disk_ballast>(
+        "resources.disk_ballast", {0, 16 * kGiB},
+        "File in the data folder that is given back when the disk is full; 0: none. "
+        "A sixteenth of the disk at most."),
+    row<kResources, &Resources::heat_trip>(
+        "resources.heat_trip", {20, 150},
+        "Degrees Celsius at which a machine slows down whose sensor does not say."),
+    row<kResources, &Resources::heat_soft_margin>(
+        "resources.heat_soft_margin", {1, 60},
+        "Degrees below that point from which half as much is done at once."),
+    row<kResources, &Resources::heat_hard_margin>(
+        "resources.heat_hard_margin", {0, 60},
+        "Degrees below that point from which one thing is done at a time."),
+    row<kResources, &Resources::gpu_soft>(
+        "resources.gpu_soft", {0.1, 1},
+        "Share of GPU memory above which idle models are unloaded."),
+    row<kResources, &Resources::gpu_hard>("resources.gpu_hard", {0.1, 1},
+                                          "Share of GPU memory above which no model is loaded."),
+    row<kResources, &Resources::hold>("resources.hold", {0, kHour},
+                                      "Calm time after which a level of pressure is left."),
+    row<kResources, &Resources::stall_hold>("resources.stall_hold", {0, kHour},
+                                            "The same for time spent waiting."),
+    row<kResources, &Resources::heat_hold>("resources.heat_hold", {0, kHour}, "The same for heat."),
+    row<kResources, &Resources::trim_interval>(
+        "resources.trim_interval", {kSecond, kHour},
+        "Time between two returns of unused heap to the system under memory pressure."),
+    row<kResources, &Resources::request_growth>(
+        "resources.request_growth", {kMiB, 1024 * kGiB},
+        "Growth of memory within one request that is logged and counted."),
+    row<kResources, &Resources::growth_alarm>(
+        "resources.growth_alarm", {0.1, 10'000},
+        "Growth of memory, in percent an hour, that raises an alert."),
+    row<kResources, &Resources::growth_warm_up>("resources.growth_warm_up", {0, kDay},
+                                                "Time after the start in which growth is normal."),
+    row<kResources, &Resources::growth_window>("resources.growth_window", {60 * kSecond, 7 * kDay},
+                                               "Time over which growth is measured."),
+    row<kResources, &Resources::cpu_alarm>(
+        "resources.cpu_alarm", {0.01, 1},
+        "Share of all cores that the program uses, above which an alert is raised."),
+    row<kResources, &Resources::pool_alarm>("resources.pool_alarm", {0.01, 1},
+                                            "Use of one pool above which an alert is raised."),
+    row<kResources, &Resources::memory_alarm>(
+        "resources.memory_alarm", {kMiB, 1024 * kGiB},
+        "Resident memory of the program above which an alert is raised."),
+    row<kResources, &Resources::handles_alarm>(
+        "resources.handles_alarm", {1, 1'000'000},
+        "Open descriptors beside client connections above which an alert is raised."),
+    row<kResources, &Resources::alarm_hold>(
+        "resources.alarm_hold", {0, kDay},
+        "Time that a figure stays bad before its alert is raised."),
+    row<kResources, &Resources::alerts_max>("resources.alerts_max", {1, 10'000},
+                                            "Past alerts that are remembered."),
 
     row<&S::offload, &OffloadSettings::threads>("offload.threads", {1, 256},
                                                 "Threads for work that would block an event loop."),
     row<&S::offload, &OffloadSettings::queue_max>(
         "offload.queue_max", kCount, "Pieces of such work that wait; more are refused."),
-};
 
-using P = ProviderSettings;
-constexpr std::array kProviderRows = {
-    text<&P::name>("name", Form::name, "Name of the provider; required, used in routes.", {1, 64}),
-    choice<&P::kind>("kind", "openai|ollama|gemini|anthropic",
-                     "Wire format it speaks; required. openai fits every compatible server."),
-    text<&P::base_url>("base_url", Form::http_url, "Where it is; empty: the kind's usual address.",
-                       {0, 2048}),
-    row<&P::api_key>("api_key", {0, 4096}, "Key that is sent to it."),
-    row<&P::models>("models", {0, 1000}, "Models it serves; empty: it is asked."),
-    text<&P::default_model>("default_model", Form::any, "Its model for `auto`; empty: the first.",
-                            {0, 256}),
-    row<&P::concurrent_max>("concurrent_max", {1, 10'000}, "Calls to it at once."),
-};
+    row<kReload, &Reload::ttl>("reload.ttl", {1000, kDay},
+                               "Age at which the configuration is read again by itself.", kLive),
+    row<kReload, &Reload::check_interval>("reload.check_interval", {10, kHour},
+                                          "Time between two looks at the configuration file.",
+                                          kLive),
+    row<kReload, &Reload::probe_timeout>(
+        "reload.probe_timeout", {0, kHour},
+        "Time for new providers to answer before they take over from the old.", kLive),
 
-using R = RouteSettings;
-constexpr std::array kRouteRows = {
-    text<&R::model>("model", Form::any, "Model's name as clients ask for it; required.", {1, 256}),
-    row<&R::aliases>("aliases", {0, 100}, "Further names of the same model."),
-    row<&R::extractive_fallback>("extractive_fallback", kOnOff,
-                                 "Let the built-in answerer reply when every candidate fails."),
-};
+    row<kSessions, &Sessions::idle_timeout>("sessions.idle_timeout", {1000, 30 * kDay},
+                                            "Silence of a caller after which its session is over.",
+                                            kLive),
+    row<kSessions, &Sessions::sessions_max>("sessions.sessions_max", kCount,
+                                            "Sessions remembered at once."),
 
-using C = CandidateSettings;
-constexpr std::array kCandidateRows = {
-    text<&C::provider>("provider", Form::name, "Name of a provider; required.", {1, 64}),
-    text<&C::model>("model", Form::any, "Model's name at that provider; required.", {1, 256}),
-    row<&C::weight>("weight", {1, 1000}, "Share among the candidates of the same order."),
-    row<&C::order>("order", {0, 1000}, "Lower is tried first."),
+    row<kAdmin, &Admin::audit_max>("admin.audit_max", {1, 100'000},
+                                   "Changes that GET /admin/audit remembers."),
+    row<kAdmin, &Admin::slow_threshold>(
+        "admin.slow_threshold", {0, kDay},
+        "Requests that take this long or longer are listed at GET /admin/slow.", kLive),
+    row<kAdmin, &Admin::slow_max>("admin.slow_max", {1, 100'000},
+                                  "Slow requests that GET /admin/slow remembers."),
+    row<kAdmin, &Admin::tasks_max>("admin.tasks_max", {0, 100'000},
+                                   "Ended background tasks that GET /admin/tasks remembers."),
 };
 
 }  // namespace
 
 std::span<const Row> rows() {
   return kRows;
-}
-std::span<const Row> provider_rows() {
-  return kProviderRows;
-}
-std::span<const Row> route_rows() {
-  return kRouteRows;
-}
-std::span<const Row> candidate_rows() {
-  return kCandidateRows;
 }
 
 }  // namespace mainstay::config

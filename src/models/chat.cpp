@@ -226,7 +226,7 @@ class BodyCheck {
         return choices(place, value);
       case Key::max_tokens:
       case Key::max_completion_tokens:
-        return counted(place, value, 1, limits_.max_tokens);
+        return most_tokens(place, value);
       case Key::presence_penalty:
       case Key::frequency_penalty:
         return number_between(place, value, -kPenaltyMax, kPenaltyMax);
@@ -294,6 +294,13 @@ class BodyCheck {
     auto count = count_of(place, value, 1, limits_.choices_max);
     if (!count.ok()) return count.error();
     parsed_.request.choices = static_cast<std::uint32_t>(*count);
+    return done();
+  }
+
+  Status most_tokens(const Place& place, Element value) {
+    auto count = count_of(place, value, 1, limits_.max_tokens);
+    if (!count.ok()) return count.error();
+    parsed_.request.max_tokens = std::max<std::uint64_t>(parsed_.request.max_tokens, *count);
     return done();
   }
 

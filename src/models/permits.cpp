@@ -44,19 +44,42 @@ Permit Permits::try_take() {
   return Permit(this);
 }
 
+/// Under the mutex: what is free goes to the first in the queue.
+void Permits::hand_over(std::list<std::shared_ptr<Waiter>>& granted) {
+  while (taken_ < most_ && !queue_.empty()) {
+    ++taken_;
+    queue_.front()->granted = true;
+    granted.splice(granted.end(), queue_, queue_.begin());
+  }
+}
+
+void Permits::wake(const std::list<std::shared_ptr<Waiter>>& granted) {
+  for (const auto& waiter : granted) waiter->granted_event.notify();
+}
+
 void Permits::give() {
-  std::shared_ptr<Waiter> next;
+  std::list<std::shared_ptr<Waiter>> granted;
   {
     std::lock_guard lock(mutex_);
-    if (queue_.empty()) {
-      --taken_;
-      return;
-    }
-    next = queue_.front();
-    queue_.pop_front();
-    next->granted = true;
+    --taken_;
+    hand_over(granted);
   }
-  next->granted_event.notify();
+  wake(granted);
+}
+
+void Permits::set_limit(std::uint32_t most) {
+  std::list<std::shared_ptr<Waiter>> granted;
+  {
+    std::lock_guard lock(mutex_);
+    most_ = most;
+    hand_over(granted);
+  }
+  wake(granted);
+}
+
+std::uint32_t Permits::limit() const {
+  std::lock_guard lock(mutex_);
+  return most_;
 }
 
 Co<Permit> Permits::take(Deadline by) {

@@ -1,4 +1,4 @@
-// Permits: a bound on how many calls run at once, with a bounded, fair wait.
+// Permits: a bound on how many calls run at once, which may change, with a bounded, fair wait.
 // Used by upstream.h, one for each provider.
 #pragma once
 
@@ -41,6 +41,9 @@ class Permits {
 
   /// A permit at once, or an empty one. Never overtakes those who wait.
   Permit try_take();
+  /// Another bound. Fewer than are taken takes effect as permits come back.
+  void set_limit(std::uint32_t most);
+  std::uint32_t limit() const;
   /// Waits for a permit until `by`; empty when the time passed or too many wait already.
   Co<Permit> take(Deadline by);
   std::uint32_t taken() const;
@@ -51,8 +54,10 @@ class Permits {
   struct Waiter;
   struct Queued;
   void give();
+  void hand_over(std::list<std::shared_ptr<Waiter>>& granted);
+  static void wake(const std::list<std::shared_ptr<Waiter>>& granted);
   Clock& clock_;
-  const std::uint32_t most_;
+  std::uint32_t most_;
   const std::uint32_t waiting_max_;
   mutable std::mutex mutex_;
   std::uint32_t taken_ = 0;

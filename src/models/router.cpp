@@ -250,11 +250,15 @@ Co<> Router::probe(Deadline by) {
   }
 }
 
+Co<> Router::look() {
+  const Deadline never = Deadline::never();
+  co_await probe(never);
+  cache_.expire(tools_.clock.now());
+}
+
 Co<> Router::watch() {
   while (true) {
-    const Deadline never = Deadline::never();
-    co_await probe(never);
-    cache_.expire(tools_.clock.now());
+    co_await look();
     const Duration interval = settings_->models.discover_interval;
     auto reached = co_await sleep(tools_.clock, interval);
     if (!reached) co_return;

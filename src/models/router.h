@@ -34,6 +34,8 @@ class Router final : public Models {
   /// Probes every discover_interval and drops expired answers, until cancelled. Run by app in a
   /// TaskGroup on one loop.
   Co<> watch();
+  /// One round of the above: the providers that are due, and the cache.
+  Co<> look();
   /// Gives back a share (0 to 1) of the cache's memory; returns bytes freed.
   std::size_t shrink_cache(double fraction) { return cache_.shrink(fraction); }
 

@@ -27,6 +27,14 @@ bool answers_chat(const std::string& model) {
   return lower_ascii(model).find("embed") == std::string::npos;
 }
 
+/// What a call's end says about the provider's capacity.
+Load load_of(const Error* error) {
+  if (error == nullptr) return Load::fine;
+  const bool too_much = error->code == Errc::deadline || error->reason == "upstream_rate_limited" ||
+                        error->reason == "upstream_overloaded";
+  return too_much ? Load::too_much : Load::unknown;
+}
+
 std::chrono::milliseconds round_up(Duration d) {
   return std::chrono::ceil<std::chrono::milliseconds>(d);
 }
@@ -41,6 +49,8 @@ Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, 
       tools_(tools),
       breaker_(settings.models),
       budget_(settings.models),
+      aimd_{.limit = settings_.concurrent_max},
+      raise_every_(settings.models.raise_every),
       pause_max_(settings.models.breaker_open_max),
       up_(kind_of != Kind::discovered),
       succeeded_(tools.metrics.counter(kCalls, kCallsHelp, of(name(), "ok"))),
@@ -50,9 +60,12 @@ Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, 
       up_gauge_(tools.metrics.gauge("mainstay_provider_up",
                                     "1 when the last call or probe of the provider succeeded",
                                     of(name()))),
+      limit_gauge_(tools.metrics.gauge("mainstay_provider_limit",
+                                       "Calls at once that the provider gets now", of(name()))),
       seconds_(tools.metrics.histogram("mainstay_provider_call_seconds",
                                        "Time of one successful call to a provider", of(name()))) {
   up_gauge_.set(up_ ? 1 : 0);
+  limit_gauge_.set(settings_.concurrent_max);
   if (!up_) why_ = "not_probed";
 }
 
@@ -126,6 +139,7 @@ void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint star
   bool opened = false;
   bool became_up = false;
   bool became_down = false;
+  adapt(error, started, now);
   {
     std::lock_guard lock(mutex_);
     if (error == nullptr) {
@@ -166,6 +180,24 @@ void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint star
                                       {"code", mainstay::name(error->code)},
                                       {"reason", error->reason},
                                       {"detail", error->detail}});
+}
+
+/// More calls at once while all goes well, fewer when the provider says that it is too much.
+void Upstream::adapt(const Error* error, TimePoint started, TimePoint now) {
+  Ended call;
+  call.load = load_of(error);
+  call.started = started;
+  call.at_work = permits.taken();
+  std::uint32_t limit = 0;
+  {
+    std::lock_guard lock(mutex_);
+    const Aimd next = step(aimd_, call, settings_.concurrent_max, raise_every_, now);
+    if (next.limit != aimd_.limit) limit = next.limit;
+    aimd_ = next;
+  }
+  if (limit == 0) return;
+  permits.set_limit(limit);
+  limit_gauge_.set(limit);
 }
 
 bool Upstream::likely(TimePoint now) const {

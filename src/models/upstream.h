@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/random.h"
+#include "models/aimd.h"
 #include "models/breaker.h"
 #include "models/models.h"
 #include "models/permits.h"
@@ -102,11 +103,14 @@ class Upstream {
   void set_up(bool up, const std::string& why);
   void end(const Breaker::Pass& pass, const Error* error, TimePoint started);
   void hide_key(Error& error) const;
+  void adapt(const Error* error, TimePoint started, TimePoint now);
   const ProviderSettings settings_;
   Tools tools_;
   mutable std::mutex mutex_;
   Breaker breaker_;
   RetryBudget budget_;
+  Aimd aimd_;
+  const Duration raise_every_;
   const Duration pause_max_;
   TimePoint pause_until_{};
   bool up_ = true;
@@ -120,6 +124,7 @@ class Upstream {
   Counter& failed_;
   Counter& opened_;
   Gauge& up_gauge_;
+  Gauge& limit_gauge_;
   Histogram& seconds_;
 };
 

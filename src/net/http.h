@@ -26,6 +26,7 @@ class HeaderLines {
  public:
   void add(std::string_view name, std::string_view value);
   void add(std::string_view name, std::int64_t value);
+  void append(const HeaderLines& others) { lines_ += others.lines_; }
   const std::string& text() const noexcept { return lines_; }
   void clear() noexcept { lines_.clear(); }
 

@@ -2,9 +2,12 @@
 // Used by app. Inner rooms provide open functions that return this.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "storage/access_keys.h"
 #include "storage/conversations.h"
 #include "storage/documents.h"
 
@@ -16,8 +19,43 @@ struct StoreFigures {
   std::uint64_t operations = 0;  ///< written; operations / commits is the group size
   std::uint64_t waiting = 0;     ///< writes queued now
   std::uint64_t failed = 0;
+  std::uint32_t readers_max = 0;  ///< connections that read, of all databases together
+  std::uint32_t readers_open = 0;
+  std::uint32_t readers_busy = 0;
+  std::uint64_t reads_waiting = 0;
   bool writable = true;
   std::string why_not;
+  bool lost = false;  ///< the disk failed: only a new process may trust it again
+};
+
+/// How long the operations of one kind took, wait included.
+struct OperationTiming {
+  std::string operation;
+  std::uint64_t count = 0;
+  double mean_seconds = 0;
+  double p50_seconds = 0;  ///< upper bounds of the histogram's buckets
+  double p99_seconds = 0;
+};
+
+/// One database: its file, its connections, its work. For /admin/database/stats and
+/// /health/database.
+struct DatabaseFigures {
+  std::string name;
+  std::uint64_t page_size = 0;
+  std::uint64_t pages = 0;       ///< in the file; those in the write-ahead log come on top
+  std::uint64_t free_pages = 0;  ///< of these, unused
+  std::uint64_t file_bytes = 0;
+  std::uint64_t wal_bytes = 0;  ///< size of the log's file; it is reused from its start
+  std::uint32_t readers_max = 0;
+  std::uint32_t readers_open = 0;
+  std::uint32_t readers_busy = 0;
+  std::uint64_t reads_waiting = 0;  ///< of all databases: they share the readers' threads
+  std::uint64_t writes_waiting = 0;
+  std::uint64_t commits = 0;
+  std::uint64_t operations = 0;
+  std::uint64_t failed = 0;
+  std::string why_not;  ///< why nothing can be written; empty while it can
+  std::vector<OperationTiming> timings;
 };
 
 class Stores {
@@ -25,7 +63,10 @@ class Stores {
   virtual ~Stores() = default;
   virtual Conversations& conversations() = 0;
   virtual Documents& documents() = 0;
+  virtual AccessKeys& access_keys() = 0;
   virtual StoreFigures figures() const = 0;
+  /// Each database by itself. Looks at files: from the offload pool.
+  virtual std::vector<DatabaseFigures> databases() const { return {}; }
   /// Finishes queued writes, checkpoints, closes. Blocks; call after the loops' work has ended.
   virtual Status close() = 0;
 };

@@ -9,6 +9,8 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -31,8 +33,10 @@ struct Batch {
 }  // namespace
 
 struct Log::Writer {
-  Writer(LogSink to, LogFormat as, std::size_t lines_max, Clock& time)
+  Writer(LogSink to, std::string name, LogFormat as, std::size_t lines_max, Clock& time)
       : sink(std::move(to)),
+        sink_name(std::move(name)),
+        silent(sink.none()),
         format(as),
         queue_max(lines_max),
         bytes_max(std::max(lines_max * kBytesPerLine, kLogLineMax)),
@@ -43,7 +47,9 @@ struct Log::Writer {
   void write_out(Batch& batch, std::uint64_t lost);
   void stop(Duration for_at_most);
 
-  LogSink sink;
+  LogSink sink;  // the writer thread's own once it runs
+  const std::string sink_name;
+  const bool silent;
   const LogFormat format;
   const std::size_t queue_max;
   const std::size_t bytes_max;
@@ -52,6 +58,7 @@ struct Log::Writer {
   std::condition_variable wake;
   std::condition_variable ended;
   Batch queue;
+  std::optional<LogSink> next;    // takes over from `sink` before the next line
   std::uint64_t lost_unsaid = 0;  // dropped since the last log.dropped line
   bool sleeping = false;
   bool stopping = false;
@@ -85,9 +92,10 @@ void Log::Writer::run() {
   Batch batch;
   for (;;) {
     std::uint64_t lost = 0;
+    std::optional<LogSink> fresh;
     {
       std::unique_lock lock(mutex);
-      while (queue.lines == 0 && lost_unsaid == 0 && !stopping) {
+      while (queue.lines == 0 && lost_unsaid == 0 && !stopping && !next) {
         sleeping = true;
         wake.wait(lock);
       }
@@ -95,23 +103,27 @@ void Log::Writer::run() {
       if (!stopping) wake.wait_for(lock, kGather, [this] { return stopping; });
       std::swap(batch, queue);
       lost = std::exchange(lost_unsaid, 0);
-      if (batch.lines == 0 && lost == 0) {
+      fresh = std::exchange(next, std::nullopt);
+      if (batch.lines == 0 && lost == 0 && !fresh) {
         finished = true;
         ended.notify_all();
         return;
       }
     }
-    write_out(batch, lost);
+    if (fresh) sink = std::move(*fresh);
+    if (batch.lines > 0 || lost > 0) write_out(batch, lost);
   }
 }
 
 void Log::Writer::write_out(Batch& batch, std::uint64_t lost) {
   std::size_t lines = batch.lines;
-  if (lost > 0) {
-    append_log_line(batch.text, format, clock.wall(), Level::warn, "log.dropped",
-                    {{"count", lost}});
-    ++lines;
-  }
+  if (lost > 0) try {
+      append_log_line(batch.text, format, clock.wall(), Level::warn, "log.dropped",
+                      {{"count", lost}});
+      ++lines;
+    } catch (const std::bad_alloc&) {
+      // Told by the counter alone.
+    }
   const bool wrote = sink.write(batch.text, [this] { return hurry.load(); });
   (wrote ? written : dropped).fetch_add(lines, std::memory_order_relaxed);
   batch.text.clear();
@@ -147,8 +159,9 @@ Result<std::unique_ptr<Log>> Log::open(const LogSettings& settings, Clock& clock
   auto sink = LogSink::open(settings.sink);
   if (!sink.ok()) return std::move(sink.error());
   const LogFormat format = settings.format == "json" ? LogFormat::json : LogFormat::text;
-  auto writer = std::make_unique<Writer>(std::move(*sink), format, settings.queue_max, clock);
-  if (!writer->sink.none()) {
+  auto writer =
+      std::make_unique<Writer>(std::move(*sink), settings.sink, format, settings.queue_max, clock);
+  if (!writer->silent) {
     Writer* const self = writer.get();
     writer->thread = std::thread([self] { self->run(); });  // lint: thread the log's one writer
     pthread_setname_np(writer->thread.native_handle(), "log");
@@ -164,11 +177,16 @@ Log::~Log() {
 }
 
 void Log::write(Level level, std::string_view event, std::initializer_list<Field> fields) {
-  if (!wants(level) || level == Level::off || writer_->sink.none()) return;
-  thread_local std::string line;
-  line.clear();
-  append_log_line(line, writer_->format, clock_.wall(), level, event, fields);
-  writer_->push(line);
+  if (!wants(level) || level == Level::off || writer_->silent) return;
+  // A line is written where things go wrong, in catch blocks above all: it must not throw itself.
+  try {
+    thread_local std::string line;
+    line.clear();
+    append_log_line(line, writer_->format, clock_.wall(), level, event, fields);
+    writer_->push(line);
+  } catch (...) {
+    writer_->dropped.fetch_add(1, std::memory_order_relaxed);
+  }
 }
 
 std::uint64_t Log::written() const noexcept {
@@ -177,6 +195,21 @@ std::uint64_t Log::written() const noexcept {
 std::uint64_t Log::dropped() const noexcept {
   return writer_->dropped.load();
 }
+
+Status Log::reopen() {
+  const std::string& name = writer_->sink_name;
+  if (name == "none" || name == "stderr" || name == "stdout") return done();
+  auto sink = LogSink::open(name);
+  if (!sink.ok()) return std::move(sink.error());
+  {
+    std::lock_guard lock(writer_->mutex);
+    writer_->next = std::move(*sink);
+    writer_->sleeping = false;
+  }
+  writer_->wake.notify_one();
+  return done();
+}
+
 void Log::stop(Duration for_at_most) {
   writer_->stop(for_at_most);
 }

@@ -62,6 +62,9 @@ class Log {
   void warn(std::string_view e, std::initializer_list<Field> f = {}) { write(Level::warn, e, f); }
   void error(std::string_view e, std::initializer_list<Field> f = {}) { write(Level::error, e, f); }
 
+  /// Goes on in the file that now has the sink's name, after the old one was moved away. Nothing
+  /// changes for other sinks. Errors: invalid; then the old file stays in use.
+  Status reopen();
   std::uint64_t written() const noexcept;
   std::uint64_t dropped() const noexcept;
   /// Writes what is queued, at most until `for_at_most` has passed, and closes the sink.

@@ -221,9 +221,9 @@ void append_value(std::string& out, LogFormat format, const Field::Value& value)
 void append_json(std::string& out, std::size_t start, std::initializer_list<Field> fields) {
   for (const Field& field : fields) {
     if (out.size() - start > kLogLineMax - 2 * kLogTextMax) break;
-    out += ",\"";
-    out += field.key;  // our own words: plain
-    out += "\":";
+    out += ',';
+    append_quoted(out, field.key);
+    out += ':';
     append_value(out, LogFormat::json, field.value);
   }
   out += "}\n";
@@ -233,7 +233,7 @@ void append_text(std::string& out, std::size_t start, std::initializer_list<Fiel
   for (const Field& field : fields) {
     if (out.size() - start > kLogLineMax - 2 * kLogTextMax) break;
     out += ' ';
-    out += field.key;
+    append_escaped(out, field.key);
     out += '=';
     append_value(out, LogFormat::text, field.value);
   }

@@ -5,17 +5,18 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { pair, provide, provider_entry, run, serve, temp_dir, write_config } from './lib/harness.mjs';
+import { pair, pause, provide, provider_entry, run, serve, temp_dir, write_config } from './lib/harness.mjs';
+import { missing, service_manager } from './lib/machine.mjs';
 import { RawSocket, request_bytes } from './lib/raw.mjs';
 
 const ask = (text) => ({ model: 'model-a', messages: [{ role: 'user', content: text }] });
 
 describe('stop', () => {
-  test('SIGTERM lets open streams finish, refuses new work, and exits 0', async (t) => {
+  test('fault_36_sigterm: 50 open streams finish, new work is refused, exit 0', async (t) => {
     const { server, provider } = await pair(t);
-    provider.script({ replies: Array.from({ length: 5 }, () => ({ tokens: ['one', ' two', ' three'], gate: 'g', gate_at: 1 })) });
+    provider.script({ replies: Array.from({ length: 50 }, () => ({ tokens: ['one', ' two', ' three'], gate: 'g', gate_at: 1 })) });
     const readers = [];
-    for (let i = 0; i < 5; i += 1) readers.push(await server.open_stream(ask(`open ${i}`)));
+    for (let i = 0; i < 50; i += 1) readers.push(await server.open_stream(ask(`open ${i}`)));
     for (const reader of readers) assert.equal(await reader.next_text(), 'one');
     server.agent.destroy();
     server.child.kill('SIGTERM');
@@ -40,7 +41,7 @@ describe('stop', () => {
     assert.deepEqual(await server.exited, { code: 0, signal: null });
   });
 
-  test('a second SIGTERM hurries', async (t) => {
+  test('fault_36_second_signal: a second SIGTERM hurries', async (t) => {
     const { server, provider } = await pair(t, { config: { server: { stop_timeout: '30s' } } });
     provider.script({ tokens: ['one', ' two'], gate: 'never', gate_at: 1 });
     const reader = await server.open_stream(ask('endless'));
@@ -84,6 +85,41 @@ describe('stop', () => {
     assert.ok(stopped.length >= 3, server.err);
     assert.deepEqual(stopped, started.filter((part) => stopped.includes(part)).reverse());
     assert.ok(['listener', 'background'].includes(stopped[0]), 'new work is refused first');
+  });
+});
+
+describe('service manager', () => {
+  test('hears READY, WATCHDOG from the loops, RELOADING with a time, STOPPING, each in order', {
+    skip: missing(['python3']) }, async (t) => {
+    const manager = await service_manager(t, temp_dir(t));
+    const server = await serve(t, { env: { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: '400000' } });
+    const heard = (pattern) => manager.messages.findIndex((m) => pattern.test(m));
+    await server.until(() => heard(/^WATCHDOG=1$/) >= 0, 'a watchdog message');
+    assert.ok(heard(/^READY=1 \| STATUS=Listening on http/) >= 0, manager.messages.join('\n'));
+    server.child.kill('SIGHUP');
+    await server.until(() => heard(/^RELOADING=1 \| MONOTONIC_USEC=\d+$/) >= 0, 'a reload');
+    await server.until(() => manager.messages.filter((m) => /^READY=1/.test(m)).length === 2, 'ready again');
+    await server.stop();
+    await server.until(() => heard(/^STATUS=Stopping: loops$/) >= 0, 'the last step');
+    const stopping = heard(/^STOPPING=1/);
+    assert.ok(stopping > heard(/^READY=1/));
+    assert.ok(heard(/^STATUS=Stopping: listener$/) > stopping, 'work is refused before parts go');
+    assert.ok(heard(/^EXTEND_TIMEOUT_USEC=\d+$/) > stopping);
+    const order = ['listener', 'upstream', 'storage', 'loops'].map((p) => heard(new RegExp(`^STATUS=Stopping: ${p}$`)));
+    assert.deepEqual(order, [...order].sort((a, b) => a - b), manager.messages.join('\n'));
+  });
+
+  test('hears nothing from a frozen server', { skip: missing(['python3']) }, async (t) => {
+    const manager = await service_manager(t, temp_dir(t));
+    const server = await serve(t, { env: { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: '400000' } });
+    await server.until(() => manager.messages.includes('WATCHDOG=1'), 'a watchdog message');
+    server.child.kill('SIGSTOP');
+    await pause(300);
+    const before = manager.messages.length;
+    await pause(600);
+    assert.equal(manager.messages.length, before);
+    server.child.kill('SIGCONT');
+    await server.until(() => manager.messages.length > before, 'back to life');
   });
 });
 
@@ -161,11 +197,13 @@ describe('start', () => {
     assert.match(got.err, /key/i);
   });
 
-  test('after kill -9 it starts on the same data at once', async (t) => {
+  test('fault_37_stale_files: after kill -9 it starts on the same data at once', async (t) => {
     const server = await serve(t);
     await server.kill();
+    assert.ok(fs.existsSync(path.join(server.data, 'address')), 'the killed one left its files');
     const again = await serve(t, { data: server.data });
     assert.equal((await again.get('/health/ready')).status, 200);
+    assert.equal(fs.readFileSync(path.join(server.data, 'address'), 'utf8').trim(), again.url);
   });
 
   test('TLS is served when a certificate is configured', async (t) => {

@@ -1,6 +1,7 @@
 // The memory back end put together.
 #include "storage/memory/open.h"
 
+#include "storage/memory/access_keys.h"
 #include "storage/memory/conversations.h"
 #include "storage/memory/documents.h"
 
@@ -12,6 +13,7 @@ class MemoryStores final : public Stores {
   explicit MemoryStores(Clock& clock) : documents_(clock) {}
   Conversations& conversations() override { return conversations_; }
   Documents& documents() override { return documents_; }
+  AccessKeys& access_keys() override { return access_keys_; }
   StoreFigures figures() const override {
     StoreFigures out;
     out.operations = out.commits = conversations_.operations();
@@ -22,6 +24,7 @@ class MemoryStores final : public Stores {
  private:
   MemoryConversations conversations_;
   MemoryDocuments documents_;
+  MemoryAccessKeys access_keys_;
 };
 
 }  // namespace

@@ -44,11 +44,18 @@ Status make_private(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<DataDir>> DataDir::claim(std::string path) {
+Result<std::unique_ptr<DataDir>> DataDir::share(std::string path) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   if (path.empty()) return unusable(path, "its name is empty");
   auto made = make_private(path);
   if (!made.ok()) return made.error();
+  return std::unique_ptr<DataDir>(new DataDir(std::move(path), -1));
+}
+
+Result<std::unique_ptr<DataDir>> DataDir::claim(std::string path) {
+  auto shared = share(std::move(path));
+  if (!shared.ok()) return shared.error();
+  path = (*shared)->path();
   const std::string name = path + "/mainstay.lock";
   const int lock = ::open(name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) return unusable(path, std::strerror(errno));
@@ -66,7 +73,7 @@ Result<std::unique_ptr<DataDir>> DataDir::claim(std::string path) {
 }
 
 DataDir::~DataDir() {
-  ::close(lock_);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 Result<std::string> DataDir::file(const std::string& name) const {

@@ -16,6 +16,9 @@ class DataDir {
   /// Makes the directory (0700) when it is missing and takes its lock.
   /// Errors: conflict "data_dir_in_use"; invalid "data_dir_unusable".
   static Result<std::unique_ptr<DataDir>> claim(std::string path);
+  /// The same without the lock, for keys.db, which the command line changes beside a running
+  /// server.
+  static Result<std::unique_ptr<DataDir>> share(std::string path);
   ~DataDir();
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;

@@ -1,9 +1,11 @@
-// The two files of the back end, put together: lock, checks, migrations, threads.
+// The files of the back end, put together: lock, checks, migrations, threads.
 #include "storage/sqlite/open.h"
 
+#include "storage/sqlite/access_keys.h"
 #include "storage/sqlite/conversations.h"
 #include "storage/sqlite/data_dir.h"
 #include "storage/sqlite/documents.h"
+#include "storage/sqlite/figures.h"
 #include "storage/sqlite/schema.h"
 
 namespace mainstay::storage::sqlite {
@@ -17,8 +19,9 @@ Result<std::unique_ptr<Connection>> open_writer(const Schema& schema, const std:
   try {
     auto db = std::make_unique<Connection>(path, Mode::write, settings.busy_timeout);
     db->run("PRAGMA page_size = 4096; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY");
-    const std::string mode = db->text("PRAGMA journal_mode = WAL");
-    if (mode != "wal") {
+    const std::string mode =
+        db->text(schema.shared ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL");
+    if (!schema.shared && mode != "wal") {
       return Error::say(Errc::invalid, "data_dir_unusable",
                         "The file system of " + path +
                             " cannot share memory between programs, "
@@ -38,9 +41,10 @@ Result<std::unique_ptr<Connection>> open_writer(const Schema& schema, const std:
 
 /// One database file with its writer and readers.
 struct Database {
-  Database(std::unique_ptr<Connection> db, const std::string& path, OffloadPool& pool,
+  Database(std::unique_ptr<Connection> db, const std::string& path_to, OffloadPool& pool,
            const Surroundings& around)
-      : writer(std::move(db), around), readers(path, pool, around) {}
+      : path(path_to), writer(std::move(db), around), readers(path_to, pool, around) {}
+  const std::string path;
   Writer writer;
   Readers readers;
 };
@@ -57,20 +61,36 @@ Result<std::unique_ptr<Database>> open_database(const Schema& schema, const Data
   return std::make_unique<Database>(std::move(*db), *path, pool, around);
 }
 
+Result<std::unique_ptr<SqliteAccessKeys>> open_keys(const DataDir& dir, Surroundings around) {
+  const Schema& schema = access_keys_schema();
+  auto path = dir.file(schema.file);
+  if (!path.ok()) return path.error();
+  auto checked = check_file(schema, *path);
+  if (!checked.ok()) return checked.error();
+  auto db = open_writer(schema, *path, around.settings);
+  if (!db.ok()) return db.error();
+  around.name = schema.name;
+  auto writer = std::make_unique<Writer>(std::move(*db), around);
+  return std::make_unique<SqliteAccessKeys>(std::move(writer));
+}
+
 class SqliteStores final : public Stores {
  public:
   SqliteStores(std::unique_ptr<DataDir> dir, std::unique_ptr<OffloadPool> pool,
-               std::unique_ptr<Database> talk, std::unique_ptr<Database> knowledge, Clock& clock)
+               std::unique_ptr<Database> talk, std::unique_ptr<Database> knowledge,
+               std::unique_ptr<SqliteAccessKeys> keys, Clock& clock)
       : dir_(std::move(dir)),
         pool_(std::move(pool)),
         talk_(std::move(talk)),
         knowledge_(std::move(knowledge)),
+        keys_(std::move(keys)),
         conversations_(talk_->writer, talk_->readers),
         documents_(knowledge_->writer, knowledge_->readers, clock) {}
   ~SqliteStores() override { [[maybe_unused]] auto closed = close(); }
 
   Conversations& conversations() override { return conversations_; }
   Documents& documents() override { return documents_; }
+  AccessKeys& access_keys() override { return *keys_; }
 
   StoreFigures figures() const override {
     StoreFigures out;
@@ -80,9 +100,31 @@ class SqliteStores final : public Stores {
       out.operations += writer.operations();
       out.failed += writer.failures();
       out.waiting += writer.waiting();
+      out.readers_max += static_cast<std::uint32_t>(pool_->threads());
+      out.readers_open += database->readers.open();
+      out.readers_busy += database->readers.busy();
       if (out.why_not.empty()) out.why_not = writer.why_not();
+      out.lost = out.lost || writer.lost();
     }
+    out.waiting += keys_->writer().waiting();
+    if (out.why_not.empty()) out.why_not = keys_->writer().why_not();
+    out.lost = out.lost || keys_->writer().lost();
     out.writable = out.why_not.empty();
+    out.reads_waiting = pool_->waiting();
+    return out;
+  }
+
+  std::vector<DatabaseFigures> databases() const override {
+    std::vector<DatabaseFigures> out;
+    for (Database* database : {talk_.get(), knowledge_.get()}) {
+      auto figures = figures_of(database->path, database->writer);
+      add_readers(figures, database->readers);
+      figures.readers_max = static_cast<std::uint32_t>(pool_->threads());
+      figures.reads_waiting = pool_->waiting();
+      out.push_back(std::move(figures));
+    }
+    const auto& schema = access_keys_schema();
+    out.push_back(figures_of(dir_->path() + "/" + schema.file, keys_->writer()));
     return out;
   }
 
@@ -93,7 +135,9 @@ class SqliteStores final : public Stores {
     knowledge_->readers.close();
     auto first = talk_->writer.close();
     auto second = knowledge_->writer.close();
+    auto third = keys_->writer().close();
     if (!first.ok()) return first;
+    if (!third.ok()) return third;
     return second;
   }
 
@@ -102,6 +146,7 @@ class SqliteStores final : public Stores {
   std::unique_ptr<OffloadPool> pool_;
   std::unique_ptr<Database> talk_;
   std::unique_ptr<Database> knowledge_;
+  std::unique_ptr<SqliteAccessKeys> keys_;
   SqliteConversations conversations_;
   SqliteDocuments documents_;
 };
@@ -120,11 +165,24 @@ Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::strin
   if (!talk.ok()) return talk.error();
   auto knowledge = open_database(documents_schema(), **dir, *pool, around);
   if (!knowledge.ok()) return knowledge.error();
+  auto keys = open_keys(**dir, around);
+  if (!keys.ok()) return keys.error();
   log.info("storage.open", {{"data_dir", (*dir)->path()},
                             {"sqlite", sqlite3_libversion()},
                             {"took_ms", clock.now() - start}});
-  return std::unique_ptr<Stores>(std::make_unique<SqliteStores>(
-      std::move(*dir), std::move(pool), std::move(*talk), std::move(*knowledge), clock));
+  return std::unique_ptr<Stores>(
+      std::make_unique<SqliteStores>(std::move(*dir), std::move(pool), std::move(*talk),
+                                     std::move(*knowledge), std::move(*keys), clock));
+}
+
+Result<std::unique_ptr<AccessKeys>> open_access_keys(const StorageSettings& settings,
+                                                     std::string data_dir, Clock& clock, Log& log,
+                                                     Metrics& metrics) {
+  auto dir = DataDir::share(std::move(data_dir));
+  if (!dir.ok()) return dir.error();
+  auto keys = open_keys(**dir, Surroundings{clock, log, metrics, settings, {}});
+  if (!keys.ok()) return keys.error();
+  return std::unique_ptr<AccessKeys>(std::move(*keys));
 }
 
 }  // namespace mainstay::storage::sqlite

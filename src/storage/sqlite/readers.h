@@ -2,6 +2,7 @@
 // Used inside storage/sqlite.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,6 +44,18 @@ class Readers {
     if (!outcome.ok() && outcome.error().reason.empty()) name_error(outcome.error());
     co_return outcome;
   }
+  /// Connections open now, and those of them that read.
+  std::uint32_t open() const;
+  std::uint32_t busy() const noexcept { return busy_.load(std::memory_order_relaxed); }
+  std::vector<OperationTiming> timings() const { return figures_.timings(); }
+  struct Pages {
+    std::uint64_t size = 0;
+    std::uint64_t count = 0;
+    std::uint64_t unused = 0;
+  };
+  /// Asks one of the connections, on the pool; blocks the caller, which is not a loop. Zeros when
+  /// no answer came in time.
+  Pages pages(Duration for_at_most);
   /// Closes the connections. After the pool has stopped.
   void close();
 
@@ -68,8 +81,9 @@ class Readers {
   OffloadPool& pool_;
   Surroundings around_;
   VerbFigures figures_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Connection>> idle_;
+  std::atomic<std::uint32_t> busy_{0};
 };
 
 }  // namespace mainstay::storage::sqlite

@@ -95,6 +95,39 @@ CREATE VIRTUAL TABLE words USING fts5 (
 INSERT INTO words (words, rank) VALUES ('rank', 'bm25(2.0, 3.0, 1.0)');
 )sql";
 
+constexpr const char* kAccessKeys1 = R"sql(
+CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
+INSERT INTO generation (number) VALUES (0);
+CREATE TABLE access_key (
+  n                   INTEGER PRIMARY KEY,
+  id                  TEXT NOT NULL UNIQUE,
+  digest              TEXT NOT NULL UNIQUE,
+  prefix              TEXT NOT NULL,
+  name                TEXT NOT NULL,
+  tenant              TEXT NOT NULL,
+  user                TEXT NOT NULL,
+  scopes              INTEGER NOT NULL,
+  priority            INTEGER NOT NULL,
+  requests_per_minute INTEGER NOT NULL,
+  burst               INTEGER NOT NULL,
+  concurrent          INTEGER NOT NULL,
+  tokens_per_minute   INTEGER NOT NULL,
+  tokens_per_day      INTEGER NOT NULL,
+  created             INTEGER NOT NULL,
+  expires             INTEGER NOT NULL,
+  last_used           INTEGER NOT NULL,
+  revoked             INTEGER NOT NULL
+) STRICT;
+CREATE TABLE revoked_token (
+  n        INTEGER PRIMARY KEY,
+  issuer   TEXT NOT NULL,
+  token_id TEXT NOT NULL,
+  until    INTEGER NOT NULL,
+  UNIQUE (issuer, token_id)
+) STRICT;
+CREATE INDEX revoked_token_by_end ON revoked_token (until);
+)sql";
+
 Error newer(const std::string& path, std::int64_t found, std::size_t known) {
   return Error::say(Errc::invalid, "database_newer",
                     "The database " + path + " was written by a newer Mainstay (version " +
@@ -133,7 +166,9 @@ std::int64_t size_of(const std::string& path) {
 }
 
 Status check_open(const Schema& schema, const std::string& path, bool all) {
-  Connection db(path, Mode::read, std::chrono::seconds(2));
+  // Of a shared file the journal of a killed process may have to be rolled back first.
+  const Mode mode = schema.shared ? Mode::write : Mode::read;
+  Connection db(path, mode, std::chrono::seconds(2));
   const auto application = db.number("PRAGMA application_id");
   const auto version = db.number("PRAGMA user_version");
   const auto tables = db.number("SELECT count(*) FROM sqlite_schema");
@@ -164,6 +199,11 @@ const Schema& documents_schema() {
   return schema;
 }
 
+const Schema& access_keys_schema() {
+  static const Schema schema{"keys", "keys.db", 0x4d4e5350, {kAccessKeys1}, true};
+  return schema;
+}
+
 Status check_file(const Schema& schema, const std::string& path) {
   const std::int64_t size = size_of(path);
   const bool unclean = size_of(path + "-wal") > 0;
@@ -183,6 +223,10 @@ void migrate(const Schema& schema, Connection& db) {
     const auto version = static_cast<std::size_t>(db.number("PRAGMA user_version"));
     if (version >= schema.steps.size()) return;
     db.run("BEGIN IMMEDIATE");
+    if (static_cast<std::size_t>(db.number("PRAGMA user_version")) != version) {
+      db.run("ROLLBACK");  // another process took the step meanwhile
+      continue;
+    }
     try {
       db.run(schema.steps[version]);
       db.run("PRAGMA application_id = " + std::to_string(schema.application_id));

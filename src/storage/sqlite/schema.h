@@ -1,4 +1,4 @@
-// The tables of both files, as steps from each version to the next, and the checks a file must pass
+// The tables of the files, as steps from each version to the next, and the checks a file must pass
 // before it is opened for writing. Used by storage/sqlite/open.cpp and tests.
 #pragma once
 
@@ -17,10 +17,12 @@ struct Schema {
   std::string file;             ///< in the data directory
   std::int64_t application_id;  ///< of the file's header; tells our files from others'
   std::vector<std::string> steps;
+  bool shared = false;  ///< several processes may open it: a rollback journal instead of a WAL
 };
 
 const Schema& conversations_schema();
 const Schema& documents_schema();
+const Schema& access_keys_schema();
 
 /// Looks at an existing file without changing it. A missing or empty file is fine.
 /// Errors: invalid "database_newer", "database_foreign"; corrupt "database_corrupt"; each with a

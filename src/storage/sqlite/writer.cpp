@@ -55,6 +55,20 @@ void VerbFigures::failed(const std::string& reason) {
       .add();
 }
 
+std::vector<OperationTiming> VerbFigures::timings() const {
+  std::lock_guard lock(mutex_);
+  std::vector<OperationTiming> out;
+  for (const auto& [verb, handles] : handles_) {
+    OperationTiming timing{verb, handles.seconds->count(), 0, handles.seconds->quantile(0.5),
+                           handles.seconds->quantile(0.99)};
+    if (timing.count > 0) {
+      timing.mean_seconds = handles.seconds->sum_seconds() / static_cast<double>(timing.count);
+    }
+    out.push_back(std::move(timing));
+  }
+  return out;
+}
+
 Writer::Writer(std::unique_ptr<Connection> db, Surroundings around)
     : around_(std::move(around)),
       figures_(around_.metrics, around_.name),
@@ -102,7 +116,11 @@ void Writer::work() {
     answer(batch);
     if (wal_pages_ >= kCheckpointPages) checkpoint();
   }
-  if (broken_) return;
+  if (broken_) {
+    // Closing must not write either: a sync that failed once may falsely succeed now.
+    sqlite3_db_config(db_->handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    return;
+  }
   try {
     Query(*db_, "PRAGMA wal_checkpoint(TRUNCATE)").finish();
   } catch (const Failure& failure) {
@@ -261,6 +279,11 @@ Status Writer::close() {
 std::size_t Writer::waiting() const {
   std::lock_guard lock(mutex_);
   return queue_.size();
+}
+
+bool Writer::lost() const {
+  std::lock_guard lock(mutex_);
+  return broken_ && broken_->reason == "storage_failed";
 }
 
 std::string Writer::why_not() const {

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "config/settings.h"
 #include "storage/sqlite/connection.h"
+#include "storage/stores.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -41,6 +42,8 @@ class VerbFigures {
   /// `verb` is a constant word.
   void finished(const char* verb, Duration took);
   void failed(const std::string& reason);
+  /// What was measured so far, by verb.
+  std::vector<OperationTiming> timings() const;
 
  private:
   struct Handles {
@@ -49,7 +52,7 @@ class VerbFigures {
   };
   Metrics& metrics_;
   const std::string database_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::unordered_map<const char*, Handles> handles_;
 };
 
@@ -77,8 +80,12 @@ class Writer {
   std::uint64_t operations() const noexcept { return operations_.load(std::memory_order_relaxed); }
   std::uint64_t failures() const noexcept { return failures_.load(std::memory_order_relaxed); }
   std::size_t waiting() const;
+  std::vector<OperationTiming> timings() const { return figures_.timings(); }
+  const std::string& database() const noexcept { return around_.name; }
   /// Why nothing can be written any more; empty while it can.
   std::string why_not() const;
+  /// The disk failed a read, a write or a sync: nothing it says later can be trusted.
+  bool lost() const;
 
  private:
   struct Operation {

@@ -86,10 +86,12 @@ export function run(args, { env, cwd, input, home = os.tmpdir(), limit_ms = 60_0
 }
 
 export class Server {
-  constructor({ dir, data, args = [], env, command = 'serve' }) {
+  /** `before`: a program and its arguments that start ours, e.g. ['prlimit', '--nofile=64']. */
+  constructor({ dir, data, args = [], env, command = 'serve', before = [] }) {
     Object.assign(this, { dir, data, out: '', err: '', exit: null });
     this.agent = new http.Agent({ keepAlive: true });
-    this.child = spawn(BIN, [command, '--listen', '127.0.0.1:0', '--data', data, ...args],
+    const [program, ...words] = [...before, BIN, command, '--listen', '127.0.0.1:0', '--data', data, ...args];
+    this.child = spawn(program, words,
       { env: environment(dir, env), cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
     this.exited = new Promise((resolve, reject) => {
       this.child.on('error', reject);
@@ -223,11 +225,11 @@ export function write_config(dir, config) {
   return file;
 }
 
-/** Starts mainstay for `t` (a test or {after}). Options: config, env, args, data, ready, keep. */
-export async function serve(t, { config = {}, env, args = [], data, ready } = {}) {
+/** Starts mainstay for `t` (a test or {after}). Options: config, env, args, data, ready, before. */
+export async function serve(t, { config = {}, env, args = [], data, ready, before } = {}) {
   const dir = temp_dir(t);
   const file = write_config(dir, merged(DEFAULTS, config));
-  const server = new Server({ dir, data: data ?? path.join(dir, 'data'), env, args: ['--config', file, ...args] });
+  const server = new Server({ dir, data: data ?? path.join(dir, 'data'), env, before, args: ['--config', file, ...args] });
   cleanup(t, () => server.stop());
   await server.up({ ready });
   return server;

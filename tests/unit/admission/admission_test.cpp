@@ -42,6 +42,83 @@ TEST_F(AdmissionTest, the_36th_request_at_once_is_refused_with_the_exact_wait) {
   EXPECT_EQ(Admission::refusal(door.count(caller("user-a"))).retry_after, 500ms);
 }
 
+TEST_F(AdmissionTest, what_a_request_may_use_is_reserved_and_the_figures_are_filled_in) {
+  settings.limits.user.tokens_per_minute = 2000;
+  settings.limits.tokens_reserved = 100;
+  Admission door(settings, clock, metrics);
+  RateView view = door.count(caller("user-a"));
+  EXPECT_EQ(view.tokens.limit, 0u) << "not known before the body is read";
+  auto held = door.reserve(caller("user-a"), view, "", "m", {.prompt_bytes = 400});
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(held->tokens(), 200u);
+  EXPECT_EQ(view.limit, 30u);
+  EXPECT_EQ(view.remaining, 34u);
+  EXPECT_EQ(view.tokens.limit, 2000u);
+  EXPECT_EQ(view.tokens.remaining, 1800u);
+  EXPECT_EQ(view.tokens.reset, 6s);
+}
+
+TEST_F(AdmissionTest, a_body_that_is_refused_does_not_use_up_a_request) {
+  settings.limits.user.tokens_per_minute = 2000;
+  Admission door(settings, clock, metrics);
+  RateView view = door.count(caller("user-a"));
+  auto held = door.reserve(caller("user-a"), view, "", "m", {.answer = 2001});
+  ASSERT_FALSE(held.ok());
+  EXPECT_EQ(held.error().reason, "tokens_limited");
+  EXPECT_EQ(door.count(caller("user-a")).remaining, 34u);
+  EXPECT_EQ(metric("mainstay_admission_refused_total{reason=\"tokens\"}"), "1");
+}
+
+TEST_F(AdmissionTest, maintenance_refuses_new_work_with_its_message_and_lets_the_old_finish) {
+  settings.limits.concurrent_max = 1;
+  Admission door(settings, clock, metrics);
+  EXPECT_TRUE(door.open().ok());
+  Outcome<Result<Permit>> works;
+  Outcome<Result<Permit>> waits;
+  start(io, door.enter(caller("user-a"), Deadline::never()), works);
+  start(io, door.enter(caller("user-b"), Deadline::never()), waits);
+  clock.advance(0s);
+  door.maintenance().on({"Back at noon.", 30s});
+  const Status refused = door.open();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Errc::unavailable);
+  EXPECT_EQ(refused.error().reason, "maintenance");
+  EXPECT_EQ(refused.error().message, "Back at noon.");
+  EXPECT_EQ(refused.error().retry_after, 30s);
+  works.value.reset();
+  clock.advance(0s);
+  ASSERT_TRUE(waits.done);
+  EXPECT_TRUE(waits.value->ok()) << "it was there before";
+  waits.value.reset();
+  EXPECT_EQ(metric("mainstay_admission_refused_total{reason=\"maintenance\"}"), "1");
+  door.maintenance().on({});
+  EXPECT_FALSE(door.open().error().message.empty());
+  door.maintenance().off();
+  EXPECT_TRUE(door.open().ok());
+}
+
+TEST_F(AdmissionTest, a_callers_right_caps_the_class_it_asks_for) {
+  settings.limits.concurrent_max = 1;
+  Admission door(settings, clock, metrics);
+  Outcome<Result<Permit>> works;
+  Outcome<Result<Permit>> batch;
+  Outcome<Result<Permit>> chat;
+  Caller capped_caller = caller("user-b");
+  capped_caller.most_urgent = Priority::batch;
+  start(io, door.enter(caller("user-a"), Deadline::never()), works);
+  start(io, door.enter(capped_caller, Wish{Priority::voice, 0}, Deadline::never()), batch);
+  start(io, door.enter(caller("user-c"), Deadline::never()), chat);
+  clock.advance(0s);
+  works.value.reset();
+  clock.advance(0s);
+  EXPECT_FALSE(batch.done);
+  EXPECT_TRUE(chat.done);
+  chat.value.reset();
+  clock.advance(0s);
+  EXPECT_TRUE(batch.done);
+  batch.value.reset();
+}
+
 TEST_F(AdmissionTest, limits_switched_off_count_nothing) {
   settings.limits.enabled = false;
   Admission door(settings, clock, metrics);

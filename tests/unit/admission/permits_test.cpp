@@ -35,12 +35,13 @@ struct PermitsTest : SimTest {
     const Error& error() const { return value->error(); }
   };
   /// Asks for a permit; what became of it is in the result once the clock has run.
-  One& ask(const char* user = "user-a", Deadline by = Deadline::never()) {
+  One& ask(const char* user = "user-a", Deadline by = Deadline::never(),
+           Priority priority = Priority::interactive) {
     all.emplace_back();
     One& one = all.back();
     if (!permits) permits.emplace(settings, clock);
     asio::co_spawn(
-        io.get_executor(), permits->enter(UserId(user), by),
+        io.get_executor(), permits->enter(Entrant{user, priority, user[0] == '?', 1}, by),
         asio::bind_cancellation_slot(one.signal.slot(),
                                      [this, &one](std::exception_ptr thrown, Result<Permit> r) {
                                        one.done = true;
@@ -195,6 +196,172 @@ TEST_F(PermitsTest, a_hundred_waiters_all_get_in_with_two_at_a_time) {
   }
   EXPECT_EQ(finished, 100u);
   EXPECT_EQ(permits->in_use(), 0u);
+}
+
+TEST_F(PermitsTest, a_free_permit_is_had_without_waiting_and_none_when_somebody_waits) {
+  permits.emplace(settings, clock);
+  {
+    Permit one = permits->try_enter();
+    Permit two = permits->try_enter();
+    EXPECT_TRUE(one);
+    EXPECT_TRUE(two);
+    EXPECT_FALSE(permits->try_enter());
+    EXPECT_EQ(permits->in_use(), 2u);
+    One& waits = ask("user-c");
+    one = Permit();
+    EXPECT_FALSE(permits->try_enter()) << "it went to who waits";
+    clock.advance(0s);
+    EXPECT_TRUE(waits.in());
+  }
+  all.clear();
+  EXPECT_EQ(permits->in_use(), 0u);
+}
+
+TEST_F(PermitsTest, a_freed_permit_wakes_the_chosen_waiter_alone) {
+  One& first = ask("user-x");
+  ask("user-y");
+  for (int i = 0; i < 5; ++i) ask(("user-" + std::to_string(i)).c_str());
+  first.leave();
+  clock.advance(0s);
+  int in = 0;
+  for (std::size_t i = 2; i < all.size(); ++i) in += all[i].in() ? 1 : 0;
+  EXPECT_EQ(in, 1);
+  EXPECT_TRUE(all[2].in()) << "the one that came first";
+  EXPECT_EQ(permits->waiting(), 4u);
+}
+
+// proves fault row 19: other users are unaffected
+TEST_F(PermitsTest, fault_19_a_user_with_a_full_queue_delays_another_by_one_turn) {
+  ask("user-a");
+  One& running = ask("user-a");
+  for (int i = 0; i < 10; ++i) ask("user-a");
+  ASSERT_TRUE(ask("user-a").refused());
+  One& modest = ask("user-b");
+  running.leave();
+  clock.advance(0s);
+  EXPECT_FALSE(modest.done);
+  all[2].leave();
+  clock.advance(0s);
+  EXPECT_TRUE(modest.in());
+}
+
+TEST_F(PermitsTest, a_user_has_as_many_at_work_as_allowed_and_the_rest_waits_for_its_own) {
+  settings.user.concurrent = 1;
+  settings.concurrent_max = 3;
+  One& first = ask("user-a");
+  One& second = ask("user-a");
+  EXPECT_TRUE(first.in());
+  EXPECT_FALSE(second.done) << "though permits are free";
+  EXPECT_TRUE(ask("user-b").in());
+  EXPECT_EQ(permits->waiting(), 1u);
+  first.leave();
+  clock.advance(0s);
+  EXPECT_TRUE(second.in());
+  second.leave();
+  all.clear();
+  EXPECT_EQ(permits->users(), 0u);
+}
+
+TEST_F(PermitsTest, fewer_permits_take_effect_as_they_come_back_and_more_at_once) {
+  settings.concurrent_max = 4;
+  for (int i = 0; i < 4; ++i) ask();
+  One& waits = ask();
+  permits->set_factor(0.5);
+  EXPECT_EQ(permits->capacity(), 2u);
+  EXPECT_EQ(permits->in_use(), 4u);
+  all[0].leave();
+  all[1].leave();
+  clock.advance(0s);
+  EXPECT_FALSE(waits.done);
+  EXPECT_EQ(permits->in_use(), 2u);
+  permits->set_factor(0);
+  EXPECT_EQ(permits->capacity(), 1u) << "one always stays";
+  permits->set_factor(1);
+  clock.advance(0s);
+  EXPECT_TRUE(waits.in());
+}
+
+/// With one permit and answers of two seconds the tests below know the pace.
+struct PacedPermits : PermitsTest {
+  PacedPermits() {
+    settings.concurrent_max = 1;
+    settings.queued_max = 1000;
+    settings.queue_timeout = 10s;
+    settings.user.queued = 1000;
+  }
+  void learn(Duration service = 2s) {
+    One& one = ask("user-x");
+    clock.advance(service);
+    one.leave();
+    all.clear();
+    ASSERT_EQ(permits->service_time(), service);
+  }
+};
+
+// proves fault row 21 (the bound)
+TEST_F(PacedPermits, fault_21_the_queue_holds_half_of_what_the_deadline_can_serve) {
+  settings.queue_timeout = 20s;
+  learn();
+  EXPECT_EQ(permits->queue_bound(), 5u);
+  ask("user-y");
+  for (int i = 0; i < 4; ++i) EXPECT_FALSE(ask("user-a").done) << i;
+  EXPECT_FALSE(ask("user-a").done) << "the fifth";
+  One& sixth = ask("user-a");
+  ASSERT_TRUE(sixth.refused());
+  EXPECT_EQ(sixth.error().reason, "overloaded");
+  EXPECT_EQ(sixth.error().retry_after, 2000ms) << "when the next place becomes free";
+}
+
+TEST_F(PacedPermits, who_would_wait_longer_than_it_may_is_refused_with_the_exact_time) {
+  learn();
+  ask("user-y");
+  // Behind nobody: 2 s of waiting and 2 s of service.
+  One& late = ask("user-a", Deadline::in(clock, 4s - 1ms));
+  ASSERT_TRUE(late.refused());
+  EXPECT_EQ(late.error().reason, "overloaded");
+  EXPECT_FALSE(ask("user-a", Deadline::in(clock, 4s)).done);
+  One& second = ask("user-a", Deadline::in(clock, 4s));
+  ASSERT_TRUE(second.refused()) << "behind one";
+  EXPECT_EQ(second.error().retry_after, 2000ms);
+}
+
+TEST_F(PacedPermits, more_urgent_work_takes_the_place_of_the_least_urgent) {
+  settings.queue_timeout = 8s;
+  learn();
+  EXPECT_EQ(permits->queue_bound(), 2u);
+  ask("user-y");
+  One& chat = ask("user-a");
+  One& batch = ask("user-b", Deadline::never(), Priority::batch);
+  One& another = ask("user-c");
+  EXPECT_TRUE(batch.refused());
+  EXPECT_EQ(batch.error().reason, "overloaded");
+  EXPECT_GT(batch.error().retry_after, 0ms);
+  EXPECT_FALSE(chat.done);
+  EXPECT_FALSE(another.done);
+  EXPECT_TRUE(ask("user-d").refused()) << "but not of its like";
+}
+
+TEST_F(PacedPermits, newest_first_begins_when_waiting_has_lasted_two_seconds) {
+  One& first = ask("user-x");
+  One& old = ask("?1");
+  ask("?2");
+  clock.advance(2s - 1ms);
+  One& newest = ask("?3");
+  clock.advance(1ms);
+  first.leave();
+  clock.advance(0s);
+  EXPECT_TRUE(newest.in());
+  EXPECT_FALSE(old.done);
+}
+
+TEST_F(PacedPermits, before_two_seconds_the_oldest_is_first) {
+  One& first = ask("user-x");
+  One& old = ask("?1");
+  clock.advance(2s - 1ms);
+  ask("?2");
+  first.leave();
+  clock.advance(0s);
+  EXPECT_TRUE(old.in());
 }
 
 }  // namespace

@@ -33,6 +33,29 @@ struct OpenApiTest : World {
   const Json& operation(const Route& route) {
     return document["paths"][std::string(route.path)][lower_method(route)];
   }
+  /// One request of each admin endpoint, and of the health pages that belong to them.
+  std::vector<std::pair<std::string, Sent>> admin_requests() {
+    Sent cancel_task = get("/admin/tasks/7");
+    cancel_task.method = "DELETE";
+    return {
+        {"sessionHealth", get("/health/sessions")},
+        {"databaseHealth", get("/health/database")},
+        {"resourceHealth", admin(get("/admin/resources/health"))},
+        {"resourceStats", admin(get("/admin/resources/stats"))},
+        {"invalidateCache", admin(post("/admin/resources/cache/invalidate", ""))},
+        {"cleanUp", admin(post("/admin/cleanup", ""))},
+        {"reloadSettings", admin(post("/admin/reload", ""))},
+        {"showSettings", admin(get("/admin/config"))},
+        {"showMaintenance", admin(get("/admin/maintenance"))},
+        {"setMaintenance", admin(post("/admin/maintenance", R"({"enabled":false})"))},
+        {"listAudit", admin(get("/admin/audit"))},
+        {"listSlow", admin(get("/admin/slow"))},
+        {"listTasks", admin(get("/admin/tasks"))},
+        {"cancelTask", admin(cancel_task)},
+        {"listAlerts", admin(get("/admin/alerts"))},
+        {"databaseStats", admin(get("/admin/database/stats"))},
+    };
+  }
   Json document;
 };
 
@@ -143,8 +166,9 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
   remove_document.method = "DELETE";
   Sent remove_conversation = get("/v1/conversations/conv-1");
   remove_conversation.method = "DELETE";
+  settings.admin.slow_threshold = 0ms;  // so that the list of slow requests is not empty
   const std::string more = R"(,"conversation":"conv-1","collection":"notes")";
-  const std::vector<std::pair<std::string, Sent>> requests = {
+  std::vector<std::pair<std::string, Sent>> requests = {
       {"createChatCompletion", chat(more)},
       {"chat", post("/chat", R"({"prompt":"Capital?")" + more + "}")},
       {"listModels", get("/v1/models")},
@@ -161,6 +185,7 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
       {"live", get("/health/live")},
       {"ready", get("/health/ready")},
   };
+  for (auto& one : admin_requests()) requests.push_back(std::move(one));
   const Schemas schemas(document);
   std::set<std::string> answered;
   for (const auto& [name, sent] : requests) {

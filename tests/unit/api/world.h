@@ -8,6 +8,7 @@
 #include "api/service.h"
 #include "storage/memory/open.h"
 #include "unit/api/fake_exchange.h"
+#include "unit/api/fake_program.h"
 #include "unit/base/support.h"
 
 namespace mainstay::api::test {
@@ -111,6 +112,9 @@ struct World : SimTest {
     assistant.emplace(settings, clock, random, models, *library, stores->conversations());
     rooms.reset(new Rooms{settings, clock, random, *log, metrics, *admission, *assistant, models,
                           *library, *stores, client, not_ready, settings.server.listen});
+    desk.emplace(settings, clock, *log);
+    desk->program = &program;
+    rooms->admin = &*desk;
     api.emplace(*rooms);
   }
   using Reply = std::unique_ptr<FakeExchange>;
@@ -156,6 +160,13 @@ struct World : SimTest {
     EXPECT_TRUE(parsed.ok()) << text;
     return parsed.ok() ? *parsed : Json();
   }
+  /// A request with the admin key, which open() makes known.
+  static constexpr const char* kAdminKey = "admin-key-of-the-tests-000000000001";
+  Sent admin(Sent sent) {
+    open();
+    admission->identity().accept_admin(admission::key_digest(kAdminKey));
+    return sent.with("x-api-key", kAdminKey);
+  }
   /// "STATUS code" of an error reply, whose shape is checked.
   static std::string refused(const Reply& reply) {
     const Json body = json(reply->body);
@@ -182,6 +193,8 @@ struct World : SimTest {
   std::optional<admission::Admission> admission;
   std::optional<knowledge::Library> library;
   std::optional<assistant::Assistant> assistant;
+  FakeProgram program{clock};
+  std::optional<AdminDesk> desk;
   std::unique_ptr<Rooms> rooms;
   std::optional<Api> api;
 };

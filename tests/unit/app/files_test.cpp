@@ -160,5 +160,20 @@ TEST(Terminal, a_pipe_is_no_terminal_and_gets_no_colours) {
   EXPECT_FALSE(is_terminal(-1));
 }
 
+TEST(Starts, the_last_hundred_are_remembered_oldest_first) {
+  const std::string dir = testing::TempDir() + "starts-" + std::to_string(::getpid());
+  std::filesystem::remove_all(dir);
+  EXPECT_TRUE(read_starts(dir).empty()) << "no folder yet";
+  std::filesystem::create_directories(dir);
+  for (int i = 1; i <= 100; ++i) note_start(dir, wall_from_micros(i));
+  ASSERT_EQ(read_starts(dir).size(), 100u);
+  note_start(dir, wall_from_micros(101));
+  const auto starts = read_starts(dir);
+  ASSERT_EQ(starts.size(), 100u);
+  EXPECT_EQ(starts.front(), wall_from_micros(2));
+  EXPECT_EQ(starts.back(), wall_from_micros(101));
+  std::filesystem::remove_all(dir);
+}
+
 }  // namespace
 }  // namespace mainstay::app

@@ -51,6 +51,22 @@ TEST_F(Load, a_misspelt_key_is_refused_with_the_nearest_name) {
   EXPECT_NE(one.says.find("\"server.listen\""), std::string::npos) << one.says;
 }
 
+TEST_F(Load, tokens_need_an_issuer_an_audience_and_one_kind_of_key) {
+  const std::string named = "[auth.jwt]\nissuer = \"i\"\naudience = \"a\"\n";
+  toml(named + "secret = \"" + std::string(32, 's') + "\"\n");
+  EXPECT_EQ(loaded().settings.auth.jwt.issuer, "i");
+  toml(named + "secret = \"" + std::string(31, 's') + "\"\n");
+  EXPECT_EQ(problem().key, "auth.jwt.secret");
+  toml(named + "public_key = \"k.pem\"\njwks_url = \"https://i.example/keys\"\n");
+  EXPECT_EQ(problem().key, "auth.jwt");
+  toml("[auth.jwt]\naudience = \"a\"\npublic_key = \"k.pem\"\n");
+  EXPECT_EQ(problem().key, "auth.jwt.issuer");
+  toml("[auth.jwt]\nissuer = \"i\"\npublic_key = \"k.pem\"\n");
+  EXPECT_EQ(problem().key, "auth.jwt.audience");
+  toml(named + "scopes = [\"chat\", \"root\"]\n");
+  EXPECT_EQ(problem().key, "auth.jwt.scopes");
+}
+
 TEST_F(Load, a_misspelt_section_is_refused) {
   toml("[sever]\nlisten = \"127.0.0.1:1\"\n");
   EXPECT_NE(problem().says.find("\"server.listen\""), std::string::npos);

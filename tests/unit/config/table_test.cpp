@@ -123,8 +123,10 @@ std::string other_value(const Row& row) {
     std::string operator()(std::uint32_t* v) const { return std::to_string(*v + 1); }
     std::string operator()(Bytes* v) const { return std::to_string(v->value + 1); }
     std::string operator()(Millis* v) const { return std::to_string(v->count() + 1); }
-    std::string operator()(std::vector<std::string>*) const { return "one,two"; }
-    std::string operator()(Secret*) const { return "s3cret"; }
+    std::string operator()(std::vector<std::string>*) const {
+      return std::string_view(row.key) == "auth.jwt.scopes" ? "chat,jobs" : "one,two";
+    }
+    std::string operator()(Secret*) const { return "s3cret-of-thirty-two-bytes-or-more"; }
     std::string operator()(std::vector<Secret>*) const { return "s3cret-1,s3cret-2"; }
   };
   return std::visit(Other{row}, row.slot(&settings));
@@ -135,6 +137,7 @@ std::string as_toml(const Row& row, const std::string& words) {
   Settings settings;
   EXPECT_EQ(assign(row, &settings, Words{words}), "") << row.key;
   if (!is_secret(row)) return toml_value(row, &settings);
+  if (std::holds_alternative<Secret*>(row.slot(&settings))) return "\"" + words + "\"";
   std::string out = "[";
   for (const auto& item : parse_list(words)) out += (out == "[" ? "\"" : ", \"") + item + "\"";
   return out + "]";
@@ -142,10 +145,17 @@ std::string as_toml(const Row& row, const std::string& words) {
 
 class Layers : public Setup {
  protected:
-  /// The pair that must be given together.
-  static std::string partner(const std::string& key) {
-    if (key == "server.tls_key") return "server.tls_certificate";
-    if (key == "server.tls_certificate") return "server.tls_key";
+  /// Keys that must be given together with it, and values for them.
+  static std::vector<std::pair<std::string, std::string>> mates(const std::string& key) {
+    if (key == "server.tls_key") return {{"server.tls_certificate", "mate"}};
+    if (key == "server.tls_certificate") return {{"server.tls_key", "mate"}};
+    if (key == "auth.jwt.jwks_url" || key == "auth.jwt.public_key" || key == "auth.jwt.secret") {
+      return {{"auth.jwt.issuer", "mate"}, {"auth.jwt.audience", "mate"}};
+    }
+    if (key == "resources.memory_hard" || key == "resources.descriptors_hard" ||
+        key == "resources.gpu_hard") {
+      return {{key.substr(0, key.size() - 4) + "soft", "0.2"}};
+    }
     return {};
   }
   void expect_set(const Row& row, const std::string& origin) {
@@ -162,9 +172,11 @@ class Layers : public Setup {
 
 TEST_F(Layers, every_key_is_read_from_the_file) {
   for (const Row& row : rows()) {
-    const std::string mate = partner(row.key);
-    toml(fmt::format("{} = {}\n{}", row.key, as_toml(row, other_value(row)),
-                     mate.empty() ? "" : mate + " = \"mate\"\n"));
+    std::string text = fmt::format("{} = {}\n", row.key, as_toml(row, other_value(row)));
+    for (const auto& [mate, value] : mates(row.key)) {
+      text += mate + " = " + (value == "mate" ? "\"mate\"" : value) + "\n";
+    }
+    toml(text);
     expect_set(row, here(1));
   }
 }
@@ -172,8 +184,9 @@ TEST_F(Layers, every_key_is_read_from_the_file) {
 TEST_F(Layers, every_key_is_read_from_the_environment) {
   for (const Row& row : rows()) {
     sources.environment = {{variable_of(row.key), other_value(row)}};
-    const std::string mate = partner(row.key);
-    if (!mate.empty()) sources.environment[variable_of(mate)] = "mate";
+    for (const auto& [mate, value] : mates(row.key)) {
+      sources.environment[variable_of(mate)] = value;
+    }
     expect_set(row, variable_of(row.key));
   }
 }
@@ -181,8 +194,7 @@ TEST_F(Layers, every_key_is_read_from_the_environment) {
 TEST_F(Layers, every_key_but_secrets_is_read_from_a_flag) {
   for (const Row& row : rows()) {
     sources.flags = {{row.key, other_value(row)}};
-    const std::string mate = partner(row.key);
-    if (!mate.empty()) sources.flags.emplace_back(mate, "mate");
+    for (const auto& mate : mates(row.key)) sources.flags.push_back(mate);
     if (is_secret(row)) {
       const auto refused = problem();
       EXPECT_NE(refused.says.find(variable_of(row.key)), std::string::npos) << refused.says;

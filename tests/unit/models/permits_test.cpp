@@ -118,5 +118,29 @@ TEST_F(permits, a_cancelled_waiter_loses_nothing) {
   EXPECT_EQ(it.taken(), 0U);
 }
 
+TEST_F(permits, another_limit_counts_at_once_upwards_and_as_permits_come_back_downwards) {
+  auto one = it.try_take();
+  auto two = it.try_take();
+  Permit third;
+  take(3, third);
+  EXPECT_FALSE(third);
+  it.set_limit(3);
+  clock.run(0s);
+  EXPECT_TRUE(third);
+  it.set_limit(1);
+  EXPECT_EQ(it.limit(), 1u);
+  EXPECT_EQ(it.taken(), 3u);
+  Permit fourth;
+  take(4, fourth);
+  one = Permit();
+  two = Permit();
+  clock.run(0s);
+  EXPECT_FALSE(fourth);
+  EXPECT_EQ(it.taken(), 1u);
+  third = Permit();
+  clock.run(0s);
+  EXPECT_TRUE(fourth);
+}
+
 }  // namespace
 }  // namespace mainstay::models

@@ -58,9 +58,11 @@ TEST_F(Faults, a_failed_sync_is_not_acknowledged_and_ends_writing) {
   EXPECT_EQ(messages(), 2u) << "reading goes on";
   stores_.reset();
   open();
-  EXPECT_EQ(messages(), 2u);
+  // What was not acknowledged may be there or not: it had been written, but not synced.
+  const auto found = messages();
+  EXPECT_TRUE(found == 2u || found == 4u) << found;
   EXPECT_TRUE(append(2).ok());
-  EXPECT_EQ(messages(), 4u);
+  EXPECT_EQ(messages(), 4u) << "the same turn again is stored once";
 }
 
 TEST_F(Faults, writes_that_waited_behind_a_failed_commit_are_refused_too) {

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -62,7 +63,7 @@ TEST_F(LogTest, a_line_is_one_json_object_with_time_level_event_and_fields_in_or
   EXPECT_EQ(lines()[0],
             R"({"ts":"2023-11-14T22:13:20.123456Z","level":"info","event":"http.request",)"
             R"("text":"text","negative":-5,"big":18446744073709551615,"real":0.25,"yes":true,)"
-            R"("took_ms":1.5})");
+            R"("took_ms":1.500})");
   EXPECT_EQ(log->written(), 1u);
   EXPECT_EQ(log->dropped(), 0u);
 }
@@ -178,6 +179,40 @@ TEST_F(LogTest, the_sink_none_takes_everything_and_counts_nothing) {
   log->stop(kAWhile);
   EXPECT_EQ(log->written() + log->dropped(), 0u);
   settings.sink = kept;
+}
+
+TEST_F(LogTest, after_reopen_lines_go_to_the_file_that_has_the_name_now) {
+  auto log = open();
+  log->info("before.rotation");
+  const std::string moved = settings.sink + ".1";
+  ASSERT_EQ(std::rename(settings.sink.c_str(), moved.c_str()), 0);
+  ASSERT_TRUE(log->reopen().ok());
+  log->info("after.rotation");
+  log->stop(kAWhile);
+  ASSERT_FALSE(lines().empty());
+  EXPECT_NE(lines().back().find("after.rotation"), std::string::npos);
+  EXPECT_EQ(log->dropped(), 0u);
+  ::unlink(moved.c_str());
+}
+
+TEST_F(LogTest, a_reopen_that_fails_keeps_the_old_file_and_other_sinks_do_not_care) {
+  auto log = open();
+  const std::string folder = settings.sink;
+  const std::string moved = folder + ".1";
+  ASSERT_EQ(std::rename(folder.c_str(), moved.c_str()), 0);
+  ASSERT_EQ(::mkdir(folder.c_str(), 0700), 0);
+  EXPECT_FALSE(log->reopen().ok());
+  log->info("still.there");
+  log->stop(kAWhile);
+  std::ifstream in(moved);
+  std::string line;
+  ASSERT_TRUE(std::getline(in, line));
+  EXPECT_NE(line.find("still.there"), std::string::npos);
+  ::rmdir(folder.c_str());
+  ::unlink(moved.c_str());
+  LogSettings none;
+  none.sink = "none";
+  EXPECT_TRUE((*Log::open(none, clock))->reopen().ok());
 }
 
 TEST_F(LogTest, lines_of_many_threads_arrive_whole) {

@@ -1,0 +1,204 @@
+// The order matters: what costs least and refuses most comes first, and nothing is counted against
+// a caller before it is known who calls.
+#include "api/gate.h"
+
+#include "admission/attempts.h"
+#include "admission/origin.h"
+#include "admission/queue.h"
+#include "api/admin.h"
+#include "api/query.h"
+#include "api/routes.h"
+#include "resources/governor.h"
+
+namespace mainstay::api {
+namespace {
+
+using admission::Scope;
+
+/// When a machine under pressure may have recovered: its ladders hold a step for longer.
+constexpr auto kPressureRetry = std::chrono::seconds(5);
+
+bool peer_is_loopback(const asio::ip::address& peer) {
+  if (peer.is_v6() && peer.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6()).is_loopback();
+  }
+  return peer.is_loopback();
+}
+
+admission::Credentials credentials_of(const net::RequestHead& head) {
+  admission::Credentials out;
+  out.authorization = head.header("authorization");
+  out.api_key = head.header("x-api-key");
+  out.peer = head.peer;
+  out.peer_is_loopback = peer_is_loopback(head.peer);
+  // Only a caller that would be the local user can lose by a proxy's headers.
+  if (out.peer_is_loopback && out.authorization.empty() && out.api_key.empty()) {
+    out.forwarded =
+        admission::came_through_proxy({head.header("forwarded"), head.header("x-forwarded-for"),
+                                       head.header("x-real-ip"), head.header("via")});
+  }
+  return out;
+}
+
+Error lacks(std::string_view scope) {
+  return Error::say(Errc::forbidden, "scope_required",
+                    "This key lacks the '" + std::string(scope) +
+                        "' scope. Use one that 'mainstay keys new --scopes " + std::string(scope) +
+                        "' made.");
+}
+
+Error lacks_admin(bool local) {
+  if (local) {
+    return Error::say(Errc::denied, "admin_key_required",
+                      "Send an API key with the admin scope, also from this machine: the first "
+                      "start keeps one in admin.key in the data folder.");
+  }
+  return Error::say(Errc::forbidden, "admin_scope_required",
+                    "This key lacks the admin scope. Use one that 'mainstay keys new --scopes "
+                    "admin' made.");
+}
+
+void add_lines(net::HeaderLines& lines, const std::vector<admission::Header>& headers) {
+  for (const auto& [name, value] : headers) lines.add(name, value);
+}
+
+}  // namespace
+
+Gate::Gate(const Rooms& rooms)
+    : rooms_(rooms), loopback_only_(admission::listens_on_loopback(rooms.listen)) {}
+
+Status Gate::check_host(const net::RequestHead& head) const {
+  // A page on another site can make a browser send requests to 127.0.0.1 under its own name (DNS
+  // rebinding): a listener on loopback serves loopback names and configured ones alone.
+  if (!loopback_only_) return done();
+  return admission::check_host(head.header("host"), rooms_.settings.server.allowed_hosts);
+}
+
+Status Gate::check_page(Context& context) const {
+  const auto& head = context.exchange.head();
+  const auto origin = head.header("origin");
+  const auto site = head.header("sec-fetch-site");
+  const auto& allowed = rooms_.settings.server.cors_origins;
+  if (!origin.empty()) add_lines(context.cors, admission::cors_headers(origin, allowed));
+  const bool admin = context.route.access == Access::admin;
+  if (origin.empty() && site.empty() && !admin) return done();  // no browser's page sent it
+  const admission::PageFacts facts{head.method, head.header("host"), origin, site,
+                                   head.header("content-type")};
+  return admission::check_page(facts, allowed,
+                               admin ? admission::Place::admin : admission::Place::api);
+}
+
+Status Gate::identify(Context& context) const {
+  auto caller = rooms_.admission.identify(credentials_of(context.exchange.head()));
+  if (!caller.ok()) return caller.error();
+  context.caller = std::move(*caller);
+  return done();
+}
+
+Status Gate::check_scope(const Context& context) const {
+  const auto& scopes = context.caller.scopes;
+  switch (context.route.access) {
+    case Access::open:
+    case Access::caller:
+      return done();
+    case Access::chat:
+      return scopes.has(Scope::chat) ? done() : Status(lacks("chat"));
+    case Access::knowledge:
+      return scopes.has(Scope::knowledge) ? done() : Status(lacks("knowledge"));
+    case Access::admin:
+      return scopes.has(Scope::admin) ? done() : Status(lacks_admin(context.caller.local));
+  }
+  return lacks("admin");
+}
+
+Status Gate::count(Context& context) const {
+  const auto& head = context.exchange.head();
+  auto open = rooms_.admission.open();
+  if (!open.ok()) return open;
+  if (rooms_.admin != nullptr) {
+    const auto& owner = context.caller.owner;
+    rooms_.admin->sessions.touch(owner.tenant.text(), owner.user.text(), head.received);
+  }
+  const auto& limits = rooms_.settings.limits.address;
+  if (limits.requests_per_minute + limits.concurrent + limits.tokens_per_minute +
+          limits.tokens_per_day >
+      0) {
+    // The sender's number, not its text: an IPv6 network counts as one.
+    context.sender = std::to_string(admission::sender_of(head.peer));
+  }
+  context.rate = rooms_.admission.count(context.caller, context.sender);
+  if (!context.rate.allowed) return admission::Admission::refusal(context.rate);
+  const auto asked = head.header("x-priority");
+  if (asked.empty()) return done();
+  const auto priority = admission::priority_of(asked);
+  if (!priority) {
+    return Error::say(Errc::invalid, "invalid_value",
+                      "X-Priority is voice, interactive, batch or background.", "x-priority");
+  }
+  context.priority = *priority;
+  return done();
+}
+
+Status Gate::check_pressure(const Context& context) const {
+  if (rooms_.governor == nullptr) return done();
+  using resources::ShedPoint;
+  ShedPoint point = ShedPoint::uploads;
+  if (context.route.access == Access::chat) {
+    point = context.priority == admission::Priority::voice ? ShedPoint::voice_turns
+            : context.caller.local                         ? ShedPoint::anonymous_chat
+                                                           : ShedPoint::authenticated_chat;
+  }
+  if (!rooms_.governor->sheds(point)) return done();
+  Error error = Error::say(Errc::unavailable, "resource_pressure",
+                           "The machine is short of memory, disk, heat reserve or time and takes "
+                           "no more of this work now. Try again in a few seconds.");
+  error.retry_after = kPressureRetry;
+  error.detail = std::string(name(point));
+  return error;
+}
+
+Status Gate::admit(Context& context) const {
+  const auto& head = context.exchange.head();
+  context.by = Deadline::in(rooms_.clock, rooms_.settings.server.request_timeout);
+  auto passed = check_host(head);
+  if (!passed.ok()) return passed;
+  passed = check_page(context);
+  if (!passed.ok() || context.route.access == Access::open) return passed;
+  passed = identify(context);
+  if (!passed.ok()) return passed;
+  passed = check_scope(context);
+  if (!passed.ok()) return passed;
+  // Clients escape ids: the official one asks for "mainstay%2Fextractive".
+  auto param = decode_segment(context.param);
+  if (!param.ok()) return param.error();
+  context.param = std::move(*param);
+  if (context.route.counted == Counted::no) return done();
+  passed = count(context);
+  if (!passed.ok()) return passed;
+  return check_pressure(context);
+}
+
+Result<net::Response> Gate::preflight(const net::RequestHead& head,
+                                      std::string_view methods) const {
+  auto host = check_host(head);
+  if (!host.ok()) return host.error();
+  const admission::PreflightFacts facts{head.header("origin"),
+                                        head.header("access-control-request-method"),
+                                        head.header("access-control-request-headers"),
+                                        head.header("access-control-request-private-network")};
+  auto allowed = admission::preflight(facts, methods, rooms_.settings.server.cors_origins);
+  if (!allowed.ok()) return allowed.error();
+  net::Response response;
+  response.status = 204;
+  add_lines(response.headers, *allowed);
+  return response;
+}
+
+Status check_writable(const Rooms& rooms) {
+  if (rooms.governor == nullptr || rooms.governor->writes_allowed()) return done();
+  return Error::say(Errc::disk_full, "disk_full",
+                    "The disk is nearly full, so nothing new is stored; reading and deleting go "
+                    "on. Free some space: writes are taken again by themselves.");
+}
+
+}  // namespace mainstay::api

@@ -1,0 +1,35 @@
+// What every request passes before its endpoint: host and page, identity and rights, limits, and
+// whether the machine can take it.
+// Used by api (service) alone.
+#pragma once
+
+#include "api/context.h"
+
+namespace mainstay::api {
+
+/// Immutable; any loop may ask.
+class Gate {
+ public:
+  explicit Gate(const Rooms& rooms);
+  /// Fills the context's caller, rate and deadline. The error is the refusal.
+  Status admit(Context& context) const;
+  /// The answer to a browser that asks before it sends ("OPTIONS"). `methods`: of the path.
+  Result<net::Response> preflight(const net::RequestHead& head, std::string_view methods) const;
+  /// False on a listener whose host list does not know the request's name.
+  Status check_host(const net::RequestHead& head) const;
+
+ private:
+  Status check_page(Context& context) const;
+  Status identify(Context& context) const;
+  Status check_scope(const Context& context) const;
+  Status count(Context& context) const;
+  Status check_pressure(const Context& context) const;
+
+  const Rooms& rooms_;
+  const bool loopback_only_;
+};
+
+/// Whether something may be stored now. Errors: disk_full.
+Status check_writable(const Rooms& rooms);
+
+}  // namespace mainstay::api

@@ -1,0 +1,299 @@
+// This installation: what was chosen and why, the data directory, ports, databases, providers.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <filesystem>
+
+#include "app/doctor.h"
+#include "app/engine.h"
+#include "app/files.h"
+#include "net/client.h"
+
+namespace mainstay::app {
+namespace {
+
+namespace fs = std::filesystem;
+using Endpoint = asio::ip::tcp::endpoint;
+
+/// For providers to say what they serve.
+constexpr auto kProbeTime = std::chrono::seconds(3);
+/// For reading the databases through.
+constexpr auto kReadTime = std::chrono::seconds(60);
+
+Finding data_directory(const std::string& dir) {
+  std::error_code failed;
+  if (!fs::exists(dir, failed)) {
+    fs::path parent = fs::absolute(dir, failed);
+    while (!fs::exists(parent, failed) && parent != parent.parent_path()) {
+      parent = parent.parent_path();
+    }
+    if (fs::is_directory(parent, failed) && ::access(parent.c_str(), W_OK | X_OK) == 0) {
+      return {Mark::fine, "data", dir + " (made at the first start)", ""};
+    }
+    return {Mark::bad, "data", dir + " is missing and cannot be made",
+            "Give --data DIR, or: install -d -m 700 -o $(id -un) " + dir};
+  }
+  if (!fs::is_directory(dir, failed)) {
+    return {Mark::bad, "data", dir + " is no directory", "Give another one with --data DIR"};
+  }
+  if (::access(dir.c_str(), R_OK | W_OK | X_OK) != 0) {
+    return {Mark::bad, "data", dir + " cannot be written by this user",
+            "chown -R $(id -un) " + dir};
+  }
+  return {Mark::fine, "data", dir, ""};
+}
+
+/// Permission bits; 0 when there is no such file.
+unsigned mode_of(const std::string& path) {
+  struct stat about{};
+  return ::stat(path.c_str(), &about) == 0 ? about.st_mode & 07777U : 0;
+}
+
+/// The settings file itself names a key or a password.
+bool holds_secrets(const config::Loaded& loaded) {
+  if (loaded.file.empty()) return false;
+  return std::any_of(loaded.origin.begin(), loaded.origin.end(), [&](const auto& one) {
+    const std::string& key = one.first;
+    const bool secret = key == "auth.keys" || key.ends_with("secret") || key.ends_with("api_key");
+    return secret && one.second.starts_with(loaded.file);
+  });
+}
+
+Finding permissions(const config::Loaded& loaded, const std::string& dir) {
+  std::vector<std::string> files;
+  for (const char* name : {"admin.key", "mainstay.db", "knowledge.db", "keys.db"}) {
+    files.push_back(dir + "/" + name);
+  }
+  if (!loaded.settings.server.tls_key.empty()) files.push_back(loaded.settings.server.tls_key);
+  if (holds_secrets(loaded)) files.push_back(loaded.file);
+  std::string open;
+  for (const auto& file : files) {
+    // A file of root's that a group may read (systemd credentials, ssl-cert) is a choice.
+    if ((mode_of(file) & 0007U) != 0 || (mode_of(file) & 0020U) != 0) open += " " + file;
+  }
+  if (!open.empty()) {
+    return {Mark::bad, "secrets", "others of this machine may read or change" + open,
+            "chmod 600" + open};
+  }
+  if ((mode_of(dir) & 0022U) != 0) {
+    return {Mark::bad, "secrets", "others of this machine may write to " + dir, "chmod 700 " + dir};
+  }
+  return {Mark::fine, "secrets", "readable by their owner alone", ""};
+}
+
+Result<Endpoint> endpoint_of(const std::string& listen) {
+  const auto colon = listen.rfind(':');
+  if (colon == std::string::npos) return Error::log(Errc::invalid, "no port");
+  std::string host = listen.substr(0, colon);
+  if (host == "*") host = "0.0.0.0";
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code failed;
+  asio::io_context io;
+  const auto found = asio::ip::tcp::resolver(io).resolve(host, listen.substr(colon + 1), failed);
+  if (failed || found.empty()) return Error::log(Errc::invalid, failed.message());
+  return found.begin()->endpoint();
+}
+
+Finding port(const std::string& key, const std::string& listen) {
+  auto endpoint = endpoint_of(listen);
+  if (!endpoint.ok()) {
+    return {Mark::bad, "port", key + " = " + listen + ": " + endpoint.error().detail,
+            "Use HOST:PORT of this machine, e.g. 127.0.0.1:8080"};
+  }
+  asio::io_context io;
+  boost::system::error_code failed;
+  asio::ip::tcp::acceptor acceptor(io);
+  acceptor.open(endpoint->protocol(), failed);
+  if (!failed) acceptor.set_option(asio::socket_base::reuse_address(true), failed);
+  if (!failed) acceptor.bind(*endpoint, failed);
+  if (!failed) acceptor.listen(1, failed);
+  if (!failed) return {Mark::fine, "port", listen + " is free", ""};
+  const bool taken = failed == asio::error::address_in_use;
+  return {Mark::bad, "port", listen + ": " + failed.message(),
+          taken ? "Stop the other program (ss -ltnp), or choose another port with " + key
+                : "Choose an address of this machine with " + key};
+}
+
+/// Something accepts connections there.
+bool answers(const std::string& address) {
+  auto url = net::Url::parse(address);
+  if (!url.ok()) return false;
+  auto endpoint = endpoint_of(url->host + ":" + std::to_string(url->port));
+  if (!endpoint.ok()) return false;
+  asio::io_context io;
+  asio::ip::tcp::socket socket(io);
+  boost::system::error_code failed;
+  socket.connect(*endpoint, failed);
+  return !failed;
+}
+
+Findings server_and_ports(const Settings& settings, const std::string& dir) {
+  const auto address = read_address(dir);
+  if (address && answers(*address)) {
+    return {{Mark::fine, "server", "running at " + *address, ""}};
+  }
+  Findings out;
+  out.push_back({Mark::fine, "server",
+                 address ? "not running; the last one ended without a stop" : "not running", ""});
+  out.push_back(port("server.listen", settings.server.listen));
+  if (!settings.server.health_listen.empty()) {
+    out.push_back(port("server.health_listen", settings.server.health_listen));
+  }
+  return out;
+}
+
+Findings log_file(const LogSettings& log) {
+  if (log.sink == "stderr" || log.sink == "stdout" || log.sink == "none") return {};
+  const std::string folder = fs::path(log.sink).parent_path().string();
+  const bool writable = ::access(log.sink.c_str(), W_OK) == 0 ||
+                        (::access(log.sink.c_str(), F_OK) != 0 &&
+                         ::access(folder.empty() ? "." : folder.c_str(), W_OK) == 0);
+  if (writable) return {{Mark::fine, "log", log.sink, ""}};
+  return {{Mark::bad, "log", log.sink + " cannot be written",
+           "Make it writable for this user, or set log.sink"}};
+}
+
+/// Answers nothing: providers alone are asked.
+class NoPassages final : public models::PassageSource {
+ public:
+  Co<Result<std::vector<storage::Passage>>> find(storage::PassageQuery, Deadline) override {
+    co_return std::vector<storage::Passage>{};
+  }
+};
+
+Co<> probe(WiredModels& models, const Clock& clock) {
+  co_await models.probe(Deadline::in(clock, kProbeTime));
+}
+
+Finding provider(const models::ProviderState& state, const ProviderSettings* wanted) {
+  if (state.up) return {Mark::fine, "provider", state.name + " answers", ""};
+  const std::string why = state.why.empty() ? "no answer" : state.why;
+  const std::string at = wanted != nullptr ? " (" + wanted->base_url + ")" : "";
+  if (state.why == "upstream_credentials") {
+    return {Mark::bad, "provider", state.name + at + " refuses our key",
+            "Set api_key of the provider (or its environment variable) to a valid key"};
+  }
+  return {Mark::bad, "provider", state.name + at + ": " + why,
+          "Start it, or correct base_url of the provider in the settings"};
+}
+
+}  // namespace
+
+std::string profile_reason(const config::Machine& machine, const std::string& profile) {
+  const std::string has = fmt::format("{} cores, {} MiB", machine.cores, machine.memory >> 20);
+  if (profile == "sbc") return has + ": at most 4 GiB, or a small ARM board";
+  if (profile == "desktop") return has + ": fewer than 8 cores or less than 16 GiB";
+  if (profile == "server") return has + ": 8 cores and 16 GiB or more";
+  return has;
+}
+
+Findings choice_findings(const config::Loaded& loaded, const config::Machine& machine) {
+  Findings out;
+  out.push_back({Mark::fine, "config",
+                 loaded.file.empty() ? "no file: defaults and environment" : loaded.file, ""});
+  const bool automatic = loaded.settings.profile == "auto";
+  out.push_back(
+      {Mark::fine, "profile",
+       automatic ? loaded.profile + ", chosen by auto: " + profile_reason(machine, loaded.profile)
+                 : loaded.profile + ", as configured",
+       ""});
+  std::string chosen;
+  for (const auto& value : config::profile_values()) {
+    if (loaded.profile != value.profile) continue;
+    const auto other = loaded.origin.find(value.key);
+    const bool own = other == loaded.origin.end() || other->second.starts_with("profile");
+    if (own) chosen += fmt::format("{}{} = {}", chosen.empty() ? "" : ", ", value.key, value.value);
+  }
+  if (!chosen.empty()) out.push_back({Mark::fine, "chosen", chosen, ""});
+  const auto loops = loaded.settings.server.threads;
+  out.push_back({Mark::fine, "loops",
+                 loops > 0 ? fmt::format("{}, as configured", loops)
+                           : fmt::format("{}: one for each core", machine.cores),
+                 ""});
+  return out;
+}
+
+Findings setup_findings(const config::Loaded& loaded, const std::string& data_dir) {
+  Findings out{data_directory(data_dir), permissions(loaded, data_dir)};
+  const auto append = [&out](Findings more) {
+    for (auto& one : more) out.push_back(std::move(one));
+  };
+  append(server_and_ports(loaded.settings, data_dir));
+  append(log_file(loaded.settings.log));
+  return out;
+}
+
+Findings database_findings(const std::string& data_dir, const Clock& clock) {
+  auto files = inspect_stores(data_dir, clock, Deadline::in(clock, kReadTime));
+  if (!files.ok()) {
+    if (files.error().reason == "data_dir_in_use") {
+      return {{Mark::fine, "database", "in use by a server; stop it for a thorough look", ""}};
+    }
+    return {{Mark::bad, "database", files.error().message, ""}};
+  }
+  Findings out;
+  for (const auto& file : *files) {
+    const std::string size = fmt::format("{} ({} KiB)", file.file, file.bytes / 1024);
+    if (!file.problem.empty()) {
+      out.push_back({Mark::bad, "database", size + ": " + file.problem,
+                     "Stop the server, keep a copy of the data directory, restore a backup"});
+    } else {
+      out.push_back({Mark::fine, "database",
+                     size + (file.whole ? " is sound" : " is sound as far as there was time"), ""});
+    }
+  }
+  if (out.empty()) out.push_back({Mark::fine, "database", "none yet", ""});
+  return out;
+}
+
+Findings provider_findings(const Settings& settings) {
+  RealClock clock;
+  RealRandom random;
+  Metrics metrics;
+  LogSettings quiet;
+  quiet.sink = "none";
+  auto log = Log::open(quiet, clock);
+  if (!log.ok()) return {};
+  asio::io_context io(1);
+  NoPassages none;
+  auto client = net::make_client(settings.upstream, clock, **log, metrics, {&io});
+  Findings out;
+  auto wired = wire_models(settings, clock, random, **log, metrics, *client, none);
+  if (!wired.ok()) {
+    const Error& e = wired.error();
+    out.push_back({Mark::bad, "provider", e.message.empty() ? e.detail : e.message,
+                   "Correct [[providers]] in the settings"});
+  } else {
+    asio::co_spawn(io.get_executor(), probe(**wired, clock),
+                   [&io](std::exception_ptr) { io.stop(); });
+    io.run();
+    bool any = false;
+    for (const auto& state : (*wired)->models().providers()) {
+      if (state.name.starts_with("mainstay/")) continue;  // built in: always there
+      const auto wanted =
+          std::find_if(settings.providers.begin(), settings.providers.end(),
+                       [&](const ProviderSettings& p) { return p.name == state.name; });
+      const bool configured = wanted != settings.providers.end();
+      any = any || configured || state.up;
+      // One that was only looked for may be missing.
+      if (configured || state.up) out.push_back(provider(state, configured ? &*wanted : nullptr));
+    }
+    if (!any) {
+      out.push_back({Mark::warn, "provider",
+                     "none: the built-in answerer quotes your documents, it does not converse",
+                     "Start Ollama, or set OPENAI_API_KEY, or add [[providers]] to mainstay.toml"});
+    }
+  }
+  client->close();
+  io.restart();
+  io.poll();
+  if (wired.ok()) wired->reset();
+  return out;
+}
+
+}  // namespace mainstay::app
