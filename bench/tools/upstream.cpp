@@ -1,19 +1,25 @@
 // A model server that costs almost nothing: answers POST /v1/chat/completions with a fixed
 // ~600-byte reply, or with a stream of `--rate` tokens a second whose text is "@<send time in
-// ns>;", or (rate 0) with one token and then silence. GET /v1/models lists one model. One thread,
-// epoll. Started by bench/harness/servers.py; prints {"port": N} once it listens.
+// ns>;", or (rate 0) with one token and then silence. With `--slots N` it works as a model does: N
+// replies at once, each takes `--service-ms`, the others wait in line, and work for a client that
+// has gone ends. GET /v1/models lists one model. One thread, epoll. Started by
+// bench/harness/servers.py; prints {"port": N} once it listens.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <queue>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "arguments.h"
@@ -62,19 +68,53 @@ struct Connection {
   std::string body;
   std::uint64_t serial;  ///< tells a descriptor's users apart in the queue of due tokens
   bool streaming = false;
+  bool at_work = false;  ///< holds a slot
+};
+
+/// How the slots work; `slots` 0: each reply at once.
+struct Slots {
+  std::size_t slots = 0;
+  double mean_ns = 0;
+  std::string spread;  ///< exponential, uniform (0.5 to 1.5 of the mean), or none
+};
+
+/// Times of service whose mean over any few dozen is nearly exact: their quantiles follow the
+/// golden ratio instead of chance, so that the capacity of one run is that of the next.
+class Service {
+ public:
+  explicit Service(const Slots& slots) : mean_(slots.mean_ns), spread_(slots.spread) {}
+  std::int64_t next() noexcept {
+    quantile_ += 0.6180339887498949;
+    quantile_ -= std::floor(quantile_);
+    double times = 1;
+    if (spread_ == "uniform") times = 0.5 + quantile_;
+    // At most four times the mean, made longer by what that cuts off.
+    if (spread_ == "exponential") {
+      times = std::min(4.0, -std::log(1 - quantile_)) / (1 - std::exp(-4.0));
+    }
+    return static_cast<std::int64_t>(mean_ * times);
+  }
+
+ private:
+  double mean_;
+  double quantile_ = 0;
+  std::string spread_;
 };
 
 struct Due {
   std::int64_t at;
   int fd;
   std::uint64_t serial;
+  bool reply;  ///< a slot's work is done; else: the next token of a stream
   bool operator>(const Due& other) const noexcept { return at > other.at; }
 };
 
 class Upstream {
  public:
-  Upstream(int listener, double rate)
-      : listener_(listener),
+  Upstream(int listener, double rate, const Slots& slots)
+      : slots_(slots.slots),
+        service_(slots),
+        listener_(listener),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
         timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
         interval_(rate > 0 ? static_cast<std::int64_t>(1e9 / rate) : 0) {
@@ -127,11 +167,43 @@ class Upstream {
   }
 
   void drop(int fd) {
-    connections_[static_cast<std::size_t>(fd)].reset();
+    auto& connection = connections_[static_cast<std::size_t>(fd)];
+    if (!connection) return;
+    const bool worked = connection->at_work;
+    connection.reset();
     ::close(fd);
+    if (worked) next_work();
+  }
+
+  void work(int fd, std::uint64_t serial) {
+    connections_[static_cast<std::size_t>(fd)]->at_work = true;
+    due_.push({now_ns() + service_.next(), fd, serial, true});
+    arm();
+  }
+
+  /// A slot became free: whoever has waited longest and is still there gets it.
+  void next_work() {
+    while (!line_.empty()) {
+      const auto [fd, serial] = line_.front();
+      line_.pop_front();
+      const auto& connection = connections_[static_cast<std::size_t>(fd)];
+      if (connection && connection->serial == serial) return work(fd, serial);
+    }
+    --working_;
+  }
+
+  bool take_slot(int fd, const Connection& connection) {
+    if (working_ < slots_) {
+      ++working_;
+      work(fd, connection.serial);
+    } else {
+      line_.emplace_back(fd, connection.serial);
+    }
+    return true;
   }
 
   void read_from(int fd) {
+    if (!connections_[static_cast<std::size_t>(fd)]) return;  // dropped by an event before this one
     const auto size = ::recv(fd, buffer_.data(), buffer_.size(), 0);
     if (size <= 0) {
       if (size == 0 || errno != EAGAIN) drop(fd);
@@ -160,6 +232,7 @@ class Upstream {
     const std::string_view body = connection.body;
     const bool stream =
         body.find("\"stream\":true") != body.npos || body.find("\"stream\": true") != body.npos;
+    if (!stream && slots_ > 0) return take_slot(fd, connection);
     if (!stream) return put(fd, reply_);
     connection.streaming = true;
     if (!put(fd, opening_) || !put_token(fd)) return false;
@@ -169,7 +242,7 @@ class Upstream {
     const auto part = phase - static_cast<double>(static_cast<std::uint64_t>(phase));
     due_.push({now_ns() + interval_ / 4 +
                    static_cast<std::int64_t>(static_cast<double>(interval_) * part),
-               fd, connection.serial});
+               fd, connection.serial, false});
     arm();
     return true;
   }
@@ -184,6 +257,12 @@ class Upstream {
       due_.pop();
       const auto& connection = connections_[static_cast<std::size_t>(next.fd)];
       if (!connection || connection->serial != next.serial) continue;
+      if (next.reply) {
+        connection->at_work = false;
+        next_work();
+        if (!put(next.fd, reply_)) drop(next.fd);
+        continue;
+      }
       if (!put_token(next.fd)) {
         drop(next.fd);
         continue;
@@ -216,6 +295,10 @@ class Upstream {
     return ::send(fd, data.data(), data.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(data.size());
   }
 
+  const std::size_t slots_;
+  Service service_;
+  std::size_t working_ = 0;
+  std::deque<std::pair<int, std::uint64_t>> line_;  ///< who waits for a slot
   int listener_;
   int epoll_;
   int timer_;
@@ -238,12 +321,18 @@ class Upstream {
 
 int main(int argc, char** argv) {
   using namespace mainstay::bench;
-  const Arguments arguments(argc, argv, "usage: upstream [--port N] [--rate TOKENS_PER_SECOND]");
+  const Arguments arguments(argc, argv,
+                            "usage: upstream [--port N] [--rate TOKENS_PER_SECOND]\n"
+                            "                [--slots N --service-ms M [--spread "
+                            "exponential|uniform|none]]");
   lift_descriptor_limit();
   auto port = static_cast<std::uint16_t>(arguments.number("port", 0));
   const int listener = listen_on(port);
   std::printf("{\"port\":%u}\n", unsigned{port});
   std::fflush(stdout);
-  auto upstream = std::make_unique<Upstream>(listener, arguments.number("rate", 0));
+  const Slots slots{.slots = static_cast<std::size_t>(arguments.number("slots", 0)),
+                    .mean_ns = arguments.number("service-ms", 1) * 1e6,
+                    .spread = arguments.text("spread", "none")};
+  auto upstream = std::make_unique<Upstream>(listener, arguments.number("rate", 0), slots);
   upstream->serve();
 }

@@ -50,6 +50,7 @@ void MessageReader::restart() noexcept {
   pending_.clear();
   left_ = 0;
   status_ = 0;
+  retry_after_ms_ = 0;
   keep_alive_ = true;
 }
 
@@ -109,11 +110,14 @@ void MessageReader::take_head(std::string_view head) {
     const auto colon = field.find(':');
     if (colon == field.npos) continue;
     const auto name = field.substr(0, colon);
-    // Only three names matter; their lengths dismiss nearly all others without a comparison.
+    // Only four names matter; their lengths dismiss nearly all others without a comparison.
     if (name.size() == 14 && same_word(name, "content-length")) {
       const auto value = trimmed(field.substr(colon + 1));
       std::from_chars(value.data(), value.data() + value.size(), left_);
       sized = true;
+    } else if (name.size() == 14 && same_word(name, "retry-after-ms")) {
+      const auto value = trimmed(field.substr(colon + 1));
+      std::from_chars(value.data(), value.data() + value.size(), retry_after_ms_);
     } else if (name.size() == 17 && same_word(name, "transfer-encoding")) {
       chunked = same_word(trimmed(field.substr(colon + 1)), "chunked");
     } else if (name.size() == 10 && same_word(name, "connection")) {

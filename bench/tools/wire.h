@@ -1,7 +1,7 @@
 // HTTP/1.1 framing for the bench tools: one incremental reader for requests and replies, and the
-// few socket calls that both sides share. Used by upstream.cpp and load.cpp alone; it trusts its
-// peer (only programs this bench started on 127.0.0.1) and is written to cost far less than the
-// servers.
+// few socket calls that both sides share. Used by upstream.cpp, load.cpp and crowd.cpp alone; it
+// trusts its peer (only programs this bench started on 127.0.0.1) and is written to cost far less
+// than the servers.
 #pragma once
 
 #include <cstddef>
@@ -49,6 +49,8 @@ class MessageReader {
   bool closed() noexcept;
   bool keep_alive() const noexcept { return keep_alive_; }
   int status() const noexcept { return status_; }  ///< of a reply
+  /// What a reply's Retry-After-Ms says; 0: nothing.
+  std::int64_t retry_after_ms() const noexcept { return retry_after_ms_; }
   bool is_post() const noexcept { return post_; }  ///< of a request
   /// The path of a request, at most 63 bytes of it.
   std::string_view path() const noexcept { return path_; }
@@ -73,6 +75,7 @@ class MessageReader {
   std::uint64_t left_ = 0;
   std::string path_;
   int status_ = 0;
+  std::int64_t retry_after_ms_ = 0;
   bool post_ = false;
   bool keep_alive_ = true;
 };

@@ -16,6 +16,7 @@
 #include "models/models.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "resources/request_memory.h"
 #include "storage/stores.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -65,7 +66,8 @@ struct Context {
   admission::Priority priority = admission::Priority::interactive;
   std::string sender;     ///< whose limits.address it counts against; empty: none is set
   net::HeaderLines cors;  ///< for the page that sent it; mostly empty
-  std::string param;      ///< the path's {id}, if the route has one
+  resources::RequestMemory::Start memory;
+  std::string param;  ///< the path's {id}, if the route has one
   Deadline by = Deadline::never();
   Duration queue_time{};
   // What the log line and the metrics say in the end.

@@ -1,4 +1,5 @@
 // /v1/documents and /v1/search.
+#include "api/file_kind.h"
 #include "api/gate.h"
 #include "api/query.h"
 #include "api/routes.h"
@@ -59,6 +60,13 @@ Result<knowledge::NewText> new_text(const Rooms& rooms, const Json& object) {
   if (!format->empty()) out.format = std::move(*format);
   auto text = text_member(object, "text", {true, rooms.settings.knowledge.document_max.value});
   if (!text.ok()) return text.error();
+  const auto kind = file_kind(*text);
+  if (!kind.empty()) {
+    return Error::say(Errc::unsupported, "unsupported_file_type",
+                      "'text' holds " + std::string(kind) +
+                          ", whatever its format says. Send the text that is in it.",
+                      "text");
+  }
   out.text = std::move(*text);
   return out;
 }

@@ -2,6 +2,8 @@
 // a caller before it is known who calls.
 #include "api/gate.h"
 
+#include <algorithm>
+
 #include "admission/attempts.h"
 #include "admission/origin.h"
 #include "admission/queue.h"
@@ -31,8 +33,9 @@ admission::Credentials credentials_of(const net::RequestHead& head) {
   out.api_key = head.header("x-api-key");
   out.peer = head.peer;
   out.peer_is_loopback = peer_is_loopback(head.peer);
-  // Only a caller that would be the local user can lose by a proxy's headers.
-  if (out.peer_is_loopback && out.authorization.empty() && out.api_key.empty()) {
+  // Only a caller that would be the local user can lose by a proxy's headers; while no key was ever
+  // made, one that sends any key would be.
+  if (out.peer_is_loopback) {
     out.forwarded =
         admission::came_through_proxy({head.header("forwarded"), head.header("x-forwarded-for"),
                                        head.header("x-real-ip"), head.header("via")});
@@ -135,18 +138,23 @@ Status Gate::count(Context& context) const {
     return Error::say(Errc::invalid, "invalid_value",
                       "X-Priority is voice, interactive, batch or background.", "x-priority");
   }
-  context.priority = *priority;
+  // Capped here, not only in the queue: a claim to be urgent must not pass by what is shed.
+  context.priority = std::max(*priority, context.caller.most_urgent);
   return done();
 }
 
 Status Gate::check_pressure(const Context& context) const {
-  if (rooms_.governor == nullptr) return done();
+  if (rooms_.governor == nullptr || context.route.sheds == Sheds::never) return done();
   using resources::ShedPoint;
   ShedPoint point = ShedPoint::uploads;
-  if (context.route.access == Access::chat) {
+  if (context.route.sheds == Sheds::chat) {
     point = context.priority == admission::Priority::voice ? ShedPoint::voice_turns
             : context.caller.local                         ? ShedPoint::anonymous_chat
                                                            : ShedPoint::authenticated_chat;
+  } else {
+    // A full disk has its own word, which says what to do.
+    auto writable = check_writable(rooms_);
+    if (!writable.ok()) return writable;
   }
   if (!rooms_.governor->sheds(point)) return done();
   Error error = Error::say(Errc::unavailable, "resource_pressure",

@@ -1,6 +1,7 @@
 // /health*, /metrics. GET /health itself is answered by the listener; this is the same for a table
 // that is complete.
 #include "api/routes.h"
+#include "resources/governor.h"
 #include "resources/process.h"
 
 namespace mainstay::api {
@@ -13,6 +14,9 @@ Json reasons_of(const Rooms& rooms) {
   if (*phase != '\0') reasons.push_back({{"part", "engine"}, {"why", phase}});
   const auto store = rooms.stores.figures();
   if (!store.writable) reasons.push_back({{"part", "storage"}, {"why", store.why_not}});
+  if (rooms.governor != nullptr && !rooms.governor->writes_allowed()) {
+    reasons.push_back({{"part", "disk"}, {"why", "nearly full: nothing new is stored"}});
+  }
   return reasons;
 }
 

@@ -78,7 +78,16 @@ constexpr const char* kReplies = R"json({
   "id":{"type":"string"},"object":{"const":"conversation"},"title":{"type":"string"},
   "created_at":{"type":"integer"},"updated_at":{"type":"integer"},"message_count":{"type":"integer"},
   "has_more":{"type":"boolean"},
-  "messages":{"type":"array","items":{"$ref":"#/components/schemas/Message"}}}},
+  "messages":{"type":"array","items":{"$ref":"#/components/schemas/StoredMessage"}}}},
+"StoredMessage": {"type":"object","required":["id","created_at","role"],"properties":{
+  "id":{"type":"string"},"created_at":{"type":"integer"},
+  "role":{"type":"string","enum":["user","assistant","tool","function"]},
+  "content":{"type":["string","array","null"]},"name":{"type":"string"},
+  "tool_calls":{"type":["array","null"]},"tool_call_id":{"type":["string","null"]},
+  "function_call":{"type":["object","null"]},"refusal":{"type":["string","null"]},
+  "audio":{"type":["object","null"]},"annotations":{"type":["array","null"]},
+  "citations":{"type":["array","null"]},"reasoning":{},"reasoning_content":{},
+  "extra_content":{}}},
 "ConversationList": {"type":"object","required":["object","data","has_more"],"properties":{
   "object":{"const":"list"},"has_more":{"type":"boolean"},
   "data":{"type":"array","items":{"$ref":"#/components/schemas/Conversation"}}}},

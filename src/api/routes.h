@@ -16,6 +16,8 @@ using Endpoint = Co<Status> (*)(const Rooms& rooms, Context& context);
 /// open: no credentials looked at; caller: any known one; the others: the scope of that name.
 enum class Access { open, caller, chat, knowledge, admin };
 enum class Counted { no, yes };  ///< against the caller's requests a minute
+/// What of it a machine under pressure refuses; looked at for counted routes alone.
+enum class Sheds { never, chat, uploads };
 
 struct Route {
   std::string_view method;
@@ -28,6 +30,7 @@ struct Route {
   std::string_view request;   ///< name of a schema in openapi_schemas.cpp; empty: no body
   std::string_view response;  ///< the same; empty: text or nothing
   int status = 200;
+  Sheds sheds = Sheds::never;
 };
 
 std::span<const Route> routes();

@@ -31,6 +31,11 @@ Api::Api(const Rooms& rooms, Side side)
     : rooms_(rooms),
       side_(side),
       gate_(rooms),
+      memory_(rooms.clock, rooms.settings.resources.request_growth.value,
+              &resources::resident_bytes),
+      grown_(rooms.metrics.counter("mainstay_request_memory_warnings_total",
+                                   "Requests during which memory grew by more than "
+                                   "resources.request_growth.")),
       unrouted_(rooms.metrics.counter("mainstay_http_unrouted_total",
                                       "Requests for paths or methods that do not exist.")),
       first_token_(
@@ -70,6 +75,7 @@ Co<> Api::serve(net::Exchange& exchange) {
     co_return;
   }
   Context context(exchange, *matched.route);
+  context.memory = memory_.begin();
   context.param = std::string(matched.param);
   Status outcome = admit(context);
   if (outcome.ok()) {
@@ -112,7 +118,10 @@ Co<> Api::finish(Context& context, Status outcome) {
     const Error& error = outcome.error();
     context.code = stable_code(error);
     context.detail = error.detail;
-    if (error.code == Errc::disk_full && rooms_.disk_was_full) rooms_.disk_was_full();
+    // Not for what was refused because writes are off: each would keep them off a while longer.
+    if (error.code == Errc::disk_full && rooms_.disk_was_full && check_writable(rooms_).ok()) {
+      rooms_.disk_was_full();
+    }
     if (!context.exchange.started()) {
       net::Response response = error_response(error);
       add_common_headers(response.headers, context);
@@ -133,12 +142,23 @@ void Api::report(const Context& context) {
   if (rooms_.admin != nullptr && total >= rooms_.settings.admin.slow_threshold) {
     note_slow(context, total);
   }
+  note_growth(context);
   if (!by.provider.empty()) first_token_.observe(by.first_token_time);
   if (context.usage.known) {
     prompt_tokens_.add(context.usage.prompt);
     completion_tokens_.add(context.usage.completion);
   }
   if (rooms_.settings.log.requests) log_request(context, total);
+}
+
+void Api::note_growth(const Context& context) {
+  const auto grew = memory_.end(context.memory);
+  if (!grew) return;
+  grown_.add();
+  rooms_.log.warn("request.memory", {{"id", context.id.text()},
+                                     {"route", context.route.path},
+                                     {"bytes", grew->bytes},
+                                     {"beside", grew->beside}});
 }
 
 void Api::note_slow(const Context& context, Duration total) {

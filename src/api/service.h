@@ -31,6 +31,7 @@ class Api final : public net::Service {
   Co<> finish(Context& context, Status outcome);
   void report(const Context& context);
   void note_slow(const Context& context, Duration total);
+  void note_growth(const Context& context);
   void log_request(const Context& context, Duration total);
   Co<> answer_preflight(net::Exchange& exchange, std::string methods);
   Co<> refuse_unrouted(net::Exchange& exchange, std::string allowed);
@@ -39,6 +40,8 @@ class Api final : public net::Service {
   const Rooms& rooms_;
   const Side side_;
   const Gate gate_;
+  resources::RequestMemory memory_;
+  Counter& grown_;
   std::vector<std::unique_ptr<RouteFigures>> figures_;
   Counter& unrouted_;
   Histogram& first_token_;

@@ -17,6 +17,10 @@ namespace {
 constexpr auto kProbeTime = std::chrono::milliseconds(1500);
 /// What the service manager grants beyond a stop step's own deadline.
 constexpr auto kAfterStep = std::chrono::seconds(5);
+/// What one of each holds, as a heap profile of many showed; for the memory accounts.
+constexpr std::uint64_t kSessionBytes = 128;
+constexpr std::uint64_t kClientConnectionBytes = 4'096;
+constexpr std::uint64_t kUpstreamConnectionBytes = 2'560;
 /// Between looks at whether the disk still takes writes.
 constexpr auto kStoreWatch = std::chrono::milliseconds(250);
 
@@ -181,10 +185,33 @@ void Engine::start_governor() {
   governor_->watch_pool(
       "readers", [this] { return stores_->figures().readers_busy; },
       2ULL * settings_.storage.readers);
+  governor_->watch_connections([this] { return open_connections(); });
+  auto& book = governor_->book();
+  book.add(
+      "cache", [this] { return live_->once()->models().cache_bytes(); },
+      settings_.cache.enabled ? settings_.cache.size_max.value : 0);
+  book.add("storage", [this] { return stores_->figures().memory; }, 0);
+  book.add(
+      "sessions", [this] { return admin_->sessions.figures().active * kSessionBytes; },
+      settings_.sessions.sessions_max * kSessionBytes);
+  book.add("log", [this] { return log_->queued_bytes(); }, 0);
+  book.add("connections", [this] { return connection_bytes(); }, 0);
   using resources::Level;
   governor_->on_level(resources::Resource::memory, [this](Level, Level to) {
-    if (to == Level::hard) live_->get()->models().models().forget(TenantId());
+    if (to == Level::normal) return;
+    live_->once()->models().shrink_cache(to == Level::hard ? 1.0 : 0.5);
   });
+}
+
+std::uint64_t Engine::open_connections() const {
+  std::lock_guard lock(mutex_);
+  return server_ ? server_->figures().open : 0;
+}
+
+/// An estimate: what an idle connection of either side holds, without bodies under way.
+std::uint64_t Engine::connection_bytes() const {
+  return open_connections() * kClientConnectionBytes +
+         client_->figures().open * kUpstreamConnectionBytes;
 }
 
 /// A write found no room: the reserve is given up, so that deletes and checkpoints go through.
@@ -195,8 +222,12 @@ void Engine::free_the_reserve() {
 Status Engine::open_listener() {
   Part listener{"listener",
                 [this]() -> Status {
-                  server_ = std::make_unique<net::Server>(settings_.server, clock_, *log_, metrics_,
-                                                          *service_, loops_->contexts());
+                  auto made = std::make_unique<net::Server>(
+                      settings_.server, clock_, *log_, metrics_, *service_, loops_->contexts());
+                  {
+                    std::lock_guard lock(mutex_);
+                    server_ = std::move(made);
+                  }
                   auto opened = server_->open();
                   if (!opened.ok()) return opened;
                   opened = open_admin_listener();
@@ -308,23 +339,38 @@ Co<> Engine::watch_stores() {
   }
 }
 
+/// Under way on either listener.
+std::vector<std::string> Engine::requests() const {
+  auto out = server_->running();
+  if (!admin_server_) return out;
+  for (auto& name : admin_server_->running()) out.push_back(std::move(name));
+  return out;
+}
+
 Status Engine::drain() {
   remove_address(data_dir_);
   server_->stop_accepting();
   if (admin_server_) admin_server_->stop_accepting();
   const Deadline end = Deadline::in(clock_, settings_.server.stop_timeout);
-  std::unique_lock lock(mutex_);
-  while (!hurry_ && !end.passed(clock_.now()) && !server_->running().empty()) {
-    changed_.wait_for(lock, std::chrono::milliseconds(20));
+  auto left = requests();
+  while (!left.empty() && !end.passed(clock_.now())) {
+    std::unique_lock lock(mutex_);
+    if (changed_.wait_for(lock, std::chrono::milliseconds(20), [this] { return hurry_; })) break;
+    lock.unlock();  // the loops, which are asked next, take it too
+    left = requests();
   }
-  lock.unlock();
-  for (const auto& request : server_->running()) {
+  for (const auto& request : left) {
     log_->warn("request.cancelled_at_stop", {{"request", request}});
   }
   const std::size_t cancelled = server_->drain(Duration::zero());
   if (admin_server_) admin_server_->drain(Duration::zero());
   admin_server_.reset();
-  server_.reset();  // while the loops still run: connections end on them
+  std::unique_ptr<net::Server> ended;
+  {
+    std::lock_guard lock(mutex_);  // the governor counts its connections
+    ended = std::move(server_);
+  }
+  ended.reset();  // while the loops still run: connections end on them
   log_->info("listener.drained", {{"cancelled", cancelled}});
   return done();
 }

@@ -83,6 +83,8 @@ class Engine {
   Status start_watches();
   void start_governor();
   void free_the_reserve();
+  std::uint64_t open_connections() const;
+  std::uint64_t connection_bytes() const;
   Co<> read_keys(std::shared_ptr<std::promise<Status>> read);
   Co<> reload_for_signal(std::shared_ptr<std::promise<Status>> told);
   Co<std::vector<std::string>> probe(ReloadSteps::Built built, Deadline by);
@@ -95,6 +97,7 @@ class Engine {
   Status open_listener();
   Status open_admin_listener();
   void start_background();
+  std::vector<std::string> requests() const;
   Status drain();
   Co<> watch_models();
   Co<> watch_stores();

@@ -63,7 +63,7 @@ Result<config::Loaded> Engine::read_configuration() {
 }
 
 Result<ReloadSteps::Built> Engine::build(config::Loaded loaded, std::uint64_t version) {
-  const auto before = live_->get();
+  const auto before = live_->once();
   auto made = Generation::make(std::move(loaded), ground(), version, before);
   if (!made.ok()) return made.error();
   // Last, because it takes effect at once. Keys that leave nobody who may call are not taken.

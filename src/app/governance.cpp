@@ -118,6 +118,14 @@ Json accounts_json(const resources::Accounts& accounts) {
           {"growth_percent_an_hour", accounts.growth ? Json(*accounts.growth) : Json(nullptr)}};
 }
 
+/// The usual places, below `root` unless that is empty.
+resources::Roots roots_below(const std::string& root) {
+  resources::Roots out;
+  if (root.empty()) return out;
+  for (std::string* place : {&out.proc, &out.sys, &out.cgroup}) place->insert(0, root);
+  return out;
+}
+
 }  // namespace
 
 std::unique_ptr<resources::Governor> make_governor(const Settings& settings,
@@ -125,6 +133,7 @@ std::unique_ptr<resources::Governor> make_governor(const Settings& settings,
                                                    Log& log, Metrics& metrics) {
   resources::GovernorParts parts;
   parts.settings = settings.resources;
+  parts.roots = roots_below(settings.resources.machine_root);
   parts.disks.push_back({"data", data_dir});
   const auto& sink = settings.log.sink;
   if (const auto slash = sink.rfind('/'); slash != std::string::npos && slash > 0) {

@@ -96,14 +96,21 @@ Json EngineProgram::alerts() const {
 }
 
 Co<> EngineProgram::watch_resources(Duration interval) {
+  // Alive while a look runs. One that hangs, say in a dead network disk, holds one thread of the
+  // pool: no second one is begun beside it.
+  std::weak_ptr<int> looking;
   for (;;) {
-    auto sample = [governor = &parts_.governor]() -> Status {
-      governor->sample();
-      return done();
-    };
-    const Deadline by = Deadline::in(parts_.clock, std::max<Duration>(interval, 5s));
-    auto sampled = co_await offload(parts_.clock, parts_.pool, std::move(sample), by);
-    if (sampled.ok()) parts_.admission.set_factor(parts_.governor.permit_factor());
+    if (looking.expired()) {
+      auto held = std::make_shared<int>();
+      looking = held;
+      auto sample = [governor = &parts_.governor, held = std::move(held)]() -> Status {
+        governor->sample();
+        return done();
+      };
+      const Deadline by = Deadline::in(parts_.clock, std::max<Duration>(interval, 5s));
+      auto sampled = co_await offload(parts_.clock, parts_.pool, std::move(sample), by);
+      if (sampled.ok()) parts_.admission.set_factor(parts_.governor.permit_factor());
+    }
     auto reached = co_await sleep(parts_.clock, interval);
     if (!reached) co_return;
   }

@@ -11,6 +11,7 @@
 #include "app/commands.h"
 #include "app/engine.h"
 #include "app/files.h"
+#include "app/secrecy.h"
 #include "base/version.h"
 
 namespace mainstay::app {
@@ -110,7 +111,9 @@ Exit serve(const Common& common) {
   const sigset_t signals = block_signals();
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
-  Engine engine(std::move(*loaded), options_of(common));
+  EngineOptions options = options_of(common);  // keeps the environment: a reload reads it again
+  hide_secrets();
+  Engine engine(std::move(*loaded), std::move(options));
   Status started = engine.start();
   if (!started.ok()) {
     print_error(common, started.error());

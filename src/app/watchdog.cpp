@@ -31,10 +31,13 @@ void Pulse::answered(TimePoint now) noexcept {
 }
 
 Duration Pulse::lag(TimePoint now) const noexcept {
-  const auto sent = sent_.load(std::memory_order_acquire);
   const Duration last(lag_.load(std::memory_order_relaxed));
-  if (sent == kNone) return last;
-  return std::max(last, Duration(now.time_since_epoch().count() - sent));
+  return std::max(last, waited(now));
+}
+
+Duration Pulse::waited(TimePoint now) const noexcept {
+  const auto sent = sent_.load(std::memory_order_acquire);
+  return sent == kNone ? Duration::zero() : Duration(now.time_since_epoch().count() - sent);
 }
 
 Watchdog::Watchdog(WatchdogOptions options, Clock& clock, Log& log, Metrics& metrics,
@@ -104,7 +107,8 @@ void Watchdog::ping(Watched& watched) {
 
 void Watchdog::look_after(Watched& watched, TimePoint now) {
   const Duration lag = watched.pulse->lag(now);
-  const bool stuck = watched.pulse->waiting() && lag > options_.stuck_after;
+  // Not by its last answer: one that was late and has come says nothing of the ping after it.
+  const bool stuck = watched.pulse->waited(now) > options_.stuck_after;
   if (stuck != watched.stuck) {
     if (stuck) {
       log_.error("loop.stuck", {{"loop", watched.pulse->name()}, {"ms", lag}});
@@ -127,7 +131,7 @@ Duration Watchdog::lag() const noexcept {
 bool Watchdog::alive() const noexcept {
   const TimePoint now = clock_.now();
   return std::none_of(watched_.begin(), watched_.end(), [&](const Watched& watched) {
-    return watched.pulse->waiting() && watched.pulse->lag(now) > options_.stuck_after;
+    return watched.pulse->waited(now) > options_.stuck_after;
   });
 }
 

@@ -25,6 +25,8 @@ class Pulse {
   bool waiting() const noexcept { return sent_.load(std::memory_order_acquire) != kNone; }
   /// From ping to answer: of the last one, or of the present one when that is older already.
   Duration lag(TimePoint now) const noexcept;
+  /// How long the present ping has been waiting; zero when none is.
+  Duration waited(TimePoint now) const noexcept;
   std::uint64_t answers() const noexcept { return answers_.load(std::memory_order_acquire); }
 
  private:

@@ -64,6 +64,8 @@ class RouterModels final : public WiredModels {
   models::Models& models() override { return *router_; }
   Co<> probe(Deadline by) override { return router_->probe(by); }
   Co<> look() override { return router_->look(); }
+  std::size_t cache_bytes() const override { return router_->cache_bytes(); }
+  std::size_t shrink_cache(double fraction) override { return router_->shrink_cache(fraction); }
 
  private:
   std::unique_ptr<models::Router> router_;

@@ -25,6 +25,10 @@ class WiredModels {
   virtual Co<> probe(Deadline by) = 0;
   /// One round of looking after providers (those due are probed) and the cache.
   virtual Co<> look() = 0;
+  /// Bytes that kept answers hold. Any thread, as the next.
+  virtual std::size_t cache_bytes() const = 0;
+  /// Gives back this share (0 to 1) of them, least worth first; returns bytes freed.
+  virtual std::size_t shrink_cache(double fraction) = 0;
 };
 
 Result<std::unique_ptr<storage::Stores>> open_stores(const StorageSettings& settings,

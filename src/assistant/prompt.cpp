@@ -115,13 +115,25 @@ std::string question_of(const models::ChatRequest& request) {
   return {};
 }
 
+/// The message with the members that messages have: whatever else a client wrote beside them is not
+/// kept, so that nobody reads back as ours what a stranger made up.
+Json only_known(const Json& message) {
+  Json out = Json::object();
+  for (const char* key :
+       {"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal",
+        "audio", "annotations", "reasoning", "reasoning_content", "extra_content"}) {
+    if (const auto found = message.find(key); found != message.end()) out[key] = *found;
+  }
+  return out;
+}
+
 std::vector<storage::StoredMessage> new_messages(const models::ChatRequest& request) {
   std::vector<storage::StoredMessage> out;
   for (const auto& message : messages_of(request)) {
-    if (is_system(message)) continue;
+    if (is_system(message) || !message.is_object()) continue;
     storage::StoredMessage stored;
     stored.role = string_field(message, "role");
-    stored.json = dump(message);
+    stored.json = dump(only_known(message));
     stored.tokens = Tokens{estimate_tokens(text_of(message))};
     out.push_back(std::move(stored));
   }

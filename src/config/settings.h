@@ -28,6 +28,8 @@ struct ServerSettings {
   Bytes body_max = 10_MiB;          ///< body on the wire and decoded
   Millis header_timeout{10'000};
   Millis body_timeout{30'000};
+  Bytes body_rate_min{1_KiB};       ///< a second, of a body on its way; 0: any
+  Millis body_rate_window{10'000};  ///< looked back at for body_rate_min
   Millis idle_timeout{75'000};
   Millis write_timeout{30'000};            ///< one write that makes no progress
   Millis stream_ping_interval{15'000};     ///< comment sent on a silent stream
@@ -254,6 +256,7 @@ struct AdminSettings {
 struct ResourceSettings {
   bool enabled = true;
   Millis sample_interval{1'000};
+  std::string machine_root;  ///< put before /proc and /sys where the sensors look
   Bytes memory_max{0};  ///< most memory of the process; 0: what the control group or machine has
   double memory_soft = 0.85;
   double memory_hard = 0.95;

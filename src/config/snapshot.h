@@ -33,6 +33,12 @@ class Live {
 
   /// The snapshot in force; unchanged for as long as the pointer is kept.
   std::shared_ptr<const T> get() const { return current(); }
+  /// The same for a thread that reads seldom: it keeps nothing alive afterwards. Takes a lock; not
+  /// counted.
+  std::shared_ptr<const T> once() const {
+    std::lock_guard lock(mutex_);
+    return current_;
+  }
   /// The same without counting a pointer, for one look: valid until this thread's next get() or
   /// peek(), so never over a co_await.
   const T& peek() const { return *current(); }
@@ -41,7 +47,7 @@ class Live {
   void swap(std::shared_ptr<const T> next) {
     CHECK(next != nullptr);
     std::lock_guard lock(mutex_);
-    current_ = std::move(next);
+    current_.swap(next);  // what it replaces dies after the lock
     version_.fetch_add(1, std::memory_order_release);
   }
 
@@ -97,6 +103,7 @@ class Live {
   }
 
   void refresh(Reader& mine) const {
+    std::shared_ptr<const T> old = std::move(mine.snapshot);  // dies after the lock
     std::lock_guard lock(mutex_);
     auto own = std::make_shared<const std::shared_ptr<const T>>(current_);
     mine.snapshot = std::shared_ptr<const T>(own, own->get());

@@ -71,6 +71,12 @@ constexpr std::array kRows = {
         "Time to receive a request's head once its first byte is there."),
     row<kServer, &Server::body_timeout>("server.body_timeout", kTimeout,
                                         "Time to receive a request's body."),
+    row<kServer, &Server::body_rate_min>(
+        "server.body_rate_min", {0, kGiB},
+        "Bytes a second that a client must send of a body; slower ones are cut off. 0: any."),
+    row<kServer, &Server::body_rate_window>(
+        "server.body_rate_window", kTimeout,
+        "Time over which a body's rate is taken: body_rate_min holds in each such window."),
     row<kServer, &Server::idle_timeout>(
         "server.idle_timeout", kTimeout,
         "Time that a kept connection may be silent between requests."),
@@ -428,6 +434,10 @@ constexpr std::array kRows = {
         "Watch memory, disks, heat and the rest, and do less before they run out."),
     row<kResources, &Resources::sample_interval>("resources.sample_interval", {50, 60 * kSecond},
                                                  "Time between two looks at the machine."),
+    text<kResources, &Resources::machine_root>(
+        "resources.machine_root", Form::any,
+        "Folder put before /proc and /sys where the sensors look: for a machine's trees mounted "
+        "into a container, and for tests."),
     row<kResources, &Resources::memory_max>(
         "resources.memory_max", {0, 1024 * kGiB},
         "Most memory that Mainstay may use; 0: what its control group or the machine has."),

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "models/quotes.h"
 #include "models/router.h"
 #include "models/verdict.h"
 
@@ -28,6 +29,13 @@ Error busy() {
   error.reason = "provider_busy";
   error.retry_after = std::chrono::seconds(1);
   return error;
+}
+
+/// A failed call. The provider's words go to the log without what they quote of the request: the
+/// caller alone is told those.
+void blame(Upstream::Call& call, Error& error, const ChatRequest& request) {
+  error.detail = without_quotes(error.detail, request.body);
+  call.failed(error);
 }
 
 Error bad_start(const char* detail) {
@@ -188,7 +196,7 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
     // A cancelled call often ends as a broken one; it says nothing about the provider.
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
-    call.failed(reply.error());
+    blame(call, reply.error(), ask.request);
     co_return reply.error();
   }
   call.succeeded();
@@ -215,7 +223,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
   const auto cancellation = co_await asio::this_coro::cancellation_state;
   if (!started.ok()) {
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
-    call.failed(started.error());
+    blame(call, started.error(), ask.request);
     co_return started.error();
   }
   const Deadline first = attempt.by.sooner(call.started(), attempt.first_token);
@@ -241,7 +249,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
     }
     if (!wrong) continue;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
-    call.failed(*wrong);
+    blame(call, *wrong, ask.request);
     co_return std::move(*wrong);
   }
   Answer answer = finished(ask, candidate, timings);

@@ -38,6 +38,7 @@ class Router final : public Models {
   Co<> look();
   /// Gives back a share (0 to 1) of the cache's memory; returns bytes freed.
   std::size_t shrink_cache(double fraction) { return cache_.shrink(fraction); }
+  std::size_t cache_bytes() const { return cache_.bytes(); }
 
  private:
   /// One question on its way.

@@ -2,6 +2,19 @@
 #include "models/streams.h"
 
 namespace mainstay::models {
+namespace {
+
+/// What a provider says inside a stream may quote the request, which is not kept for so long: the
+/// log gets the status alone ("status 529: ...", or only words).
+void leave_words_out(Error& error) {
+  const bool with_status = error.detail.starts_with("status ");
+  if (!with_status && error.reason != "upstream_error") return;
+  const std::string status =
+      with_status ? error.detail.substr(0, error.detail.find(':')) + ", " : "";
+  error.detail = status + "reported inside the stream";
+}
+
+}  // namespace
 
 Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
   if (replayed_ < parts_.early.size()) {
@@ -18,6 +31,7 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
       co_return Error::log(Errc::cancelled, "the request was cancelled");
     }
     if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
+    leave_words_out(error);
     parts_.call.failed(error);
     broken_ = error;
     co_return std::move(error);

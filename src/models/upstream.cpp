@@ -188,16 +188,13 @@ void Upstream::adapt(const Error* error, TimePoint started, TimePoint now) {
   call.load = load_of(error);
   call.started = started;
   call.at_work = permits.taken();
-  std::uint32_t limit = 0;
-  {
-    std::lock_guard lock(mutex_);
-    const Aimd next = step(aimd_, call, settings_.concurrent_max, raise_every_, now);
-    if (next.limit != aimd_.limit) limit = next.limit;
-    aimd_ = next;
-  }
-  if (limit == 0) return;
-  permits.set_limit(limit);
-  limit_gauge_.set(limit);
+  std::lock_guard lock(mutex_);
+  const Aimd next = step(aimd_, call, settings_.concurrent_max, raise_every_, now);
+  const bool changed = next.limit != aimd_.limit;
+  aimd_ = next;
+  if (!changed) return;
+  permits.set_limit(next.limit);  // under the lock: of two calls that end at once the later counts
+  limit_gauge_.set(next.limit);
 }
 
 bool Upstream::likely(TimePoint now) const {

@@ -152,7 +152,7 @@ void Connection::begin_request() {
   phase_ = Phase::serving;
   head_.received = loop_->read_clock();
   due_ = head_.received + loop_->shared().settings.request_timeout;
-  io_due_ = TimePoint::max();
+  end_body_clock();
   used_ = finder_.size();
   body_ = head_.has_body() ? Body::unread : Body::done;
   head_only_ = head_.method == "HEAD";
@@ -165,7 +165,8 @@ void Connection::leave_request() {
   phase_ = Phase::closing;
   ++generation_;
   hold_.reset();
-  due_ = io_due_ = TimePoint::max();
+  due_ = TimePoint::max();
+  end_body_clock();
   loop_->busy(-1);
 }
 
@@ -221,14 +222,14 @@ Co<bool> Connection::end_request() {
 
 Co<bool> Connection::drain_body() {
   if (flags_.expect_continue || head_.content_length.value_or(0) > kDrainMax) co_return false;
-  io_due_ = loop_->due_in(loop_->shared().settings.body_timeout);
+  begin_body_clock(Deadline::never());
   if (head_.chunked) {
     auto drained = co_await read_chunked(kDrainMax);
-    io_due_ = TimePoint::max();
+    end_body_clock();
     co_return drained.ok();
   }
   auto drained = co_await read_fixed(*head_.content_length);
-  io_due_ = TimePoint::max();
+  end_body_clock();
   co_return drained.ok();
 }
 

@@ -94,6 +94,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Co<Result<std::string>> read_fixed(std::uint64_t length);
   Co<Result<std::string>> read_chunked(std::uint64_t max);
   Error body_failure();
+  void begin_body_clock(Deadline by);
+  void end_body_clock() noexcept { io_due_ = rate_due_ = TimePoint::max(); }
   bool is_health() const noexcept;
   ReplyFraming framing(const Response& response, bool stream);
   Transport::State push(std::string_view a, std::string_view b, std::string_view c);
@@ -102,6 +104,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
 
   // connection_life.cpp: deadlines, the client's departure, cancellation.
   void phase_expired();
+  void rate_expired(TimePoint now);
   void io_expired();
   void watch();
   void ping(TimePoint now);
@@ -112,6 +115,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   // Read at each sweep: kept together.
   TimePoint due_ = TimePoint::max();     ///< end of the phase
   TimePoint io_due_ = TimePoint::max();  ///< end of the body's read or of a write without progress
+  TimePoint rate_due_ = TimePoint::max();  ///< end of a window in which a body's rate is taken
   Phase phase_ = Phase::idle;
   Body body_ = Body::done;
   const bool turn_away_;
@@ -131,6 +135,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   bool watching_ = false;         ///< a wait for the client's departure is pending
   std::uint32_t generation_ = 0;  ///< counts requests: an old request's cancel is ignored
   TimePoint last_write_{};
+  std::uint64_t body_came_ = 0;  ///< bytes of the body in the present window
 
   std::shared_ptr<Loop> loop_;
   Transport wire_;

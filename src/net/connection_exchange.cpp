@@ -53,6 +53,14 @@ Error Connection::body_failure() {
   return gone_error();
 }
 
+void Connection::begin_body_clock(Deadline by) {
+  const auto& settings = loop_->shared().settings;
+  const TimePoint now = loop_->read_clock();
+  io_due_ = std::min(by.at(), now + settings.body_timeout);
+  body_came_ = 0;
+  if (settings.body_rate_min.value > 0) rate_due_ = now + settings.body_rate_window;
+}
+
 Co<Result<std::string>> Connection::read_body(Bytes max, Deadline by) {
   if (gone_) co_return gone_error();
   if (body_ == Body::done) co_return std::string();
@@ -82,14 +90,14 @@ Co<Result<std::string>> Connection::read_body(Bytes max, Deadline by) {
     body_ = Body::done;
     co_return whole;
   }
-  io_due_ = std::min(by.at(), loop_->read_clock() + settings.body_timeout);
+  begin_body_clock(by);
   Result<std::string> body;
   if (head_.chunked) {
     body = co_await read_chunked(limit);
   } else {
     body = co_await read_fixed(*head_.content_length);
   }
-  io_due_ = TimePoint::max();
+  end_body_clock();
   co_return body;
 }
 
@@ -110,6 +118,7 @@ Co<Result<std::string>> Connection::read_fixed(std::uint64_t length) {
     auto got = co_await receive(out.data() + have, out.size() - have);
     if (got == 0 || late_) co_return body_failure();
     have += got;
+    body_came_ += got;
   }
   body_ = Body::done;
   co_return out;
@@ -135,6 +144,7 @@ Co<Result<std::string>> Connection::read_chunked(std::uint64_t max) {
     auto got = co_await receive(buffer_.end(), buffer_.room());
     if (got == 0 || late_) co_return body_failure();
     buffer_.added(got);
+    body_came_ += got;
   }
   out.reserve(out.size() + kPadding);
   body_ = Body::done;

@@ -8,6 +8,7 @@ namespace mainstay::net {
 void Connection::sweep(TimePoint now, Duration tick) {
   if (now >= io_due_) return io_expired();
   if (now >= due_) return phase_expired();
+  if (now >= rate_due_) return rate_expired(now);
   if (phase_ != Phase::serving || gone_) return;
   // Requests that are answered within a tick never pay for the watch.
   if (now - head_.received >= tick) watch();
@@ -22,6 +23,22 @@ void Connection::io_expired() {
     wire_.close(true);  // what the client does not take must not stay in the kernel
     return;
   }
+  late_ = true;
+  wake();
+}
+
+/// The end of a window: a body that came too slowly in it is given up.
+void Connection::rate_expired(TimePoint now) {
+  const auto& settings = loop_->shared().settings;
+  const std::uint64_t window = static_cast<std::uint64_t>(settings.body_rate_window.count());
+  if (body_came_ >= settings.body_rate_min.value * window / 1000) {
+    body_came_ = 0;
+    rate_due_ = now + settings.body_rate_window;
+    return;
+  }
+  loop_->shared().log.info("body.too_slow",
+                           {{"peer", head_.peer.to_string()}, {"bytes", body_came_}});
+  end_body_clock();
   late_ = true;
   wake();
 }

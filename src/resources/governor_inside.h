@@ -48,6 +48,7 @@ struct Governor::Gauges {
   Gauges(Metrics& metrics, const std::vector<DataPath>& paths);
   using Shared = std::array<std::atomic<double>, kResources>;
   std::shared_ptr<Shared> pressure = std::make_shared<Shared>();
+  std::shared_ptr<std::atomic<double>> growth = std::make_shared<std::atomic<double>>(0);
   std::array<Gauge*, kResources> level{};
   std::array<Counter*, kResources> switches{};
   std::vector<Gauge*> disk_free;  ///< one for each data path

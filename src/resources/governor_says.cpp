@@ -27,6 +27,9 @@ Governor::Gauges::Gauges(Metrics& m, const std::vector<DataPath>& paths) {
   memory_used = &m.gauge("mainstay_memory_used_bytes",
                          "Memory in use where the nearest limit is, without droppable cache.");
   memory_limit = &m.gauge("mainstay_memory_limit_bytes", "The nearest limit of memory.");
+  m.gauge_from("mainstay_memory_growth_percent_per_hour",
+               "Growth of resident memory; 0 until enough was seen.", {},
+               [shared = growth] { return shared->load(std::memory_order_relaxed); });
   heap = &m.gauge("mainstay_heap_bytes", "Heap in use by the program.");
   alerts = &m.gauge("mainstay_alerts_active", "Alerts that hold now.");
   writes = &m.gauge("mainstay_writes_allowed", "1: new data is stored; 0: the disk is full.");
@@ -47,6 +50,7 @@ void Governor::switched(Resource resource, Level from, Level to, double pressure
 }
 
 void Governor::show(const Snapshot& now) {
+  gauges_->growth->store(now.accounts.growth.value_or(0), std::memory_order_relaxed);
   for (std::size_t i = 0; i < kResources; ++i) {
     (*gauges_->pressure)[i].store(now.pressures[i], std::memory_order_relaxed);
     gauges_->level[i]->set(static_cast<std::int64_t>(now.levels[i]));

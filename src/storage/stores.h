@@ -23,6 +23,7 @@ struct StoreFigures {
   std::uint32_t readers_open = 0;
   std::uint32_t readers_busy = 0;
   std::uint64_t reads_waiting = 0;
+  std::uint64_t memory = 0;  ///< bytes that the engine of the stores holds, page caches included
   bool writable = true;
   std::string why_not;
   bool lost = false;  ///< the disk failed: only a new process may trust it again

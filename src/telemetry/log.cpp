@@ -192,6 +192,10 @@ void Log::write(Level level, std::string_view event, std::initializer_list<Field
 std::uint64_t Log::written() const noexcept {
   return writer_->written.load();
 }
+std::uint64_t Log::queued_bytes() const {
+  std::lock_guard lock(writer_->mutex);
+  return writer_->queue.text.size();
+}
 std::uint64_t Log::dropped() const noexcept {
   return writer_->dropped.load();
 }

@@ -67,6 +67,8 @@ class Log {
   Status reopen();
   std::uint64_t written() const noexcept;
   std::uint64_t dropped() const noexcept;
+  /// Bytes of lines that wait for the writer.
+  std::uint64_t queued_bytes() const;
   /// Writes what is queued, at most until `for_at_most` has passed, and closes the sink.
   void stop(Duration for_at_most);
 

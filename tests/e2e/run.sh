@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")"
 command -v node >/dev/null || { echo "e2e: node 18 or newer is needed (apt-get install nodejs npm)" >&2; exit 1; }
-: "${MAINSTAY_BIN:=$(pwd)/../../build/dev/src/app/mainstay}"
+: "${MAINSTAY_BIN:=$(pwd)/../../build/dev/mainstay}"
 export MAINSTAY_BIN
 [ -x "$MAINSTAY_BIN" ] || { echo "e2e: no program at $MAINSTAY_BIN" >&2; exit 1; }
 if ! cmp -s package-lock.json node_modules/.installed-lock; then

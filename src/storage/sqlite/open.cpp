@@ -1,6 +1,10 @@
 // The files of the back end, put together: lock, checks, migrations, threads.
 #include "storage/sqlite/open.h"
 
+#include <sqlite3.h>
+
+#include <algorithm>
+
 #include "storage/sqlite/access_keys.h"
 #include "storage/sqlite/conversations.h"
 #include "storage/sqlite/data_dir.h"
@@ -94,6 +98,7 @@ class SqliteStores final : public Stores {
 
   StoreFigures figures() const override {
     StoreFigures out;
+    out.memory = static_cast<std::uint64_t>(std::max<sqlite3_int64>(sqlite3_memory_used(), 0));
     for (const Database* database : {talk_.get(), knowledge_.get()}) {
       const Writer& writer = database->writer;
       out.commits += writer.commits();

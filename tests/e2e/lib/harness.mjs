@@ -12,7 +12,7 @@ import { SseReader } from './sse.mjs';
 import { to_toml } from './toml.mjs';
 
 export const BIN = path.resolve(process.env.MAINSTAY_BIN ??
-  fileURLToPath(new URL('../../../build/dev/src/app/mainstay', import.meta.url)));
+  fileURLToPath(new URL('../../../build/dev/mainstay', import.meta.url)));
 const START_LIMIT_MS = 20_000;
 const STOP_LIMIT_MS = 40_000;
 

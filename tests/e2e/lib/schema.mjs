@@ -57,3 +57,24 @@ export function check_references(root, at = root) {
   if (typeof at.$ref === 'string') resolve(root, at.$ref);
   for (const value of Object.values(at)) check_references(root, value);
 }
+
+/** Members of `value` that its schema does not name, as paths. */
+export function extras(root, schema, value, path = '$') {
+  if (schema === undefined || schema === true || value === null || typeof value !== 'object') return [];
+  if (schema.$ref) return extras(root, resolve(root, schema.$ref), value, path);
+  const any = schema.anyOf ?? schema.oneOf;
+  if (any) {
+    const all = any.map((one) => extras(root, one, value, path));
+    return all.reduce((best, one) => one.length < best.length ? one : best);
+  }
+  if (Array.isArray(value)) return value.flatMap((v, i) => extras(root, schema.items, v, `${path}[${i}]`));
+  const known = { ...schema.properties };
+  for (const one of schema.allOf ?? []) Object.assign(known, (one.$ref ? resolve(root, one.$ref) : one).properties);
+  return Object.entries(value).flatMap(([key, v]) => {
+    if (key in known) return extras(root, known[key], v, `${path}.${key}`);
+    const more = schema.additionalProperties;
+    if (more === true) return [];  // said to be open
+    if (more && typeof more === 'object') return extras(root, more, v, `${path}.${key}`);
+    return Object.keys(known).length || more === false ? [`${path}.${key}`] : [];  // an object said to be free
+  });
+}

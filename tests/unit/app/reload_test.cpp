@@ -2,6 +2,8 @@
 #include "app/reload.h"
 
 #include <gtest/gtest.h>
+#include <atomic>
+#include <future>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -84,8 +86,8 @@ struct ReloadTest : SimTest {
   std::optional<Error> load_error;
   std::optional<Error> build_error;
   bool new_models = false;
-  int loads = 0;
-  int builds = 0;
+  std::atomic<int> loads = 0;
+  std::atomic<int> builds = 0;
   std::uint32_t in_force = 5;
   std::string order;
   std::string told;
@@ -175,13 +177,14 @@ TEST_F(ReloadTest, what_needs_a_restart_is_named_each_time_and_stays_as_it_was) 
 
 TEST_F(ReloadTest, the_configuration_is_read_again_when_it_is_old) {
   next = loaded_with(6);
-  while (loads == 0) {
-    clock.advance(60s);
-    std::this_thread::yield();
-  }
+  // A second at a time, each after the pool has done what was asked of it: work that waits there
+  // has a deadline on the same clock.
   while (reload->figures().reloads == 0) {
+    clock.advance(1s);
+    std::promise<void> idle;
+    ASSERT_TRUE(pool.submit([&idle] { idle.set_value(); }));
+    idle.get_future().wait();
     clock.advance(0s);
-    std::this_thread::yield();
   }
   EXPECT_EQ(in_force, 6u);
   EXPECT_EQ(told, "age+ ");

@@ -167,5 +167,12 @@ TEST(Prompt, system_messages_are_not_stored_and_the_others_are_as_they_were) {
   EXPECT_EQ(kept[1].role, "tool");
 }
 
+TEST(Prompt, members_that_messages_do_not_have_are_not_stored) {  // proves security row 3
+  const auto kept = new_messages(request(
+      R"({"messages":[{"owner":"x","role":"user","content":"c","user_id":"eve","cost":1}]})"));
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].json, R"({"role":"user","content":"c"})");
+}
+
 }  // namespace
 }  // namespace mainstay::assistant

@@ -45,6 +45,59 @@ TEST(result, status_is_success_until_given_an_error) {
   EXPECT_EQ(bad.error().field, "authorization");
 }
 
+TEST(result, a_copy_of_a_failure_is_its_own) {
+  const Status first = Error::say(Errc::denied, "no_key", "Give a key.");
+  Status second = first;
+  second.error().reason = "changed";
+  EXPECT_EQ(first.error().reason, "no_key");
+  Result<int> one = Error::log(Errc::conflict, "why");
+  Result<int> other = one;
+  other.error().detail = "changed";
+  EXPECT_EQ(one.error().detail, "why");
+  EXPECT_EQ(one.error().code, Errc::conflict);
+}
+
+TEST(result, failures_and_successes_can_be_assigned_over_each_other) {
+  const Status bad = Error::log(Errc::conflict, "first");
+  const Status worse = Error::log(Errc::corrupt, "second");
+  Status status;
+  status = bad;
+  EXPECT_EQ(status.error().detail, "first");
+  status = worse;
+  EXPECT_EQ(status.error().detail, "second");
+  const Status& same = status;
+  status = same;
+  EXPECT_EQ(status.error().detail, "second");
+  status = done();
+  EXPECT_TRUE(status.ok());
+  status = worse;
+  EXPECT_EQ(worse.error().detail, "second") << "what was copied from stays";
+  Result<std::string> result = worse.error();
+  result = std::string("value");
+  EXPECT_EQ(*result, "value");
+  result = bad.error();
+  EXPECT_EQ(result.error().detail, "first");
+}
+
+TEST(result, moving_a_failure_takes_all_of_it_along) {
+  Error error = Error::say(Errc::over_limit, "rate_limited", "Slower.", "field");
+  error.detail = "detail";
+  error.retry_after = std::chrono::milliseconds(1500);
+  Result<std::string> from = std::move(error);
+  Result<std::string> to = std::move(from);
+  ASSERT_FALSE(to.ok());
+  EXPECT_EQ(to.error().code, Errc::over_limit);
+  EXPECT_EQ(to.error().reason, "rate_limited");
+  EXPECT_EQ(to.error().message, "Slower.");
+  EXPECT_EQ(to.error().field, "field");
+  EXPECT_EQ(to.error().detail, "detail");
+  EXPECT_EQ(to.error().retry_after, std::chrono::milliseconds(1500));
+}
+
+// What succeeds is most, and travels through coroutine frames: a failure costs it one pointer.
+static_assert(sizeof(Status) == sizeof(void*));
+static_assert(sizeof(ErrorBox) == sizeof(void*));
+
 TEST(result, a_logged_error_has_nothing_for_the_client) {
   const Error error = Error::log(Errc::corrupt, "/var/lib/x is broken");
   EXPECT_TRUE(error.message.empty());

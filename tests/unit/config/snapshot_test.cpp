@@ -56,6 +56,40 @@ TEST(snapshot, a_replaced_snapshot_dies_with_its_last_reader) {
   EXPECT_TRUE(watch.expired());
 }
 
+TEST(snapshot, who_looks_once_keeps_nothing_alive) {
+  auto first = with_threads(1);
+  const std::weak_ptr<const Settings> watch = first;
+  Live<Settings> live(std::move(first));
+  EXPECT_EQ(live.once()->server.threads, 1u);
+  live.swap(with_threads(2));
+  EXPECT_TRUE(watch.expired());
+  EXPECT_EQ(live.once()->server.threads, 2u);
+  EXPECT_EQ(live.hits() + live.misses(), 0u);
+}
+
+/// Looks at its holder when it dies, which must not be under the holder's lock.
+struct Curious {
+  explicit Curious(const Live<Curious>** at) : at_(at) {}
+  ~Curious() {
+    if (*at_ != nullptr) (void)(*at_)->once();
+  }
+  const Live<Curious>** at_;
+};
+
+TEST(snapshot, what_is_replaced_dies_outside_the_lock) {
+  const Live<Curious>* at = nullptr;
+  {
+    Live<Curious> live(std::make_shared<const Curious>(&at));
+    at = &live;
+    (void)live.get();
+    live.swap(std::make_shared<const Curious>(&at));
+    (void)live.get();  // the first one dies here
+    live.swap(std::make_shared<const Curious>(&at));
+    live.swap(std::make_shared<const Curious>(&at));  // and one that nobody read, here
+    at = nullptr;
+  }
+}
+
 TEST(snapshot, readers_on_other_threads_never_see_half_a_snapshot) {
   Live<Settings> live(with_threads(0));
   std::atomic<bool> stop{false};
