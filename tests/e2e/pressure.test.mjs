@@ -80,6 +80,9 @@ describe('a full disk', () => {
     assert.notEqual(seen.writes_stopped, 'none');
     assert.equal(seen.pressures.disk.level, 'hard');
     assert.match((await server.get('/metrics')).text, /mainstay_writes_allowed 0/);
+    const ready = await server.get('/health/ready');
+    assert.equal(ready.status, 503);
+    assert.ok(ready.json.reasons.some((reason) => reason.part === 'disk'), ready.text);
     fs.rmSync(path.join(disk, 'filler'));
     const began = performance.now();
     await recovered(server, kept);
