@@ -40,7 +40,7 @@ struct ChatRequest {
   bool has_tools = false;
   bool has_images = false;
   std::uint32_t choices = 1;
-  std::uint64_t max_tokens = 0;  ///< asked for, of all choices together; 0: not said
+  std::uint64_t max_tokens = 0;  ///< asked for, of each choice; 0: not said
   TenantId tenant;
   UserId user;
   RequestId request;
