@@ -10,7 +10,7 @@
 namespace mainstay::net {
 namespace {
 
-constexpr std::size_t kBuffer = 2048;           ///< most heads fit; all an idle connection keeps
+constexpr std::size_t kBuffer = 1536;           ///< most heads fit; all an idle connection keeps
 constexpr std::size_t kChunkedRoom = 16384;     ///< read size of chunked bodies
 constexpr std::uint64_t kDrainMax = 64 * 1024;  ///< unread body that is worth reading away
 constexpr std::size_t kLingerBytes = 1 << 20;

@@ -50,7 +50,7 @@ describe('reload', () => {
     const health = await server.get('/admin/resources/health', admin);
     assert.equal(health.json.checks.config_cache, false);
     assert.equal((await server.metrics())('mainstay_config_reload_success'), 0);
-    assert.match(server.err, /config\.reload_failed/);
+    await server.until(() => /config\.reload_failed/.test(server.err), 'the log says so');
     rewrite(server, () => before);
     assert.equal((await reload(server)).status, 200);
     assert.equal((await server.metrics())('mainstay_config_reload_success'), 1);
