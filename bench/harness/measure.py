@@ -20,6 +20,20 @@ class Failed(Exception):
     """A server under test did not do what was measured, so there is no figure."""
 
 
+def tool_figures(bench, tool, fields, scale, note):
+    """Figures of a tool that measures by itself: fields maps each to its member of the JSON."""
+    urgent = ["chrt", "--rr", "1"] if bench.options.urgent else []
+    runs = []
+    for _ in range(bench.options.rounds):
+        done = subprocess.run([*urgent, str(bench.tools / tool), "--rounds", "3"], text=True,
+                              capture_output=True, check=False)
+        if done.returncode != 0:
+            return bench.wanted(failed(list(fields), Failed(done.stderr.strip())))
+        runs.append(json.loads(done.stdout))
+    return bench.wanted([alone(figure, [r[field] * scale for r in runs], note)
+                         for figure, field in fields.items()])
+
+
 @dataclasses.dataclass(frozen=True)
 class Figure:
     """A number with a goal. goal: ("<=", 1.2), or None for what is printed to compare only."""

@@ -1,9 +1,6 @@
 """The admission suite: what the checks at the door cost each request, on one thread."""
-import json
-import subprocess
-
 from harness import build
-from harness.measure import Failed, Figure, alone, failed
+from harness.measure import Figure, tool_figures
 
 PEERS = []
 TOOLS = "bench_admission"
@@ -23,21 +20,7 @@ def figures():
     return list(FIELDS)
 
 
-def one_run(bench):
-    urgent = ["chrt", "--rr", "1"] if bench.options.urgent else []
-    done = subprocess.run([*urgent, str(bench.tools / "admission"), "--rounds", "3"], text=True,
-                          capture_output=True, check=False)
-    if done.returncode != 0:
-        raise Failed(done.stderr.strip())
-    return json.loads(done.stdout)
-
-
 def run(bench):
     build.say("measuring the checks at the door")
-    try:
-        runs = [one_run(bench) for _ in range(bench.options.rounds)]
-    except Failed as problem:
-        return bench.wanted(failed(figures(), problem))
-    note = "1,000 keys and users in turn, the median of each run"
-    return bench.wanted([alone(figure, [r[field] / 1e3 for r in runs], note)
-                         for figure, field in FIELDS.items()])
+    return tool_figures(bench, "admission", FIELDS, 1e-3,
+                        "1,000 keys and users in turn, the median of each run")

@@ -15,10 +15,9 @@ class Gate {
   Status admit(Context& context) const;
   /// The answer to a browser that asks before it sends ("OPTIONS"). `methods`: of the path.
   Result<net::Response> preflight(const net::RequestHead& head, std::string_view methods) const;
-  /// False on a listener whose host list does not know the request's name.
-  Status check_host(const net::RequestHead& head) const;
 
  private:
+  Status check_host(const net::RequestHead& head) const;
   Status check_page(Context& context) const;
   Status identify(Context& context) const;
   Status check_scope(const Context& context) const;
@@ -29,7 +28,8 @@ class Gate {
   const bool loopback_only_;
 };
 
-/// Whether something may be stored now. Errors: disk_full.
+/// Whether something may be stored now; admit() asks for uploads, the endpoint where only the body
+/// tells. Errors: disk_full.
 Status check_writable(const Rooms& rooms);
 
 }  // namespace mainstay::api

@@ -1,6 +1,7 @@
 // /health*, /metrics. GET /health itself is answered by the listener; this is the same for a table
 // that is complete.
 #include "api/routes.h"
+#include "api/status.h"
 #include "resources/governor.h"
 #include "resources/process.h"
 
@@ -48,12 +49,12 @@ void refresh_process_figures(const Rooms& rooms) {
 }  // namespace
 
 Co<Status> health(const Rooms&, Context& context) {
-  auto sent = co_await reply_json(context, 200, R"({"status":"ok"})");
+  auto sent = co_await reply_json(context, 200, std::string(kAlive));
   co_return sent;
 }
 
 Co<Status> live(const Rooms&, Context& context) {
-  auto sent = co_await reply_json(context, 200, R"({"status":"ok"})");
+  auto sent = co_await reply_json(context, 200, std::string(kAlive));
   co_return sent;
 }
 

@@ -253,7 +253,7 @@ net::Response Api::refusal(const Error& error) {
 
 net::Response Api::health() {
   net::Response response;
-  response.body = R"({"status":"ok"})";
+  response.body = kAlive;
   return response;
 }
 

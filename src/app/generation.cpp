@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "api/status.h"
+
 namespace mainstay::app {
 namespace {
 
@@ -77,7 +79,7 @@ net::Response LiveService::refusal(const Error& error) {
 net::Response LiveService::health() {
   // Not from the generation: the first look of a thread takes a lock, and health waits for nothing.
   net::Response response;
-  response.body = R"({"status":"ok"})";
+  response.body = api::kAlive;
   return response;
 }
 

@@ -256,13 +256,4 @@ Co<> Router::look() {
   cache_.expire(tools_.clock.now());
 }
 
-Co<> Router::watch() {
-  while (true) {
-    co_await look();
-    const Duration interval = settings_->models.discover_interval;
-    auto reached = co_await sleep(tools_.clock, interval);
-    if (!reached) co_return;
-  }
-}
-
 }  // namespace mainstay::models

@@ -31,10 +31,8 @@ class Router final : public Models {
   /// Asks each provider that is due for its models, one after the other; each has twice the
   /// connect timeout. For start-up, before the first request.
   Co<> probe(Deadline by);
-  /// Probes every discover_interval and drops expired answers, until cancelled. Run by app in a
-  /// TaskGroup on one loop.
-  Co<> watch();
-  /// One round of the above: the providers that are due, and the cache.
+  /// Probes the providers that are due and drops expired answers. app calls it every
+  /// discover_interval, on one loop.
   Co<> look();
   /// Gives back a share (0 to 1) of the cache's memory; returns bytes freed.
   std::size_t shrink_cache(double fraction) { return cache_.shrink(fraction); }

@@ -53,28 +53,37 @@ struct Database {
   Readers readers;
 };
 
-Result<std::unique_ptr<Database>> open_database(const Schema& schema, const DataDir& dir,
-                                                OffloadPool& pool, Surroundings around) {
+/// A file that was looked at before it was opened for writing.
+struct Opened {
+  std::string path;
+  std::unique_ptr<Connection> db;
+};
+
+Result<Opened> open_file(const Schema& schema, const DataDir& dir,
+                         const StorageSettings& settings) {
   auto path = dir.file(schema.file);
   if (!path.ok()) return path.error();
   auto checked = check_file(schema, *path);
   if (!checked.ok()) return checked.error();
-  auto db = open_writer(schema, *path, around.settings);
+  auto db = open_writer(schema, *path, settings);
   if (!db.ok()) return db.error();
+  return Opened{std::move(*path), std::move(*db)};
+}
+
+Result<std::unique_ptr<Database>> open_database(const Schema& schema, const DataDir& dir,
+                                                OffloadPool& pool, Surroundings around) {
+  auto opened = open_file(schema, dir, around.settings);
+  if (!opened.ok()) return opened.error();
   around.name = schema.name;
-  return std::make_unique<Database>(std::move(*db), *path, pool, around);
+  return std::make_unique<Database>(std::move(opened->db), opened->path, pool, around);
 }
 
 Result<std::unique_ptr<SqliteAccessKeys>> open_keys(const DataDir& dir, Surroundings around) {
   const Schema& schema = access_keys_schema();
-  auto path = dir.file(schema.file);
-  if (!path.ok()) return path.error();
-  auto checked = check_file(schema, *path);
-  if (!checked.ok()) return checked.error();
-  auto db = open_writer(schema, *path, around.settings);
-  if (!db.ok()) return db.error();
+  auto opened = open_file(schema, dir, around.settings);
+  if (!opened.ok()) return opened.error();
   around.name = schema.name;
-  auto writer = std::make_unique<Writer>(std::move(*db), around);
+  auto writer = std::make_unique<Writer>(std::move(opened->db), around);
   return std::make_unique<SqliteAccessKeys>(std::move(writer));
 }
 
