@@ -48,6 +48,15 @@ Result<std::shared_ptr<const KeySet>> fixed_key_set(const JwtSettings& jwt) {
   return std::make_shared<const KeySet>(std::move(*key));
 }
 
+Error exposed(const std::string& listen) {
+  return Error::say(Errc::invalid, "exposed_without_keys",
+                    "Refusing to listen on " + listen +
+                        " without authentication: anyone could use this server. Make a key with "
+                        "`mainstay keys new --name NAME` (and the same --data), or set auth.jwt, "
+                        "or listen on 127.0.0.1.",
+                    "server.listen");
+}
+
 }  // namespace
 
 KeyDigest revocation_digest(std::string_view issuer, std::string_view token_id) {
@@ -75,7 +84,7 @@ Identity::Identity(const Settings& settings, Clock& clock)
 Result<Caller> Identity::identify(const Credentials& credentials) {
   const Snapshot& now = live_.peek();
   // Behind a proxy on this machine everybody comes from this machine.
-  const bool at_home = now.on_loopback && credentials.peer_is_loopback && !credentials.forwarded &&
+  const bool at_home = now.on_loopback && is_loopback(credentials.peer) && !credentials.forwarded &&
                        !now.auth.required && now.auth.keys.empty();
   const auto key = presented_key(credentials);
   if (key.empty()) {
@@ -171,7 +180,12 @@ Error Identity::not_loaded() {
 
 bool Identity::authenticates() const {
   std::lock_guard lock(mutex_);
-  if (!auth_.keys.empty() || has_source(auth_.jwt)) return true;
+  return somebody_may(auth_);
+}
+
+/// Under mutex_.
+bool Identity::somebody_may(const AuthSettings& auth) const {
+  if (!auth.keys.empty() || has_source(auth.jwt)) return true;
   const WallTime now = clock_.wall();
   for (const auto& key : list_.keys) {
     const bool alive = key.expires == WallTime{} || now < key.expires;
@@ -181,18 +195,18 @@ bool Identity::authenticates() const {
 }
 
 Status Identity::check_exposure() const {
-  std::string listen;
-  {
-    std::lock_guard lock(mutex_);
-    listen = listen_;
-  }
-  if (listens_on_loopback(listen) || authenticates()) return done();
-  return Error::say(Errc::invalid, "exposed_without_keys",
-                    "Refusing to listen on " + listen +
-                        " without authentication: anyone could use this server. Make a key with "
-                        "`mainstay keys new --name NAME` (and the same --data), or set auth.jwt, "
-                        "or listen on 127.0.0.1.",
-                    "server.listen");
+  std::lock_guard lock(mutex_);
+  if (listens_on_loopback(listen_) || somebody_may(auth_)) return done();
+  return exposed(listen_);
+}
+
+Status Identity::check(const Settings& settings) const {
+  auto fixed = fixed_key_set(settings.auth.jwt);
+  if (!fixed.ok()) return fixed.error();
+  const auto& listen = settings.server.listen;
+  std::lock_guard lock(mutex_);
+  if (listens_on_loopback(listen) || somebody_may(settings.auth)) return done();
+  return exposed(listen);
 }
 
 bool Identity::has_source(const JwtSettings& jwt) {

@@ -54,6 +54,9 @@ class Identity {
   /// Refuses a listener beyond this machine while nobody could get in by right. Ask it after the
   /// stored keys were accepted. Errors: invalid "exposed_without_keys".
   Status check_exposure() const;
+  /// Whether configure() would take these settings and then check_exposure() would pass; changes
+  /// nothing. Errors: those of both.
+  Status check(const Settings& settings) const;
 
   /// auth.jwt.jwks_url as it is now; empty: none.
   std::string issuer_url() const;
@@ -98,6 +101,7 @@ class Identity {
   Error not_loaded();
   void want_key(const std::string& kid);
   void publish();  // under mutex_
+  bool somebody_may(const AuthSettings& auth) const;
   void add_configured(Snapshot& next) const;
   void add_stored(Snapshot& next);
   Co<Status> note_uses(storage::AccessKeys& keys, Deadline by);

@@ -3,7 +3,9 @@
 
 #include <openssl/evp.h>
 
+#include <boost/asio/ip/address_v4.hpp>
 #include <memory>
+#include <new>
 
 #include "admission/base64url.h"
 #include "base/check.h"
@@ -23,16 +25,21 @@ constexpr std::size_t kNameMax = 128;
 /// One thread's hashing state: looking the algorithm up anew costs more than the hash itself.
 struct Hasher {
   Hasher() : algorithm(EVP_MD_fetch(nullptr, "SHA256", nullptr)), context(EVP_MD_CTX_new()) {
-    CHECK(algorithm != nullptr && context != nullptr);
+    if (algorithm != nullptr && context != nullptr) return;
+    free();
+    throw std::bad_alloc();  // the next call of this thread tries again
   }
-  ~Hasher() {
-    EVP_MD_CTX_free(context);
-    EVP_MD_free(algorithm);
-  }
+  ~Hasher() { free(); }
   Hasher(const Hasher&) = delete;
   Hasher& operator=(const Hasher&) = delete;
   EVP_MD* algorithm;
   EVP_MD_CTX* context;
+
+ private:
+  void free() noexcept {
+    EVP_MD_CTX_free(context);
+    EVP_MD_free(algorithm);
+  }
 };
 
 Error bad_name(const char* field) {
@@ -58,6 +65,13 @@ int hex_value(char c) {
 
 }  // namespace
 
+bool is_loopback(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
+  }
+  return address.is_loopback();
+}
+
 std::string_view presented_key(const Credentials& credentials) {
   constexpr std::string_view kBearer = "bearer ";
   const auto value = credentials.authorization;
@@ -74,7 +88,7 @@ KeyDigest key_digest(std::string_view key) {
   const bool hashed = EVP_DigestInit_ex2(mine.context, mine.algorithm, nullptr) == 1 &&
                       EVP_DigestUpdate(mine.context, key.data(), key.size()) == 1 &&
                       EVP_DigestFinal_ex(mine.context, out.data(), nullptr) == 1;
-  CHECK(hashed);
+  if (!hashed) throw std::bad_alloc();  // hashing fails for nothing else
   return out;
 }
 

@@ -22,10 +22,12 @@ namespace mainstay::admission {
 struct Credentials {
   std::string_view authorization;  ///< value of Authorization
   std::string_view api_key;        ///< value of X-API-Key
-  bool peer_is_loopback = false;
-  bool forwarded = false;    ///< a proxy sent it: see came_through_proxy()
-  asio::ip::address peer{};  ///< whose failed attempts are counted
+  bool forwarded = false;          ///< a proxy sent it: see came_through_proxy()
+  asio::ip::address peer{};        ///< whose failed attempts are counted
 };
+
+/// An address of this machine alone, also as IPv4 within IPv6.
+bool is_loopback(const asio::ip::address& address);
 
 /// The key or token in `Authorization: Bearer KEY` or `X-API-Key: KEY`, which count the same
 /// everywhere; empty when there is none.

@@ -83,34 +83,30 @@ Limits::Figures Limits::Figures::of(const SubjectLimits& settings) {
 }
 
 Limits::Limits(const LimitSettings& settings, Clock& clock)
-    : clock_(clock), shard_max_(std::max<std::size_t>(1, settings.users_max / kShards)) {
-  apply(settings);
-}
+    : clock_(clock),
+      figures_(figures_of(settings)),
+      shard_max_(std::max<std::size_t>(1, settings.users_max / kShards)) {}
 
 void Limits::apply(const LimitSettings& settings) {
+  figures_.swap(figures_of(settings));
+}
+
+std::shared_ptr<const Limits::All> Limits::figures_of(const LimitSettings& settings) {
   const UserLimits& user = settings.user;
   SubjectLimits of_user;  // how many of a user are at work is the queue's affair
   of_user.requests_per_minute = user.requests_per_minute;
   of_user.burst = user.burst;
   of_user.tokens_per_minute = user.tokens_per_minute;
   of_user.tokens_per_day = user.tokens_per_day;
-  const All all{Figures::of(of_user), Figures::of(settings.key), Figures::of(settings.address),
-                Figures::of(settings.model)};
-  std::lock_guard lock(apply_mutex_);
-  for (const auto& version : versions_) {
-    if (*version != all) continue;
-    figures_.store(version.get());
-    return;
-  }
-  versions_.push_back(std::make_unique<const All>(all));
-  figures_.store(versions_.back().get());
+  return std::make_shared<const All>(All{Figures::of(of_user), Figures::of(settings.key),
+                                         Figures::of(settings.address),
+                                         Figures::of(settings.model)});
 }
 
 /// A caller's own figures are its key's; the user's are then never the lower ones, or a key could
 /// not be given more than everybody has.
 Limits::Figures Limits::figures_of(Subject subject, const Caller& caller) const {
-  const All& all = *figures_.load(std::memory_order_acquire);
-  Figures out = all[std::size_t(subject)];
+  Figures out = figures_.peek()[std::size_t(subject)];
   const OwnLimits& own = caller.limits;
   const auto own_rate = [subject](Rate& rate, std::uint64_t limit, std::uint64_t burst,
                                   Duration period) {

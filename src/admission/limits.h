@@ -19,6 +19,7 @@
 #include "admission/tokens.h"
 #include "base/result.h"
 #include "config/settings.h"
+#include "config/snapshot.h"
 
 namespace mainstay::admission {
 
@@ -130,6 +131,7 @@ class Limits {
   using All = std::array<Figures, 4>;
   struct Place;
   struct Step;
+  static std::shared_ptr<const All> figures_of(const LimitSettings& settings);
   Figures figures_of(Subject subject, const Caller& caller) const;
   void gather(Step& step, const Ask& ask) const;
   void lock_and_find(Step& step, TimePoint now);
@@ -139,9 +141,7 @@ class Limits {
   void end(Reservation& reservation, std::uint64_t used) noexcept;
   static constexpr std::size_t kShards = 32;
   Clock& clock_;
-  std::atomic<const All*> figures_{nullptr};
-  std::mutex apply_mutex_;
-  std::vector<std::unique_ptr<const All>> versions_;  ///< readers may hold any; few, so kept
+  config::Live<All> figures_;
   const std::size_t shard_max_;
   std::array<Shard, kShards> shards_;
 };

@@ -6,6 +6,7 @@
 
 #include "api/audit.h"
 #include "api/context.h"
+#include "api/open_sockets.h"
 #include "api/program.h"
 #include "api/sessions.h"
 #include "api/slow.h"
@@ -21,6 +22,7 @@ struct AdminDesk {
   Audit audit;
   SlowRequests slow;
   Sessions sessions;
+  OpenSockets sockets;
   Program* program = nullptr;  ///< set before the first request
 };
 

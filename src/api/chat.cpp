@@ -38,7 +38,10 @@ Result<std::optional<ConversationId>> conversation_of(const Rooms& rooms, const 
   std::string id =
       member.value_or(std::string(context.exchange.head().header("x-conversation-id")));
   if (id.empty()) return std::optional<ConversationId>();
-  if (id == "new") id = make_id("conv_", rooms.clock, rooms.random);
+  if (id == "new") {
+    id = context.keyed_id.empty() ? make_id("conv_", rooms.clock, rooms.random)
+                                  : "conv_" + context.keyed_id;
+  }
   if (!is_safe_name(id)) {
     return Error::say(Errc::invalid, "invalid_name",
                       "A conversation's id has 1 to 128 characters of A-Z a-z 0-9 . _ : -",
@@ -54,6 +57,8 @@ Result<assistant::Question> question_of(const Rooms& rooms, Context& context,
   if (!conversation.ok()) return conversation.error();
   question.conversation = std::move(*conversation);
   question.owner = context.caller.owner;
+  // A key's turn is stored once, even when the server dies between the turn and the kept reply.
+  if (!context.keyed_id.empty()) question.turn_id = RequestId("turn_" + context.keyed_id);
   question.received = context.exchange.head().received;
   question.chat = std::move(parsed.request);
   auto& chat = question.chat;
@@ -144,7 +149,7 @@ void settle(Answered& answered, const Context& context) {
 }
 
 /// Reads the body before it asks for a permit: a client that sends slowly must not hold a place.
-Co<Result<Answered>> answer_to_body(const Rooms& rooms, Context& context) {
+Co<Result<Answered>> answer_to_late_body(const Rooms& rooms, Context& context) {
   auto body = co_await read_json_body(rooms, context);
   if (!body.ok()) co_return body.error();
   auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
@@ -152,6 +157,22 @@ Co<Result<Answered>> answer_to_body(const Rooms& rooms, Context& context) {
   if (!parsed.ok()) co_return parsed.error();
   auto answered = co_await ask(rooms, context, std::move(*parsed));
   co_return answered;
+}
+
+Co<Result<Answered>> failed(Error error) {
+  co_return error;
+}
+
+/// The same without a coroutine of its own where nothing has to be waited for: most bodies come in
+/// one piece with their head.
+Co<Result<Answered>> answer_to_body(const Rooms& rooms, Context& context) {
+  const bool json = check_json(context).ok();
+  auto body = json ? context.exchange.body_here(rooms.settings.server.body_max) : std::nullopt;
+  if (!body) return answer_to_late_body(rooms, context);
+  auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
+                                   rooms.settings.models.default_model);
+  if (!parsed.ok()) return failed(std::move(parsed.error()));
+  return ask(rooms, context, std::move(*parsed));
 }
 
 /// The reply of POST /chat from a whole completion.

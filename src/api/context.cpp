@@ -1,43 +1,24 @@
 // Headers and bodies that the endpoints share.
 #include "api/context.h"
 
-#include <array>
-#include <charconv>
-
+#include "base/short_text.h"
 #include "base/text.h"
 
 namespace mainstay::api {
 namespace {
 
-void append_number(std::string& out, std::int64_t n) {
-  std::array<char, 24> digits{};
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), n).ptr;
-  out.append(digits.data(), end);
-}
+/// Room for five timings, each with a number of any size.
+using TimingText = ShortText<256>;
 
-/// "12.345" milliseconds, without the cost of floating point.
-void append_millis(std::string& out, Duration d) {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
-  append_number(out, us / 1000);
-  out += '.';
-  const auto rest = us % 1000;
-  out += static_cast<char>('0' + rest / 100);
-  out += static_cast<char>('0' + rest / 10 % 10);
-  out += static_cast<char>('0' + rest % 10);
-}
-
-void append_timing(std::string& out, const char* what, Duration d) {
-  if (!out.empty()) out += ", ";
-  out += what;
-  out += ";dur=";
-  append_millis(out, d);
+void add_timing(TimingText& out, std::string_view what, Duration d) {
+  if (!out.view().empty()) out.add(", ");
+  out.add(what).add(";dur=").add_millis(d);
 }
 
 /// OpenAI gives the reset as a duration, e.g. "1.500s".
-std::string reset_text(Duration reset) {
-  std::string out;
-  append_millis(out, reset / 1000);  // a thousandth, so that millis read as seconds
-  out += 's';
+ShortText<32> reset_text(Duration reset) {
+  ShortText<32> out;
+  out.add_millis(reset / 1000).add('s');  // a thousandth, so that millis read as seconds
   return out;
 }
 
@@ -45,7 +26,7 @@ void add_token_limit(net::HeaderLines& headers, const admission::Figure& tokens)
   if (tokens.limit == 0) return;
   headers.add("x-ratelimit-limit-tokens", static_cast<std::int64_t>(tokens.limit));
   headers.add("x-ratelimit-remaining-tokens", static_cast<std::int64_t>(tokens.remaining));
-  headers.add("x-ratelimit-reset-tokens", reset_text(tokens.reset));
+  headers.add("x-ratelimit-reset-tokens", reset_text(tokens.reset).view());
 }
 
 Error unknown_field(std::string_view key, std::initializer_list<std::string_view> known) {
@@ -66,7 +47,7 @@ void add_common_headers(net::HeaderLines& headers, const Context& context) {
   if (context.rate.limit == 0) return;
   headers.add("x-ratelimit-limit-requests", static_cast<std::int64_t>(context.rate.limit));
   headers.add("x-ratelimit-remaining-requests", static_cast<std::int64_t>(context.rate.remaining));
-  headers.add("x-ratelimit-reset-requests", reset_text(context.rate.reset));
+  headers.add("x-ratelimit-reset-requests", reset_text(context.rate.reset).view());
 }
 
 void add_attribution(net::HeaderLines& headers, const Context& context, Duration total) {
@@ -80,13 +61,13 @@ void add_attribution(net::HeaderLines& headers, const Context& context, Duration
   }
   if (by.fallbacks > 0) headers.add("x-mainstay-fallbacks", by.fallbacks);
   if (by.degraded) headers.add("x-mainstay-degraded", "true");
-  std::string timing;
-  append_timing(timing, "queue", context.queue_time + by.queue_time);
-  append_timing(timing, "cache", by.cache_time);
-  append_timing(timing, "connect", by.connect_time);
-  append_timing(timing, "first_token", by.first_token_time);
-  append_timing(timing, "total", total);
-  headers.add("server-timing", timing);
+  TimingText timing;
+  add_timing(timing, "queue", context.queue_time + by.queue_time);
+  add_timing(timing, "cache", by.cache_time);
+  add_timing(timing, "connect", by.connect_time);
+  add_timing(timing, "first_token", by.first_token_time);
+  add_timing(timing, "total", total);
+  headers.add("server-timing", timing.view());
 }
 
 Co<Status> reply_json(Context& context, int status, std::string body) {
@@ -99,13 +80,17 @@ Co<Status> reply_json(Context& context, int status, std::string body) {
   co_return sent;
 }
 
-Co<Result<std::string>> read_json_body(const Rooms& rooms, Context& context) {
+Status check_json(const Context& context) {
   const auto type = context.exchange.head().header("content-type");
   const auto media = trim(type.substr(0, type.find(';')));
-  if (!equal_ascii_nocase(media, "application/json")) {
-    co_return Error::say(Errc::unsupported, "unsupported_media_type",
-                         "Send the body as JSON, with 'Content-Type: application/json'.");
-  }
+  if (equal_ascii_nocase(media, "application/json")) return done();
+  return Error::say(Errc::unsupported, "unsupported_media_type",
+                    "Send the body as JSON, with 'Content-Type: application/json'.");
+}
+
+Co<Result<std::string>> read_json_body(const Rooms& rooms, Context& context) {
+  auto fine = check_json(context);
+  if (!fine.ok()) co_return std::move(fine.error());
   auto body = co_await context.exchange.read_body(rooms.settings.server.body_max, context.by);
   co_return body;
 }

@@ -29,6 +29,13 @@ struct AdminDesk;
 namespace mainstay::resources {
 class Governor;
 }
+namespace mainstay::storage {
+class Shelf;
+}
+namespace mainstay::jobs {
+class BatchDesk;
+class Desk;
+}  // namespace mainstay::jobs
 namespace mainstay::api {
 
 /// Everything endpoints use. Owned by app; outlives the listener.
@@ -50,9 +57,13 @@ struct Rooms {
   AdminDesk* admin = nullptr;  ///< behind the admin endpoints; null: there are none
   const resources::Governor* governor = nullptr;  ///< null: pressure is not looked at
   std::function<void()> disk_was_full = {};       ///< called on a loop; must not block
+  storage::Shelf* shelf = nullptr;                ///< contents of files; null: there are none
+  jobs::BatchDesk* batches = nullptr;             ///< null: there are no batches
+  jobs::Desk* jobs = nullptr;                     ///< null: there are no jobs
 };
 
 struct Route;
+class KeyedExchange;
 
 /// One request on its way. Lives in Service::serve's frame.
 struct Context {
@@ -67,7 +78,9 @@ struct Context {
   std::string sender;     ///< whose limits.address it counts against; empty: none is set
   net::HeaderLines cors;  ///< for the page that sent it; mostly empty
   resources::RequestMemory::Start memory;
-  std::string param;  ///< the path's {id}, if the route has one
+  std::string param;               ///< the path's {id}, if the route has one
+  KeyedExchange* keyed = nullptr;  ///< is `exchange`, of a request with an Idempotency-Key
+  std::string keyed_id;            ///< what the key makes of ids: the same when it is sent again
   Deadline by = Deadline::never();
   Duration queue_time{};
   // What the log line and the metrics say in the end.
@@ -77,6 +90,7 @@ struct Context {
   models::Attribution by_whom;
   models::Usage usage;
   bool streamed = false;
+  bool lasting = false;  ///< a WebSocket: its length says nothing about how quick the program is
 };
 
 /// Headers that every reply of a request carries: id, limits.
@@ -86,8 +100,9 @@ void add_attribution(net::HeaderLines& headers, const Context& context, Duration
 
 /// Replies with JSON text.
 Co<Status> reply_json(Context& context, int status, std::string body);
-/// Reads the body, which must be declared as JSON. Errors: unsupported "unsupported_media_type",
-/// and read_body's.
+/// Whether the body is declared as JSON. Errors: unsupported "unsupported_media_type".
+Status check_json(const Context& context);
+/// Reads the body, which must be declared as JSON. Errors: check_json's and read_body's.
 Co<Result<std::string>> read_json_body(const Rooms& rooms, Context& context);
 /// The same, parsed to an object of known members: others are refused by name ("unknown_field").
 Result<Json> object_of(const std::string& body, std::initializer_list<std::string_view> known);

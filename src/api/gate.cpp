@@ -20,22 +20,16 @@ using admission::Scope;
 /// When a machine under pressure may have recovered: its ladders hold a step for longer.
 constexpr auto kPressureRetry = std::chrono::seconds(5);
 
-bool peer_is_loopback(const asio::ip::address& peer) {
-  if (peer.is_v6() && peer.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, peer.to_v6()).is_loopback();
-  }
-  return peer.is_loopback();
-}
+}  // namespace
 
 admission::Credentials credentials_of(const net::RequestHead& head) {
   admission::Credentials out;
   out.authorization = head.header("authorization");
   out.api_key = head.header("x-api-key");
   out.peer = head.peer;
-  out.peer_is_loopback = peer_is_loopback(head.peer);
   // Only a caller that would be the local user can lose by a proxy's headers; while no key was ever
   // made, one that sends any key would be.
-  if (out.peer_is_loopback) {
+  if (admission::is_loopback(head.peer)) {
     out.forwarded =
         admission::came_through_proxy({head.header("forwarded"), head.header("x-forwarded-for"),
                                        head.header("x-real-ip"), head.header("via")});
@@ -43,12 +37,14 @@ admission::Credentials credentials_of(const net::RequestHead& head) {
   return out;
 }
 
-Error lacks(std::string_view scope) {
+Error lacks_scope(std::string_view scope) {
   return Error::say(Errc::forbidden, "scope_required",
                     "This key lacks the '" + std::string(scope) +
                         "' scope. Use one that 'mainstay keys new --scopes " + std::string(scope) +
                         "' made.");
 }
+
+namespace {
 
 Error lacks_admin(bool local) {
   if (local) {
@@ -102,16 +98,19 @@ Status Gate::check_scope(const Context& context) const {
   const auto& scopes = context.caller.scopes;
   switch (context.route.access) {
     case Access::open:
+    case Access::socket:
     case Access::caller:
       return done();
     case Access::chat:
-      return scopes.has(Scope::chat) ? done() : Status(lacks("chat"));
+      return scopes.has(Scope::chat) ? done() : Status(lacks_scope("chat"));
     case Access::knowledge:
-      return scopes.has(Scope::knowledge) ? done() : Status(lacks("knowledge"));
+      return scopes.has(Scope::knowledge) ? done() : Status(lacks_scope("knowledge"));
+    case Access::jobs:
+      return scopes.has(Scope::jobs) ? done() : Status(lacks_scope("jobs"));
     case Access::admin:
       return scopes.has(Scope::admin) ? done() : Status(lacks_admin(context.caller.local));
   }
-  return lacks("admin");
+  return lacks_scope("admin");
 }
 
 Status Gate::count(Context& context) const {
@@ -131,6 +130,9 @@ Status Gate::count(Context& context) const {
   }
   context.rate = rooms_.admission.count(context.caller, context.sender);
   if (!context.rate.allowed) return admission::Admission::refusal(context.rate);
+  // Capped here, not only in the queue: a claim to be urgent must not pass by what is shed, and
+  // neither must a key that makes none.
+  context.priority = std::max(context.priority, context.caller.most_urgent);
   const auto asked = head.header("x-priority");
   if (asked.empty()) return done();
   const auto priority = admission::priority_of(asked);
@@ -138,7 +140,6 @@ Status Gate::count(Context& context) const {
     return Error::say(Errc::invalid, "invalid_value",
                       "X-Priority is voice, interactive, batch or background.", "x-priority");
   }
-  // Capped here, not only in the queue: a claim to be urgent must not pass by what is shed.
   context.priority = std::max(*priority, context.caller.most_urgent);
   return done();
 }
@@ -148,9 +149,10 @@ Status Gate::check_pressure(const Context& context) const {
   using resources::ShedPoint;
   ShedPoint point = ShedPoint::uploads;
   if (context.route.sheds == Sheds::chat) {
-    point = context.priority == admission::Priority::voice ? ShedPoint::voice_turns
-            : context.caller.local                         ? ShedPoint::anonymous_chat
-                                                           : ShedPoint::authenticated_chat;
+    point = context.priority == admission::Priority::voice   ? ShedPoint::voice_turns
+            : context.priority >= admission::Priority::batch ? ShedPoint::batch_jobs
+            : context.caller.local                           ? ShedPoint::anonymous_chat
+                                                             : ShedPoint::authenticated_chat;
   } else {
     // A full disk has its own word, which says what to do.
     auto writable = check_writable(rooms_);
@@ -171,7 +173,8 @@ Status Gate::admit(Context& context) const {
   auto passed = check_host(head);
   if (!passed.ok()) return passed;
   passed = check_page(context);
-  if (!passed.ok() || context.route.access == Access::open) return passed;
+  const auto access = context.route.access;
+  if (!passed.ok() || access == Access::open || access == Access::socket) return passed;
   passed = identify(context);
   if (!passed.ok()) return passed;
   passed = check_scope(context);
@@ -183,6 +186,16 @@ Status Gate::admit(Context& context) const {
   if (context.route.counted == Counted::no) return done();
   passed = count(context);
   if (!passed.ok()) return passed;
+  return check_pressure(context);
+}
+
+Status Gate::admit_more(Context& context) const {
+  auto passed = count(context);
+  if (!passed.ok()) return passed;
+  if (rooms_.admin != nullptr) {
+    const auto& owner = context.caller.owner;
+    rooms_.admin->sessions.touch(owner.tenant.text(), owner.user.text(), rooms_.clock.now());
+  }
   return check_pressure(context);
 }
 
@@ -205,8 +218,8 @@ Result<net::Response> Gate::preflight(const net::RequestHead& head,
 Status check_writable(const Rooms& rooms) {
   if (rooms.governor == nullptr || rooms.governor->writes_allowed()) return done();
   return Error::say(Errc::disk_full, "disk_full",
-                    "The disk is nearly full, so nothing new is stored; reading and deleting go "
-                    "on. Free some space: writes are taken again by themselves.");
+                    "The disk is nearly full or read-only, so nothing new is stored; reading and "
+                    "deleting go on. Free some space: writes are taken again by themselves.");
 }
 
 }  // namespace mainstay::api

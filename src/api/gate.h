@@ -13,6 +13,9 @@ class Gate {
   explicit Gate(const Rooms& rooms);
   /// Fills the context's caller, rate and deadline. The error is the refusal.
   Status admit(Context& context) const;
+  /// Further work of a request that was let in, as a WebSocket brings it: counted, and refused by a
+  /// machine under pressure, like a request of its own.
+  Status admit_more(Context& context) const;
   /// The answer to a browser that asks before it sends ("OPTIONS"). `methods`: of the path.
   Result<net::Response> preflight(const net::RequestHead& head, std::string_view methods) const;
 
@@ -27,6 +30,11 @@ class Gate {
   const Rooms& rooms_;
   const bool loopback_only_;
 };
+
+/// What a request says of who sends it; views into its head.
+admission::Credentials credentials_of(const net::RequestHead& head);
+/// The refusal of a key without that scope.
+Error lacks_scope(std::string_view scope);
 
 /// Whether something may be stored now; admit() asks for uploads, the endpoint where only the body
 /// tells. Errors: disk_full.

@@ -15,6 +15,8 @@ Json reasons_of(const Rooms& rooms) {
   if (*phase != '\0') reasons.push_back({{"part", "engine"}, {"why", phase}});
   const auto store = rooms.stores.figures();
   if (!store.writable) reasons.push_back({{"part", "storage"}, {"why", store.why_not}});
+  auto trouble = rooms.stores.jobs_trouble();
+  if (!trouble.empty()) reasons.push_back({{"part", "jobs"}, {"why", std::move(trouble)}});
   if (rooms.governor != nullptr && !rooms.governor->writes_allowed()) {
     reasons.push_back({{"part", "disk"}, {"why", "nearly full: nothing new is stored"}});
   }

@@ -21,7 +21,18 @@ Json operation_of(const Route& route) {
     out["parameters"] = Json::array(
         {{{"name", "id"}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}}});
   }
-  if (!route.request.empty()) {
+  if (route.method == "POST") {
+    out["parameters"].push_back(
+        Json{{"name", "Idempotency-Key"},
+             {"in", "header"},
+             {"description", "The same request with the same key is carried out once"},
+             {"schema", {{"type", "string"}, {"minLength", 1}, {"maxLength", 255}}}});
+  }
+  if (route.streams_body) {
+    out["requestBody"] = {
+        {"required", true},
+        {"content", {{"multipart/form-data", {{"schema", reference_to(route.request)}}}}}};
+  } else if (!route.request.empty()) {
     out["requestBody"] = {{"required", true}, {"content", json_content(route.request)}};
   }
   Json success = {{"description", "Success"}};
@@ -30,6 +41,19 @@ Json operation_of(const Route& route) {
   if (route.status == 201) {
     out["responses"]["200"] = success;
     out["responses"]["200"]["description"] = "The same content was there already";
+  }
+  if (route.operation == "submitJob") {
+    out["responses"]["200"] = success;
+    out["responses"]["200"]["description"] = "The Idempotency-Key was used before";
+  }
+  if (route.operation == "jobEvents") {
+    out["responses"]["200"]["content"] = {
+        {"text/event-stream", {{"schema", {{"type", "string"}}}}}};
+    out["responses"]["204"] = {{"description", "Last-Event-ID is the end: there is no more"}};
+  }
+  if (route.operation == "fileContent") {
+    out["responses"]["200"]["content"] = {
+        {"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
   }
   if (route.operation == "ready") {
     out["responses"]["503"] = {{"description", "Not ready"},

@@ -106,10 +106,14 @@ Json openapi_schemas() {
   auto requests = parse_json(kRequests);
   auto replies = parse_json(kReplies);
   auto admin = parse_json(admin_schemas());
-  CHECK(requests.ok() && replies.ok() && admin.ok());
+  auto jobs = parse_json(job_schemas());
+  auto files = parse_json(file_schemas());
+  CHECK(requests.ok() && replies.ok() && admin.ok() && jobs.ok() && files.ok());
   Json out = *requests;
   for (const auto& [name, schema] : replies->items()) out[name] = schema;
   for (const auto& [name, schema] : admin->items()) out[name] = schema;
+  for (const auto& [name, schema] : jobs->items()) out[name] = schema;
+  for (const auto& [name, schema] : files->items()) out[name] = schema;
   return out;
 }
 

@@ -9,4 +9,7 @@ namespace mainstay::api {
 Json openapi_schemas();
 /// Those of the admin endpoints, as JSON text.
 const char* admin_schemas();
+/// Those of the job endpoints.
+const char* job_schemas();
+const char* file_schemas();
 }  // namespace mainstay::api

@@ -11,6 +11,7 @@
 #include "base/deadline.h"
 #include "base/json.h"
 #include "base/result.h"
+#include "jobs/workers.h"
 #include "storage/stores.h"
 
 namespace mainstay::api {
@@ -77,6 +78,8 @@ class Program {
   virtual Co<Result<Json>> resources(Deadline by) = 0;
   /// Alerts raised now and of late, newest first.
   virtual Json alerts() const = 0;
+  /// What runs jobs in this process.
+  virtual std::vector<jobs::WorkerFigures> workers() const { return {}; }
   /// Steps that the stop will run.
   virtual std::size_t cleanups() const = 0;
   virtual WallTime started() const = 0;

@@ -7,9 +7,11 @@ namespace mainstay::api {
 namespace {
 
 constexpr auto kOpen = Access::open;
+constexpr auto kSocket = Access::socket;
 constexpr auto kCaller = Access::caller;
 constexpr auto kChat = Access::chat;
 constexpr auto kKnowledge = Access::knowledge;
+constexpr auto kJobs = Access::jobs;
 constexpr auto kAdmin = Access::admin;
 constexpr auto kYes = Counted::yes;
 constexpr auto kNo = Counted::no;
@@ -40,6 +42,38 @@ constexpr std::array kRoutes = {
           "One conversation with its messages", "", "Conversation"},
     Route{"DELETE", "/v1/conversations/{id}", delete_conversation, kChat, kNo, "deleteConversation",
           "Remove a conversation and its messages", "", "Deleted"},
+    Route{"POST", "/v1/jobs", submit_job, kJobs, kYes, "submitJob", "Hand in work to be done later",
+          "JobRequest", "JobSubmitted", 202, Sheds::chat},
+    Route{"GET", "/v1/jobs", list_jobs, kJobs, kNo, "listJobs", "The caller's jobs, newest first",
+          "", "JobList"},
+    Route{"GET", "/v1/jobs/{id}", get_job, kJobs, kNo, "getJob",
+          "One job with its input and its result", "", "Job"},
+    Route{"DELETE", "/v1/jobs/{id}", delete_job, kJobs, kNo, "deleteJob",
+          "Cancel a job that has not ended, forget one that has", "", "JobDeleted"},
+    Route{"POST", "/v1/jobs/{id}/retry", retry_job, kJobs, kYes, "retryJob",
+          "Run a dead, cancelled or expired job again", "", "JobRow", 200, Sheds::chat},
+    Route{"POST", "/v1/jobs/{id}/cancel", cancel_job, kJobs, kYes, "cancelJob",
+          "End a job that has not ended", "", "JobRow"},
+    Route{"GET", "/v1/jobs/{id}/events", job_events, kJobs, kNo, "jobEvents",
+          "What happens to a job, as server-sent events; resumable", "", ""},
+    Route{"POST", "/v1/files", upload_file, kChat, kYes, "uploadFile", "Put a file here",
+          "FileUpload", "File", 200, Sheds::uploads, true},
+    Route{"GET", "/v1/files", list_files, kChat, kNo, "listFiles", "The caller's files", "",
+          "FileList"},
+    Route{"GET", "/v1/files/{id}", get_file, kChat, kNo, "getFile", "One file's facts", "", "File"},
+    Route{"DELETE", "/v1/files/{id}", delete_file, kChat, kNo, "deleteFile", "Remove a file", "",
+          "Deleted"},
+    Route{"GET", "/v1/files/{id}/content", file_content, kChat, kNo, "fileContent",
+          "What a file holds", "", ""},
+    Route{"POST", "/v1/batches", create_batch, kChat, kYes, "createBatch",
+          "Run the requests of a file, within a day", "BatchRequest", "Batch", 200, Sheds::chat},
+    Route{"GET", "/v1/batches", list_batches, kChat, kNo, "listBatches",
+          "The caller's batches, newest first", "", "BatchList"},
+    Route{"GET", "/v1/batches/{id}", get_batch, kChat, kNo, "getBatch", "One batch", "", "Batch"},
+    Route{"POST", "/v1/batches/{id}/cancel", cancel_batch, kChat, kYes, "cancelBatch",
+          "End a batch that has not ended", "", "Batch"},
+    Route{"GET", "/v1/ws", websocket, kSocket, kNo, "webSocket",
+          "Jobs and their events over a WebSocket", "", "", 101, Sheds::chat},
     Route{"GET", "/health", health, kOpen, kNo, "health",
           "Answers as long as the process serves at all", "", "Health"},
     Route{"GET", "/health/live", live, kOpen, kNo, "live", "The same, for probes", "", "Health"},
@@ -75,6 +109,14 @@ constexpr std::array kRoutes = {
           "Background tasks, running and ended", "", "TaskList"},
     Route{"DELETE", "/admin/tasks/{id}", cancel_task, kAdmin, kNo, "cancelTask",
           "Cancel a background task", "", "TaskCancelled", 202},
+    Route{"GET", "/admin/jobs", job_stats, kAdmin, kNo, "jobStats",
+          "Figures of the queue and its workers, dead jobs, anybody's jobs", "", "JobStats"},
+    Route{"GET", "/admin/jobs/{id}", get_any_job, kAdmin, kNo, "getAnyJob", "Anybody's job", "",
+          "AnyJob"},
+    Route{"POST", "/admin/jobs/{id}/retry", retry_any_job, kAdmin, kNo, "retryAnyJob",
+          "Run anybody's dead, cancelled or expired job again", "", "AnyJobRow"},
+    Route{"POST", "/admin/jobs/{id}/cancel", cancel_any_job, kAdmin, kNo, "cancelAnyJob",
+          "End anybody's job", "", "AnyJobRow"},
     Route{"GET", "/admin/alerts", list_alerts, kAdmin, kNo, "listAlerts",
           "Alerts raised now and of late", "", "AlertList"},
     Route{"GET", "/admin/database/stats", database_stats, kAdmin, kNo, "databaseStats",
@@ -83,10 +125,14 @@ constexpr std::array kRoutes = {
 
 /// True when `path` fits the route's; fills the {id}.
 bool fits(const Route& route, std::string_view path, std::string_view& param) {
-  const auto brace = route.path.find('{');
+  constexpr std::string_view kId = "{id}";
+  const auto brace = route.path.find(kId);
   if (brace == std::string_view::npos) return path == route.path;
-  if (path.size() <= brace || path.substr(0, brace) != route.path.substr(0, brace)) return false;
-  param = path.substr(brace);
+  const auto before = route.path.substr(0, brace);
+  const auto after = route.path.substr(brace + kId.size());
+  if (path.size() <= before.size() + after.size()) return false;
+  if (!path.starts_with(before) || !path.ends_with(after)) return false;
+  param = path.substr(brace, path.size() - before.size() - after.size());
   // A model's name may hold a slash ("mainstay/extractive"); other ids may not.
   return param.find('/') == std::string_view::npos || route.operation == "getModel";
 }

@@ -13,15 +13,16 @@ namespace mainstay::api {
 /// An endpoint. It replies itself; an Error it returns is replied for it, if nothing was sent yet.
 using Endpoint = Co<Status> (*)(const Rooms& rooms, Context& context);
 
-/// open: no credentials looked at; caller: any known one; the others: the scope of that name.
-enum class Access { open, caller, chat, knowledge, admin };
+/// open: no credentials looked at; caller: any known one; socket: the endpoint asks who it is, and
+/// for the scope "jobs"; the others: the scope of that name.
+enum class Access { open, socket, caller, chat, knowledge, jobs, admin };
 enum class Counted { no, yes };  ///< against the caller's requests a minute
 /// What of it a machine under pressure refuses; looked at for counted routes alone.
 enum class Sheds { never, chat, uploads };
 
 struct Route {
   std::string_view method;
-  std::string_view path;  ///< at most one {id}, as the last segment
+  std::string_view path;  ///< at most one {id}, a whole segment; words may follow
   Endpoint endpoint;
   Access access = Access::caller;
   Counted counted = Counted::no;
@@ -31,6 +32,7 @@ struct Route {
   std::string_view response;  ///< the same; empty: text or nothing
   int status = 200;
   Sheds sheds = Sheds::never;
+  bool streams_body = false;  ///< the endpoint reads it in pieces and calls begin_keyed() itself
 };
 
 std::span<const Route> routes();
@@ -56,7 +58,28 @@ Co<Status> search_documents(const Rooms& rooms, Context& context);
 Co<Status> list_conversations(const Rooms& rooms, Context& context);  // conversations.cpp
 Co<Status> get_conversation(const Rooms& rooms, Context& context);
 Co<Status> delete_conversation(const Rooms& rooms, Context& context);
-Co<Status> health(const Rooms& rooms, Context& context);  // health.cpp
+Co<Status> submit_job(const Rooms& rooms, Context& context);  // jobs.cpp
+Co<Status> list_jobs(const Rooms& rooms, Context& context);
+Co<Status> get_job(const Rooms& rooms, Context& context);
+Co<Status> delete_job(const Rooms& rooms, Context& context);
+Co<Status> retry_job(const Rooms& rooms, Context& context);
+Co<Status> cancel_job(const Rooms& rooms, Context& context);
+Co<Status> job_events(const Rooms& rooms, Context& context);  // job_events.cpp
+Co<Status> job_stats(const Rooms& rooms, Context& context);   // admin_jobs.cpp
+Co<Status> get_any_job(const Rooms& rooms, Context& context);
+Co<Status> retry_any_job(const Rooms& rooms, Context& context);
+Co<Status> cancel_any_job(const Rooms& rooms, Context& context);
+Co<Status> upload_file(const Rooms& rooms, Context& context);  // files.cpp
+Co<Status> list_files(const Rooms& rooms, Context& context);
+Co<Status> get_file(const Rooms& rooms, Context& context);
+Co<Status> delete_file(const Rooms& rooms, Context& context);
+Co<Status> file_content(const Rooms& rooms, Context& context);
+Co<Status> create_batch(const Rooms& rooms, Context& context);  // batches.cpp
+Co<Status> list_batches(const Rooms& rooms, Context& context);
+Co<Status> get_batch(const Rooms& rooms, Context& context);
+Co<Status> cancel_batch(const Rooms& rooms, Context& context);
+Co<Status> websocket(const Rooms& rooms, Context& context);  // ws.cpp
+Co<Status> health(const Rooms& rooms, Context& context);     // health.cpp
 Co<Status> live(const Rooms& rooms, Context& context);
 Co<Status> ready(const Rooms& rooms, Context& context);
 Co<Status> metrics_text(const Rooms& rooms, Context& context);

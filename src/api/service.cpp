@@ -4,9 +4,11 @@
 #include <boost/system/system_error.hpp>
 
 #include "api/admin.h"
+#include "api/idempotency.h"
 #include "api/query.h"
 #include "api/routes.h"
 #include "api/status.h"
+#include "base/memory_reserve.h"
 #include "base/text.h"
 
 namespace mainstay::api {
@@ -63,6 +65,7 @@ Api::Api(const Rooms& rooms, Side side)
 Api::~Api() = default;
 
 Co<> Api::serve(net::Exchange& exchange) {
+  keep_memory_reserve();
   const auto& head = exchange.head();
   Matched matched = match(head.method, head.path);
   if (matched.route != nullptr && !served(*matched.route)) matched = {};
@@ -74,13 +77,16 @@ Co<> Api::serve(net::Exchange& exchange) {
     co_await refuse_unrouted(exchange, std::move(matched.allowed));
     co_return;
   }
-  Context context(exchange, *matched.route);
+  const auto keyed = keyed_exchange(exchange, *matched.route);
+  Context context(keyed ? *keyed : exchange, *matched.route);
+  context.keyed = keyed.get();
   context.memory = memory_.begin();
   context.param = std::string(matched.param);
   Status outcome = admit(context);
   if (outcome.ok()) {
     try {
-      outcome = co_await context.route.endpoint(rooms_, context);
+      const Endpoint endpoint = keyed ? &answer_once : context.route.endpoint;
+      outcome = co_await endpoint(rooms_, context);
     } catch (const boost::system::system_error& e) {
       if (e.code() != asio::error::operation_aborted) throw;
       context.status = http_status(Errc::cancelled);
@@ -91,7 +97,8 @@ Co<> Api::serve(net::Exchange& exchange) {
       outcome = Error::log(Errc::internal, std::string("unexpected: ") + e.what());
     }
   }
-  co_await finish(context, std::move(outcome));
+  if (!outcome.ok()) co_await refuse(context, outcome.error());
+  report(context);
 }
 
 Status Api::admit(Context& context) {
@@ -113,23 +120,18 @@ RequestId Api::request_id(const net::RequestHead& head) {
   return RequestId(make_id("req_", rooms_.clock, rooms_.random));
 }
 
-Co<> Api::finish(Context& context, Status outcome) {
-  if (!outcome.ok()) {
-    const Error& error = outcome.error();
-    context.code = stable_code(error);
-    context.detail = error.detail;
-    // Not for what was refused because writes are off: each would keep them off a while longer.
-    if (error.code == Errc::disk_full && rooms_.disk_was_full && check_writable(rooms_).ok()) {
-      rooms_.disk_was_full();
-    }
-    if (!context.exchange.started()) {
-      net::Response response = error_response(error);
-      add_common_headers(response.headers, context);
-      context.status = response.status;
-      [[maybe_unused]] auto sent = co_await context.exchange.reply(std::move(response));
-    }
+Co<> Api::refuse(Context& context, const Error& error) {
+  context.code = stable_code(error);
+  context.detail = error.detail;
+  // Not for what was refused because writes are off: each would keep them off a while longer.
+  if (error.code == Errc::disk_full && rooms_.disk_was_full && check_writable(rooms_).ok()) {
+    rooms_.disk_was_full();
   }
-  report(context);
+  if (context.exchange.started()) co_return;
+  net::Response response = error_response(error);
+  add_common_headers(response.headers, context);
+  context.status = response.status;
+  [[maybe_unused]] auto sent = co_await context.exchange.reply(std::move(response));
 }
 
 void Api::report(const Context& context) {
@@ -137,9 +139,10 @@ void Api::report(const Context& context) {
   auto& figures = *figures_[static_cast<std::size_t>(&context.route - routes().data())];
   const auto status_class = static_cast<std::size_t>(context.status / 100);
   figures.by_class[status_class >= 1 && status_class <= 5 ? status_class - 1 : 5]->add();
-  figures.seconds->observe(total);
+  if (!context.lasting) figures.seconds->observe(total);
   const auto& by = context.by_whom;
-  if (rooms_.admin != nullptr && total >= rooms_.settings.admin.slow_threshold) {
+  const bool slow = total >= rooms_.settings.admin.slow_threshold && !context.lasting;
+  if (rooms_.admin != nullptr && slow) {
     note_slow(context, total);
   }
   note_growth(context);
@@ -153,7 +156,7 @@ void Api::report(const Context& context) {
 
 void Api::note_growth(const Context& context) {
   const auto grew = memory_.end(context.memory);
-  if (!grew) return;
+  if (!grew || context.lasting) return;
   grown_.add();
   rooms_.log.warn("request.memory", {{"id", context.id.text()},
                                      {"route", context.route.path},

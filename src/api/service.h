@@ -28,7 +28,7 @@ class Api final : public net::Service {
   struct RouteFigures;
   Status admit(Context& context);
   bool served(const Route& route) const noexcept;
-  Co<> finish(Context& context, Status outcome);
+  Co<> refuse(Context& context, const Error& error);  ///< `error` outlives it
   void report(const Context& context);
   void note_slow(const Context& context, Duration total);
   void note_growth(const Context& context);

@@ -10,15 +10,17 @@ namespace {
 
 /// `data: JSON\n\n`; line breaks between JSON tokens would end the event early, so they go.
 void format_event(std::string& out, const std::string& json) {
-  out.assign("data: ");
-  const auto start = out.size();
+  constexpr std::string_view kStart = "data: ";
+  constexpr std::string_view kEnd = "\n\n";
+  out.reserve(kStart.size() + json.size() + kEnd.size());
+  out.assign(kStart);
   out += json;
-  if (json.find_first_of("\r\n") != std::string::npos) {
-    for (auto i = start; i < out.size(); ++i) {
-      if (out[i] == '\n' || out[i] == '\r') out[i] = ' ';
+  for (const char unwanted : {'\n', '\r'}) {
+    for (auto at = out.find(unwanted); at != std::string::npos; at = out.find(unwanted, at)) {
+      out[at] = ' ';
     }
   }
-  out += "\n\n";
+  out += kEnd;
 }
 
 /// The chunk that finishes the answer says that the built-in answerer stood in.

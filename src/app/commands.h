@@ -63,6 +63,7 @@ struct KeysNewOptions {
   std::string tenant = "default";
   std::string user;                       ///< empty: a user of its own
   std::string expires;                    ///< "90d"; empty: never
+  std::string most_urgent;                ///< class; empty: voice
   std::uint32_t requests_per_minute = 0;  ///< limits; 0: the settings'
   std::uint32_t burst = 0;
   std::uint32_t concurrent = 0;
@@ -79,5 +80,34 @@ Exit keys_new(const Common& common, const KeysNewOptions& options);
 Exit keys_list(const Common& common);
 Exit keys_revoke(const Common& common, const KeysRevokeOptions& options);
 Exit status(const Common& common);
+
+/// All of these talk to a running server.
+struct JobsListOptions {
+  std::string state;  ///< empty: any, as the next two
+  std::string kind;
+  std::string batch;
+  std::uint32_t limit = 20;
+  bool mine = false;  ///< the key's user's alone, also with an administrator's key
+};
+struct JobsChangeOptions {
+  std::vector<std::string> ids;
+  bool dead = false;  ///< every dead one
+};
+struct JobsSubmitOptions {
+  std::string kind;
+  std::string input;  ///< JSON; "@FILE"; "-" for standard input; empty: {}
+  std::string priority;
+  std::string key;  ///< Idempotency-Key
+  std::string webhook;
+  double delay = 0;         ///< seconds
+  double repeat_every = 0;  ///< seconds; 0: once
+  bool watch = false;
+};
+Exit jobs_list(const Common& common, const JobsListOptions& options);
+Exit jobs_show(const Common& common, const std::string& id);
+Exit jobs_retry(const Common& common, const JobsChangeOptions& options);
+Exit jobs_cancel(const Common& common, const JobsChangeOptions& options);
+Exit jobs_watch(const Common& common, const std::string& id);
+Exit jobs_submit(const Common& common, const JobsSubmitOptions& options);
 
 }  // namespace mainstay::app

@@ -1,14 +1,18 @@
 // Order of start, order of stop.
 #include "app/engine.h"
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <thread>
 
 #include "app/files.h"
 #include "app/issuer.h"
+#include "base/memory_reserve.h"
 #include "net/http.h"
+#include "resources/disk.h"
 
 namespace mainstay::app {
 namespace {
@@ -17,10 +21,9 @@ namespace {
 constexpr auto kProbeTime = std::chrono::milliseconds(1500);
 /// What the service manager grants beyond a stop step's own deadline.
 constexpr auto kAfterStep = std::chrono::seconds(5);
-/// What one of each holds, as a heap profile of many showed; for the memory accounts.
-constexpr std::uint64_t kSessionBytes = 128;
-constexpr std::uint64_t kClientConnectionBytes = 4'096;
-constexpr std::uint64_t kUpstreamConnectionBytes = 2'560;
+/// What a first start writes: three databases with their journals, a key, an address.
+constexpr std::uint64_t kStartRoom = 2 << 20;
+constexpr std::uint64_t kStartFiles = 16;
 /// Between looks at whether the disk still takes writes.
 constexpr auto kStoreWatch = std::chrono::milliseconds(250);
 
@@ -35,6 +38,36 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/// The disk that would hold the folder, which need not be there.
+std::optional<resources::DiskFigures> disk_of(std::filesystem::path folder) {
+  for (;;) {
+    auto figures = resources::read_disk(folder.string());
+    if (figures || !folder.has_relative_path()) return figures;
+    folder = folder.parent_path();
+  }
+}
+
+/// What to say in place of `error` when it comes from a disk without room for a start.
+std::optional<Error> full_disk(const std::string& data_dir, const Error& error) {
+  const bool may_be = error.code == Errc::disk_full || error.code == Errc::internal ||
+                      error.reason == "data_dir_unusable" || error.reason == "admin_key_unusable";
+  const auto disk = may_be ? disk_of(data_dir) : std::nullopt;
+  if (!disk) return std::nullopt;
+  const bool inodes = disk->inodes_total > 0 && disk->inodes_free < kStartFiles;
+  if (error.code != Errc::disk_full && disk->free >= kStartRoom && !inodes) return std::nullopt;
+  Error out = Error::say(
+      Errc::disk_full, "disk_full",
+      fmt::format("No room to start on the disk of {}: {} KiB and {} are free, about {} KiB and {} "
+                  "files are needed. Free some space and start again; {}/ballast.reserve may be "
+                  "deleted for it.",
+                  data_dir, disk->free / 1024,
+                  disk->inodes_total > 0 ? std::to_string(disk->inodes_free) + " files"
+                                         : std::string("any number of files"),
+                  kStartRoom / 1024, kStartFiles, data_dir));
+  out.detail = error.detail;
+  return out;
 }
 
 }  // namespace
@@ -62,14 +95,19 @@ Engine::~Engine() {
 
 Status Engine::start() {
   raise_descriptor_limit();
+  hold_memory_reserve();
   Status started = start_parts();
-  if (!started.ok()) stop();
-  return started;
+  if (started.ok()) return started;
+  stop();
+  // Which of a start's many writes failed first, and in whose words, helps nobody.
+  auto full = full_disk(data_dir_, started.error());
+  return full ? Status(std::move(*full)) : started;
 }
 
 Status Engine::start_parts() {
-  for (auto step : {&Engine::start_foundation, &Engine::start_stores, &Engine::start_models,
-                    &Engine::start_api, &Engine::start_watches, &Engine::open_listener}) {
+  for (auto step :
+       {&Engine::start_foundation, &Engine::start_stores, &Engine::start_models, &Engine::start_api,
+        &Engine::start_watches, &Engine::start_jobs, &Engine::open_listener}) {
     Status status = (this->*step)();
     if (!status.ok()) return status;
   }
@@ -123,10 +161,12 @@ Status Engine::start_foundation() {
 Status Engine::start_stores() {
   Part stores{"storage",
               [this]() -> Status {
-                auto opened =
-                    open_stores(settings_.storage, data_dir_, clock_, random_, *log_, metrics_);
+                auto opened = open_stores(settings_, data_dir_, clock_, random_, *log_, metrics_);
                 if (!opened.ok()) return opened.error();
                 stores_ = std::move(*opened);
+                auto shelf = storage::Shelf::open(data_dir_ + "/files", *pool_, clock_);
+                if (!shelf.ok()) return shelf.error();
+                shelf_ = std::move(*shelf);
                 return done();
               },
               [this] { return stores_->close(); }, std::chrono::seconds(10)};
@@ -148,8 +188,21 @@ Status Engine::start_models() {
 }
 
 Ground Engine::ground() {
-  return {clock_,   random_,     *log_,   metrics_,   *pool_,     *stores_,
-          *client_, *admission_, *admin_, not_ready_, *governor_, [this] { free_the_reserve(); }};
+  return {clock_,
+          random_,
+          *log_,
+          metrics_,
+          *pool_,
+          *stores_,
+          *client_,
+          *admission_,
+          *admin_,
+          not_ready_,
+          *governor_,
+          jobs_->desk(),
+          [this] { free_the_reserve(); },
+          shelf_.get(),
+          &jobs_->batches()};
 }
 
 Status Engine::start_api() {
@@ -159,6 +212,7 @@ Status Engine::start_api() {
              if (!known.ok()) return known;
              admin_ = std::make_unique<api::AdminDesk>(settings_, clock_, *log_);
              start_governor();
+             make_job_room();
              auto first = Generation::make(loaded_, ground(), 1, nullptr);
              if (!first.ok()) return first.error();
              live_ = std::make_unique<config::Live<Generation>>(std::move(*first));
@@ -167,7 +221,7 @@ Status Engine::start_api() {
              loops_->tasks().keep(settings_.admin.tasks_max);
              program_ = std::make_unique<EngineProgram>(EngineProgram::Parts{
                  clock_, *log_, *pool_, *stores_, *admission_, *admin_, *loops_, *live_, *reload_,
-                 [this] { return lifecycle_.cleanups().size(); }, *governor_});
+                 [this] { return lifecycle_.cleanups().size(); }, *governor_, *jobs_});
              admin_->program = program_.get();
              service_ = std::make_unique<LiveService>(*live_, api::Side::public_side);
              admin_service_ = std::make_unique<LiveService>(*live_, api::Side::admin_side);
@@ -186,32 +240,25 @@ void Engine::start_governor() {
       "readers", [this] { return stores_->figures().readers_busy; },
       2ULL * settings_.storage.readers);
   governor_->watch_connections([this] { return open_connections(); });
-  auto& book = governor_->book();
-  book.add(
-      "cache", [this] { return live_->once()->models().cache_bytes(); },
-      settings_.cache.enabled ? settings_.cache.size_max.value : 0);
-  book.add("storage", [this] { return stores_->figures().memory; }, 0);
-  book.add(
-      "sessions", [this] { return admin_->sessions.figures().active * kSessionBytes; },
-      settings_.sessions.sessions_max * kSessionBytes);
-  book.add("log", [this] { return log_->queued_bytes(); }, 0);
-  book.add("connections", [this] { return connection_bytes(); }, 0);
-  using resources::Level;
-  governor_->on_level(resources::Resource::memory, [this](Level, Level to) {
-    if (to == Level::normal) return;
-    live_->once()->models().shrink_cache(to == Level::hard ? 1.0 : 0.5);
+  AccountReaders readers;
+  readers.cache = [this] { return live_->once()->models().cache_bytes(); };
+  readers.stores = [this] { return stores_->figures().memory; };
+  readers.log = [this] { return log_->queued_bytes(); };
+  readers.sessions = [this] { return admin_->sessions.figures().active; };
+  readers.waiting = [this] { return admission_->permits().waiting(); };
+  readers.connections = [this] { return open_connections(); };
+  readers.upstream_connections = [this] { return client_->figures().open; };
+  open_accounts(governor_->book(), settings_, std::move(readers));
+  governor_->on_trim([this] {
+    for (asio::io_context* loop : loops_->contexts()) asio::post(*loop, resources::trim_heap);
   });
+  shrink_under_pressure(*governor_, settings_.resources.trim_interval,
+                        [this](double share) { live_->once()->models().shrink_cache(share); });
 }
 
 std::uint64_t Engine::open_connections() const {
   std::lock_guard lock(mutex_);
   return server_ ? server_->figures().open : 0;
-}
-
-/// An estimate: what an idle connection of either side holds, without bodies under way.
-std::uint64_t Engine::connection_bytes() const {
-  return open_connections() * kClientConnectionBytes +
-         client_->figures().open * kUpstreamConnectionBytes;
 }
 
 /// A write found no room: the reserve is given up, so that deletes and checkpoints go through.
@@ -228,6 +275,7 @@ Status Engine::open_listener() {
                     std::lock_guard lock(mutex_);
                     server_ = std::move(made);
                   }
+                  server_->relieve([this] { return relief(); });
                   auto opened = server_->open();
                   if (!opened.ok()) return opened;
                   opened = open_admin_listener();
@@ -237,6 +285,13 @@ Status Engine::open_listener() {
                 [this] { return drain(); },
                 settings_.server.stop_timeout + std::chrono::seconds(5)};
   return lifecycle_.start(std::move(listener));
+}
+
+/// Short of descriptors: the admin listener, if there is one, stays as it is.
+net::Relief Engine::relief() const noexcept {
+  using resources::ShedPoint;
+  return {governor_->sheds(ShedPoint::idle_keep_alive),
+          governor_->sheds(ShedPoint::new_connections)};
 }
 
 /// Its own address for /admin alone, with the same certificate, bounds and timeouts.
@@ -349,6 +404,7 @@ std::vector<std::string> Engine::requests() const {
 
 Status Engine::drain() {
   remove_address(data_dir_);
+  jobs_->begin_drain(Deadline::in(clock_, settings_.server.stop_timeout));
   server_->stop_accepting();
   if (admin_server_) admin_server_->stop_accepting();
   const Deadline end = Deadline::in(clock_, settings_.server.stop_timeout);
@@ -388,6 +444,7 @@ Co<> Engine::watch_models() {
     changed_.notify_all();
   }
   log_->info("engine.ready");
+  take_work();
   for (;;) {
     // Whichever models are in force: those a reload replaces are not looked after any more.
     const auto now = live_->get();

@@ -13,6 +13,7 @@
 
 #include "admission/admission.h"
 #include "app/generation.h"
+#include "app/job_room.h"
 #include "app/lifecycle.h"
 #include "app/loops.h"
 #include "app/notify.h"
@@ -35,6 +36,7 @@ struct EngineOptions {
   std::optional<Duration> watchdog_period = {};  ///< how often it wants to hear from us
   /// Called once, on a loop, when the engine cannot go on (failure() says why); must not block.
   std::function<void()> on_failure = {};
+  bool jobs = true;  ///< runs jobs; false: only takes and shows them
 };
 
 /// Owns every part. Used from the main thread.
@@ -81,10 +83,14 @@ class Engine {
   Status start_api();
   Status start_identity();
   Status start_watches();
+  Status start_jobs();
+  void make_job_room();
+  void take_work();
+  jobs::InForce in_force() const;
+  Co<Result<std::string>> clean_up(Deadline by);
   void start_governor();
   void free_the_reserve();
   std::uint64_t open_connections() const;
-  std::uint64_t connection_bytes() const;
   Co<> read_keys(std::shared_ptr<std::promise<Status>> read);
   Co<> reload_for_signal(std::shared_ptr<std::promise<Status>> told);
   Co<std::vector<std::string>> probe(ReloadSteps::Built built, Deadline by);
@@ -94,6 +100,7 @@ class Engine {
   void put_in_force(const ReloadSteps::Built& built, const Settings& settings);
   void note_reload(Origin origin, const Result<api::ReloadReport>& outcome);
   Ground ground();
+  net::Relief relief() const noexcept;
   Status open_listener();
   Status open_admin_listener();
   void start_background();
@@ -117,11 +124,13 @@ class Engine {
   std::unique_ptr<Loops> loops_;
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<storage::Stores> stores_;
+  std::unique_ptr<storage::Shelf> shelf_;
   std::unique_ptr<net::Client> client_;
   std::unique_ptr<admission::Admission> admission_;
   std::string fresh_admin_key_;
   std::atomic<const char*> not_ready_{"starting"};
   std::unique_ptr<resources::Governor> governor_;
+  std::unique_ptr<JobRoom> jobs_;
   std::unique_ptr<api::AdminDesk> admin_;
   std::unique_ptr<config::Live<Generation>> live_;
   std::unique_ptr<Reload> reload_;

@@ -66,15 +66,9 @@ Result<ReloadSteps::Built> Engine::build(config::Loaded loaded, std::uint64_t ve
   const auto before = live_->once();
   auto made = Generation::make(std::move(loaded), ground(), version, before);
   if (!made.ok()) return made.error();
-  // Last, because it takes effect at once. Keys that leave nobody who may call are not taken.
-  auto& identity = admission_->identity();
-  auto configured = identity.configure((*made)->settings());
-  if (!configured.ok()) return configured.error();
-  auto exposed = identity.check_exposure();
-  if (!exposed.ok()) {
-    [[maybe_unused]] auto restored = identity.configure(before->settings());
-    return exposed.error();
-  }
+  // Keys that leave nobody who may call are not taken.
+  auto keys = admission_->identity().check((*made)->settings());
+  if (!keys.ok()) return keys.error();
   return ReloadSteps::Built{*made, (*made)->new_models()};
 }
 
@@ -92,7 +86,11 @@ Co<std::vector<std::string>> Engine::probe(ReloadSteps::Built built, Deadline by
 }
 
 void Engine::put_in_force(const ReloadSteps::Built& built, const Settings& settings) {
+  // check() took them before; who may call changes with all else or not at all.
+  auto known = admission_->identity().configure(settings);
+  if (!known.ok()) log_->error("config.keys_kept", {{"why", known.error().detail}});
   admission_->apply(settings.limits);
+  jobs_->desk().apply(settings.limits);
   auto level = level_from(settings.log.level);
   if (level.ok()) log_->set_level(*level);
   live_->swap(std::static_pointer_cast<const Generation>(built.what));

@@ -19,7 +19,10 @@ inline Exit exit_for(const Error& error) {
   if (error.reason.starts_with("database_") || error.reason == "data_dir_unusable") {
     return Exit::config;
   }
-  if (error.code == Errc::over_limit || error.reason == "data_dir_in_use") return Exit::try_later;
+  if (error.code == Errc::over_limit || error.code == Errc::disk_full ||
+      error.reason == "data_dir_in_use") {
+    return Exit::try_later;
+  }
   if (error.code == Errc::unavailable || error.code == Errc::deadline) return Exit::unavailable;
   return Exit::failed;
 }

@@ -55,6 +55,9 @@ Status Generation::build(const Ground& g, const std::shared_ptr<const Generation
                    *parts_->library, g.stores, g.client, g.not_ready, listen});
     out->admin = &g.admin;
     out->governor = &g.governor;
+    out->jobs = &g.jobs;
+    out->shelf = g.shelf;
+    out->batches = g.batches;
     out->disk_was_full = g.disk_was_full;
     return out;
   };

@@ -14,6 +14,7 @@
 #include "assistant/assistant.h"
 #include "config/load.h"
 #include "config/snapshot.h"
+#include "jobs/desk.h"
 #include "knowledge/library.h"
 #include "resources/governor.h"
 
@@ -32,7 +33,10 @@ struct Ground {
   api::AdminDesk& admin;
   std::atomic<const char*>& not_ready;
   const resources::Governor& governor;
+  jobs::Desk& jobs;
   std::function<void()> disk_was_full;
+  storage::Shelf* shelf = nullptr;
+  jobs::BatchDesk* batches = nullptr;
 };
 
 /// Thread-safe. The last holder destroys it, on whichever thread that is.
@@ -49,6 +53,7 @@ class Generation {
   const Settings& settings() const noexcept { return loaded_.settings; }
   WiredModels& models() const noexcept { return *parts_->models; }
   knowledge::Library& library() const noexcept { return *parts_->library; }
+  assistant::Assistant& assistant() const noexcept { return *assistant_; }
   /// True when the models were made for this generation.
   bool new_models() const noexcept { return new_models_; }
   api::Api& api(api::Side side) const noexcept {

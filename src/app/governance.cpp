@@ -9,6 +9,23 @@
 namespace mainstay::app {
 namespace {
 
+/// Bytes that one of each holds, as a heap profile of many showed; bodies under way are not in
+/// them.
+constexpr std::uint64_t kLogLine = 512;
+constexpr std::uint64_t kSession = 128;
+constexpr std::uint64_t kWaiting = 12'288;
+constexpr std::uint64_t kClientConnection = 4'096;
+constexpr std::uint64_t kUpstreamConnection = 2'560;
+/// Statements and scratch of a database connection, beside its page cache.
+constexpr std::uint64_t kDatabaseConnection = std::uint64_t(512) << 10U;
+/// One for each database: conversations, documents with their index, keys.
+constexpr std::uint64_t kWriters = 3;
+
+/// `each` bytes for every one that `count` tells.
+resources::MemoryBook::Read bytes_of(resources::MemoryBook::Read count, std::uint64_t each) {
+  return [count = std::move(count), each] { return count() * each; };
+}
+
 double milliseconds(Duration d) {
   return std::chrono::duration<double, std::milli>(d).count();
 }
@@ -18,7 +35,8 @@ Json process_json(const resources::Readings& readings) {
               {"connections", readings.connections},
               {"loop_lag_ms", milliseconds(readings.loop_lag)},
               {"heap_bytes", readings.heap.in_use},
-              {"heap_kept_bytes", readings.heap.kept}};
+              {"heap_kept_bytes", readings.heap.kept},
+              {"heap_allocator", name(resources::allocator())}};
   if (readings.process) {
     out["resident_bytes"] = readings.process->resident.value;
     out["cpu_seconds"] = readings.process->cpu_seconds;
@@ -128,6 +146,36 @@ resources::Roots roots_below(const std::string& root) {
 
 }  // namespace
 
+void open_accounts(resources::MemoryBook& book, const Settings& settings, AccountReaders readers) {
+  const StorageSettings& storage = settings.storage;
+  const std::uint64_t databases = 2ULL * storage.readers + kWriters;
+  book.add("cache", std::move(readers.cache),
+           settings.cache.enabled ? settings.cache.size_max.value : 0);
+  book.add("index", std::move(readers.stores),
+           databases * (storage.reader_cache.value + kDatabaseConnection));
+  book.add("log", std::move(readers.log), settings.log.queue_max * kLogLine);
+  book.add("sessions", bytes_of(std::move(readers.sessions), kSession),
+           settings.sessions.sessions_max * kSession);
+  book.add("queues", bytes_of(std::move(readers.waiting), kWaiting),
+           settings.limits.queued_max * kWaiting);
+  book.add(
+      "buffers",
+      [clients = bytes_of(std::move(readers.connections), kClientConnection),
+       upstream = bytes_of(std::move(readers.upstream_connections), kUpstreamConnection)] {
+        return clients() + upstream();
+      },
+      settings.server.connections_max * kClientConnection +
+          settings.upstream.connections_max * kUpstreamConnection);
+}
+
+void shrink_under_pressure(resources::Governor& governor, Duration period,
+                           std::function<void(double share)> shrink) {
+  using resources::Level;
+  governor.while_at(resources::Resource::memory, Level::soft, period, [shrink] { shrink(0.5); });
+  governor.while_at(resources::Resource::memory, Level::hard, period,
+                    [shrink = std::move(shrink)] { shrink(1.0); });
+}
+
 std::unique_ptr<resources::Governor> make_governor(const Settings& settings,
                                                    const std::string& data_dir, Clock& clock,
                                                    Log& log, Metrics& metrics) {
@@ -139,6 +187,7 @@ std::unique_ptr<resources::Governor> make_governor(const Settings& settings,
   if (const auto slash = sink.rfind('/'); slash != std::string::npos && slash > 0) {
     parts.disks.push_back({"log", sink.substr(0, slash)});
   }
+  resources::tune_heap();
   parts.cores = std::max(1U, std::thread::hardware_concurrency());
   return std::make_unique<resources::Governor>(std::move(parts), clock, log, metrics);
 }

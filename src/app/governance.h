@@ -2,6 +2,7 @@
 // as JSON for the admin API. Used by engine.cpp and program.cpp.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -10,6 +11,27 @@
 #include "resources/governor.h"
 
 namespace mainstay::app {
+
+/// Where the figures of the memory accounts come from; each is thread-safe and quick.
+struct AccountReaders {
+  using Read = resources::MemoryBook::Read;
+  Read cache;        ///< bytes
+  Read stores;       ///< bytes
+  Read log;          ///< bytes
+  Read sessions;     ///< number
+  Read waiting;      ///< messages that wait for a permit
+  Read connections;  ///< of clients
+  Read upstream_connections;
+};
+/// Opens the accounts cache, sessions, queues, index, buffers and log, each with what its part may
+/// hold at most by these settings. What is counted by number is an estimate of what one holds.
+void open_accounts(resources::MemoryBook& book, const Settings& settings, AccountReaders readers);
+
+/// Has caches give this share of what they hold back, at once and each `period`: half of it while
+/// memory is at its soft level, all of it while it is at its hard one. `shrink` runs on the
+/// sampling thread.
+void shrink_under_pressure(resources::Governor& governor, Duration period,
+                           std::function<void(double share)> shrink);
 
 /// Over the real machine and the data folder, which must be there. References outlive it.
 std::unique_ptr<resources::Governor> make_governor(const Settings& settings,

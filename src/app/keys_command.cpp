@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "admission/keys.h"
+#include "admission/queue.h"
 #include "app/commands.h"
 #include "app/engine.h"
 #include "app/wire.h"
@@ -134,6 +135,15 @@ Result<admission::KeyWishes> wishes_of(const KeysNewOptions& options) {
     auto scopes = admission::scopes_of(names);
     if (!scopes.ok()) return scopes.error();
     wishes.scopes = *scopes;
+  }
+  if (!options.most_urgent.empty()) {
+    const auto priority = admission::priority_of(options.most_urgent);
+    if (!priority) {
+      return Error::say(Errc::invalid, "invalid_value",
+                        "--most-urgent wants voice, interactive, batch or background.",
+                        "most_urgent");
+    }
+    wishes.most_urgent = *priority;
   }
   if (!options.expires.empty()) {
     const auto lasts = config::parse_duration(options.expires);

@@ -13,7 +13,9 @@ namespace mainstay::app {
 
 struct Loops::One {
   One(Clock& clock, Log& log)
-      : io(1),
+      // One thread runs it, and its sockets are used by that thread alone: no lock around each
+      // read.
+      : io(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO),
         work(asio::make_work_guard(io)),
         tasks(clock, io.get_executor(), [&log](const std::string& task, const std::string& what) {
           log.error("task.failed", {{"task", task}, {"why", what}});
@@ -71,8 +73,14 @@ void Loops::run() {
   int number = 0;
   for (auto& loop : loops_) {
     One* one = loop.get();
-    one->thread =
-        std::thread([one, log = log_] { run_loop(one->io, *log); });  // lint: thread the loop's own
+    try {
+      const auto life = [one, log = log_] { run_loop(one->io, *log); };
+      one->thread = std::thread(life);  // lint: thread the loop's own
+    } catch (...) {
+      // Those that run already would end the program when they are destroyed unjoined.
+      [[maybe_unused]] auto stopped = stop();
+      throw;
+    }
     pthread_setname_np(one->thread.native_handle(), ("loop-" + std::to_string(number++)).c_str());
   }
 }
@@ -103,7 +111,9 @@ Status Loops::stop() {
     loop->work.reset();
     loop->io.stop();
   }
-  for (auto& loop : loops_) loop->thread.join();
+  for (auto& loop : loops_) {
+    if (loop->thread.joinable()) loop->thread.join();
+  }
   return done();
 }
 

@@ -19,6 +19,7 @@ class Loops {
   /// Creates the loops; their threads start in run().
   Loops(std::size_t count, Clock& clock, Log& log);
   ~Loops();
+  /// Throws std::system_error when the system allows no thread; then none runs.
   void run();
   /// Cancels the background coroutines and waits until they have ended. Blocks; main thread.
   Status end_background(Duration for_at_most);

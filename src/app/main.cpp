@@ -25,6 +25,10 @@ struct Words {
   mainstay::app::IngestOptions ingest;
   mainstay::app::KeysNewOptions keys_new;
   mainstay::app::KeysRevokeOptions keys_revoke;
+  mainstay::app::JobsListOptions jobs_list;
+  mainstay::app::JobsChangeOptions jobs_change;
+  mainstay::app::JobsSubmitOptions jobs_submit;
+  std::string job;
   std::string format = "markdown";
   std::string shell;
 };
@@ -81,6 +85,8 @@ void describe_keys(CLI::App& app, Words& words) {
   made->add_option("--user", wish.user, "User whose data it sees (default: a user of its own)");
   made->add_option("--tenant", wish.tenant, "Tenant of the user (default: default)");
   made->add_option("--expires", wish.expires, "Time from now, such as 90d (default: never)");
+  made->add_option("--most-urgent", wish.most_urgent,
+                   "voice, interactive, batch or background: none more urgent (default: voice)");
   made->add_option("--requests-per-minute", wish.requests_per_minute, "Its own limit");
   made->add_option("--burst", wish.burst, "Its own limit");
   made->add_option("--concurrent", wish.concurrent, "Its own limit");
@@ -94,6 +100,49 @@ void describe_keys(CLI::App& app, Words& words) {
   revoke->add_option("--for", words.keys_revoke.token_lasts,
                      "Until the token has surely expired (default: 30d)");
   key->excludes(token);
+}
+
+void describe_job_submit(CLI::App& jobs, Words& words) {
+  auto* submit = jobs.add_subcommand("submit", "Hand in a job as the local user, or the key's");
+  remote_options(*submit, words);
+  auto& wish = words.jobs_submit;
+  submit->add_option("kind", wish.kind, "chat, ingest or cleanup")->required();
+  submit->add_option("--input", wish.input, "JSON, @FILE, or - for standard input");
+  submit->add_option("--priority", wish.priority, "voice, interactive, batch or background");
+  submit->add_option("--delay", wish.delay, "Seconds until it may begin");
+  submit->add_option("--repeat-every", wish.repeat_every, "Seconds between two occurrences");
+  submit->add_option("--key", wish.key, "Idempotency-Key: the same one makes no second job");
+  submit->add_option("--webhook", wish.webhook, "Address that is told of its end");
+  submit->add_flag("--watch", wish.watch, "Follow it to its end");
+}
+
+void describe_jobs(CLI::App& app, Words& words) {
+  auto* jobs = app.add_subcommand("jobs", "List, show, retry, cancel, watch and hand in jobs");
+  jobs->require_subcommand(1);
+  auto* list = jobs->add_subcommand("list", "Jobs, newest first; everybody's with an admin key");
+  remote_options(*list, words);
+  auto& wish = words.jobs_list;
+  list->add_option("--state", wish.state,
+                   "scheduled, queued, running, succeeded, dead, cancelled or expired");
+  list->add_option("--kind", wish.kind, "Jobs of this kind");
+  list->add_option("--batch", wish.batch, "Items of this batch");
+  list->add_option("--limit", wish.limit, "Jobs at most")->check(CLI::Range(1, 1000));
+  list->add_flag("--mine", wish.mine, "Those of the key's own user alone");
+  auto* show = jobs->add_subcommand("show", "One job with its input and result");
+  remote_options(*show, words);
+  show->add_option("id", words.job, "Its id")->required();
+  auto* retry = jobs->add_subcommand("retry", "Run dead, cancelled or expired jobs again");
+  remote_options(*retry, words);
+  auto* ids = retry->add_option("ids", words.jobs_change.ids, "Their ids");
+  retry->add_flag("--dead", words.jobs_change.dead, "Every dead job")->excludes(ids);
+  auto* cancel = jobs->add_subcommand("cancel", "End jobs that have not ended");
+  remote_options(*cancel, words);
+  cancel->add_option("ids", words.jobs_change.ids, "Their ids")->required();
+  auto* watch =
+      jobs->add_subcommand("watch", "Follow a job to its end; exit code 1 unless it succeeds");
+  remote_options(*watch, words);
+  watch->add_option("id", words.job, "Its id")->required();
+  describe_job_submit(*jobs, words);
 }
 
 void describe(CLI::App& app, Words& words) {
@@ -133,10 +182,21 @@ void describe(CLI::App& app, Words& words) {
                  words);
   remote_options(*app.add_subcommand("status", "The daily checklist of the running server"), words);
   describe_keys(app, words);
+  describe_jobs(app, words);
   auto* completion = app.add_subcommand("completion", "Print a shell completion script");
   completion->add_option("shell", words.shell, "bash, zsh or fish")
       ->required()
       ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+}
+
+Exit run_jobs(const CLI::App& jobs, const Words& words) {
+  const Common& common = words.common;
+  if (jobs.got_subcommand("list")) return mainstay::app::jobs_list(common, words.jobs_list);
+  if (jobs.got_subcommand("show")) return mainstay::app::jobs_show(common, words.job);
+  if (jobs.got_subcommand("retry")) return mainstay::app::jobs_retry(common, words.jobs_change);
+  if (jobs.got_subcommand("cancel")) return mainstay::app::jobs_cancel(common, words.jobs_change);
+  if (jobs.got_subcommand("watch")) return mainstay::app::jobs_watch(common, words.job);
+  return mainstay::app::jobs_submit(common, words.jobs_submit);
 }
 
 Exit run(const CLI::App& app, Words& words) {
@@ -162,6 +222,7 @@ Exit run(const CLI::App& app, Words& words) {
     if (keys->got_subcommand("list")) return mainstay::app::keys_list(common);
     return mainstay::app::keys_revoke(common, words.keys_revoke);
   }
+  if (app.got_subcommand("jobs")) return run_jobs(*app.get_subcommand("jobs"), words);
   if (app.got_subcommand("doctor")) return mainstay::app::doctor(common);
   if (app.got_subcommand("status")) return mainstay::app::status(common);
   if (app.got_subcommand("completion")) {

@@ -1,8 +1,6 @@
 // The levers behind /admin.
 #include "app/program.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 
 #include "resources/process.h"
@@ -18,11 +16,6 @@ constexpr int kReclaimEverySeconds = 60;
 std::int64_t resident() {
   auto figures = resources::read_process();
   return figures.ok() ? static_cast<std::int64_t>(figures->resident.value) : 0;
-}
-
-/// Gives free heap pages back to the system.
-void trim_heap() {
-  ::malloc_trim(0);
 }
 
 }  // namespace
@@ -55,11 +48,11 @@ Co<Result<api::CleanupReport>> EngineProgram::cleanup(Deadline by) {
     if (removed == 0) break;
   }
   parts_.admission.reclaim();
-  auto give_back = [generation]() -> Result<api::CleanupReport> {
+  auto give_back = [generation, governor = &parts_.governor]() -> Result<api::CleanupReport> {
     api::CleanupReport out;
     const auto before = resident();
     out.cached_answers = generation->models().models().forget(TenantId());
-    trim_heap();
+    governor->trim();
     out.bytes = before - resident();
     return out;
   };

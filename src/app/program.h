@@ -7,6 +7,7 @@
 #include "api/admin.h"
 #include "app/generation.h"
 #include "app/governance.h"
+#include "app/job_room.h"
 #include "app/loops.h"
 #include "app/reload.h"
 
@@ -27,6 +28,7 @@ class EngineProgram final : public api::Program {
     Reload& reload;
     std::function<std::size_t()> cleanups;  ///< steps that the stop will run
     resources::Governor& governor;
+    const JobRoom& jobs;
   };
   explicit EngineProgram(Parts parts)
       : parts_(std::move(parts)),
@@ -42,6 +44,7 @@ class EngineProgram final : public api::Program {
   Co<Result<std::vector<storage::DatabaseFigures>>> databases(Deadline by) override;
   Co<Result<Json>> resources(Deadline by) override;
   Json alerts() const override;
+  std::vector<jobs::WorkerFigures> workers() const override { return parts_.jobs.figures(); }
   std::size_t cleanups() const override { return parts_.cleanups(); }
   WallTime started() const override { return started_; }
 

@@ -129,7 +129,13 @@ Co<> Reload::run() {
 }
 
 Co<config::Due> Reload::look_at_file() {
-  auto look = [file = boot_.file]() -> Result<config::FileStamp> { return config::stamp_of(file); };
+  if (!looking_.expired()) co_return config::Due::no;
+  auto held = std::make_shared<int>();
+  looking_ = held;
+  auto look = [file = boot_.file, held = std::move(held)]() mutable -> Result<config::FileStamp> {
+    const auto until_done = std::move(held);  // gone before the caller is answered
+    return config::stamp_of(file);
+  };
   const Deadline by = Deadline::in(clock_, kWorkTime);
   auto stamp = co_await offload(clock_, pool_, std::move(look), by);
   if (!stamp.ok()) co_return config::Due::no;  // the pool is busy: the next look will tell
@@ -138,7 +144,17 @@ Co<config::Due> Reload::look_at_file() {
 
 Co<Result<api::ReloadReport>> Reload::once(Origin origin) {
   const TimePoint started = clock_.now();
-  auto work = [file = boot_.file, load = steps_.load]() -> Result<Read> {
+  if (!looking_.expired()) {
+    const Error hangs = Error::say(Errc::unavailable, "reload_busy",
+                                   "The configuration is still being read; its disk may hang.");
+    failed(origin, hangs);
+    co_return hangs;
+  }
+  auto held = std::make_shared<int>();
+  looking_ = held;
+  auto work = [file = boot_.file, load = steps_.load,
+               held = std::move(held)]() mutable -> Result<Read> {
+    const auto until_done = std::move(held);
     // Stamped before it is read: a change in between is seen as a change again.
     Read out;
     out.stamp = config::stamp_of(file);

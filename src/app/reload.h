@@ -85,6 +85,9 @@ class Reload {
   Counter& refused_;
   Event wanted_;
   config::Watch watch_;  // run()'s loop alone
+  /// Alive while a look or a reading runs. One that hangs, say in a dead network disk, holds one
+  /// thread of the pool: no second one is begun beside it.
+  std::weak_ptr<int> looking_;
   mutable std::mutex mutex_;
   std::deque<std::shared_ptr<Ticket>> tickets_;
   std::shared_ptr<const config::Loaded> loaded_;

@@ -80,14 +80,14 @@ Result<std::unique_ptr<Remote>> Remote::prepare(const Common& common) {
   return remote;
 }
 
-Result<std::unique_ptr<Remote>> Remote::open_running(const Common& common) {
+Result<std::unique_ptr<Remote>> Remote::open_running(const Common& common, AdminKey admin) {
   auto prepared = prepare(common);
   if (!prepared.ok()) return prepared.error();
   auto remote = std::move(*prepared);
   const std::string dir = data_dir_of(remote->settings_);
   auto address = common.url.empty() ? read_address(dir) : common.url;
   // The key of this data directory goes to its own server, nowhere else.
-  if (remote->key_.empty() && common.url.empty()) {
+  if (admin == AdminKey::use && remote->key_.empty() && common.url.empty()) {
     auto key = read_file(dir + "/admin.key", 64_KiB);
     if (key.ok()) remote->key_ = trim(*key);
   }
@@ -119,7 +119,10 @@ Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
   own.settings.server.tls_key.clear();
   own.settings.log.sink = "none";
   own.settings.limits.enabled = false;
-  remote->engine_ = std::make_unique<Engine>(std::move(own), EngineOptions{common.starter});
+  EngineOptions options;
+  options.starter = common.starter;
+  options.jobs = false;  // what waits is for a server, not for one command
+  remote->engine_ = std::make_unique<Engine>(std::move(own), std::move(options));
   auto started = remote->engine_->start();
   if (!started.ok()) return started.error();
   remote->engine_->wait_until_ready(kStarterWait);
@@ -152,28 +155,47 @@ net::Call Remote::call_to(std::string_view method, std::string target, std::stri
   return call;
 }
 
-Result<HttpAnswer> Remote::call(std::string_view method, std::string target, std::string body) {
-  return stream_call(call_to(method, std::move(target), std::move(body)), nullptr);
+Result<HttpAnswer> Remote::call(std::string_view method, std::string target, std::string body,
+                                const MoreHeaders& more) {
+  net::Call call = call_to(method, std::move(target), std::move(body));
+  for (const auto& [name, value] : more) call.headers.add(name, value);
+  return stream_call(std::move(call), nullptr);
+}
+
+Result<HttpAnswer> Remote::events(std::string target, const std::string& place, OnEvent on_event) {
+  net::Call call = call_to("GET", std::move(target), "");
+  if (!place.empty()) call.headers.add("last-event-id", place);
+  return stream_call(std::move(call), std::move(on_event));
+}
+
+void Remote::pause(Duration for_how_long) {
+  const auto passed = [this](std::exception_ptr, bool) { io_.stop(); };
+  asio::co_spawn(io_.get_executor(), sleep(clock_, for_how_long), passed);
+  io_.restart();
+  io_.run();
 }
 
 Result<HttpAnswer> Remote::stream(std::string target, std::string body, OnData on_data) {
-  return stream_call(call_to("POST", std::move(target), std::move(body)), std::move(on_data));
+  const auto on_event = [on_data = std::move(on_data)](const net::SseEvent& event) {
+    on_data(event.data);
+  };
+  return stream_call(call_to("POST", std::move(target), std::move(body)), on_event);
 }
 
-Result<HttpAnswer> Remote::stream_call(net::Call call, OnData on_data) {
+Result<HttpAnswer> Remote::stream_call(net::Call call, OnEvent on_event) {
   Result<HttpAnswer> out;
-  asio::co_spawn(io_.get_executor(), run_call(std::move(call), out, std::move(on_data)),
+  asio::co_spawn(io_.get_executor(), run_call(std::move(call), out, std::move(on_event)),
                  [this](std::exception_ptr) { io_.stop(); });
   io_.restart();
   io_.run();
   return out;
 }
 
-Co<> Remote::run_call(net::Call call, Result<HttpAnswer>& out, OnData on_data) {
-  out = co_await exchange(std::move(call), std::move(on_data));
+Co<> Remote::run_call(net::Call call, Result<HttpAnswer>& out, OnEvent on_event) {
+  out = co_await exchange(std::move(call), std::move(on_event));
 }
 
-Co<Result<HttpAnswer>> Remote::exchange(net::Call call, OnData on_data) {
+Co<Result<HttpAnswer>> Remote::exchange(net::Call call, OnEvent on_event) {
   const Deadline by = Deadline::in(clock_, kCallTime);
   net::CallTimers timers;
   timers.first_byte = kCallTime;
@@ -184,7 +206,7 @@ Co<Result<HttpAnswer>> Remote::exchange(net::Call call, OnData on_data) {
   answer.status = (*reply)->status();
   const std::string wait((*reply)->header("retry-after-ms"));
   answer.retry_after = std::chrono::milliseconds(std::strtoll(wait.c_str(), nullptr, 10));
-  if (answer.status != 200 || !on_data) {
+  if (answer.status != 200 || !on_event) {
     auto body = co_await net::read_all(**reply, 64_MiB, by);
     if (!body.ok()) co_return body.error();
     answer.body = std::move(*body);
@@ -200,7 +222,7 @@ Co<Result<HttpAnswer>> Remote::exchange(net::Call call, OnData on_data) {
       auto event = parser.next();
       if (!event.ok()) co_return event.error();
       if (!event->has_value()) break;
-      on_data((*event)->data);
+      on_event(**event);
     }
   }
 }

@@ -1,15 +1,18 @@
 // A command's way to an engine: the running server of the data directory (or --url), else an engine
 // started for the length of the command. Either way over HTTP, so that there is one path.
-// Used by ask, search, ingest.
+// Used by ask, search, ingest, status, jobs.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/engine.h"
 #include "net/client.h"
+#include "net/sse.h"
 
 namespace mainstay::app {
 
@@ -22,6 +25,12 @@ struct HttpAnswer {
 
 /// Called with the data of each event.
 using OnData = std::function<void(std::string_view)>;
+/// Called with each event.
+using OnEvent = std::function<void(const net::SseEvent&)>;
+using MoreHeaders = std::vector<std::pair<std::string, std::string>>;
+
+/// Whether DATA/admin.key stands in for a key that was not given.
+enum class AdminKey { use, leave };
 
 /// Blocking; main thread only.
 class Remote {
@@ -31,14 +40,19 @@ class Remote {
   static Result<std::unique_ptr<Remote>> open(const Common& common);
   /// The same for a running server alone; without a key given, DATA/admin.key is used when it can
   /// be read. Errors: also unavailable "server_not_running".
-  static Result<std::unique_ptr<Remote>> open_running(const Common& common);
+  static Result<std::unique_ptr<Remote>> open_running(const Common& common,
+                                                      AdminKey admin = AdminKey::use);
   ~Remote();
   Remote(const Remote&) = delete;
   Remote& operator=(const Remote&) = delete;
 
-  Result<HttpAnswer> call(std::string_view method, std::string target, std::string body);
+  Result<HttpAnswer> call(std::string_view method, std::string target, std::string body,
+                          const MoreHeaders& more = {});
   /// Streams a POST's events: `on_data` gets each event's data.
   Result<HttpAnswer> stream(std::string target, std::string body, OnData on_data);
+  /// Streams what GET `target` tells after the event `place` (empty: from the first).
+  Result<HttpAnswer> events(std::string target, const std::string& place, OnEvent on_event);
+  void pause(Duration for_how_long);
   const Settings& settings() const noexcept { return settings_; }
   /// "http://127.0.0.1:8080"
   const std::string& address() const noexcept { return address_; }
@@ -48,9 +62,9 @@ class Remote {
   static Result<std::unique_ptr<Remote>> prepare(const Common& common);
   Status connect(const std::string& address);
   net::Call call_to(std::string_view method, std::string target, std::string body) const;
-  Result<HttpAnswer> stream_call(net::Call call, OnData on_data);
-  Co<> run_call(net::Call call, Result<HttpAnswer>& out, OnData on_data);
-  Co<Result<HttpAnswer>> exchange(net::Call call, OnData on_data);
+  Result<HttpAnswer> stream_call(net::Call call, OnEvent on_event);
+  Co<> run_call(net::Call call, Result<HttpAnswer>& out, OnEvent on_event);
+  Co<Result<HttpAnswer>> exchange(net::Call call, OnEvent on_event);
 
   const Settings settings_;
   config::Loaded loaded_;

@@ -9,6 +9,7 @@
 #include "models/ollama/provider.h"
 #include "models/openai/provider.h"
 #include "models/router.h"
+#include "storage/redis/open.h"
 #include "storage/sqlite/inspect.h"
 #include "storage/sqlite/open.h"
 
@@ -58,6 +59,26 @@ std::vector<ProviderSettings> discoverable(const Settings& settings) {
   return out;
 }
 
+storage::JobLimits job_limits(const JobSettings& settings) {
+  storage::JobLimits out;
+  out.depth_high = settings.depth_high;
+  out.depth_low = settings.depth_low;
+  out.poison_after = settings.poison_after;
+  out.keep_results = settings.keep_results;
+  out.keep_dead = settings.keep_dead;
+  out.keep_keys = settings.keep_keys;
+  return out;
+}
+
+storage::SignalLimits signal_limits(const JobEventSettings& settings) {
+  storage::SignalLimits out;
+  out.events_max = settings.events_max;
+  out.bytes_max = static_cast<std::uint32_t>(settings.bytes_max.value);
+  out.topics_max = settings.topics_max;
+  out.keep = settings.keep;
+  return out;
+}
+
 class RouterModels final : public WiredModels {
  public:
   explicit RouterModels(std::unique_ptr<models::Router> router) : router_(std::move(router)) {}
@@ -73,10 +94,16 @@ class RouterModels final : public WiredModels {
 
 }  // namespace
 
-Result<std::unique_ptr<storage::Stores>> open_stores(const StorageSettings& settings,
+Result<std::unique_ptr<storage::Stores>> open_stores(const Settings& settings,
                                                      const std::string& data_dir, Clock& clock,
                                                      Random& random, Log& log, Metrics& metrics) {
-  return storage::sqlite::open(settings, data_dir, clock, random, log, metrics);
+  const storage::JobLimits jobs = job_limits(settings.jobs);
+  const storage::SignalLimits signal = signal_limits(settings.jobs.events);
+  auto embedded =
+      storage::sqlite::open(settings.storage, data_dir, clock, random, log, metrics, jobs, signal);
+  if (!embedded.ok() || settings.storage.redis_url.empty()) return embedded;
+  return storage::redis::open(settings.storage, settings.redis, {jobs, signal}, clock, random, log,
+                              metrics, std::move(*embedded));
 }
 
 Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const StorageSettings& settings,

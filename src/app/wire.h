@@ -31,7 +31,8 @@ class WiredModels {
   virtual std::size_t shrink_cache(double fraction) = 0;
 };
 
-Result<std::unique_ptr<storage::Stores>> open_stores(const StorageSettings& settings,
+/// SQLite's stores; with storage.redis_url jobs, signal and leader are in Redis. Blocks.
+Result<std::unique_ptr<storage::Stores>> open_stores(const Settings& settings,
                                                      const std::string& data_dir, Clock& clock,
                                                      Random& random, Log& log, Metrics& metrics);
 

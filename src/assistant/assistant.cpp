@@ -58,18 +58,26 @@ Assistant::Assistant(const Settings& settings, Clock& clock, Random& random, mod
               settings.conversations.message_max) {}
 
 Co<Result<models::Answer>> Assistant::ask(Question question, Deadline by) {
-  const bool stateless = !question.conversation.has_value();
-  if (stateless && !question.chat.collection) {
-    auto answer = co_await models_.chat(std::move(question.chat), by);
-    co_return answer;
+  // Nothing of ours is needed: the models' own coroutine answers, without one around it.
+  if (!question.conversation && !question.chat.collection) {
+    return models_.chat(std::move(question.chat), by);
   }
+  return ask_with_memory(std::move(question), by);
+}
+
+Co<Result<models::Answer>> Assistant::ask_with_memory(Question question, Deadline by) {
+  const bool stateless = !question.conversation.has_value();
   OpenTurn open;
   open.owner = question.owner;
   open.started = question.received;
   if (!stateless) {
     open.turn.conversation = *question.conversation;
     // An id of our own: the request's may be the client's choice, and the same for many turns.
-    open.turn.request = RequestId(make_id("turn_", clock_, random_));
+    open.turn.request = question.turn_id;
+    if (open.turn.request.empty()) {
+      open.turn.request = RequestId(make_id("turn_", clock_, random_));
+    }
+    open.finished = question.finished;
     open.turn.title = title_of(question_of(question.chat));
     open.turn.messages = new_messages(question.chat);
     auto fits = check_sizes(open.turn.messages, conversation_settings_.message_max);

@@ -20,6 +20,9 @@ struct Question {
   storage::Owner owner;
   models::ChatRequest chat;
   std::optional<ConversationId> conversation;  ///< none: stateless
+  RequestId turn_id;  ///< the turn's, so that asking again is the same turn; empty: a new one
+  /// Set: the finished turn of a conversation is put here instead of being stored.
+  std::shared_ptr<storage::Turn> finished;
   TimePoint received;
 };
 
@@ -34,6 +37,8 @@ class Assistant {
   Co<Result<models::Answer>> ask(Question question, Deadline by);
 
  private:
+  /// With a conversation or a collection.
+  Co<Result<models::Answer>> ask_with_memory(Question question, Deadline by);
   Co<Status> gather(Question& question, Json& citations, Deadline by);
   Co<Result<models::Answer>> keep(models::Answer answer, OpenTurn open, bool stateless,
                                   Json citations);

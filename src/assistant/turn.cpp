@@ -99,6 +99,10 @@ Co<Status> Ledger::close(OpenTurn open, Json message, Json citations, models::At
   turn.first_token = by.first_token_time;
   turn.total = clock_.now() - open.started;
   if (!citations.is_null()) turn.citations = dump(citations);
+  if (open.finished) {
+    *open.finished = std::move(turn);
+    co_return done();
+  }
   const Deadline until = Deadline::in(clock_, timeout_);
   auto stored = co_await conversations_.append(std::move(open.owner), std::move(open.turn), until);
   co_return stored;

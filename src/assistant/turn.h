@@ -15,6 +15,7 @@ struct OpenTurn {
   storage::Owner owner;
   storage::Turn turn;  ///< the new messages; the answer's is added at the end
   TimePoint started;
+  std::shared_ptr<storage::Turn> finished;  ///< set: takes the turn, which then is not stored
 };
 
 /// Stores finished turns. References outlive it.
@@ -27,8 +28,9 @@ class Ledger {
         random_(random),
         timeout_(timeout),
         message_max_(message_max) {}
-  /// Adds the assistant's message and stores the turn. After Ok it is durable. It has a deadline of
-  /// its own, so that an answer finished at its deadline is still stored.
+  /// Adds the assistant's message and stores the turn (or hands it to `open.finished`). After Ok it
+  /// is durable. It has a deadline of its own, so that an answer finished at its deadline is still
+  /// stored.
   Co<Status> close(OpenTurn open, Json message, Json citations, models::Attribution by,
                    models::Usage usage);
   /// The largest message that is stored (conversations.message_max).

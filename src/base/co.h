@@ -4,6 +4,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -21,8 +22,9 @@ template <class T = void>
 using Co = asio::awaitable<T, Executor>;
 
 /// Completion token: the awaited result is a tuple that starts with the error_code; nothing throws,
-/// except that the next operation after a cancellation throws operation_aborted.
-inline constexpr auto use_co = asio::as_tuple(asio::use_awaitable_t<Executor>{});
+/// except that the next operation after a cancellation throws operation_aborted. What an operation
+/// given this token returns is awaited at once (use_awaitable would make a coroutine of it first).
+inline constexpr auto use_co = asio::as_tuple(asio::deferred);
 
 using boost::system::error_code;
 

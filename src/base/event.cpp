@@ -2,6 +2,7 @@
 #include "base/event.h"
 
 #include <boost/asio/post.hpp>
+#include <new>
 
 namespace mainstay {
 
@@ -12,6 +13,9 @@ struct Event::Waiter {
 };
 
 namespace {
+/// How often the wake-up of one waiter is tried when there is no memory for it.
+constexpr int kTries = 3;
+
 /// Takes the waiter out of the list however the wait ends, an exception included.
 template <class Mutex, class List, class Item>
 class Listed {
@@ -36,12 +40,12 @@ std::uint64_t Event::version() const {
   return version_;
 }
 
-void Event::notify() {
+void Event::notify() noexcept {
   std::list<std::shared_ptr<Waiter>> woken;
   {
     std::lock_guard lock(mutex_);
     ++version_;
-    woken = waiters_;
+    woken.swap(waiters_);  // rung once, a waiter waits no more
   }
   while (!woken.empty()) {
     // The shared_ptr keeps the alarm alive until the posted ring has run. It is moved, so that the
@@ -49,7 +53,15 @@ void Event::notify() {
     std::shared_ptr<Waiter> waiter = std::move(woken.front());
     woken.pop_front();
     const Executor executor = waiter->executor;
-    asio::post(executor, [waiter = std::move(waiter)] { waiter->alarm->ring(); });
+    const std::weak_ptr<Waiter> again = waiter;
+    for (int tries = 0; tries < kTries && waiter; ++tries, waiter = again.lock()) {
+      try {
+        asio::post(executor, [waiter = std::move(waiter)] { waiter->alarm->ring(); });
+        break;
+      } catch (const std::bad_alloc&) {
+        continue;
+      }
+    }
   }
 }
 

@@ -19,8 +19,9 @@ class Event {
  public:
   explicit Event(Clock& clock) : clock_(clock) {}
   std::uint64_t version() const;
-  /// Wakes all waiters; each resumes on its own executor.
-  void notify();
+  /// Wakes all waiters; each resumes on its own executor. Destructors call this: it does not throw,
+  /// and a waiter for whose wake-up there is no memory wakes at its deadline.
+  void notify() noexcept;
   /// True when notified since `seen`, false when the deadline came first or on cancellation.
   /// The event must outlive the wait.
   Co<bool> wait(std::uint64_t seen, Deadline by);

@@ -57,32 +57,40 @@ Co<std::invoke_result_t<Work&>> offload(Clock& clock, OffloadPool& pool, Work wo
     Work work;
     std::mutex mutex;
     std::optional<Outcome> outcome;
+    bool ended = false;  ///< also when not even the error found memory
   };
   auto shared = std::make_shared<Shared>(clock, std::move(work));
   const auto seen = shared->finished.version();
   const bool queued = pool.submit([shared] {
-    Outcome outcome = Error::log(Errc::internal, "offloaded work threw");
+    std::optional<Outcome> outcome;
     try {
-      outcome = shared->work();
-    } catch (const std::exception& e) {
-      outcome = Error::log(Errc::internal, std::string("offloaded work threw: ") + e.what());
+      try {
+        outcome.emplace(shared->work());
+      } catch (const std::exception& e) {
+        outcome.emplace(
+            Error::log(Errc::internal, std::string("offloaded work threw: ") + e.what()));
+      }
     } catch (...) {
-      // Keeps what `outcome` says already: an exception must not end the pool's thread.
+      // Told by `ended`: an exception must not end the pool's thread, nor leave the caller waiting.
     }
     {
       std::lock_guard lock(shared->mutex);
-      shared->outcome.emplace(std::move(outcome));
+      shared->outcome = std::move(outcome);
+      shared->ended = true;
     }
     shared->finished.notify();
   });
   if (!queued) co_return Error::log(Errc::unavailable, "worker queue is full");
   [[maybe_unused]] auto woken = co_await shared->finished.wait(seen, by);
   std::optional<Outcome> outcome;
+  bool ended = false;
   {
     std::lock_guard lock(shared->mutex);
     outcome = std::move(shared->outcome);
     shared->outcome.reset();
+    ended = shared->ended;
   }
+  if (!outcome && ended) co_return Error::log(Errc::internal, "offloaded work threw");
   if (!outcome) co_return Error::log(Errc::deadline, "offloaded work did not finish in time");
   co_return std::move(*outcome);
 }

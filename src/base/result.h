@@ -13,29 +13,51 @@ namespace mainstay {
 
 /// An Error elsewhere, copied with its owner: what succeeds, which is most, stays small in a
 /// coroutine's frame and cheap to move. Null: success for a Status, "never set" for a Result.
+/// What an error was moved out of holds a mark, so that a Status that failed never reads as
+/// success.
 class ErrorBox {
  public:
   ErrorBox() = default;
-  explicit ErrorBox(Error error) : error_(std::make_unique<Error>(std::move(error))) {}
+  explicit ErrorBox(Error error) : error_(made(std::move(error))) {}
   ErrorBox(const ErrorBox& other) : error_(copy_of(other)) {}
-  ErrorBox(ErrorBox&&) noexcept = default;
+  ErrorBox(ErrorBox&& other) noexcept : error_(other.leave()) {}
   ErrorBox& operator=(const ErrorBox& other) {
-    error_ = copy_of(other);
+    if (this != &other) error_.reset(copy_of(other));
     return *this;
   }
-  ErrorBox& operator=(ErrorBox&&) noexcept = default;
+  ErrorBox& operator=(ErrorBox&& other) noexcept {
+    if (this != &other) error_.reset(other.leave());
+    return *this;
+  }
   ~ErrorBox() = default;
   bool empty() const noexcept { return error_ == nullptr; }
   Error& get() {
-    if (empty()) error_ = std::make_unique<Error>(Error::log(Errc::internal, "result never set"));
+    if (empty()) error_.reset(made(Error::log(Errc::internal, "result never set")));
+    if (error_.get() == mark()) {
+      error_.reset(made(Error::log(Errc::internal, "result moved away")));
+    }
     return *error_;
   }
 
  private:
-  static std::unique_ptr<Error> copy_of(const ErrorBox& other) {
-    return other.empty() ? nullptr : std::make_unique<Error>(*other.error_);
+  static Error* mark() noexcept { return reinterpret_cast<Error*>(&mark_); }
+  struct Release {
+    void operator()(Error* error) const noexcept {
+      if (error != mark()) std::default_delete<Error>{}(error);
+    }
+  };
+  static Error* made(Error error) { return std::make_unique<Error>(std::move(error)).release(); }
+  static Error* copy_of(const ErrorBox& other) {
+    Error* const error = other.error_.get();
+    return error == nullptr || error == mark() ? error : made(*error);
   }
-  std::unique_ptr<Error> error_;
+  Error* leave() noexcept {
+    Error* const error = error_.release();
+    if (error != nullptr) error_.reset(mark());
+    return error;
+  }
+  alignas(Error) static inline char mark_ = 0;
+  std::unique_ptr<Error, Release> error_;
 };
 
 /// A value or an Error. Default-constructed it is an error "never set" (Asio needs that).

@@ -40,6 +40,15 @@ class Checks {
     at_most("resources.disk_hard", r.disk_hard, "resources.disk_soft", r.disk_soft);
     at_most("resources.heat_hard_margin", r.heat_hard_margin, "resources.heat_soft_margin",
             r.heat_soft_margin);
+    at_most("jobs.depth_low", s_.jobs.depth_low, "jobs.depth_high", s_.jobs.depth_high);
+    at_most("jobs.backoff_min", s_.jobs.backoff_min, "jobs.backoff_max", s_.jobs.backoff_max);
+    const auto& hooks = s_.jobs.webhooks;
+    at_most("jobs.webhooks.backoff_min", hooks.backoff_min, "jobs.webhooks.backoff_max",
+            hooks.backoff_max);
+    if (!hooks.secret.empty() &&
+        (!hooks.secret.reveal().starts_with("whsec_") || hooks.secret.reveal().size() < 38)) {
+      problem("jobs.webhooks.secret", "must be whsec_ and the base64 of 24 to 64 random bytes");
+    }
     const bool certificate = !s_.server.tls_certificate.empty();
     if (certificate != !s_.server.tls_key.empty()) {
       const char* given = certificate ? "server.tls_certificate" : "server.tls_key";

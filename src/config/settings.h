@@ -14,6 +14,20 @@ namespace mainstay {
 
 using Millis = std::chrono::milliseconds;
 
+/// [server.websocket]
+struct WebSocketSettings {
+  Bytes message_max = 1_MiB;               ///< one message of a client
+  Bytes outbound_max = 1_MiB;              ///< kept for a client that reads too slowly
+  std::uint32_t outbound_messages = 4096;  ///< the same, in messages
+  std::uint32_t message_rate = 50;         ///< frames a second of one client, over 10 s
+  std::uint32_t per_user = 64;             ///< open at once of one user; 0: any number
+  std::uint32_t pongs_missed = 2;          ///< unanswered pings after which a client is dead
+  Millis ping{25'000};                     ///< between two pings
+  Millis idle_timeout{1'800'000};          ///< without a message either way
+  Millis close_timeout{2'000};             ///< for the goodbye to get out
+  Millis auth_timeout{10'000};             ///< until the first message has said who it is
+  Millis recheck{2'000};                   ///< between two looks whether the key still holds
+};
 /// [server] the HTTP listener.
 struct ServerSettings {
   std::string listen = "127.0.0.1:8080";  ///< HOST:PORT; port 0 picks a free one
@@ -37,21 +51,44 @@ struct ServerSettings {
   Millis stop_timeout{30'000};             ///< to finish running requests at stop
   std::vector<std::string> allowed_hosts;  ///< Host names accepted beside loopback's
   std::vector<std::string> cors_origins;   ///< origins of web pages that may call
+  WebSocketSettings websocket;
 };
 
 /// [storage]
 struct StorageSettings {
-  std::string data_dir;       ///< empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay
-  std::string redis_url;      ///< reserved for distributed operation
-  std::string postgres_url;   ///< reserved for distributed operation
-  std::uint32_t readers = 4;  ///< reading connections
+  std::string data_dir;   ///< empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay
+  std::string redis_url;  ///< of the server that holds jobs; empty: SQLite does
+  std::string redis_durability = "always";  ///< always everysec; what its append-only file must do
+  std::string postgres_url;                 ///< reserved for distributed operation
+  std::uint32_t readers = 4;                ///< reading connections
   std::uint32_t read_queue_max = 1024;
   std::uint32_t write_queue_max = 4096;
   std::uint32_t batch_max = 2048;  ///< operations of one commit
   Millis operation_timeout{5'000};
   Bytes reader_cache{2_MiB};
-  Millis read_timeout{1'000};  ///< one read once it runs; a longer one is stopped
-  Millis busy_timeout{2'000};  ///< waiting for another process's lock on a database
+  Millis read_timeout{1'000};       ///< one read once it runs; a longer one is stopped
+  Millis busy_timeout{2'000};       ///< waiting for another process's lock on a database
+  std::string job_claims = "lazy";  ///< strict: an attempt begins after it was counted on the disk
+  Bytes job_inputs_memory{8_MiB};   ///< inputs of waiting jobs that are kept in memory
+};
+
+/// [redis] connections to the server of storage.redis_url.
+struct RedisSettings {
+  std::string prefix = "mainstay";        ///< of all keys; processes that share jobs share it
+  std::uint32_t connections = 2;          ///< for commands; waiting has one of its own, news two
+  std::uint32_t queue_max = 8192;         ///< commands of one connection without a reply
+  std::uint32_t batch_max = 64;           ///< jobs handled by one call of a script
+  std::uint32_t batches_max = 2;          ///< calls of one script under way at once
+  std::uint32_t batch_queue_max = 65536;  ///< jobs that wait for a call, of one script
+  Millis connect_timeout{2'000};
+  Millis reply_timeout{5'000};  ///< silence after which a connection is made anew
+  Millis check_interval{30'000};
+  Millis block{15'000};     ///< longest wait of one blocking read
+  Millis patience{1'000};   ///< commands wait so long for a lost connection
+  Millis retry_base{50};    ///< first pause before connecting again; doubles, with full jitter
+  Millis retry_cap{2'000};  ///< longest pause
+  Millis start_timeout{10'000};
+  Bytes reply_max = 64_MiB;
 };
 
 /// [log]
@@ -264,6 +301,7 @@ struct ResourceSettings {
   double stall_memory_full = 0.05;  ///< share of time in which everything waited for memory
   double stall_io = 0.20;           ///< share of time in which everything waited for a disk
   double stall_cpu = 0.60;          ///< share of time in which something waited for a core
+  Millis loop_late_hard{250};       ///< an own event loop that is this late takes fewer requests
   double descriptors_soft = 0.70;
   double descriptors_hard = 0.90;
   double disk_soft_share = 0.05;  ///< of the disk and of its inodes that stays free
@@ -279,7 +317,7 @@ struct ResourceSettings {
   Millis hold{10'000};  ///< calm time before a level is left
   Millis stall_hold{30'000};
   Millis heat_hold{60'000};
-  Millis trim_interval{10'000};     ///< between two returns of free heap under pressure
+  Millis trim_interval{10'000};     ///< between two returns of free heap
   Bytes request_growth{50_MiB};     ///< growth within one request that is reported
   double growth_alarm = 5;          ///< percent of memory an hour
   Millis growth_warm_up{600'000};   ///< after the start, not looked at
@@ -290,6 +328,80 @@ struct ResourceSettings {
   std::uint32_t handles_alarm = 100;  ///< descriptors beside client connections
   Millis alarm_hold{60'000};          ///< time that a figure stays bad before its alert
   std::uint32_t alerts_max = 100;     ///< past alerts remembered
+};
+
+/// [jobs.events] news of jobs, kept for those who follow them.
+struct JobEventSettings {
+  std::uint32_t events_max = 512;     ///< kept of one job or user; the oldest go first
+  Bytes bytes_max{256_KiB};           ///< of one job or user
+  std::uint32_t topics_max = 20'000;  ///< jobs and users with news
+  Millis keep{600'000};               ///< after the last event of a job or user
+  Bytes result_max{32_KiB};           ///< a longer result is left out of the news
+  Millis token_interval{50};          ///< between two events with pieces of one answer
+  Millis recheck{5'000};              ///< between two looks at the record of a followed job
+  std::uint32_t followed_max = 256;   ///< jobs that one event stream watches at once
+};
+/// [jobs.webhooks] messages about the ends of jobs.
+struct JobWebhookSettings {
+  Secret secret;                   ///< whsec_ and base64; empty: no job may name a webhook
+  std::vector<std::string> allow;  ///< hosts that may be private addresses
+  Millis timeout{15'000};          ///< of one delivery
+  std::uint32_t attempts_max = 10;
+  Millis backoff_min{5'000};  ///< grows fourfold with each attempt, up to backoff_max
+  Millis backoff_max{21'600'000};
+  Bytes result_max{256_KiB};     ///< a longer result is left out of the message
+  Millis look_after{3'600'000};  ///< until a job is looked at whose end nobody reported
+};
+/// [jobs] durable work.
+struct JobSettings {
+  std::uint32_t workers = 0;       ///< jobs run at once; 0: by cores
+  Millis lease{30'000};            ///< a silent worker loses its job after this
+  Millis poll{15'000};             ///< longest wait of one request for work
+  std::uint32_t attempts_max = 3;  ///< of one job
+  Millis backoff_min{1'000};       ///< between attempts; the bound doubles with each
+  Millis backoff_max{600'000};
+  Millis timeout{300'000};          ///< of one attempt
+  Millis keep_results{86'400'000};  ///< ended jobs with their results
+  Millis keep_dead{604'800'000};
+  Millis keep_keys{86'400'000};     ///< idempotency keys, at least
+  std::uint32_t depth_high = 5000;  ///< unfinished jobs; more are refused …
+  std::uint32_t depth_low = 3000;   ///< … until there are fewer than this
+  std::uint32_t poison_after = 3;   ///< leases that ended without a word before a job is dead
+  Bytes input_max{1_MiB};           ///< of one job, as JSON
+  Millis delay_max{2'592'000'000};  ///< how far ahead a job may be planned
+  Millis repeat_min{60'000};        ///< between two occurrences of a repeating job
+  Millis give_back_time{2'000};     ///< kept at the end of a stop for handing jobs back
+  std::uint32_t list_max = 100;     ///< jobs on one page
+  JobEventSettings events;
+  JobWebhookSettings webhooks;
+};
+
+/// [idempotency] replies kept for requests that carry an Idempotency-Key.
+struct IdempotencySettings {
+  Millis keep{86'400'000};
+  Bytes reply_max{1_MiB};  ///< a larger reply is not kept
+  std::uint32_t owner_entries_max = 1000;
+  Bytes owner_bytes_max{16_MiB};
+  std::uint32_t entries_max = 100'000;
+  Bytes bytes_max{256_MiB};
+};
+
+/// [files] what clients put here with POST /v1/files.
+struct FileSettings {
+  Bytes size_max{200_MiB};  ///< of one file
+  std::uint32_t owner_entries_max = 1000;
+  Bytes owner_bytes_max{1_GiB};
+  Millis keep{2'592'000'000};  ///< of a file that names no time of its own
+};
+/// [batches] many requests in one file.
+struct BatchSettings {
+  std::uint32_t requests_max = 50'000;  ///< lines of one input file
+  Bytes line_max{1_MiB};
+  std::uint32_t owner_open_max = 10;  ///< unfinished batches of one user
+  std::uint32_t at_once = 8;          ///< batches worked at; the others wait
+  std::uint32_t outstanding = 64;     ///< jobs of one batch at once
+  Millis recheck{15'000};             ///< longest wait for news before looking again
+  Millis keep{2'592'000'000};         ///< ended batches, from when they were made
 };
 
 /// [offload] threads for work that blocks.
@@ -303,6 +415,7 @@ struct Settings {
   std::string profile = "auto";  ///< auto sbc nas desktop server cluster
   ServerSettings server;
   StorageSettings storage;
+  RedisSettings redis;
   LogSettings log;
   AuthSettings auth;
   LimitSettings limits;
@@ -316,6 +429,10 @@ struct Settings {
   ReloadSettings reload;
   SessionSettings sessions;
   AdminSettings admin;
+  JobSettings jobs;
+  IdempotencySettings idempotency;
+  FileSettings files;
+  BatchSettings batches;
   std::vector<ProviderSettings> providers;
   std::vector<RouteSettings> routes;
 };

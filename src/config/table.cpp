@@ -1,7 +1,9 @@
-// Every setting's key, bounds and sentence. Defaults are those of settings.h.
+// Every setting's key, bounds and sentence, but those of table_server.cpp and table_jobs.cpp.
+// Defaults are those of settings.h.
 #include "config/table.h"
 
 #include <array>
+#include <vector>
 
 #include "config/row_makers.h"
 
@@ -10,10 +12,10 @@ namespace {
 
 using S = Settings;
 
-constexpr auto kServer = &S::server;
-using Server = ServerSettings;
 constexpr auto kStorage = &S::storage;
 using Storage = StorageSettings;
+constexpr auto kRedis = &S::redis;
+using Redis = RedisSettings;
 constexpr auto kAuth = &S::auth;
 using Auth = AuthSettings;
 using Jwt = JwtSettings;
@@ -36,74 +38,17 @@ using Sessions = SessionSettings;
 constexpr auto kAdmin = &S::admin;
 using Admin = AdminSettings;
 
-constexpr std::array kRows = {
-    choice<&S::profile>("profile", "auto|sbc|nas|desktop|server|cluster",
-                        "Set of defaults that fits a kind of machine; auto looks at the machine.",
-                        kLive),
-
-    text<kServer, &Server::listen>(
-        "server.listen", Form::host_port,
-        "Address to listen on, HOST:PORT; port 0 takes a free one and prints it.", {1, 300}),
-    text<kServer, &Server::health_listen>(
-        "server.health_listen", Form::host_port,
-        "Further address HOST:PORT that answers health alone; empty: none.", {0, 300}),
-    text<kServer, &Server::tls_certificate>(
-        "server.tls_certificate", Form::any,
-        "PEM file with the certificate chain; with tls_key it turns TLS on."),
-    text<kServer, &Server::tls_key>("server.tls_key", Form::any,
-                                    "PEM file with the certificate's private key."),
-    text<kServer, &Server::admin_listen>(
-        "server.admin_listen", Form::host_port,
-        "Address HOST:PORT for /admin alone, which then is gone from server.listen; empty: none.",
-        {0, 300}),
-    row<kServer, &Server::threads>("server.threads", {0, 256},
-                                   "Event loops, each on its own thread; 0: one for each core."),
-    row<kServer, &Server::connections_max>("server.connections_max", kCount,
-                                           "Client connections open at once; more are refused."),
-    row<kServer, &Server::header_max>("server.header_max", {kKiB, kMiB},
-                                      "Request line and header fields of one request."),
-    row<kServer, &Server::headers_max>("server.headers_max", {8, 1000},
-                                       "Number of header fields of one request."),
-    row<kServer, &Server::body_max>("server.body_max", {kKiB, 4 * kGiB},
-                                    "Body of one request, on the wire and decoded."),
-    row<kServer, &Server::header_timeout>(
-        "server.header_timeout", kTimeout,
-        "Time to receive a request's head once its first byte is there."),
-    row<kServer, &Server::body_timeout>("server.body_timeout", kTimeout,
-                                        "Time to receive a request's body."),
-    row<kServer, &Server::body_rate_min>(
-        "server.body_rate_min", {0, kGiB},
-        "Bytes a second that a client must send of a body; slower ones are cut off. 0: any."),
-    row<kServer, &Server::body_rate_window>(
-        "server.body_rate_window", kTimeout,
-        "Time over which a body's rate is taken: body_rate_min holds in each such window."),
-    row<kServer, &Server::idle_timeout>(
-        "server.idle_timeout", kTimeout,
-        "Time that a kept connection may be silent between requests."),
-    row<kServer, &Server::write_timeout>("server.write_timeout", kTimeout,
-                                         "Time that one write to a client may make no progress."),
-    row<kServer, &Server::stream_ping_interval>(
-        "server.stream_ping_interval", {10, kHour},
-        "Silence of a stream after which a comment is sent to keep it open."),
-    row<kServer, &Server::request_timeout>(
-        "server.request_timeout", kTimeout,
-        "Time for one request from its head to the last byte of its reply.", kLive),
-    row<kServer, &Server::stop_timeout>(
-        "server.stop_timeout", {0, kHour},
-        "Time that running requests get to finish when the program stops."),
-    row<kServer, &Server::allowed_hosts>(
-        "server.allowed_hosts", {0, 1000},
-        "Further Host names that are accepted; loopback names always are.", kLive),
-    row<kServer, &Server::cors_origins>(
-        "server.cors_origins", {0, 100},
-        "Origins whose web pages may call, each exactly as a browser sends it: "
-        "https://app.example."),
-
+constexpr Row kRows[] = {
     text<kStorage, &Storage::data_dir>(
         "storage.data_dir", Form::any,
         "Folder of the databases; empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay."),
-    text<kStorage, &Storage::redis_url>("storage.redis_url", Form::any,
-                                        "Reserved for distributed operation."),
+    text<kStorage, &Storage::redis_url>(
+        "storage.redis_url", Form::any,
+        "Redis server that holds jobs, for several machines: redis://:PASSWORD@HOST:6379/0 or "
+        "unix:///PATH; empty: SQLite holds them."),
+    choice<kStorage, &Storage::redis_durability>(
+        "storage.redis_durability", "always|everysec",
+        "What Redis' append-only file must do at least; everysec can lose accepted jobs."),
     text<kStorage, &Storage::postgres_url>("storage.postgres_url", Form::any,
                                            "Reserved for distributed operation."),
     row<kStorage, &Storage::readers>("storage.readers", {1, 64},
@@ -124,6 +69,47 @@ constexpr std::array kRows = {
         "Time for one read once it runs; a longer one is stopped."),
     row<kStorage, &Storage::busy_timeout>("storage.busy_timeout", kTimeout,
                                           "Wait for another process's lock on a database."),
+    choice<kStorage, &Storage::job_claims>(
+        "storage.job_claims", "lazy|strict",
+        "When an attempt of a job begins: at once (lazy: it is counted on the disk with the next "
+        "write), or after it was counted there (strict)."),
+    row<kStorage, &Storage::job_inputs_memory>(
+        "storage.job_inputs_memory", {0, kGiB},
+        "Inputs of waiting jobs that are kept in memory; the others are read when they run."),
+
+    text<kRedis, &Redis::prefix>("redis.prefix", Form::any,
+                                 "Begin of all keys; processes that share jobs share it.", {1, 64}),
+    row<kRedis, &Redis::connections>("redis.connections", {1, 64},
+                                     "Connections for commands; waiting has its own."),
+    row<kRedis, &Redis::queue_max>("redis.queue_max", {16, 1'000'000},
+                                   "Commands of one connection without a reply; more are refused."),
+    row<kRedis, &Redis::batch_max>("redis.batch_max", {1, 500},
+                                   "Jobs that are handled by one call of a script."),
+    row<kRedis, &Redis::batches_max>("redis.batches_max", {1, 64},
+                                     "Calls of one script that are under way at once."),
+    row<kRedis, &Redis::batch_queue_max>(
+        "redis.batch_queue_max", kCount,
+        "Jobs that wait for a call of one script; more are refused."),
+    row<kRedis, &Redis::connect_timeout>("redis.connect_timeout", kTimeout,
+                                         "Time for connecting, password and checks together."),
+    row<kRedis, &Redis::reply_timeout>(
+        "redis.reply_timeout", kTimeout,
+        "Silence of the server after which a connection is made anew."),
+    row<kRedis, &Redis::check_interval>("redis.check_interval", kTimeout,
+                                        "Idle time after which a connection is checked."),
+    row<kRedis, &Redis::block>("redis.block", {100, kHour},
+                               "Longest time that one read waits for work at the server."),
+    row<kRedis, &Redis::patience>(
+        "redis.patience", {0, kHour},
+        "Time that commands wait for a lost connection; later ones are refused until it is back."),
+    row<kRedis, &Redis::retry_base>("redis.retry_base", kTimeout,
+                                    "First pause before connecting again; doubles, with jitter."),
+    row<kRedis, &Redis::retry_cap>("redis.retry_cap", kTimeout,
+                                   "Longest pause before connecting again."),
+    row<kRedis, &Redis::start_timeout>("redis.start_timeout", kTimeout,
+                                       "Time that the server may take to answer at the start."),
+    row<kRedis, &Redis::reply_max>("redis.reply_max", {kMiB, 4 * kGiB},
+                                   "One reply of the server; a larger one breaks the connection."),
 
     choice<&S::log, &LogSettings::level>("log.level", "debug|info|warn|error|off",
                                          "Least important lines that are written.", kLive),
@@ -456,7 +442,10 @@ constexpr std::array kRows = {
         "Share of time with everything waiting for a disk, from which less is done at once."),
     row<kResources, &Resources::stall_cpu>(
         "resources.stall_cpu", {0.01, 1},
-        "Share of time with something waiting for a core, from which less is done at once."),
+        "Share of time with something waiting for a core, from which background work waits."),
+    row<kResources, &Resources::loop_late_hard>(
+        "resources.loop_late_hard", {10, 60 * kSecond},
+        "Delay of an event loop from which fewer requests run at once."),
     row<kResources, &Resources::descriptors_soft>(
         "resources.descriptors_soft", {0.1, 1},
         "Share of file descriptors in use above which idle connections are not kept."),
@@ -500,7 +489,7 @@ constexpr std::array kRows = {
     row<kResources, &Resources::heat_hold>("resources.heat_hold", {0, kHour}, "The same for heat."),
     row<kResources, &Resources::trim_interval>(
         "resources.trim_interval", {kSecond, kHour},
-        "Time between two returns of unused heap to the system under memory pressure."),
+        "Time between two returns of unused heap to the system."),
     row<kResources, &Resources::request_growth>(
         "resources.request_growth", {kMiB, 1024 * kGiB},
         "Growth of memory within one request that is logged and counted."),
@@ -562,7 +551,15 @@ constexpr std::array kRows = {
 }  // namespace
 
 std::span<const Row> rows() {
-  return kRows;
+  static const auto all = [] {
+    const auto server = server_rows();
+    std::vector<Row> out(server.begin(), server.end());
+    out.insert(out.end(), std::begin(kRows), std::end(kRows));
+    const auto jobs = job_rows();
+    out.insert(out.end(), jobs.begin(), jobs.end());
+    return out;
+  }();
+  return all;
 }
 
 }  // namespace mainstay::config

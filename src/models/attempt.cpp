@@ -115,14 +115,21 @@ Error Router::told(Ask& ask) const {
 
 Co<Result<Answer>> Router::try_one(Ask& ask, Candidate& candidate, bool last) {
   Upstream& upstream = *candidate.upstream;
-  upstream.deposit(tools_.clock.now());
+  if (!ask.first) upstream.deposit(tools_.clock.now());
   if (candidate.model.empty()) {
     auto named = co_await name_model(candidate, ask.by);
     if (!named.ok()) co_return named.error();
   }
   for (std::uint32_t round = 1;; ++round) {
-    const std::uint32_t before = ask.at.attempts;
-    auto got = co_await attempt(ask, candidate);
+    std::uint32_t before = ask.at.attempts;
+    Result<Answer> got;
+    if (ask.first) {
+      got = std::move(*ask.first);
+      ask.first.reset();
+      before = 0;
+    } else {
+      got = co_await attempt(ask, candidate);
+    }
     if (got.ok()) co_return std::move(got);
     const bool called = ask.at.attempts != before;
     const auto delay = again(ask, upstream, got.error(), round, last, called);
@@ -199,16 +206,18 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
     blame(call, reply.error(), ask.request);
     co_return reply.error();
   }
-  call.succeeded();
-  Answer answer = finished(ask, candidate, timings);
+  now = tools_.clock.now();
+  call.succeeded(now);
+  Answer answer = finished(ask, candidate, timings, now);
   answer.reply = std::move(*reply);
   co_return answer;
 }
 
-Answer Router::finished(Ask& ask, const Candidate& candidate, const AttemptTimings& timings) {
+Answer Router::finished(Ask& ask, const Candidate& candidate, const AttemptTimings& timings,
+                        TimePoint now) {
   ask.at.queue_time += timings.queue;
   ask.at.connect_time += timings.connect;
-  ask.at.first_token_time = tools_.clock.now() - ask.started;
+  ask.at.first_token_time = now - ask.started;
   Answer answer;
   answer.by = ask.at;
   answer.by.provider = candidate.upstream->name();
@@ -252,7 +261,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
     blame(call, *wrong, ask.request);
     co_return std::move(*wrong);
   }
-  Answer answer = finished(ask, candidate, timings);
+  Answer answer = finished(ask, candidate, timings, tools_.clock.now());
   WatchedStream::Parts parts{.inner = std::move(*started),
                              .early = std::move(early),
                              .call = std::move(call),

@@ -2,6 +2,7 @@
 #include "models/cache_key.h"
 
 #include <memory>
+#include <new>
 #include <string>
 
 #include <openssl/evp.h>
@@ -13,6 +14,9 @@ namespace {
 
 /// One digest context for each thread; the algorithm is looked up once.
 struct Digest {
+  Digest() {
+    if (!algorithm || !context) throw std::bad_alloc();  // the next call of this thread tries again
+  }
   using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
   using Algorithm = std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)>;
   Algorithm algorithm{EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
@@ -63,7 +67,6 @@ constexpr std::size_t kKeepTextBelow = 64 * 1024;
 
 CacheKey cache_key(const ChatRequest& request) {
   thread_local Digest mine;
-  CHECK(mine.algorithm && mine.context);
   std::string& text = mine.text;
   text.clear();
   put(text, request.tenant.text());
@@ -91,7 +94,8 @@ CacheKey cache_key(const ChatRequest& request) {
   const bool fine = EVP_DigestInit_ex2(mine.context.get(), mine.algorithm.get(), nullptr) == 1 &&
                     EVP_DigestUpdate(mine.context.get(), text.data(), text.size()) == 1 &&
                     EVP_DigestFinal_ex(mine.context.get(), key.bytes.data(), &size) == 1;
-  CHECK(fine && size == key.bytes.size());
+  if (!fine) throw std::bad_alloc();  // hashing fails for nothing else
+  CHECK(size == key.bytes.size());
   if (text.capacity() > kKeepTextBelow) text = std::string();
   return key;
 }

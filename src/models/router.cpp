@@ -77,14 +77,29 @@ Co<Result<Answer>> Router::chat(ChatRequest request, Deadline by) {
   const bool upstream = ask.plan.candidates.front().upstream->kind != Upstream::Kind::built_in;
   const bool share = upstream && ask.key && settings_->cache.coalesce &&
                      !ask.request.cache.no_cache && !ask.request.cache.no_store;
+  std::optional<Lead> lead;
   for (int i = 0; share && i < kBoardings; ++i) {
     auto seat = flights_.board(*ask.key, ask.request.hold);
     if (!seat.flight) break;
-    if (seat.leader) co_return co_await lead(ask, std::move(seat.flight));
+    if (seat.leader) {
+      lead.emplace(flights_, std::move(seat.flight));
+      break;
+    }
     auto followed = co_await follow(ask, std::move(seat.flight));
     if (followed.ok() || followed.error().code != Errc::cancelled) co_return std::move(followed);
   }
-  co_return co_await alone(ask);
+  // The first call is made from here: nearly every question needs no other, and each coroutine
+  // between a question and its call costs as much as parsing the question.
+  Candidate& first = ask.plan.candidates.front();
+  Result<Answer> got;
+  if (!first.model.empty()) {
+    first.upstream->deposit(ask.started);
+    got = co_await attempt(ask, first);
+    if (!got.ok()) ask.first = std::move(got.error());
+  }
+  if (!got.ok()) got = co_await answer(ask);
+  conclude(ask, std::move(lead), got);
+  co_return got;
 }
 
 std::optional<Answer> Router::from_cache(Ask& ask) {
@@ -122,32 +137,21 @@ Answer Router::from(const ResponseCache::Found& found, Ask& ask, CacheState stat
   return answer;
 }
 
-Co<Result<Answer>> Router::lead(Ask& ask, std::shared_ptr<Flight> flight) {
-  Lead lead(flights_, std::move(flight));
-  auto got = co_await answer(ask);
+void Router::conclude(const Ask& ask, std::optional<Lead> lead, Result<Answer>& got) {
   if (!got.ok()) {
-    lead.finish(got.error(), ask.at);
+    if (lead) lead->finish(got.error(), ask.at);
   } else if (got->reply) {
     keep_reply(ask, *got);
-    lead.finish(*got->reply, got->by);
-  } else {
-    lead.begin(got->by);
-    got->stream = std::make_unique<RecordedStream>(std::move(got->stream), std::move(lead),
-                                                   keep_of(ask, *got), tools_.clock);
+    if (lead) lead->finish(*got->reply, got->by);
+  } else if (lead || keepable(ask, *got)) {
+    if (lead) lead->begin(got->by);
+    Recorder recorder(std::move(lead), keep_of(ask, *got), tools_.clock);
+    if (auto* watched = dynamic_cast<WatchedStream*>(got->stream.get())) {
+      watched->record(std::move(recorder));
+    } else {
+      got->stream = std::make_unique<RecordedStream>(std::move(got->stream), std::move(recorder));
+    }
   }
-  co_return std::move(got);
-}
-
-Co<Result<Answer>> Router::alone(Ask& ask) {
-  auto got = co_await answer(ask);
-  if (!got.ok() || !keepable(ask, *got)) co_return std::move(got);
-  if (got->reply) {
-    keep_reply(ask, *got);
-  } else {
-    got->stream = std::make_unique<RecordedStream>(std::move(got->stream), std::nullopt,
-                                                   keep_of(ask, *got), tools_.clock);
-  }
-  co_return std::move(got);
 }
 
 Co<Result<Answer>> Router::follow(Ask& ask, std::shared_ptr<Flight> flight) {
@@ -198,8 +202,8 @@ Keep Router::keep_of(const Ask& ask, const Answer& answer) {
   keep.answer.provider = answer.by.provider;
   keep.answer.model = answer.by.model;
   keep.answer.tenant = ask.request.tenant;
-  keep.answer.stored = tools_.clock.now();
-  keep.answer.cost = keep.answer.stored - ask.started;
+  keep.answer.cost = ask.at.first_token_time;
+  keep.answer.stored = ask.started + keep.answer.cost;
   return keep;
 }
 

@@ -50,13 +50,15 @@ class Router final : public Models {
     bool keep = false;            ///< the answer may be kept
     std::string failures;         ///< "openai: upstream_error, …" for the client's sentence
     std::optional<Error> error;   ///< the failure worth telling
+    /// How the first candidate's first call failed, which chat() makes itself.
+    std::optional<Error> first;
   };
 
   std::optional<Answer> from_cache(Ask& ask);
   Answer from(const ResponseCache::Found& found, Ask& ask, CacheState state);
-  Co<Result<Answer>> lead(Ask& ask, std::shared_ptr<Flight> flight);
   Co<Result<Answer>> follow(Ask& ask, std::shared_ptr<Flight> flight);
-  Co<Result<Answer>> alone(Ask& ask);
+  /// Keeps what may be kept, and tells the followers, if there is a lead.
+  void conclude(const Ask& ask, std::optional<Lead> lead, Result<Answer>& got);
   /// The answer from candidates, or a stale one, or the built-in answerer's.
   Co<Result<Answer>> answer(Ask& ask);
   Co<Result<Answer>> try_candidates(Ask& ask);
@@ -67,7 +69,8 @@ class Router final : public Models {
   Co<Status> name_model(Candidate& candidate, Deadline by);
   std::optional<Duration> again(const Ask& ask, Upstream& upstream, const Error& error,
                                 std::uint32_t attempt, bool last, bool called);
-  Answer finished(Ask& ask, const Candidate& candidate, const AttemptTimings& timings);
+  Answer finished(Ask& ask, const Candidate& candidate, const AttemptTimings& timings,
+                  TimePoint now);
   void note(Ask& ask, const Candidate& candidate, const Error& error);
   Error told(Ask& ask) const;
   bool keepable(const Ask& ask, const Answer& answer) const;

@@ -18,7 +18,9 @@ void leave_words_out(Error& error) {
 
 Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
   if (replayed_ < parts_.early.size()) {
-    co_return std::optional<ChatChunk>(std::move(parts_.early[replayed_++]));
+    Result<std::optional<ChatChunk>> early(std::move(parts_.early[replayed_++]));
+    if (recorder_) recorder_->hear(early);
+    co_return std::move(early);
   }
   if (broken_) co_return *broken_;
   if (ended_) co_return std::optional<ChatChunk>();
@@ -28,48 +30,45 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
     Error& error = got.error();
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) {
-      co_return Error::log(Errc::cancelled, "the request was cancelled");
+      error = Error::log(Errc::cancelled, "the request was cancelled");
+    } else {
+      if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
+      leave_words_out(error);
+      parts_.call.failed(error);
+      broken_ = error;
     }
-    if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
-    leave_words_out(error);
-    parts_.call.failed(error);
-    broken_ = error;
-    co_return std::move(error);
-  }
-  if (!got->has_value()) {
+  } else if (!got->has_value()) {
     ended_ = true;
-    parts_.call.succeeded();
+    parts_.call.succeeded(clock_.now());
   }
+  if (recorder_) recorder_->hear(got);
   co_return std::move(got);
-}
-
-RecordedStream::RecordedStream(std::unique_ptr<ChatStream> inner, std::optional<Lead> lead,
-                               Keep keep, Clock& clock)
-    : inner_(std::move(inner)),
-      lead_(std::move(lead)),
-      keep_(std::move(keep)),
-      clock_(clock),
-      started_(clock.now()) {
-  if (!lead_ && keep_.cache != nullptr) own_ = std::make_shared<ChunkTape>();
 }
 
 Co<Result<std::optional<ChatChunk>>> RecordedStream::next(Deadline by) {
   auto got = co_await inner_->next(by);
+  recorder_.hear(got);
+  co_return std::move(got);
+}
+
+Recorder::Recorder(std::optional<Lead> lead, Keep keep, Clock& clock)
+    : lead_(std::move(lead)), keep_(std::move(keep)), clock_(&clock), started_(clock.now()) {
+  if (!lead_ && keep_.cache != nullptr) own_ = std::make_shared<ChunkTape>();
+}
+
+void Recorder::hear(const Result<std::optional<ChatChunk>>& got) {
   if (!got.ok()) {
     if (lead_) lead_->end(got.error());
     own_.reset();
-    co_return std::move(got);
-  }
-  if (got->has_value()) {
+  } else if (got->has_value()) {
     record(**got);
   } else {
     if (lead_) lead_->end(std::nullopt);
     store();
   }
-  co_return std::move(got);
 }
 
-void RecordedStream::record(const ChatChunk& chunk) {
+void Recorder::record(const ChatChunk& chunk) {
   if (lead_) {
     lead_->append(chunk);
     return;
@@ -79,7 +78,7 @@ void RecordedStream::record(const ChatChunk& chunk) {
   if (own_->bytes() > keep_.most) own_.reset();
 }
 
-void RecordedStream::store() {
+void Recorder::store() {
   if (keep_.cache == nullptr) return;
   std::shared_ptr<const ChunkTape> tape;
   if (lead_) {
@@ -91,7 +90,7 @@ void RecordedStream::store() {
   if (!tape) return;
   CachedAnswer answer = std::move(keep_.answer);
   answer.tape = std::move(tape);
-  answer.stored = clock_.now();
+  answer.stored = clock_->now();
   answer.cost += answer.stored - started_;
   keep_.cache->put(keep_.key, std::move(answer));
   keep_.cache = nullptr;

@@ -89,16 +89,16 @@ void Upstream::Call::release() {
   upstream_.reset();
 }
 
-void Upstream::Call::succeeded() {
+void Upstream::Call::succeeded(TimePoint now) {
   if (upstream_ == nullptr) return;
-  upstream_->end(pass_, nullptr, started_);
+  upstream_->end(pass_, nullptr, started_, now);
   release();
 }
 
 void Upstream::Call::failed(Error& error) {
   if (upstream_) upstream_->hide_key(error);
   if (upstream_ == nullptr) return;
-  upstream_->end(pass_, &error, started_);
+  upstream_->end(pass_, &error, started_, upstream_->tools_.clock.now());
   release();
 }
 
@@ -134,8 +134,8 @@ bool Upstream::withdraw(TimePoint now) {
   return budget_.withdraw(now);
 }
 
-void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint started) {
-  const TimePoint now = tools_.clock.now();
+void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint started,
+                   TimePoint now) {
   bool opened = false;
   bool became_up = false;
   bool became_down = false;

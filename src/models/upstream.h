@@ -56,7 +56,7 @@ class Upstream {
     Call(Call&& other) noexcept = default;
     Call& operator=(Call&&) = delete;
     ~Call();
-    void succeeded();
+    void succeeded(TimePoint now);
     /// Counts against the breaker as verdict() says, and takes the provider's key out of the
     /// error's words: some providers repeat it.
     void failed(Error& error);
@@ -101,7 +101,7 @@ class Upstream {
 
  private:
   void set_up(bool up, const std::string& why);
-  void end(const Breaker::Pass& pass, const Error* error, TimePoint started);
+  void end(const Breaker::Pass& pass, const Error* error, TimePoint started, TimePoint now);
   void hide_key(Error& error) const;
   void adapt(const Error* error, TimePoint started, TimePoint now);
   const ProviderSettings settings_;

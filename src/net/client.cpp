@@ -44,19 +44,15 @@ class PooledClient final : public Client {
 
   Co<Result<std::unique_ptr<Reply>>> send(Call call, CallTimers timers, Deadline by) override {
     budget_->requests.fetch_add(1, std::memory_order_relaxed);
-    auto executor = co_await asio::this_coro::executor;
     if (budget_->closed()) {
-      co_return upstream_error(Errc::unavailable, "upstream_pool_full", "the client is closed");
+      return refused(
+          upstream_error(Errc::unavailable, "upstream_pool_full", "the client is closed"));
     }
-    if (by.passed(budget_->clock().now())) {
-      co_return upstream_error(Errc::deadline, "upstream_timeout", "no time left for the call");
+    if (call.public_only ? call.url->scheme == "https" : over_curl(*call.url)) {
+      if (by.passed(budget_->clock().now())) return refused(no_time_left());
+      return curl_.send(std::move(call), timers, by);
     }
-    if (over_curl(*call.url)) co_return co_await curl_.send(std::move(call), timers, by);
-    for (const auto& loop : loops_) {
-      if (&loop->io() != &executor.context()) continue;
-      co_return co_await send_plain(loop, std::move(call), timers, by);
-    }
-    co_return Error::log(Errc::internal, "the client does not know the caller's loop");
+    return send_plain(loops_, std::move(call), timers, by);
   }
 
   ClientFigures figures() const override { return budget_->figures(); }
@@ -75,6 +71,8 @@ class PooledClient final : public Client {
     if (url.scheme == "https") return true;
     return !budget_->settings().proxy.empty() && !is_loopback(url.host);
   }
+
+  static Co<Result<std::unique_ptr<Reply>>> refused(Error error) { co_return error; }
 
   void publish(Metrics& metrics) {
     using Figure = std::uint64_t ClientFigures::*;

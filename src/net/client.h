@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,10 @@ struct Call {
   std::string target;   ///< path and query on that host
   HeaderLines headers;  ///< without host and content-length
   std::string body;
+  /// For addresses that strangers chose: connects to public addresses alone, whatever the name
+  /// leads to, over a connection of its own kind and never through the proxy. Else: forbidden
+  /// "address_not_public".
+  bool public_only = false;
 };
 
 /// Timers of one call; the whole is bounded by the Deadline given beside it.
@@ -57,6 +62,10 @@ class Reply {
   /// Errors: deadline ("upstream_stalled" or total), bad_upstream ("upstream_truncated": closed
   /// before the end of its framing; "upstream_reset").
   virtual Co<Result<std::string_view>> read(Deadline by) = 0;
+  /// The rest of the body, when all of it is here already and not above `max`: most small replies
+  /// come in one piece with their head. With room for simdjson's padding behind it. nullopt:
+  /// nothing was taken, read() it.
+  virtual std::optional<std::string> rest_here(Bytes) { return std::nullopt; }
   /// The caller has all it needs, though the body's end has not come ("[DONE]" before the last
   /// chunk): destroyed after this, the reply waits a moment (500 ms) in the background for its end,
   /// so that the connection can be kept. More body, or no end, closes it.
@@ -95,7 +104,8 @@ class Client {
 std::unique_ptr<Client> make_client(const UpstreamSettings& settings, Clock& clock, Log& log,
                                     Metrics& metrics, std::vector<asio::io_context*> loops);
 
-/// Reads the rest of a body. Errors as read(), and bad_upstream "upstream_too_large" above `max`.
+/// Reads the rest of a body, with room for simdjson's padding behind it. Errors as read(), and
+/// bad_upstream "upstream_too_large" above `max`.
 Co<Result<std::string>> read_all(Reply& reply, Bytes max, Deadline by);
 
 }  // namespace mainstay::net

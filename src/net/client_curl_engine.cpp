@@ -3,12 +3,16 @@
 // provider.
 #include "net/client_curl_engine.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
+#include "base/public_address.h"
 #include "base/text.h"
 
 namespace mainstay::net {
@@ -117,9 +121,29 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   return size;
 }
 
+/// The address that the name led to, as libcurl is about to connect to it.
+bool leads_outside(const curl_sockaddr& address) {
+  if (address.family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address.addr, sizeof v4);
+    return is_public(asio::ip::address_v4(ntohl(v4.sin_addr.s_addr)));
+  }
+  if (address.family != AF_INET6 || address.addrlen < sizeof(sockaddr_in6)) return false;
+  sockaddr_in6 v6{};
+  // The struct's last member has room for what addrlen says, beyond its declared size.
+  std::memcpy(&v6, static_cast<const void*>(&address.addr), sizeof v6);
+  asio::ip::address_v6::bytes_type bytes;
+  std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
+  return is_public(asio::ip::address_v6(bytes));
+}
+
 curl_socket_t on_open(void* user, curlsocktype, curl_sockaddr* address) {
   auto& t = *static_cast<Transfer*>(user);
   Budget& budget = *t.engine->budget;
+  if (t.call.public_only && !leads_outside(*address)) {
+    t.inside = true;
+    return CURL_SOCKET_BAD;
+  }
   if (!std::exchange(t.reserved, false) && !budget.take()) {
     t.no_slot = true;
     return CURL_SOCKET_BAD;
@@ -297,6 +321,12 @@ void CurlTransport::Engine::prepare(Transfer& t) {
   set(easy, CURLOPT_MAXAGE_CONN,
       static_cast<long>(std::chrono::ceil<std::chrono::seconds>(s.keepalive_timeout).count()));
   set(easy, CURLOPT_PROXY, s.proxy.c_str());  // empty: none, whatever the environment says
+  if (t.call.public_only) {
+    // A connection that was opened for others may lead inside; and a proxy would resolve the name.
+    set(easy, CURLOPT_PROXY, "");
+    set(easy, CURLOPT_FRESH_CONNECT, 1L);
+    set(easy, CURLOPT_FORBID_REUSE, 1L);
+  }
   set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (!s.ca_file.empty()) set(easy, CURLOPT_CAINFO, s.ca_file.c_str());
   set(easy, CURLOPT_HTTP_VERSION,
@@ -380,6 +410,7 @@ void CurlTransport::Engine::finish(const TransferPtr& transfer, CURLcode code) {
     if (code != CURLE_OK && !t.abandoned) {
       Reason why = reason_of(code, t.head_done);
       if (t.oversized_head) why = {Errc::bad_upstream, "upstream_bad_reply"};
+      if (t.inside) why = {Errc::forbidden, "address_not_public"};
       if (t.no_slot) why = {Errc::unavailable, "upstream_pool_full"};
       t.error = upstream_error(why.code, why.reason,
                                t.call.url->authority() + ": " + curl_easy_strerror(code));

@@ -41,6 +41,7 @@ struct Transfer {
   Lines lines;
   std::size_t header_bytes = 0;
   bool oversized_head = false;
+  bool inside = false;    ///< public_only, and the name led to an address that is not
   bool no_slot = false;   ///< failed since the budget gave no right to a connection
   bool reserved = false;  ///< holds such a right, not used yet
   bool counted = false;

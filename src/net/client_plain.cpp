@@ -12,6 +12,8 @@
 #include <optional>
 #include <utility>
 
+#include <simdjson.h>
+
 #include "net/burst.h"
 
 namespace mainstay::net {
@@ -255,7 +257,6 @@ enum class Heard { head, stale, failed };
 struct Outcome {
   Heard heard = Heard::failed;
   std::optional<Error> error;
-  bool whole_request = false;
 };
 
 Outcome failure(Error error) {
@@ -269,71 +270,49 @@ bool is_closed_by_peer(const error_code& why) {
          why == asio::error::broken_pipe || why == asio::error::not_connected;
 }
 
-/// Reads until the head of a final reply is whole. `wrote_all`: false when the peer stopped
-/// reading.
-Co<Outcome> read_head(Conn& conn, bool bodyless, Limit limit, std::size_t header_max) {
-  std::size_t looked = 0;
-  while (true) {
-    if (conn.end > conn.begin) {
-      const std::string_view text(conn.buffer.get(), conn.end);
-      const HeadState state = parse_reply_head(text, looked, bodyless, conn.head);
-      looked = conn.end;
-      const bool large =
-          state == HeadState::more ? conn.end >= header_max : conn.head.size > header_max;
-      if (state == HeadState::bad) co_return failure(bad_reply(conn, "malformed head"));
-      if (large) co_return failure(bad_reply(conn, "head too large"));
-      if (state == HeadState::done) {
-        if (conn.head.fields.size() > kHeadersMax)
-          co_return failure(bad_reply(conn, "many headers"));
-        if (conn.head.status >= 200) {
-          conn.begin = conn.head.size;
-          Outcome heard;
-          heard.heard = Heard::head;
-          co_return heard;
-        }
-        if (conn.head.status == 101) co_return failure(bad_reply(conn, "switched protocols"));
-        std::copy(conn.buffer.get() + conn.head.size, conn.buffer.get() + conn.end,
-                  conn.buffer.get());
-        conn.end -= conn.head.size;
-        looked = 0;
-        continue;
-      }
+/// Looks for the head of a final reply in what has come; nullopt: more is needed. `looked`: bytes
+/// that an earlier look saw.
+std::optional<Outcome> look_for_head(Conn& conn, std::size_t& looked, bool bodyless,
+                                     std::size_t header_max) {
+  while (conn.end > conn.begin) {
+    const std::string_view text(conn.buffer.get(), conn.end);
+    const HeadState state = parse_reply_head(text, looked, bodyless, conn.head);
+    looked = conn.end;
+    const bool large =
+        state == HeadState::more ? conn.end >= header_max : conn.head.size > header_max;
+    if (state == HeadState::bad) return failure(bad_reply(conn, "malformed head"));
+    if (large) return failure(bad_reply(conn, "head too large"));
+    if (state == HeadState::more) return std::nullopt;
+    if (conn.head.fields.size() > kHeadersMax) return failure(bad_reply(conn, "many headers"));
+    if (conn.head.status >= 200) {
+      conn.begin = conn.head.size;
+      Outcome heard;
+      heard.heard = Heard::head;
+      return heard;
     }
-    conn.make_room(header_max + kWindowMin);
-    conn.arm(limit.at);
-    auto [failed, got] = co_await conn.socket.async_read_some(
-        asio::buffer(conn.buffer.get() + conn.end, conn.capacity - conn.end), use_co);
-    conn.disarm();
-    if (failed) {
-      Outcome outcome = failure(wait_failed(conn, limit, failed));
-      const bool nothing = conn.end == 0 && !conn.expired && is_closed_by_peer(failed);
-      if (nothing && conn.reused) outcome.heard = Heard::stale;
-      co_return outcome;
-    }
-    conn.end += got;
+    if (conn.head.status == 101) return failure(bad_reply(conn, "switched protocols"));
+    std::copy(conn.buffer.get() + conn.head.size, conn.buffer.get() + conn.end, conn.buffer.get());
+    conn.end -= conn.head.size;
+    looked = 0;
   }
+  return std::nullopt;
 }
 
-/// Waits until more of the request can be written; nullopt: go on.
-Co<std::optional<Error>> wait_writable(Conn& conn, Limit limit) {
-  conn.arm(limit.at);
-  auto [failed] = co_await conn.socket.async_wait(Socket::wait_write, use_co);
-  conn.disarm();
-  if (failed) co_return wait_failed(conn, limit, failed);
-  co_return std::nullopt;
+/// The read for a head failed.
+Outcome unheard(const Conn& conn, const Limit& limit, const error_code& why) {
+  Outcome outcome = failure(wait_failed(conn, limit, why));
+  const bool nothing = conn.end == 0 && !conn.expired && is_closed_by_peer(why);
+  if (nothing && conn.reused) outcome.heard = Heard::stale;
+  return outcome;
 }
 
 class PlainReply final : public Reply {
  public:
   PlainReply(std::shared_ptr<LoopPool> loop, std::unique_ptr<Conn> conn, Duration between,
-             bool clean, const CallTimings& took)
-      : loop_(std::move(loop)),
-        conn_(std::move(conn)),
-        between_(between),
-        clean_(clean),
-        took_(took) {}
+             const CallTimings& took)
+      : loop_(std::move(loop)), conn_(std::move(conn)), between_(between), took_(took) {}
   ~PlainReply() override {
-    if (failed_ || !clean_ || !conn_->head.keep_alive) return;
+    if (failed_ || !conn_->wrote_all || !conn_->head.keep_alive) return;
     if (!conn_->body.done()) {  // the end may be here already, unread
       const auto unread = conn_->body.next(conn_->buffer.get(), conn_->begin, conn_->end);
       if (!unread.empty()) return;
@@ -350,6 +329,26 @@ class PlainReply final : public Reply {
     return conn_->head.find(conn_->buffer.get(), name);
   }
   const CallTimings& timings() const noexcept override { return took_; }
+  std::optional<std::string> rest_here(Bytes max) override {
+    Conn& conn = *conn_;
+    const auto& head = conn.head;
+    if (failed_ || (head.framing == Framing::length && head.length > conn.end - conn.begin)) {
+      return std::nullopt;
+    }
+    std::string out;
+    out.reserve(conn.end - conn.begin + simdjson::SIMDJSON_PADDING);
+    BodyDecoder body = conn.body;
+    std::size_t begin = conn.begin;
+    for (;;) {
+      const std::string_view piece = body.next(conn.buffer.get(), begin, conn.end);
+      if (piece.empty()) break;
+      out += piece;
+    }
+    if (!body.done() || out.size() > max.value) return std::nullopt;  // read() goes about it
+    conn.body = body;
+    conn.begin = begin;
+    return out;
+  }
   void wind_up() noexcept override { wound_up_ = true; }
 
   Co<Result<std::string_view>> read(Deadline by) override {
@@ -364,8 +363,7 @@ class PlainReply final : public Reply {
       make_window();
       const Limit limit = limit_of(loop_->budget().clock().now(), between_, "upstream_stalled", by);
       conn.arm(limit.at);
-      auto [failed, got] = co_await conn.socket.async_read_some(
-          asio::buffer(conn.buffer.get() + conn.end, conn.capacity - conn.end), use_co);
+      auto [failed, got] = co_await conn.socket.async_read_some(conn.space(), use_co);
       conn.disarm();
       filled_ = got == conn.capacity - conn.end;
       conn.end += got;
@@ -398,47 +396,53 @@ class PlainReply final : public Reply {
   std::shared_ptr<LoopPool> loop_;
   std::unique_ptr<Conn> conn_;
   const Duration between_;
-  const bool clean_;  ///< the whole request was written
   bool filled_ = false;
   bool wound_up_ = false;
   const CallTimings took_;
   std::optional<Error> failed_;
 };
 
-/// Writes the request and reads the reply's head.
-Co<Outcome> converse(Conn& conn, const Call& call, CallTimers timers, Deadline by) {
-  LoopPool& loop = conn.loop;
-  Clock& clock = loop.budget().clock();
-  conn.begin = conn.end = 0;
-  conn.expired = false;
-  build_head(call, *conn.origin, conn.out);
-  std::size_t done = 0;
-  if (loop.crowded()) co_await asio::post(use_co);
-  Written written = write_some(conn, call, done);
+/// Writes what the socket did not take at once; the failure of a wait, if one failed.
+Co<std::optional<Error>> write_rest(Conn& conn, const Call& call, std::size_t done,
+                                    CallTimers timers, Deadline by) {
+  Clock& clock = conn.budget->clock();
+  Written written;
   while (!written.all && !written.failed) {
     const Limit limit = limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);
-    auto failed = co_await wait_writable(conn, limit);
-    if (failed) co_return failure(std::move(*failed));
+    conn.arm(limit.at);
+    auto [failed] = co_await conn.socket.async_wait(Socket::wait_write, use_co);
+    conn.disarm();
+    if (failed) co_return wait_failed(conn, limit, failed);
     written = write_some(conn, call, done);
   }
-  // A peer that stopped reading may still have said why: its reply is read all the same.
-  const Limit limit = limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);
-  const std::size_t header_max = loop.budget().settings().header_max.value;
-  auto outcome = co_await read_head(conn, call.method == "HEAD", limit, header_max);
-  outcome.whole_request = written.all;
-  co_return outcome;
+  conn.wrote_all = written.all;
+  co_return std::nullopt;
+}
+
+std::shared_ptr<LoopPool> loop_of(const std::vector<std::shared_ptr<LoopPool>>& loops,
+                                  const asio::execution_context& io) {
+  for (const auto& loop : loops) {
+    if (&loop->io() == &io) return loop;
+  }
+  return nullptr;
 }
 
 }  // namespace
 
-Co<Result<std::unique_ptr<Reply>>> send_plain(std::shared_ptr<LoopPool> loop, Call call,
-                                              CallTimers timers, Deadline by) {
+Co<Result<std::unique_ptr<Reply>>> send_plain(const std::vector<std::shared_ptr<LoopPool>>& loops,
+                                              Call call, CallTimers timers, Deadline by) {
   if (!fits_a_request_line(call.target)) {
     co_return Error::log(Errc::internal, "request target with a space or control character");
   }
+  const auto executor = co_await asio::this_coro::executor;
+  auto loop = loop_of(loops, executor.context());
+  if (!loop) co_return Error::log(Errc::internal, "the client does not know the caller's loop");
   Clock& clock = loop->budget().clock();
-  auto origin = loop->origin(*call.url);
+  const std::size_t header_max = loop->budget().settings().header_max.value;
+  auto origin = loop->origin(*call.url, call.public_only);
   CallTimings took;
+  TimePoint sent = clock.now();
+  if (by.passed(sent)) co_return no_time_left();
   for (int attempt = 0; attempt < 2; ++attempt) {
     std::unique_ptr<Conn> conn;
     if (attempt == 0) conn = loop->take_idle(*origin);
@@ -448,18 +452,43 @@ Co<Result<std::unique_ptr<Reply>>> send_plain(std::shared_ptr<LoopPool> loop, Ca
       took = *slow;
       if (!acquired.ok()) co_return std::move(acquired.error());
       conn = std::move(*acquired);
+      sent = clock.now();
     }
     took.reused = conn->reused;
-    const TimePoint sent = clock.now();
-    auto outcome = co_await converse(*conn, call, timers, by);
-    if (outcome.heard == Heard::head) {
+    conn->begin_call();
+    build_head(call, *origin, conn->out);
+    if (loop->crowded()) co_await asio::post(use_co);
+    std::size_t done = 0;
+    const Written written = write_some(*conn, call, done);
+    conn->wrote_all = written.all;
+    Limit limit = limit_of(sent, timers.first_byte, "upstream_first_byte_timeout", by);
+    if (!written.all && !written.failed) {
+      auto failed = co_await write_rest(*conn, call, done, timers, by);
+      if (failed) co_return std::move(*failed);
+      limit = limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);
+    }
+    // A peer that stopped reading may still have said why: its reply is read all the same.
+    std::optional<Outcome> heard;
+    std::size_t looked = 0;
+    while (!heard) {
+      conn->make_room(header_max + kWindowMin);
+      conn->arm(limit.at);
+      auto [failed, got] = co_await conn->socket.async_read_some(conn->space(), use_co);
+      conn->disarm();
+      conn->end += got;
+      if (failed)
+        heard = unheard(*conn, limit, failed);
+      else
+        heard = look_for_head(*conn, looked, call.method == "HEAD", header_max);
+    }
+    if (heard->heard == Heard::head) {
       took.first_byte = clock.now() - sent;
       if (took.reused) loop->budget().reused.fetch_add(1, std::memory_order_relaxed);
       conn->body.start(conn->head);
       co_return std::make_unique<PlainReply>(std::move(loop), std::move(conn), timers.between_bytes,
-                                             outcome.whole_request, took);
+                                             took);
     }
-    if (outcome.heard != Heard::stale || attempt == 1) co_return std::move(*outcome.error);
+    if (heard->heard != Heard::stale || attempt == 1) co_return std::move(*heard->error);
   }
   co_return Error::log(Errc::internal, "unreachable");
 }

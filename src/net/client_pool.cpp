@@ -36,6 +36,7 @@ std::string_view sentence(std::string_view reason) {
   if (reason == "upstream_tls_failed") return "No secure connection to the model server.";
   if (reason == "upstream_truncated") return "The model server's reply ended too early.";
   if (reason == "upstream_reset") return "The model server closed the connection.";
+  if (reason == "address_not_public") return "The address does not lead to a public one.";
   if (reason == "upstream_bad_reply") return "The model server's reply is not valid HTTP.";
   if (reason == "upstream_too_large") return "The model server's reply is too large.";
   return "The model server did not answer in time.";
@@ -47,6 +48,10 @@ Error upstream_error(Errc code, std::string_view reason, std::string detail) {
   Error error = Error::say(code, reason, std::string(sentence(reason)));
   error.detail = std::move(detail);
   return error;
+}
+
+Error no_time_left() {
+  return upstream_error(Errc::deadline, "upstream_timeout", "no time left for the call");
 }
 
 bool Budget::take() {
@@ -186,9 +191,11 @@ LoopPool::~LoopPool() {
   close_idle();
 }
 
-std::shared_ptr<Origin> LoopPool::origin(const Url& url) {
+std::shared_ptr<Origin> LoopPool::origin(const Url& url, bool public_only) {
   for (const auto& known : origins_) {
-    if (known->port == url.port && known->host == url.host) return known;
+    if (known->port == url.port && known->host == url.host && known->public_only == public_only) {
+      return known;
+    }
   }
   if (origins_.size() >= kOriginsMax) {
     std::erase_if(origins_, [](const auto& o) { return o.use_count() == 1 && o->idle.empty(); });
@@ -196,6 +203,7 @@ std::shared_ptr<Origin> LoopPool::origin(const Url& url) {
   auto fresh = std::make_shared<Origin>();
   fresh->host = url.host;
   fresh->port = url.port;
+  fresh->public_only = public_only;
   fresh->authority = url.authority();
   origins_.push_back(fresh);
   return fresh;

@@ -34,6 +34,9 @@ struct Conn;
 /// An upstream failure with the client's sentence for its reason.
 Error upstream_error(Errc code, std::string_view reason, std::string detail);
 
+/// The deadline had passed before the call was made.
+Error no_time_left();
+
 /// A call that waits for a connection; lives in the waiting coroutine.
 struct Waiter {
   explicit Waiter(Clock& clock) : woken(clock) {}
@@ -99,6 +102,7 @@ struct Lookup {
 struct Origin {
   std::string host;
   std::uint16_t port = 0;
+  bool public_only = false;  ///< its addresses are public, whatever the name leads to
   std::string authority;
   std::vector<std::unique_ptr<Conn>> idle;  ///< oldest first
   std::vector<asio::ip::address> addresses;
@@ -119,8 +123,15 @@ struct Conn {
     deadline = at;
   }
   void disarm() noexcept { deadline = TimePoint::max(); }
+  /// Before a request is written.
+  void begin_call() noexcept {
+    begin = end = 0;
+    expired = wrote_all = false;
+  }
   /// Room for reading behind `end`; grows the buffer up to `max` bytes in all. False: no room left.
   bool make_room(std::size_t max);
+  /// The room behind `end`.
+  asio::mutable_buffer space() noexcept { return {buffer.get() + end, capacity - end}; }
   /// False when the peer closed it or sent something unasked.
   bool alive() noexcept;
 
@@ -138,6 +149,7 @@ struct Conn {
   TimePoint deadline = TimePoint::max();
   TimePoint parked_at{};
   bool expired = false;
+  bool wrote_all = false;  ///< the whole request is on its way
   bool owns_slot = true;
   bool kept = false;  ///< idle within keepalive_max
   bool reused = false;
@@ -160,7 +172,7 @@ class LoopPool : public std::enable_shared_from_this<LoopPool> {
   /// The other loops, asked to close an idle connection when this one needs room.
   void set_peers(std::vector<std::weak_ptr<LoopPool>> peers) { peers_ = std::move(peers); }
 
-  std::shared_ptr<Origin> origin(const Url& url);
+  std::shared_ptr<Origin> origin(const Url& url, bool public_only = false);
   /// An idle connection to `origin` that is still alive, or null.
   std::unique_ptr<Conn> take_idle(Origin& origin);
   /// Makes room within this loop: closes its oldest idle connection and keeps the right to it.

@@ -1,6 +1,7 @@
 // Name lookups: cached per origin, shared by the calls that wait, on Asio's resolver thread.
 #include <boost/asio/ip/address.hpp>
 
+#include "base/public_address.h"
 #include "net/client_pool.h"
 
 namespace mainstay::net {
@@ -20,6 +21,10 @@ void start_lookup(LoopPool& loop, Origin& origin) {
       });
 }
 
+Error not_public(const Origin& origin) {
+  return upstream_error(Errc::forbidden, "address_not_public", "inside: " + origin.host);
+}
+
 }  // namespace
 
 Co<Result<std::vector<asio::ip::address>>> resolve(std::shared_ptr<LoopPool> loop,
@@ -31,6 +36,7 @@ Co<Result<std::vector<asio::ip::address>>> resolve(std::shared_ptr<LoopPool> loo
   error_code not_literal;
   const auto literal = asio::ip::make_address(origin->host, not_literal);
   if (!not_literal) {
+    if (origin->public_only && !is_public(literal)) co_return not_public(*origin);
     origin->addresses.assign(1, literal);
     origin->addresses_until = TimePoint::max();
     co_return origin->addresses;
@@ -51,7 +57,12 @@ Co<Result<std::vector<asio::ip::address>>> resolve(std::shared_ptr<LoopPool> loo
     co_return upstream_error(Errc::unavailable, "upstream_unresolved",
                              "no address for " + origin->host);
   }
-  origin->addresses = lookup->addresses;
+  std::vector<asio::ip::address> found = lookup->addresses;
+  if (origin->public_only) {
+    std::erase_if(found, [](const auto& address) { return !is_public(address); });
+    if (found.empty()) co_return not_public(*origin);
+  }
+  origin->addresses = std::move(found);
   origin->addresses_until = clock.now() + loop->budget().settings().dns_ttl;
   co_return origin->addresses;
 }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "net/http.h"
 
 namespace mainstay::net {
 namespace {
@@ -29,13 +30,6 @@ constexpr auto kToken = token_characters();
 bool is_token(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(),
                                       [](char c) { return kToken[static_cast<unsigned char>(c)]; });
-}
-
-bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    const auto u = static_cast<unsigned char>(c);
-    return (u >= 0x20 && u != 0x7F) || u == '\t';
-  });
 }
 
 bool parse_length(std::string_view text, std::uint64_t& out) {

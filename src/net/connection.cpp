@@ -1,6 +1,8 @@
 // The life of a connection: head, request, reply, again; refusals and the polite close.
 #include "net/connection.h"
 
+#include "net/connection_pieces.h"
+
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/system/system_error.hpp>
@@ -14,6 +16,8 @@ constexpr std::size_t kBuffer = 1536;           ///< most heads fit; all an idle
 constexpr std::size_t kChunkedRoom = 16384;     ///< read size of chunked bodies
 constexpr std::uint64_t kDrainMax = 64 * 1024;  ///< unread body that is worth reading away
 constexpr std::size_t kLingerBytes = 1 << 20;
+/// A message that is too large is on its way when its goodbye is; time alone bounds what is read.
+constexpr std::size_t kLingerBytesOfWebSocket = std::size_t{1} << 30;
 constexpr auto kLinger = std::chrono::seconds(2);
 
 }  // namespace
@@ -158,6 +162,7 @@ void Connection::begin_request() {
   head_only_ = head_.method == "HEAD";
   late_ = timed_out_ = started_ = streaming_ = pings_ = false;
   failure_.clear();
+  pieces_.reset();
   loop_->busy(1);
 }
 
@@ -167,7 +172,11 @@ void Connection::leave_request() {
   hold_.reset();
   due_ = TimePoint::max();
   end_body_clock();
-  loop_->busy(-1);
+  if (web_) {
+    loop_->websockets(-1);
+  } else {
+    loop_->busy(-1);
+  }
 }
 
 Co<bool> Connection::one_request() {
@@ -194,11 +203,25 @@ Co<bool> Connection::one_request() {
     if (timed_out_) answer_timeout();
     co_return false;
   }
+  if (end_at_once()) co_return true;
   auto again = co_await end_request();
   co_return again;
 }
 
+/// The usual end, which waits for nothing; false: end_request() must see to it.
+bool Connection::end_at_once() {
+  if (gone_ || aborted_ || streaming_ || web_) return false;
+  if (!started_ || close_ || body_ != Body::done) return false;
+  buffer_.drop_front(used_);
+  first_ = false;
+  return true;
+}
+
 Co<bool> Connection::end_request() {
+  if (web_) {
+    co_await end_websocket();
+    co_return false;
+  }
   if (gone_ || aborted_ || streaming_) co_return false;
   if (!started_) {
     if (failure_.empty()) loop_->shared().log.error("request.unanswered", {});
@@ -215,9 +238,7 @@ Co<bool> Connection::end_request() {
     co_await linger();
     co_return false;
   }
-  buffer_.drop_front(used_);
-  first_ = false;
-  co_return true;
+  co_return end_at_once();
 }
 
 Co<bool> Connection::drain_body() {
@@ -276,7 +297,7 @@ Co<> Connection::linger() {
   late_ = false;
   due_ = loop_->due_in(kLinger);
   wire_.shut_write();
-  std::size_t budget = kLingerBytes;
+  std::size_t budget = web_ ? kLingerBytesOfWebSocket : kLingerBytes;
   while (!gone_ && !late_ && !wire_.discard_now(budget)) {
     auto [failed] = co_await wire_.socket().async_wait(wire_.want(), use_co);
     if (failed) break;

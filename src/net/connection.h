@@ -15,6 +15,7 @@
 #include "net/request_parser.h"
 #include "net/server.h"
 #include "net/transport.h"
+#include "net/websocket_link.h"
 
 namespace mainstay::net {
 
@@ -46,11 +47,14 @@ class ReadBuffer {
 class Connection final : public Exchange, public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::shared_ptr<Loop> loop, Transport wire, asio::ip::address peer, bool turn_away);
+  ~Connection() override;
   void start();
 
   // For the loop.
   void sweep(TimePoint now, Duration tick);
   void stop_if_idle();
+  /// Ends the wait between two requests; a connection that brings its first is left alone.
+  void stop_if_kept();
   void cancel();
   bool serving() const noexcept { return phase_ == Phase::serving; }
   bool turned_away() const noexcept { return turn_away_; }
@@ -61,10 +65,13 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   // Exchange.
   const RequestHead& head() const noexcept override { return head_; }
   Co<Result<std::string>> read_body(Bytes max, Deadline by) override;
+  std::optional<std::string> body_here(Bytes max) override;
+  Co<Result<std::string>> read_piece(Bytes max, Deadline by) override;
   Co<Status> reply(Response response) override;
   Co<Status> begin(Response head) override;
   Co<Status> write(const std::string& piece) override;
   Co<Status> finish() override;
+  Co<Result<WebSocket*>> upgrade(HeaderLines headers) override;
   void abort() override { aborted_ = true; }
   bool started() const noexcept override { return started_; }
   const std::shared_ptr<Hold>& hold() const noexcept override;
@@ -83,7 +90,9 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void begin_request();
   void leave_request();
   void answer_timeout();
+  bool end_at_once();
   Co<bool> end_request();
+  Co<> end_websocket();
   Co<bool> drain_body();
   Co<> refuse(HeadFault fault);
   Co<> fail(Error error, int status);
@@ -93,6 +102,10 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Co<std::size_t> receive(char* to, std::size_t size);
   Co<Result<std::string>> read_fixed(std::uint64_t length);
   Co<Result<std::string>> read_chunked(std::uint64_t max);
+  Co<Status> begin_pieces(std::uint64_t max);
+  Co<Status> say_continue();
+  Co<Result<std::string>> fixed_piece();
+  Co<Result<std::string>> chunked_piece(std::uint64_t max);
   Error body_failure();
   void begin_body_clock(Deadline by);
   void end_body_clock() noexcept { io_due_ = rate_due_ = TimePoint::max(); }
@@ -151,7 +164,10 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   std::string_view rest_b_;
   std::string_view rest_c_;
   std::string failure_;  ///< what the service threw
+  struct Pieces;
+  std::unique_ptr<Pieces> pieces_;  ///< of a body that is read in pieces
   mutable std::shared_ptr<Hold> hold_;
+  std::unique_ptr<WebSocketLink> web_;  ///< since upgrade()
 };
 
 }  // namespace mainstay::net

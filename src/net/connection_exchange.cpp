@@ -71,25 +71,11 @@ Co<Result<std::string>> Connection::read_body(Bytes max, Deadline by) {
   const std::uint64_t limit = std::min(max.value, settings.body_max.value);
   if (head_.content_length.value_or(0) > limit) co_return too_large(limit);
   if (flags_.expect_continue) {
-    flags_.expect_continue = false;
-    if (buffer_.size() == used_) {
-      const auto state = push("HTTP/1.1 100 Continue\r\n\r\n", {}, {});
-      if (state == Transport::State::closed) co_return gone_error();
-      if (state == Transport::State::wait) {
-        auto flushed = co_await flush();
-        if (!flushed.ok()) co_return flushed.error();
-      }
-    }
+    auto said = co_await say_continue();
+    if (!said.ok()) co_return said.error();
   }
-  if (!head_.chunked && buffer_.size() - used_ >= *head_.content_length) {
-    const auto length = static_cast<std::size_t>(*head_.content_length);
-    std::string whole;
-    whole.reserve(length + kPadding);
-    whole.append(buffer_.view(used_).substr(0, length));
-    used_ += length;
-    body_ = Body::done;
-    co_return whole;
-  }
+  auto here = body_here(Bytes(limit));
+  if (here) co_return std::move(*here);
   begin_body_clock(by);
   Result<std::string> body;
   if (head_.chunked) {
@@ -99,6 +85,22 @@ Co<Result<std::string>> Connection::read_body(Bytes max, Deadline by) {
   }
   end_body_clock();
   co_return body;
+}
+
+std::optional<std::string> Connection::body_here(Bytes max) {
+  const std::uint64_t limit = std::min(max.value, loop_->shared().settings.body_max.value);
+  if (gone_ || body_ != Body::unread || head_.chunked || *head_.content_length > limit ||
+      buffer_.size() - used_ < *head_.content_length) {
+    return std::nullopt;
+  }
+  const auto length = static_cast<std::size_t>(*head_.content_length);
+  std::string whole;
+  whole.reserve(length + kPadding);
+  whole.append(buffer_.view(used_).substr(0, length));
+  used_ += length;
+  body_ = Body::done;
+  flags_.expect_continue = false;
+  return whole;
 }
 
 Co<Result<std::string>> Connection::read_fixed(std::uint64_t length) {
@@ -154,7 +156,7 @@ Co<Result<std::string>> Connection::read_chunked(std::uint64_t max) {
 ReplyFraming Connection::framing(const Response& response, bool stream) {
   using Kind = ReplyFraming::Body;
   const bool too_much = flags_.expect_continue || head_.content_length.value_or(0) > kDrainMax;
-  if (!flags_.keep_alive || loop_->stopping() || body_ == Body::broken ||
+  if (!flags_.keep_alive || loop_->stopping() || loop_->closes_idle() || body_ == Body::broken ||
       (body_ == Body::unread && too_much)) {
     close_ = true;
   }

@@ -6,10 +6,11 @@
 namespace mainstay::net {
 
 void Connection::sweep(TimePoint now, Duration tick) {
+  if (web_) web_->sweep(now);
   if (now >= io_due_) return io_expired();
   if (now >= due_) return phase_expired();
   if (now >= rate_due_) return rate_expired(now);
-  if (phase_ != Phase::serving || gone_) return;
+  if (phase_ != Phase::serving || gone_ || web_) return;
   // Requests that are answered within a tick never pay for the watch.
   if (now - head_.received >= tick) watch();
   if (streaming_ && pings_ && !gone_) ping(now);
@@ -129,6 +130,11 @@ void Connection::cancel() {
 
 void Connection::stop_if_idle() {
   if (phase_ == Phase::idle) wake();
+  if (web_) web_->close(CloseCode::going_away, "stopping");
+}
+
+void Connection::stop_if_kept() {
+  if (phase_ == Phase::idle && !first_) wake();
 }
 
 }  // namespace mainstay::net

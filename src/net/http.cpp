@@ -1,10 +1,12 @@
 // Reason phrases, header lines and addresses, shared by the listener and the client.
 #include "net/http.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
 
+#include "base/short_text.h"
 #include "base/text.h"
 
 namespace mainstay::net {
@@ -64,22 +66,42 @@ constexpr std::array kPhrases = {
 
 /// Bytes that the lines of most requests and replies need: one allocation instead of several.
 constexpr std::size_t kLinesUsual = 512;
+/// A line up to this size is put together before it is appended.
+constexpr std::size_t kLineUsual = 256;
 
-/// True when no byte is below 0x10: none that could end a header line, and no NUL. Eight bytes at
-/// once ("Hacker's Delight" 6-1), because this is on every reply's path; a false alarm (a tab) only
-/// costs the closer look.
-bool surely_clean(std::string_view value) noexcept {
-  constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
-  constexpr std::uint64_t kHigh = 0x80 * kOnes;
-  std::uint64_t low = 0;
-  while (!value.empty()) {
-    std::uint64_t bytes = 0x20 * kOnes;
-    const std::size_t size = std::min(value.size(), sizeof bytes);
-    std::memcpy(&bytes, value.data(), size);
-    low |= (bytes - 0x10 * kOnes) & ~bytes & kHigh;
-    value.remove_prefix(size);
+constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
+constexpr std::uint64_t kHigh = 0x80 * kOnes;
+
+/// Non-zero when one of eight bytes is below `limit` ("Hacker's Delight" 6-1; a borrow may only add
+/// a hit above a true one).
+constexpr std::uint64_t below(std::uint64_t bytes, std::uint64_t limit) noexcept {
+  return (bytes - limit * kOnes) & ~bytes & kHigh;
+}
+
+/// Whether `hit`, asked about eight bytes at once, is zero for all of the text: this is on every
+/// request's path and every reply's.
+template <class Hit>
+bool none(std::string_view text, Hit hit) noexcept {
+  std::uint64_t bytes = 0x20 * kOnes;
+  if (text.size() < sizeof bytes) {
+    char* const to = reinterpret_cast<char*>(&bytes);
+    for (std::size_t i = 0; i < text.size(); ++i) to[i] = text[i];
+    return hit(bytes) == 0;
   }
-  return low == 0;
+  std::uint64_t hits = 0;
+  const auto look = [&](std::size_t at) {
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    hits |= hit(bytes);
+  };
+  for (std::size_t at = 0; at + sizeof bytes <= text.size(); at += sizeof bytes) look(at);
+  look(text.size() - sizeof bytes);  // the rest, with some of what was seen
+  return hits == 0;
+}
+
+/// True when no byte is below 0x10: none that could end a header line, and no NUL. A false alarm (a
+/// tab) only costs the closer look.
+bool surely_clean(std::string_view value) noexcept {
+  return none(value, [](std::uint64_t bytes) { return below(bytes, 0x10); });
 }
 
 void append_clean(std::string& out, std::string_view value) {
@@ -136,8 +158,25 @@ std::string_view reason_phrase(int status) noexcept {
   return "Unknown";
 }
 
+bool is_field_value(std::string_view text) noexcept {
+  const auto control = [](std::uint64_t bytes) {
+    return below(bytes, 0x20) | below(bytes ^ (0x7f * kOnes), 1);
+  };
+  if (none(text, control)) return true;
+  return std::all_of(text.begin(), text.end(), [](char c) {
+    const auto u = static_cast<unsigned char>(c);
+    return (u >= 0x20 && u != 0x7F) || u == '\t';
+  });
+}
+
 void HeaderLines::add(std::string_view name, std::string_view value) {
   if (lines_.empty()) lines_.reserve(kLinesUsual);
+  const bool usual = name.size() + value.size() + 4 <= kLineUsual;
+  if (usual && surely_clean(name) && surely_clean(value)) {
+    ShortText<kLineUsual> line;
+    lines_ += line.add(name).add(": ").add(value).add("\r\n").view();
+    return;
+  }
   append_clean(lines_, name);
   lines_ += ": ";
   append_clean(lines_, value);

@@ -20,6 +20,9 @@ struct Header {
 /// Reason phrase of a status, e.g. "Not Found"; "Unknown" for others.
 std::string_view reason_phrase(int status) noexcept;
 
+/// Whether the text may be a field's value: visible characters, blanks, tabs, bytes above 127.
+bool is_field_value(std::string_view text) noexcept;
+
 /// Header lines ready for the wire. add() drops CR, LF and NUL from values, so that no value can
 /// make a line of its own.
 class HeaderLines {

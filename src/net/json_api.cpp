@@ -82,9 +82,13 @@ Ms retry_after_of(const Reply& reply) {
 
 Co<Result<ApiReply>> call_api(Client& client, Call call, CallTimers timers, Deadline by) {
   auto reply = co_await client.send(std::move(call), timers, by);
-  if (!reply.ok()) co_return reply.error();
+  if (!reply.ok()) co_return std::move(reply.error());
+  co_return co_await look_at(std::move(*reply), by);
+}
+
+Co<Result<ApiReply>> look_at(std::unique_ptr<Reply> reply, Deadline by) {
   ApiReply out;
-  const int status = (*reply)->status();
+  const int status = reply->status();
   if (status >= 300 && status < 400) {
     Error refused = Error::say(Errc::bad_upstream, "upstream_bad_reply",
                                "The model provider sent a redirect, which is not followed. Check "
@@ -93,14 +97,14 @@ Co<Result<ApiReply>> call_api(Client& client, Call call, CallTimers timers, Dead
     co_return refused;
   }
   if (status < 400) {
-    out.reply = std::move(*reply);
+    out.reply = std::move(reply);
     co_return out;
   }
   ApiRefusal refusal;
   refusal.status = status;
-  refusal.retry_after = retry_after_of(**reply);
+  refusal.retry_after = retry_after_of(*reply);
   // A refusal whose body cannot be read is still that refusal.
-  auto body = co_await read_all(**reply, 64_KiB, by);
+  auto body = co_await read_all(*reply, 64_KiB, by);
   if (body.ok()) refusal.body = std::move(*body);
   out.refusal = std::move(refusal);
   co_return out;

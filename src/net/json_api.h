@@ -27,6 +27,9 @@ struct ApiReply {
 /// redirect.
 Co<Result<ApiReply>> call_api(Client& client, Call call, CallTimers timers, Deadline by);
 
+/// The same for a reply whose head is here.
+Co<Result<ApiReply>> look_at(std::unique_ptr<Reply> reply, Deadline by);
+
 /// What ties a call to the request it serves; either may be empty.
 struct CallTags {
   std::string request_id;

@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "net/connection.h"
 #include "net/reply_head.h"
@@ -22,6 +23,12 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kDescriptorPause = std::chrono::milliseconds(250);
 constexpr int kAcceptBurst = 64;
 constexpr std::uint32_t kTurningAwayMax = 128;
+
+/// Why WebSockets end; the first stands for every other word.
+constexpr std::array<std::string_view, 12> kWebSocketEnds = {
+    "service",  "client",          "client_gone",       "idle",
+    "dead",     "stalled",         "slow_reader",       "stopping",
+    "not_utf8", "message_too_big", "too_many_messages", "unmasked_frame"};
 
 asio::ip::address address_of(const sockaddr_storage& from) {
   if (from.ss_family == AF_INET6) {
@@ -59,9 +66,30 @@ ServerShared::ServerShared(const ServerSettings& s, Clock& c, Log& l, Metrics& m
       refused_descriptors(m.counter("mainstay_http_refused_total",
                                     "Connections and requests turned away by the listener.",
                                     {{"reason", "descriptors"}})),
+      refused_pressure(m.counter("mainstay_http_refused_total",
+                                 "Connections and requests turned away by the listener.",
+                                 {{"reason", "pressure"}})),
       refused_requests(m.counter("mainstay_http_refused_total",
                                  "Connections and requests turned away by the listener.",
-                                 {{"reason", "request"}})) {}
+                                 {{"reason", "request"}})),
+      websocket_received(m.counter("mainstay_websocket_messages_total", "Messages of WebSockets.",
+                                   {{"direction", "in"}})),
+      websocket_sent(m.counter("mainstay_websocket_messages_total", "Messages of WebSockets.",
+                               {{"direction", "out"}})) {
+  for (const std::string_view why : kWebSocketEnds) {
+    websocket_ends_.emplace_back(
+        why, &m.counter("mainstay_websocket_closed_total", "WebSockets closed, by reason.",
+                        {{"reason", std::string(why)}}));
+  }
+}
+
+void ServerShared::websocket_ended(std::string_view why) {
+  Counter* counter = websocket_ends_.front().second;
+  for (const auto& [word, its] : websocket_ends_) {
+    if (word == why) counter = its;
+  }
+  counter->add();
+}
 
 Loop::Loop(std::shared_ptr<ServerShared> shared, asio::io_context& io, bool health_only, bool tls)
     : shared_(std::move(shared)),
@@ -143,22 +171,43 @@ void Loop::busy(int change) noexcept {
   if (change < 0 && stopping_) notify_if_stopping();
 }
 
+void Loop::websockets(int change) noexcept {
+  bump(figures.websockets, change);
+  shared_->websockets.fetch_add(static_cast<std::uint32_t>(change), std::memory_order_relaxed);
+  if (change < 0 && stopping_) notify_if_stopping();
+}
+
 void Loop::notify_if_stopping() {
   if (!stopping_) return;
   std::lock_guard lock(shared_->mutex);
   shared_->ended.notify_all();
 }
 
+/// Ends with the server and never before: a lack of memory is a pause, as one of descriptors is.
 Co<> Loop::accept_loop() {
   while (!stopping_) {
-    auto [failed] = co_await acceptor_.async_wait(asio::socket_base::wait_read, use_co);
-    if (stopping_) break;
-    const bool room = !failed && accept_some();
-    if (room) continue;
-    shared_->log.warn("listener.paused", {{"why", "no free descriptor"}});
+    bool room = false;
+    try {
+      room = co_await accept_round();
+    } catch (const std::bad_alloc&) {
+      shared_->log.warn("listener.paused", {{"why", "no memory"}});
+    }
+    if (room || stopping_) continue;
     const TimePoint until = shared_->clock.now() + kDescriptorPause;
-    [[maybe_unused]] auto reached = co_await pause_->wait_until(until);
+    try {
+      [[maybe_unused]] auto reached = co_await pause_->wait_until(until);
+    } catch (const std::bad_alloc&) {
+      continue;  // not even for the pause
+    }
   }
+}
+
+Co<bool> Loop::accept_round() {
+  auto [failed] = co_await acceptor_.async_wait(asio::socket_base::wait_read, use_co);
+  if (stopping_) co_return true;
+  const bool room = !failed && accept_some();
+  if (!room) shared_->log.warn("listener.paused", {{"why", "no free descriptor"}});
+  co_return room;
 }
 
 bool Loop::accept_some() {
@@ -209,29 +258,42 @@ void Loop::take(int fd, const asio::ip::address& peer, bool v6) {
   shared_->accepted_total.add();
   const bool full = !health_only_ && shared_->open.load(std::memory_order_relaxed) >=
                                          shared_->settings.connections_max;
-  if (full) {
-    shared_->refused_connections.add();
+  const bool unwanted = !full && relief().refuse_new;
+  const bool turn_away = full || unwanted;
+  if (turn_away) {
+    (full ? shared_->refused_connections : shared_->refused_pressure).add();
     count_refused();
     if (turning_away_ >= kTurningAwayMax) {
       ::close(fd);
       return;
     }
+  }
+  read_clock();
+  // What throws closes the descriptor; from there on it is counted, and ended() counts it back.
+  Transport wire(io_.get_executor(), fd, v6, tls_);
+  auto connection =
+      std::make_shared<Connection>(shared_from_this(), std::move(wire), peer, turn_away);
+  if (turn_away) {
     ++turning_away_;
   } else {
     bump(figures.open, 1);
     if (!health_only_) shared_->open.fetch_add(1, std::memory_order_relaxed);
   }
-  read_clock();
-  Transport wire(io_.get_executor(), fd, v6, tls_);
-  auto connection = std::make_shared<Connection>(shared_from_this(), std::move(wire), peer, full);
   connection->next = first_;
   if (first_ != nullptr) first_->previous = connection.get();
   first_ = connection.get();
-  connection->start();
-  if (!sweeping_) {
-    sweeping_ = true;
-    start_task(sweep_loop(), "sweep");
+  try {
+    start_sweep();  // before the connection: none is ever without its deadlines
+    connection->start();
+  } catch (const std::bad_alloc&) {
+    ended(*connection, std::current_exception());
   }
+}
+
+void Loop::start_sweep() {
+  if (sweeping_) return;
+  start_task(sweep_loop(), "sweep");
+  sweeping_ = true;
 }
 
 void Loop::ended(Connection& connection, std::exception_ptr thrown) {
@@ -261,8 +323,12 @@ void Loop::ended(Connection& connection, std::exception_ptr thrown) {
 Co<> Loop::sweep_loop() {
   while (first_ != nullptr) {
     const TimePoint until = shared_->clock.now() + kTick;
-    [[maybe_unused]] auto reached = co_await tick_->wait_until(until);
-    sweep();
+    try {
+      [[maybe_unused]] auto reached = co_await tick_->wait_until(until);
+      sweep();
+    } catch (const std::bad_alloc&) {
+      continue;  // what was not looked at is looked at next time
+    }
   }
   sweeping_ = false;
 }
@@ -270,6 +336,9 @@ Co<> Loop::sweep_loop() {
 void Loop::sweep() {
   const TimePoint now = read_clock();
   // sweep() only posts and cancels: no connection ends inside it.
+  if (closes_idle()) {
+    for (Connection* at = first_; at != nullptr; at = at->next) at->stop_if_kept();
+  }
   for (Connection* at = first_; at != nullptr; at = at->next) at->sweep(now, kTick);
 }
 

@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "net/burst.h"
@@ -31,12 +33,22 @@ struct ServerShared {
   Counter& accepted_total;
   Counter& refused_connections;  ///< above connections_max
   Counter& refused_descriptors;  ///< no descriptor was free
+  Counter& refused_pressure;     ///< the machine runs short
   Counter& refused_requests;     ///< requests that could not be read
   TlsContext tls;
-  std::string full_reply;              ///< whole 503 for a connection above the limit
-  std::atomic<std::uint32_t> open{0};  ///< connections of all loops
+  AskRelief relief;  ///< may be empty; set before the loops start
+  Counter& websocket_received;
+  Counter& websocket_sent;
+  /// Counts a WebSocket's end by its reason; words that are not known count as "service".
+  void websocket_ended(std::string_view why);
+  std::string full_reply;                    ///< whole 503 for a connection above the limit
+  std::atomic<std::uint32_t> open{0};        ///< connections of all loops
+  std::atomic<std::uint32_t> websockets{0};  ///< of all loops
   std::mutex mutex;
   std::condition_variable ended;  ///< a request or connection ended while stopping
+
+ private:
+  std::vector<std::pair<std::string_view, Counter*>> websocket_ends_;
 };
 
 /// Figures of one loop; written by its thread, read by any.
@@ -45,6 +57,7 @@ struct LoopFigures {
   std::atomic<std::uint64_t> open{0};
   std::atomic<std::uint64_t> busy{0};
   std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> websockets{0};
 };
 
 /// Members are called on the loop's thread unless said otherwise.
@@ -64,6 +77,8 @@ class Loop : public std::enable_shared_from_this<Loop> {
   asio::io_context& io() noexcept { return io_; }
   bool health_only() const noexcept { return health_only_; }
   bool stopping() const noexcept { return stopping_; }
+  /// No connection is kept between two requests.
+  bool closes_idle() const { return relief().close_idle; }
   /// Time at the last sweep or request: cheap, at most one tick old while connections exist.
   TimePoint now() const noexcept { return now_; }
   /// When something that starts now and may last `d` is overdue; never early.
@@ -77,6 +92,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
     return scratch_;
   }
   void busy(int change) noexcept;
+  void websockets(int change) noexcept;
   bool crowded() const noexcept { return figures.busy.load(std::memory_order_relaxed) >= kCrowd; }
   void count_refused() noexcept { bump(figures.refused, 1); }
   void ended(Connection& connection, std::exception_ptr thrown);
@@ -91,11 +107,15 @@ class Loop : public std::enable_shared_from_this<Loop> {
                  std::memory_order_relaxed);
   }
   Co<> accept_loop();
+  /// One wait and what came in it; false when a pause is due.
+  Co<bool> accept_round();
   Co<> sweep_loop();
   void sweep();
   /// Accepts what waits; false when no descriptor is left.
   bool accept_some();
+  Relief relief() const { return health_only_ || !shared_->relief ? Relief{} : shared_->relief(); }
   void take(int fd, const asio::ip::address& peer, bool v6);
+  void start_sweep();
   void shed();
   void notify_if_stopping();
   void start_task(Co<> task, const char* name);

@@ -27,15 +27,6 @@ bool is_token(std::string_view text) noexcept {
   return !text.empty();
 }
 
-/// Field values: visible characters, blanks and bytes above 127.
-bool is_value(std::string_view text) noexcept {
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if ((u < 0x20 && u != '\t') || u == 0x7f) return false;
-  }
-  return true;
-}
-
 bool is_target(std::string_view text) noexcept {
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
@@ -233,7 +224,7 @@ HeadFault parse_head(std::string_view bytes, const HeadLimits& limits, RequestHe
     while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
       value.remove_prefix(1);
     while (!value.empty() && (value.back() == ' ' || value.back() == '\t')) value.remove_suffix(1);
-    if (!is_value(value)) return HeadFault::field;
+    if (!is_field_value(value)) return HeadFault::field;
     fault = framing.take(name, value);
     if (fault != HeadFault::none) return fault;
     fields.push_back({name, value});

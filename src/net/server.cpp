@@ -187,6 +187,9 @@ struct Server::Impl {
                        [shared = shared] {
                          return static_cast<double>(shared->open.load(std::memory_order_relaxed));
                        });
+    metrics.gauge_from("mainstay_websocket_open", "WebSockets open now.", {}, [shared = shared] {
+      return static_cast<double>(shared->websockets.load(std::memory_order_relaxed));
+    });
   }
 
   std::uint64_t sum(std::atomic<std::uint64_t> LoopFigures::* figure) const {
@@ -221,6 +224,10 @@ Server::~Server() {
   if (!impl_->open) return;
   drain(Duration::zero());
   impl_->stop_health();
+}
+
+void Server::relieve(AskRelief ask) {
+  impl_->shared->relief = std::move(ask);
 }
 
 Status Server::open() {
@@ -265,6 +272,7 @@ ServerFigures Server::figures() const {
   figures.open = impl_->sum(&LoopFigures::open);
   figures.busy = impl_->sum(&LoopFigures::busy);
   figures.refused = impl_->sum(&LoopFigures::refused);
+  figures.websockets = impl_->sum(&LoopFigures::websockets);
   return figures;
 }
 
@@ -291,7 +299,9 @@ std::vector<std::string> Server::running() const {
 std::size_t Server::drain(Duration for_at_most) {
   Impl& self = *impl_;
   stop_accepting();
-  const auto busy = [&self] { return self.sum(&LoopFigures::busy); };
+  const auto busy = [&self] {
+    return self.sum(&LoopFigures::busy) + self.sum(&LoopFigures::websockets);
+  };
   const bool finished = self.wait_until(for_at_most, [&] { return busy() == 0; });
   // Connections that wait for their client to take the last reply get a moment.
   self.wait_until(std::min<Duration>(for_at_most, std::chrono::milliseconds(200)),

@@ -4,6 +4,7 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "config/settings.h"
 #include "net/http.h"
+#include "net/websocket.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -62,6 +64,13 @@ class Exchange {
   /// Sends "100 Continue" first when asked for. Errors: too_large, deadline (body_timeout or `by`),
   /// invalid (broken chunk), cancelled. After an error the connection closes once the reply is out.
   virtual Co<Result<std::string>> read_body(Bytes max, Deadline by) = 0;
+  /// The same body, when all of it has come already and is within `max`; nullopt: nothing was
+  /// taken, read_body() it (which also says what may be wrong).
+  virtual std::optional<std::string> body_here(Bytes) { return std::nullopt; }
+  /// The next piece of the body, for one that must never be whole in memory; empty at its end. At
+  /// most `max` bytes in all, the same at each call (server.body_max does not bound them);
+  /// body_timeout is for each piece. Not to be mixed with read_body(). Errors: as read_body().
+  virtual Co<Result<std::string>> read_piece(Bytes max, Deadline by) { return read_body(max, by); }
   /// Sends the whole reply (head without body for HEAD). Once per exchange.
   virtual Co<Status> reply(Response response) = 0;
   /// Starts a reply of unknown length (chunked); `head.body` is its first piece. Silent streams get
@@ -71,6 +80,11 @@ class Exchange {
   virtual Co<Status> write(const std::string& piece) = 0;
   /// Ends the stream cleanly.
   virtual Co<Status> finish() = 0;
+  /// Answers "101 Switching Protocols" with these headers beside its own; from then on the
+  /// connection is a WebSocket, request_timeout no longer holds, and nothing but the WebSocket may
+  /// be used. It lives as long as the exchange. Errors, before anything is sent: invalid
+  /// "upgrade_required", "websocket_version", "websocket_key"; unavailable "stopping"; cancelled.
+  virtual Co<Result<WebSocket*>> upgrade(HeaderLines headers) = 0;
   /// The reply cannot be completed: closes the connection without the end of the stream.
   virtual void abort() = 0;
   /// True once begin() or reply() was called.
@@ -100,7 +114,17 @@ struct ServerFigures {
   std::uint64_t open = 0;
   std::uint64_t busy = 0;  ///< connections with a request being served
   std::uint64_t refused = 0;
+  std::uint64_t websockets = 0;  ///< connections that are WebSockets; not counted as busy
 };
+
+/// What a machine that runs short of descriptors is spared. Asked for each new connection, reply
+/// and sweep, on every loop.
+struct Relief {
+  bool close_idle = false;  ///< no connection is kept between two requests
+  bool refuse_new = false;  ///< a new connection gets the 503 of a full server
+};
+/// Thread-safe, quick, never throws.
+using AskRelief = std::function<Relief()>;
 
 /// Listens on settings.listen on every given loop (SO_REUSEPORT), and on settings.health_listen on
 /// a thread of its own. open() and the destructor run on the main thread; the loops run elsewhere.
@@ -113,13 +137,16 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  /// Before open(). What it refers to outlives the server. Health on its own port is not touched.
+  void relieve(AskRelief ask);
   /// Binds and starts accepting. Errors: invalid (address, certificate), unavailable (port taken).
   Status open();
   /// The bound address, "127.0.0.1:41234".
   std::string address() const;
   std::string health_address() const;
   ServerFigures figures() const;
-  /// Stops accepting and closes idle connections; running requests go on, with "connection: close".
+  /// Stops accepting, closes idle connections and WebSockets (1001); running requests go on, with
+  /// "connection: close".
   /// Thread-safe.
   void stop_accepting();
   /// After stop_accepting(): names ("GET /path req_id-less peer") of requests still running.

@@ -1,12 +1,11 @@
 // One sample: look, step, publish, then log, measure, alert and react.
 #include "resources/governor.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "resources/governor_inside.h"
+#include "resources/image.h"
 
 namespace mainstay::resources {
 
@@ -23,7 +22,6 @@ Governor::Governor(GovernorParts parts, Clock& clock, Log& log, Metrics& metrics
   if (!parts_.disks.empty()) {
     reserve_ = std::make_unique<DiskReserve>(parts_.disks.front().path, parts_.settings, clock_);
   }
-  while_at(Resource::memory, Level::soft, parts_.settings.trim_interval, [] { ::malloc_trim(0); });
 }
 
 Governor::~Governor() = default;
@@ -53,6 +51,9 @@ void Governor::on_shed(ShedPoint point, std::function<void(bool)> react) {
 void Governor::while_at(Resource resource, Level at_least, Duration period,
                         std::function<void()> react) {
   reactions_->repeated.push_back({resource, at_least, period, std::move(react), std::nullopt});
+}
+void Governor::on_trim(std::function<void()> trim) {
+  reactions_->trims.push_back(std::move(trim));
 }
 void Governor::watch_pool(std::string name, std::function<std::uint64_t()> used,
                           std::uint64_t max) {
@@ -97,6 +98,23 @@ void Governor::sample() {
   show(*next);
   judge(*next);
   react(*before, *next, now);
+  give_back(*before, *next, now);
+}
+
+/// After the reactions, so that what caches let go returns at once.
+void Governor::give_back(const Snapshot& before, const Snapshot& seen, TimePoint now) {
+  if (seen.samples == 1) release_image();
+  constexpr auto kMemory = static_cast<std::size_t>(Resource::memory);
+  const bool worse = seen.levels[kMemory] > before.levels[kMemory];
+  if (!worse && trimmed_ && now - *trimmed_ < parts_.settings.trim_interval) return;
+  trimmed_ = now;
+  trim();
+}
+
+void Governor::trim() {
+  trim_heap();
+  for (const auto& trim : reactions_->trims) trim();
+  gauges_->trims->add();
 }
 
 void Governor::look(Readings& r) {
@@ -129,6 +147,7 @@ void Governor::look(Readings& r) {
   for (const auto& pool : reactions_->pools) r.pools.push_back({pool.name, pool.used(), pool.max});
   if (reactions_->connections) r.connections = reactions_->connections();
   if (reactions_->loop_lag) r.loop_lag = reactions_->loop_lag();
+  r.loop_lag_kept = std::min(r.loop_lag, std::exchange(loop_lag_before_, r.loop_lag));
 }
 
 void Governor::step_ladders(Snapshot& next, TimePoint now) {

@@ -74,6 +74,8 @@ class Governor {
 
   /// A write ended with "no space left". Blocks for file operations.
   void write_failed();
+  /// Gives free heap back now. Any thread; blocks for some milliseconds.
+  void trim();
   std::shared_ptr<const Snapshot> snapshot() const;
   Alerts& alerts() noexcept { return alerts_; }
   MemoryBook& book() noexcept { return book_; }
@@ -83,6 +85,10 @@ class Governor {
   void on_shed(ShedPoint point, std::function<void(bool sheds)> react);
   /// Called each `period` while the resource is at `at_least` or worse, first at once.
   void while_at(Resource resource, Level at_least, Duration period, std::function<void()> react);
+  /// Called whenever free memory goes back to the system: at the first look, each `trim_interval`,
+  /// and when memory's level rises. The calling thread's heap has been trimmed; the function sees
+  /// to those of other threads.
+  void on_trim(std::function<void()> trim);
   void watch_pool(std::string name, std::function<std::uint64_t()> used, std::uint64_t max);
   void watch_connections(std::function<std::uint64_t()> open);
   void watch_loop_lag(std::function<Duration()> lag);
@@ -97,6 +103,7 @@ class Governor {
   void judge_process(const Snapshot& now);
   void tell(Alerts::Change change, const char* name);
   void show(const Snapshot& now);
+  void give_back(const Snapshot& before, const Snapshot& seen, TimePoint now);
   void react(const Snapshot& before, const Snapshot& now, TimePoint at);
 
   const GovernorParts parts_;
@@ -113,8 +120,10 @@ class Governor {
   StallWindow stall_memory_;
   StallWindow stall_io_;
   StallWindow stall_cpu_;
+  std::optional<TimePoint> trimmed_;
   std::optional<TimePoint> cpu_at_;
   double cpu_seconds_ = 0;
+  Duration loop_lag_before_{};  ///< of the sample before
   std::optional<WriteStop> told_stop_;
   std::atomic<std::uint32_t> points_{0};
   std::atomic<double> factor_{1};

@@ -37,6 +37,7 @@ struct Governor::Reactions {
   std::vector<OnLevel> levels;
   std::vector<OnShed> points;
   std::vector<Repeated> repeated;
+  std::vector<std::function<void()>> trims;
   std::vector<Pool> pools;
   std::function<std::uint64_t()> connections;
   std::function<Duration()> loop_lag;
@@ -55,10 +56,12 @@ struct Governor::Gauges {
   Gauge* memory_used = nullptr;
   Gauge* memory_limit = nullptr;
   Gauge* heap = nullptr;
+  Gauge* heap_kept = nullptr;
   Gauge* alerts = nullptr;
   Gauge* writes = nullptr;
   Gauge* permits = nullptr;
   Counter* samples = nullptr;
+  Counter* trims = nullptr;
 };
 
 }  // namespace mainstay::resources

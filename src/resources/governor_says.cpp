@@ -31,10 +31,12 @@ Governor::Gauges::Gauges(Metrics& m, const std::vector<DataPath>& paths) {
                "Growth of resident memory; 0 until enough was seen.", {},
                [shared = growth] { return shared->load(std::memory_order_relaxed); });
   heap = &m.gauge("mainstay_heap_bytes", "Heap in use by the program.");
+  heap_kept = &m.gauge("mainstay_heap_kept_bytes", "Heap beyond that which the allocator keeps.");
   alerts = &m.gauge("mainstay_alerts_active", "Alerts that hold now.");
   writes = &m.gauge("mainstay_writes_allowed", "1: new data is stored; 0: the disk is full.");
   permits = &m.gauge("mainstay_permits_percent", "Share of the usual permits that is given.");
   samples = &m.counter("mainstay_resource_samples_total", "Looks at the machine.");
+  trims = &m.counter("mainstay_memory_trims_total", "Times that free memory was given back.");
 }
 
 void Governor::switched(Resource resource, Level from, Level to, double pressure,
@@ -64,6 +66,7 @@ void Governor::show(const Snapshot& now) {
   gauges_->memory_used->set(static_cast<std::int64_t>(r.memory.used));
   gauges_->memory_limit->set(static_cast<std::int64_t>(r.memory.limit));
   gauges_->heap->set(static_cast<std::int64_t>(r.heap.in_use));
+  gauges_->heap_kept->set(static_cast<std::int64_t>(r.heap.kept));
   gauges_->writes->set(writes_allowed() ? 1 : 0);
   gauges_->permits->set(static_cast<std::int64_t>(now.shedding.permit_factor * 100));
   gauges_->samples->add();

@@ -1,8 +1,6 @@
 // Walks from the own control group up to the root: any ancestor's limit can be the one that kills.
 #include "resources/memory.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 
 #include "resources/small_file.h"
@@ -153,11 +151,6 @@ MemoryFigures read_memory(const Roots& roots) {
     out.events.oom_kill = whole(number_of(*text, "oom_kill"));
   }
   return out;
-}
-
-HeapFigures read_heap() noexcept {
-  const struct mallinfo2 all = ::mallinfo2();
-  return {all.uordblks + all.hblkhd, all.fordblks};
 }
 
 }  // namespace mainstay::resources

@@ -38,13 +38,6 @@ struct MemoryFigures {
 /// Reads files; well under a millisecond.
 MemoryFigures read_memory(const Roots& roots);
 
-/// Memory of a heap by the C library: in use, and free but kept. Locks each arena for a moment.
-struct HeapFigures {
-  std::uint64_t in_use = 0;
-  std::uint64_t kept = 0;
-};
-HeapFigures read_heap() noexcept;
-
 /// The folder of the own control group, v2 or the named v1 controller ("" when there is none).
 std::string own_group_v2(const Roots& roots);
 std::string own_group_v1(const Roots& roots, std::string_view controller);

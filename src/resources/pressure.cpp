@@ -94,7 +94,8 @@ Ladder step(Ladder ladder, double pressure, TimePoint now, const LadderRules& ru
     return ladder;
   }
   if (!ladder.calm_since) ladder.calm_since = now;
-  if (now - *ladder.calm_since < rules.hold || switches(ladder, now) >= 2) return ladder;
+  if (now - *ladder.calm_since < rules.hold) return ladder;
+  if (!rules.falls_freely && switches(ladder, now) >= 2) return ladder;
   change(ladder, ladder.level == Level::hard ? Level::soft : Level::normal, now);
   return ladder;
 }

@@ -16,7 +16,7 @@ enum class Resource : std::uint8_t {
   memory,
   stall,  ///< time spent waiting for memory
   io,     ///< time spent waiting for disks
-  cpu,    ///< time spent waiting for a core; never worse than soft
+  cpu,    ///< time spent waiting for a core (soft); how late our own loops are (hard)
   disk,   ///< room and inodes of the data paths
   descriptors,
   tasks,  ///< threads and children, against the control group's limit
@@ -54,6 +54,8 @@ struct LadderRules {
   Rise rise = Rise::at_once;
   double leave_gap = 0.05;  ///< a level is left this far below where it is entered
   Level worst = Level::hard;
+  /// The figure is exact and moves slowly: a fall does not wait for the minute's other changes.
+  bool falls_freely = false;
 };
 
 /// State of one resource's ladder.
@@ -63,7 +65,7 @@ struct Ladder {
   std::array<std::optional<TimePoint>, 2> switched{};  ///< the last two, newest first
 };
 /// The ladder after one sample. A level falls one step at a time, and at most one other change may
-/// lie within the minute before a fall.
+/// lie within the minute before a fall, unless it falls freely.
 Ladder step(Ladder ladder, double pressure, TimePoint now, const LadderRules& rules) noexcept;
 
 }  // namespace mainstay::resources

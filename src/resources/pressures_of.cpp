@@ -25,6 +25,15 @@ double of_stall(const Readings& r, const ResourceSettings& s) {
   return std::max(some, full);
 }
 
+/// Any program's want of a core leads to soft at most: what only waits for a model elsewhere loses
+/// nothing by it. Hard is for our own loops, which then answer everybody late.
+double of_cpu(const Readings& r, const ResourceSettings& s) {
+  const double waiting = pressure_of(r.stall.cpu.some, {0, s.stall_cpu, 2, 3});
+  const double late_hard = static_cast<double>(s.loop_late_hard.count());
+  const double late = static_cast<double>(millis(r.loop_lag_kept));
+  return std::max(waiting, pressure_of(late, {0, late_hard / 2, late_hard, 4 * late_hard}));
+}
+
 double of_disks(const Readings& r, const ResourceSettings& s) {
   double worst = 0;
   for (const DiskReading& disk : r.disks) {
@@ -84,7 +93,7 @@ Pressures pressures_of(const Readings& r, const ResourceSettings& s) {
   put(Resource::stall, of_stall(r, s));
   put(Resource::io,
       pressure_of(r.stall.io.full, {0, s.stall_io, std::min(2 * s.stall_io, 1.0), 1}));
-  put(Resource::cpu, pressure_of(r.stall.cpu.some, {0, s.stall_cpu, 1, 1}));
+  put(Resource::cpu, of_cpu(r, s));
   put(Resource::disk, of_disks(r, s));
   if (r.process) {
     put(Resource::descriptors,
@@ -100,18 +109,23 @@ Pressures pressures_of(const Readings& r, const ResourceSettings& s) {
 
 LadderRules rules_of(Resource resource, const ResourceSettings& s) noexcept {
   switch (resource) {
-    case Resource::memory:
     case Resource::disk:
-    case Resource::descriptors:
+    case Resource::descriptors: {
+      // Room that was made is there at once: waiting would only keep clients away.
+      constexpr Duration kSoon = std::chrono::seconds(2);
+      LadderRules rules{std::min<Duration>(s.hold, kSoon), Rise::at_once};
+      rules.falls_freely = true;
+      return rules;
+    }
+    case Resource::memory:
     case Resource::tasks:
       return {s.hold, Rise::at_once};
     // Waiting ends in a moment when less is done, so it must be well below before more is done:
     // half the threshold is 0.425.
     case Resource::stall:
     case Resource::io:
-      return {s.stall_hold, Rise::twice_a_minute, kSoft / 2};
     case Resource::cpu:
-      return {s.stall_hold, Rise::twice_a_minute, kSoft / 2, Level::soft};
+      return {s.stall_hold, Rise::twice_a_minute, kSoft / 2};
     case Resource::heat:
       return {s.heat_hold, Rise::twice_a_minute};
     case Resource::gpu:

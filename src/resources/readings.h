@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "resources/disk.h"
 #include "resources/gpu.h"
+#include "resources/heap.h"
 #include "resources/heat.h"
 #include "resources/memory.h"
 #include "resources/process.h"
@@ -48,6 +49,7 @@ struct Readings {
   double cpu_share = 0;  ///< of all cores, since the reading before
   std::uint64_t connections = 0;
   Duration loop_lag{};
+  Duration loop_lag_kept{};  ///< the smaller of the last two: one slow handler is no pressure
   MemoryFigures memory;
   StallReadings stall;
   std::vector<DiskReading> disks;

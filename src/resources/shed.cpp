@@ -16,7 +16,7 @@ constexpr std::uint32_t up_to(ShedPoint last) {
   return (bit(last) << 1U) - 1;
 }
 static_assert(up_to(voice_turns) == (1U << kShedOrder) - 1);
-static_assert(static_cast<std::size_t>(playing_audio) + 1 == kShedPoints);
+static_assert(static_cast<std::size_t>(result_read) + 1 == kShedPoints);
 
 struct Answer {
   std::uint32_t points = 0;
@@ -30,25 +30,18 @@ struct Row {
 
 constexpr Row kRows[] = {
     // Voice stays: a person is talking to it, and a turn is short.
-    {Resource::memory,
-     {up_to(bulk_embeddings) | bit(large_models), 1},
-     {up_to(long_generations) | bit(large_models) | bit(uploads) | bit(model_load) |
-          bit(child_start),
-      0.5}},
-    {Resource::stall,
-     {up_to(hedges), 0.5},
-     {up_to(anonymous_chat) | bit(large_models) | bit(model_load), 0.5}},
-    {Resource::io, {up_to(hedges), 0.5}, {up_to(bulk_embeddings) | bit(uploads), 0.5}},
-    {Resource::cpu, {up_to(hedges), 0.5}, {up_to(hedges), 0.5}},
-    {Resource::disk, {bit(reindex) | bit(uploads), 1}, {up_to(batch_jobs) | bit(uploads), 1}},
+    {Resource::memory, {bit(batch_jobs), 1}, {up_to(authenticated_chat) | bit(uploads), 0.5}},
+    {Resource::stall, {bit(batch_jobs), 0.5}, {up_to(anonymous_chat), 0.5}},
+    {Resource::io, {bit(batch_jobs), 0.5}, {bit(batch_jobs) | bit(uploads), 0.5}},
+    // Soft comes from any program's want of a core, and most requests only wait for a model
+    // elsewhere: permits stay. Hard comes from our own loops alone: then every request is late.
+    {Resource::cpu, {bit(batch_jobs), 1}, {bit(batch_jobs) | bit(uploads), 0.5}},
+    {Resource::disk, {bit(uploads), 1}, {bit(batch_jobs) | bit(uploads), 1}},
     {Resource::descriptors,
-     {bit(hedges) | bit(idle_keep_alive), 1},
-     {up_to(bulk_embeddings) | bit(idle_keep_alive) | bit(new_connections) | bit(child_start), 1}},
-    {Resource::tasks, {up_to(hedges), 1}, {up_to(bulk_embeddings) | bit(child_start), 1}},
-    {Resource::heat,
-     {up_to(hedges) | bit(large_models), 0.5},
-     {up_to(bulk_embeddings) | bit(large_models), 0}},
-    {Resource::gpu, {bit(large_models), 1}, {bit(large_models) | bit(model_load), 1}},
+     {bit(idle_keep_alive), 1},
+     {bit(batch_jobs) | bit(idle_keep_alive) | bit(new_connections), 1}},
+    {Resource::tasks, {bit(batch_jobs), 1}, {bit(batch_jobs) | bit(uploads), 1}},
+    {Resource::heat, {bit(batch_jobs), 0.5}, {bit(batch_jobs), 0}},
 };
 
 Level at(const Levels& levels, Resource resource) {
@@ -59,20 +52,12 @@ Level at(const Levels& levels, Resource resource) {
 
 std::string_view name(ShedPoint point) noexcept {
   switch (point) {
-    case reindex:
-      return "reindex";
     case batch_jobs:
       return "batch_jobs";
-    case hedges:
-      return "hedges";
-    case bulk_embeddings:
-      return "bulk_embeddings";
     case anonymous_chat:
       return "anonymous_chat";
     case authenticated_chat:
       return "authenticated_chat";
-    case long_generations:
-      return "long_generations";
     case voice_turns:
       return "voice_turns";
     case uploads:
@@ -81,12 +66,6 @@ std::string_view name(ShedPoint point) noexcept {
       return "idle_keep_alive";
     case new_connections:
       return "new_connections";
-    case large_models:
-      return "large_models";
-    case model_load:
-      return "model_load";
-    case child_start:
-      return "child_start";
     case health:
       return "health";
     case admin:
@@ -97,8 +76,6 @@ std::string_view name(ShedPoint point) noexcept {
       return "remove";
     case result_read:
       return "result_read";
-    case playing_audio:
-      return "playing_audio";
   }
   return "health";
 }

@@ -12,32 +12,24 @@ namespace mainstay::resources {
 /// In the order in which they go. The last group never goes: it is here so that every place may
 /// ask.
 enum class ShedPoint : std::uint8_t {
-  reindex,  ///< background re-indexing
-  batch_jobs,
-  hedges,  ///< hedged calls, prefetch, probing
-  bulk_embeddings,
+  batch_jobs,          ///< jobs, and requests of the classes batch and background
   anonymous_chat,      ///< new chats without credentials
   authenticated_chat,  ///< new chats with credentials
-  long_generations,    ///< past their token share
   voice_turns,         ///< new ones
 
   uploads,          ///< documents and files
   idle_keep_alive,  ///< keeping a connection between requests
-  new_connections,  ///< answered 503 from the reserve
-  large_models,     ///< prefer a smaller one
-  model_load,
-  child_start,
+  new_connections,  ///< answered 503 at once
 
   health,
   admin,
   cancel,
   remove,
   result_read,
-  playing_audio,
 };
-inline constexpr std::size_t kShedPoints = 20;
+inline constexpr std::size_t kShedPoints = 12;
 /// Points of the first group, in the order in which they go.
-inline constexpr std::size_t kShedOrder = 8;
+inline constexpr std::size_t kShedOrder = 4;
 /// Points before this one can go; this one and those after it never do.
 inline constexpr ShedPoint kNeverShed = ShedPoint::health;
 std::string_view name(ShedPoint point) noexcept;

@@ -7,9 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "storage/access_keys.h"
+#include "storage/batches.h"
 #include "storage/conversations.h"
 #include "storage/documents.h"
+#include "storage/files.h"
+#include "storage/jobs.h"
+#include "storage/leader.h"
+#include "storage/replies.h"
+#include "storage/signal.h"
 
 namespace mainstay::storage {
 
@@ -65,11 +72,29 @@ class Stores {
   virtual Conversations& conversations() = 0;
   virtual Documents& documents() = 0;
   virtual AccessKeys& access_keys() = 0;
+  /// A back end without these is never asked for them.
+  virtual JobStore& jobs() { return missing<JobStore>(); }
+  virtual Signal& signal() { return missing<Signal>(); }
+  virtual Leader& leader() { return missing<Leader>(); }
+  virtual Replies& replies() { return missing<Replies>(); }
+  virtual Files& files() { return missing<Files>(); }
+  virtual Batches& batches() { return missing<Batches>(); }
   virtual StoreFigures figures() const = 0;
+  /// Why jobs cannot be taken or shown now, where they are kept apart from the rest; empty: they
+  /// can. Any thread, at once.
+  virtual std::string jobs_trouble() const { return {}; }
   /// Each database by itself. Looks at files: from the offload pool.
   virtual std::vector<DatabaseFigures> databases() const { return {}; }
   /// Finishes queued writes, checkpoints, closes. Blocks; call after the loops' work has ended.
   virtual Status close() = 0;
+
+ private:
+  template <class Face>
+  static Face& missing() {
+    Face* face = nullptr;
+    CHECK(face != nullptr);
+    return *face;
+  }
 };
 
 }  // namespace mainstay::storage

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 
+#include "base/short_text.h"
 #include "base/text.h"
 
 namespace mainstay {
@@ -105,17 +106,25 @@ bool special_in(std::uint64_t bytes) noexcept {
           has_zero(bytes ^ (kOnes * 0x7f))) != 0;
 }
 
-bool plain(std::string_view text) noexcept {
-  while (text.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, text.data(), sizeof bytes);
-    if (special_in(bytes)) return false;
-    text.remove_prefix(sizeof bytes);
-  }
+bool small_plain(std::string_view text) noexcept {
   for (const char c : text) {
     if (kClass[static_cast<unsigned char>(c)] != 0) return false;
   }
   return true;
+}
+
+bool plain(std::string_view text) noexcept {
+  constexpr std::size_t kStep = sizeof(std::uint64_t);
+  if (text.size() < kStep) return small_plain(text);
+  const auto special_at = [&](std::size_t at) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + at, sizeof bytes);
+    return special_in(bytes);
+  };
+  for (std::size_t at = 0; at + kStep <= text.size(); at += kStep) {
+    if (special_at(at)) return false;
+  }
+  return !special_at(text.size() - kStep);  // the rest, with some of what was seen
 }
 
 void append_escaped(std::string& out, std::string_view text) {
@@ -129,7 +138,15 @@ void append_escaped(std::string& out, std::string_view text) {
   }
 }
 
+/// A line's piece up to this size is put together before it is appended.
+constexpr std::size_t kPiece = 128;
+
 void append_quoted(std::string& out, std::string_view text) {
+  if (text.size() + 2 <= kPiece && plain(text)) {
+    ShortText<kPiece> piece;
+    out += piece.add('"').add(text).add('"').view();
+    return;
+  }
   out += '"';
   append_escaped(out, text);
   out += '"';
@@ -140,21 +157,6 @@ void append_number(std::string& out, Number value) {
   char digits[32];
   const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
   out.append(digits, end);
-}
-
-/// "12.345" milliseconds, without the cost of floating point.
-void append_millis(std::string& out, Duration value) {
-  auto us = std::chrono::duration_cast<std::chrono::microseconds>(value).count();
-  if (us < 0) {
-    out += '-';
-    us = -us;
-  }
-  append_number(out, us / 1000);
-  const auto rest = us % 1000;
-  const char decimals[4] = {'.', static_cast<char>('0' + rest / 100),
-                            static_cast<char>('0' + rest / 10 % 10),
-                            static_cast<char>('0' + rest % 10)};
-  out.append(decimals, sizeof decimals);
 }
 
 void append_double(std::string& out, double value) {
@@ -213,17 +215,30 @@ void append_value(std::string& out, LogFormat format, const Field::Value& value)
     void operator()(std::uint64_t v) const { append_number(to, v); }
     void operator()(double v) const { append_double(to, v); }
     void operator()(bool v) const { to += v ? "true" : "false"; }
-    void operator()(Duration v) const { append_millis(to, v); }
+    void operator()(Duration v) const {
+      ShortText<32> piece;
+      to += piece.add_millis(v).view();
+    }
   };
   std::visit(Visitor{out, format}, value);
+}
+
+/// `,"key":`
+void append_key(std::string& out, std::string_view key) {
+  if (key.size() + 4 <= kPiece && plain(key)) {
+    ShortText<kPiece> piece;
+    out += piece.add(",\"").add(key).add("\":").view();
+    return;
+  }
+  out += ',';
+  append_quoted(out, key);
+  out += ':';
 }
 
 void append_json(std::string& out, std::size_t start, std::initializer_list<Field> fields) {
   for (const Field& field : fields) {
     if (out.size() - start > kLogLineMax - 2 * kLogTextMax) break;
-    out += ',';
-    append_quoted(out, field.key);
-    out += ':';
+    append_key(out, field.key);
     append_value(out, LogFormat::json, field.value);
   }
   out += "}\n";

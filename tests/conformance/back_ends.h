@@ -9,12 +9,13 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "base/clock.h"
 #include "base/random.h"
+#include "conformance/test_clock.h"
 #include "storage/memory/open.h"
 #include "storage/sqlite/open.h"
 #include "telemetry/log.h"
@@ -48,12 +49,14 @@ struct Ground {
     quiet.sink = "none";
     log = std::move(*Log::open(quiet, clock));
   }
-  RealClock clock;
+  TestClock clock;
   SeededRandom random{7};
   std::unique_ptr<Log> log;
   Metrics metrics;
   asio::io_context io{1};
   StorageSettings settings;
+  JobLimits limits;  ///< of the job stores opened from now on
+  SignalLimits signal;
 
   /// Runs a coroutine to its end and gives back its result.
   template <class T>
@@ -72,7 +75,7 @@ struct Ground {
   }
   Deadline soon() { return Deadline::in(clock, std::chrono::seconds(20)); }
   Result<std::unique_ptr<Stores>> open(const std::string& dir) {
-    return sqlite::open(settings, dir, clock, random, *log, metrics);
+    return sqlite::open(settings, dir, clock, random, *log, metrics, limits, signal);
   }
 };
 
@@ -81,11 +84,18 @@ class BackEnd {
  public:
   virtual ~BackEnd() = default;
   virtual Stores& stores() = 0;
+  /// Whether a second stores() closed and opened the back end, ending all attempts.
+  virtual bool restarts() const { return false; }
+  /// Whether time is Ground's clock alone, so that a test may make it stand still and move it.
+  virtual bool exact_time() const { return true; }
+  /// Whether owners within a class are served in turn; else caps alone keep them apart.
+  virtual bool takes_turns() const { return true; }
 };
 
 class InMemory final : public BackEnd {
  public:
-  explicit InMemory(Ground& ground) : stores_(memory::open(ground.clock)) {}
+  explicit InMemory(Ground& ground)
+      : stores_(memory::open(ground.clock, ground.limits, ground.signal)) {}
   Stores& stores() override { return *stores_; }
 
  private:
@@ -95,6 +105,7 @@ class InMemory final : public BackEnd {
 class OnDisk final : public BackEnd {
  public:
   OnDisk(Ground& ground, bool reopen) : ground_(ground), reopen_(reopen) {}
+  bool restarts() const override { return reopen_; }
   Stores& stores() override {
     if (reopen_ && stores_) {
       auto closed = stores_->close();
@@ -116,12 +127,24 @@ class OnDisk final : public BackEnd {
   std::unique_ptr<Stores> stores_;
 };
 
+/// Back ends that bring a server along; each adds itself from a file of its own.
+using MakeBackEnd = std::unique_ptr<BackEnd> (*)(Ground& ground);
+inline std::map<std::string, MakeBackEnd>& more_back_ends() {
+  static std::map<std::string, MakeBackEnd> all;
+  return all;
+}
+
 inline std::unique_ptr<BackEnd> back_end(const std::string& name, Ground& ground) {
+  const auto more = more_back_ends().find(name);
+  if (more != more_back_ends().end()) return more->second(ground);
   if (name == "memory") return std::make_unique<InMemory>(ground);
   return std::make_unique<OnDisk>(ground, name == "sqlite_reopened");
 }
 
 inline const char* const kBackEnds[] = {"memory", "sqlite", "sqlite_reopened"};
+
+/// Those that hold jobs.
+inline const char* const kJobBackEnds[] = {"memory", "sqlite", "sqlite_reopened", "redis"};
 
 inline std::string back_end_name(const testing::TestParamInfo<const char*>& info) {
   return info.param;

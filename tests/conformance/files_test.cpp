@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "conformance/back_ends.h"
 #include "storage/sqlite/connection.h"
+#include "storage/sqlite/schema.h"
 
 namespace mainstay::storage {
 namespace {
@@ -101,7 +102,8 @@ TEST_F(Files, a_database_of_a_newer_version_is_refused_unchanged) {
   fill();
   {
     sqlite::Connection db(talk(), sqlite::Mode::write, std::chrono::seconds(1));
-    db.run("PRAGMA user_version = 2");
+    const auto newer = sqlite::conversations_schema().steps.size() + 1;
+    db.run("PRAGMA user_version = " + std::to_string(newer));
   }
   expect_refused(talk(), Errc::invalid, "database_newer");
 }

@@ -229,6 +229,26 @@ describe('at once', () => {
     assert_error(await held(server, 'x', {}, { 'x-priority': 'urgent' }), 400, { param: 'x-priority' });
   });
 
+  test('a key of a lower class cannot raise itself by X-Priority, nor by sending none', async (t) => {
+    const data = `${temp_dir(t)}/data`;
+    const slow = bearer((await new_key(data, 'slow', '--most-urgent', 'batch')).key);
+    const plain = bearer((await new_key(data, 'plain')).key);
+    const { server, provider } = await pair(t, { data, config: { limits: { enabled: true, user: { requests_per_minute: 0, queued: 50 }, concurrent_max: 1, queue_timeout: '30s' } } });
+    provider.script({ match: { text: 'first' }, replies: [{ text: 'x', gate: 'go' }] });
+    const replies = [held(server, 'first', plain)];
+    await provider.until(() => provider.requests.filter((r) => r.text).length === 1);
+    let waiting = 0;
+    for (const [text, who, priority] of [['slow claims voice', slow, 'voice'], ['slow says nothing', slow], ['slow interactive', slow, 'interactive'], ['plain', plain]]) {
+      replies.push(held(server, text, {}, { ...who, ...(priority ? { 'x-priority': priority } : {}) }));
+      waiting += 1;
+      await server.until(async () => new RegExp(`mainstay_admission_waiting ${waiting}\\n`).test((await server.get('/metrics')).text), `${waiting} wait`);
+    }
+    provider.open('go');
+    for (const reply of await Promise.all(replies)) assert.equal(reply.status, 200, reply.text);
+    const order = provider.requests.filter((r) => r.text).map((r) => r.text).slice(1);
+    assert.equal(order[0], 'plain', `the last to come goes first: ${order}`);
+  });
+
   test('fault_41_disconnect: a client that leaves frees its permit within 250 ms, running or waiting', async (t) => {
     const { server, provider } = await governed(t, { user: { requests_per_minute: 0 }, concurrent_max: 1, queue_timeout: '30s' });
     provider.script({ match: { text: 'long' }, repeat: true, replies: [{ tokens: Array(2000).fill('word '), token_delay_ms: 20 }] });

@@ -30,7 +30,9 @@ async function town(t, config = {}) {
   assert.equal(chat.status, 200, chat.text);
   const doc = await server.post('/v1/documents', { title: 'T', text: 'The vault code of the north is heliotrope.', collection: 'vault' }, as.ann);
   assert.equal(doc.status, 201, doc.text);
-  return { server, provider, as, ids: { conversations: chat.headers['x-conversation-id'], documents: doc.json.id } };
+  const job = await server.post('/v1/jobs', { kind: 'chat', input: ask('later'), delay: 3600 }, as.ann);
+  assert.equal(job.status, 202, job.text);
+  return { server, provider, as, ids: { conversations: chat.headers['x-conversation-id'], documents: doc.json.id, jobs: job.json.id } };
 }
 
 describe('whose it is', () => {
@@ -46,14 +48,14 @@ describe('whose it is', () => {
   test('security_01_object_access: every route with an id answers a stranger as if there were none', async (t) => {
     let seen = 0;
     for (const [target, operations] of Object.entries(api.paths)) {
-      const kind = /^\/v1\/(conversations|documents)\/\{id\}/.exec(target)?.[1];
+      const kind = /^\/v1\/(conversations|documents|jobs)\/\{id\}/.exec(target)?.[1];
       if (!target.includes('{id}')) continue;
-      if (!kind) { assert.match(target, /^\/(v1\/models|admin\/tasks)\//, `${target} needs a case here`); continue; }
-      const strangers = kind === 'conversations' ? [as.bob, as.eve] : [as.eve];
+      if (!kind) { assert.match(target, /^\/(v1\/models|admin\/(tasks|jobs))\//, `${target} needs a case here`); continue; }
+      const strangers = kind === 'documents' ? [as.eve] : [as.bob, as.eve];
       for (const method of Object.keys(operations)) {
         for (const stranger of strangers) {
           seen += 1;
-          const unknown = `${kind === 'documents' ? 'doc' : 'conv'}_00000000000000000000000000`;
+          const unknown = `${{ documents: 'doc', conversations: 'conv', jobs: 'job' }[kind]}_00000000000000000000000000`;
           const his = await server.request(method.toUpperCase(), target.replace('{id}', ids[kind]), { headers: stranger });
           const none = await server.request(method.toUpperCase(), target.replace('{id}', unknown), { headers: stranger });
           assert.equal(his.status, 404, `${method} ${target}: ${his.text}`);
@@ -64,6 +66,7 @@ describe('whose it is', () => {
     assert.ok(seen >= 6, `${seen} cases`);
     assert.equal((await server.get(`/v1/conversations/${ids.conversations}`, as.ann)).status, 200, 'nothing was deleted');
     assert.equal((await server.get(`/v1/documents/${ids.documents}`, as.bob)).status, 200, 'documents belong to the tenant');
+    assert.equal((await server.get(`/v1/jobs/${ids.jobs}`, as.ann)).json.state, 'scheduled', 'nothing was cancelled');
     const unknown = 'conv_00000000000000000000000000';
     const mine = await times_of(200, () => server.get(`/v1/conversations/${ids.conversations}`, as.eve));
     const none = await times_of(200, () => server.get(`/v1/conversations/${unknown}`, as.eve));
@@ -95,7 +98,8 @@ describe('whose it is', () => {
     for (const name of Object.keys(scopes)) await server.until(async () => (await server.get('/v1/models', scopes[name])).status === 200, 'known');
     const wanted = (target) => target.startsWith('/admin/') ? 'admin'
       : /^\/(chat$|v1\/(chat|conversations))/.test(target) ? 'chat'
-        : /^\/v1\/(documents|search)/.test(target) ? 'knowledge' : 'any';
+        : /^\/v1\/(documents|search)/.test(target) ? 'knowledge'
+          : /^\/v1\/jobs/.test(target) ? 'jobs' : 'any';
     let refusals = 0;
     for (const [target, operations] of Object.entries(api.paths)) {
       for (const method of METHODS) {
@@ -143,10 +147,10 @@ describe('whose it is', () => {
   });
 
   test('security_04_over_exposure: no reply holds a field that its schema does not name', async () => {
-    const targets = Object.entries(api.paths).filter(([, o]) => o.get && o.get.responses['200'].content?.['application/json']?.schema);
+    const targets = Object.entries(api.paths).filter(([, o]) => o.get?.responses['200']?.content?.['application/json']?.schema);
     let seen = 0;
     for (const [target, operations] of targets) {
-      const kind = /^\/v1\/(conversations|documents)\/\{id\}/.exec(target)?.[1];
+      const kind = /^\/(?:v1|admin)\/(conversations|documents|jobs)\/\{id\}/.exec(target)?.[1];
       const at = target.replace('{id}', kind ? ids[kind] : 'model-a');
       if (target === '/openapi.json') continue;
       const headers = target.startsWith('/admin') ? admin_of(server) : as.ann;

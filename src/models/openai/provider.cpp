@@ -96,8 +96,19 @@ class Provider final : public ChatProvider {
 
   Co<Result<ChatReply>> complete(const ChatRequest& request, Attempt attempt,
                                  AttemptTimings& timings) override {
-    auto reply = co_await ask(request, attempt, false, timings);
+    auto reply =
+        co_await client_.send(call_of(request, attempt, false), timers_of(attempt), attempt.by);
     if (!reply.ok()) co_return std::move(reply.error());
+    timings = timings_of(**reply);
+    if (!fine(**reply)) {
+      auto error = co_await refusal_of(std::move(*reply), attempt.by);
+      co_return error;
+    }
+    auto here = (*reply)->rest_here(upstream_.response_max);
+    if (here) {
+      reply->reset();  // the connection is free for the next call
+      co_return read_reply(std::move(*here));
+    }
     auto body = co_await net::read_all(**reply, upstream_.response_max, attempt.by);
     if (!body.ok()) co_return std::move(body.error());
     co_return read_reply(std::move(*body));
@@ -105,8 +116,14 @@ class Provider final : public ChatProvider {
 
   Co<Result<std::unique_ptr<ChatStream>>> stream(const ChatRequest& request, Attempt attempt,
                                                  AttemptTimings& timings) override {
-    auto reply = co_await ask(request, attempt, true, timings);
+    auto reply =
+        co_await client_.send(call_of(request, attempt, true), timers_of(attempt), attempt.by);
     if (!reply.ok()) co_return std::move(reply.error());
+    timings = timings_of(**reply);
+    if (!fine(**reply)) {
+      auto error = co_await refusal_of(std::move(*reply), attempt.by);
+      co_return error;
+    }
     const std::string_view type = (*reply)->header("content-type");
     std::unique_ptr<ChatStream> made;
     if (type.empty() || is_type(type, "text/event-stream")) {
@@ -154,11 +171,23 @@ class Provider final : public ChatProvider {
     return call;
   }
 
+  /// Whether the edit would change nothing.
+  static bool says_already(const ChatRequest& request, const Edit& edit) {
+    const Member* found = nullptr;
+    for (const auto& member : request.members) {
+      if (!key_is(member, edit.key)) continue;
+      if (found != nullptr) return false;
+      found = &member;
+    }
+    return found != nullptr && found->value(request.body) == edit.value;
+  }
+
   /// The caller's body with the provider's own name of the model.
   static std::string body_of(const ChatRequest& request, const std::string& model, bool streamed) {
     std::vector<Edit> edits(1);
     edits[0].key = "model";
     append_json_string(edits[0].value, model);
+    if (streamed == request.stream && says_already(request, edits[0])) return request.body;
     if (streamed != request.stream) {
       edits.push_back({"stream", streamed ? "true" : "false"});
       if (!streamed) edits.push_back({"stream_options", ""});
@@ -166,27 +195,34 @@ class Provider final : public ChatProvider {
     return splice(request.body, request.members, edits);
   }
 
-  Co<Result<std::unique_ptr<net::Reply>>> ask(const ChatRequest& request, const Attempt& attempt,
-                                              bool streamed, AttemptTimings& timings) {
+  net::Call call_of(const ChatRequest& request, const Attempt& attempt, bool streamed) const {
     net::Call call =
         call_to("POST", "/chat/completions", body_of(request, attempt.model, streamed));
     call.headers.add("accept", streamed ? "text/event-stream" : "application/json");
     if (!request.request.empty()) call.headers.add("x-request-id", request.request.text());
     if (!request.traceparent.empty()) call.headers.add("traceparent", request.traceparent);
+    return call;
+  }
+  static net::CallTimers timers_of(const Attempt& attempt) {
     net::CallTimers timers;
     timers.connect = attempt.connect;
     timers.first_byte = attempt.first_token;
     timers.between_bytes = attempt.between_tokens;
-    auto reply = co_await net::call_api(client_, std::move(call), timers, attempt.by);
-    if (!reply.ok()) co_return std::move(reply.error());
-    if (reply->refusal) co_return refusal_error(*reply->refusal);
-    const auto& took = reply->reply->timings();
-    timings = {took.queue, took.connect, took.first_byte};
-    const int status = reply->reply->status();
-    if (status < 200 || status > 299) {
-      co_return not_understood("status " + std::to_string(status));
-    }
-    co_return std::move(reply->reply);
+    return timers;
+  }
+  static AttemptTimings timings_of(const net::Reply& reply) {
+    const auto& took = reply.timings();
+    return {took.queue, took.connect, took.first_byte};
+  }
+  static bool fine(const net::Reply& reply) {
+    return reply.status() >= 200 && reply.status() <= 299;
+  }
+  /// What a reply means that is not fine().
+  static Co<Error> refusal_of(std::unique_ptr<net::Reply> reply, Deadline by) {
+    auto seen = co_await net::look_at(std::move(reply), by);
+    if (!seen.ok()) co_return std::move(seen.error());
+    if (seen->refusal) co_return refusal_error(*seen->refusal);
+    co_return not_understood("status " + std::to_string(seen->reply->status()));
   }
 
   const std::string name_;

@@ -125,8 +125,10 @@ Result<ChatChunk> read_chunk(std::string_view data) {
   ChatChunk chunk;
   chunk.json = padded(data);
   // Between a JSON text's tokens they are blanks; inside its strings they cannot be.
-  std::replace_if(
-      chunk.json.begin(), chunk.json.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  for (const char unwanted : {'\n', '\r'}) {
+    auto at = chunk.json.find(unwanted);
+    for (; at != std::string::npos; at = chunk.json.find(unwanted, at)) chunk.json[at] = ' ';
+  }
   auto event = open(chunk.json, "a chunk");
   if (!event.ok()) return std::move(event.error());
   const auto choices = member<array>(*event, "choices");

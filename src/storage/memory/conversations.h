@@ -21,6 +21,8 @@ class MemoryConversations final : public Conversations {
   Co<Result<std::vector<StoredMessage>>> messages(Owner owner, ConversationId id, MessageId after,
                                                   std::uint32_t limit, Deadline by) override;
   Co<Status> erase(Owner owner, ConversationId id, Deadline by) override;
+  /// append() itself; for MemoryJobs, whose effects store a turn in the same step.
+  Status append_now(const Owner& owner, Turn turn);
   std::uint64_t operations() const;
 
  private:
@@ -32,7 +34,6 @@ class MemoryConversations final : public Conversations {
     std::set<RequestId> requests;
     std::set<MessageId> messages;
   };
-  Status append_now(const Owner& owner, Turn turn);
   Result<PageOfConversations> page(const Owner& owner, const ConversationId& after,
                                    std::uint32_t limit) const;
   const Conversation* find(const Owner& owner, const ConversationId& id) const;

@@ -1,36 +1,64 @@
 // The memory back end put together.
 #include "storage/memory/open.h"
 
+#include "storage/local_leader.h"
+#include "storage/local_signal.h"
 #include "storage/memory/access_keys.h"
+#include "storage/memory/batches.h"
 #include "storage/memory/conversations.h"
 #include "storage/memory/documents.h"
+#include "storage/memory/files.h"
+#include "storage/memory/jobs.h"
+#include "storage/memory/replies.h"
 
 namespace mainstay::storage::memory {
 namespace {
 
 class MemoryStores final : public Stores {
  public:
-  explicit MemoryStores(Clock& clock) : documents_(clock) {}
+  MemoryStores(Clock& clock, const JobLimits& jobs, const SignalLimits& signal)
+      : documents_(clock),
+        jobs_(clock, jobs, conversations_),
+        signal_(clock, signal),
+        leader_(clock, roles_),
+        replies_(clock),
+        files_(clock) {}
   Conversations& conversations() override { return conversations_; }
   Documents& documents() override { return documents_; }
   AccessKeys& access_keys() override { return access_keys_; }
+  JobStore& jobs() override { return jobs_; }
+  Signal& signal() override { return signal_; }
+  Leader& leader() override { return leader_; }
+  Replies& replies() override { return replies_; }
+  Files& files() override { return files_; }
+  Batches& batches() override { return batches_; }
   StoreFigures figures() const override {
     StoreFigures out;
     out.operations = out.commits = conversations_.operations();
     return out;
   }
-  Status close() override { return done(); }
+  Status close() override {
+    jobs_.close();
+    return done();
+  }
 
  private:
   MemoryConversations conversations_;
   MemoryDocuments documents_;
   MemoryAccessKeys access_keys_;
+  MemoryJobs jobs_;
+  LocalSignal signal_;
+  LocalRoles roles_;
+  LocalLeader leader_;
+  MemoryReplies replies_;
+  MemoryFiles files_;
+  MemoryBatches batches_;
 };
 
 }  // namespace
 
-std::unique_ptr<Stores> open(Clock& clock) {
-  return std::make_unique<MemoryStores>(clock);
+std::unique_ptr<Stores> open(Clock& clock, const JobLimits& jobs, const SignalLimits& signal) {
+  return std::make_unique<MemoryStores>(clock, jobs, signal);
 }
 
 }  // namespace mainstay::storage::memory

@@ -5,11 +5,14 @@
 #include <memory>
 
 #include "base/clock.h"
+#include "storage/jobs.h"
+#include "storage/signal.h"
 #include "storage/stores.h"
 
 namespace mainstay::storage::memory {
 
 /// Nothing survives close(). `clock` outlives the stores.
-std::unique_ptr<Stores> open(Clock& clock);
+std::unique_ptr<Stores> open(Clock& clock, const JobLimits& jobs = {},
+                             const SignalLimits& signal = {});
 
 }  // namespace mainstay::storage::memory

@@ -12,12 +12,12 @@ constexpr int kStepsBetweenLooks = 2000;
 }  // namespace
 
 bool Failure::disk_full() const noexcept {
-  if (code() == SQLITE_FULL) return true;
+  if (code() == SQLITE_FULL || code() == SQLITE_READONLY) return true;
   if (code() != SQLITE_IOERR) return false;
   // A failed sync stays fatal even with ENOSPC: what it should have secured may be gone.
   if (extended() == SQLITE_IOERR_FSYNC || extended() == SQLITE_IOERR_DIR_FSYNC) return false;
   if (extended() == SQLITE_IOERR_SHMSIZE) return true;
-  return errno_ == ENOSPC || errno_ == EDQUOT;
+  return errno_ == ENOSPC || errno_ == EDQUOT || errno_ == EROFS;
 }
 
 bool Failure::broken() const noexcept {
@@ -29,8 +29,8 @@ Error to_error(const Failure& failure) {
   Error error;
   if (failure.disk_full()) {
     error = Error::say(Errc::disk_full, "disk_full",
-                       "There is no room left on the disk that holds the data; free some and try "
-                       "again.");
+                       "There is no room left on the disk that holds the data, or it is read-only; "
+                       "mend that and try again.");
   } else if (failure.code() == SQLITE_CORRUPT || failure.code() == SQLITE_NOTADB) {
     error = Error::say(Errc::corrupt, "database_corrupt",
                        "Stored data failed its check; restore the data directory from a backup.");
@@ -76,13 +76,29 @@ Connection::~Connection() {
 void Connection::close() noexcept {
   for (auto& [sql, statement] : statements_) sqlite3_finalize(statement);
   statements_.clear();
+  literals_.clear();
   sqlite3_close(db_);
   db_ = nullptr;
 }
 
+int Connection::system_errno() const noexcept {
+  // What SQLite does after a failed write may have replaced the thread's errno; the file that could
+  // not be written, in practice the WAL, remembers its own.
+  if (sqlite3_extended_errcode(db_) == SQLITE_IOERR_WRITE) {
+    sqlite3_file* wal = nullptr;
+    int last = 0;
+    if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) == SQLITE_OK &&
+        wal != nullptr && wal->pMethods != nullptr &&
+        wal->pMethods->xFileControl(wal, SQLITE_FCNTL_LAST_ERRNO, &last) == SQLITE_OK &&
+        last != 0) {
+      return last;
+    }
+  }
+  return sqlite3_system_errno(db_);
+}
+
 void Connection::fail(const std::string& doing) {
-  throw Failure(sqlite3_extended_errcode(db_), sqlite3_system_errno(db_),
-                doing + ": " + sqlite3_errmsg(db_));
+  throw Failure(sqlite3_extended_errcode(db_), system_errno(), doing + ": " + sqlite3_errmsg(db_));
 }
 
 void Connection::run(const std::string& sql) {
@@ -110,15 +126,23 @@ void Connection::limit(const Clock& clock, Deadline by) {
 }
 
 sqlite3_stmt* Connection::prepared(std::string_view sql) {
-  std::string key(sql);
-  auto found = statements_.find(key);
+  auto found = statements_.find(sql);
   if (found != statements_.end()) return found->second;
+  std::string key(sql);
   sqlite3_stmt* statement = nullptr;
   if (sqlite3_prepare_v3(db_, key.c_str(), static_cast<int>(key.size()), SQLITE_PREPARE_PERSISTENT,
                          &statement, nullptr) != SQLITE_OK) {
     fail(key);
   }
   statements_.emplace(std::move(key), statement);
+  return statement;
+}
+
+sqlite3_stmt* Connection::prepared(Literal sql) {
+  const auto found = literals_.find(sql.text);
+  if (found != literals_.end()) return found->second;
+  sqlite3_stmt* statement = prepared(std::string_view(sql.text));
+  literals_.emplace(sql.text, statement);
   return statement;
 }
 
@@ -141,8 +165,8 @@ void Query::put_number(int at, std::int64_t value) {
 
 void Query::put_text(int at, std::string_view value) {
   const char* data = value.data() == nullptr ? "" : value.data();  // a null pointer would bind NULL
-  if (sqlite3_bind_text64(statement_, at, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8) !=
-      SQLITE_OK) {
+  if (sqlite3_bind_text64(statement_, at, data, value.size(),
+                          lasting_ ? SQLITE_STATIC : SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK) {
     db_.fail("bind");
   }
 }

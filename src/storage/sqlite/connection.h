@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -26,7 +27,7 @@ class Failure : public std::exception {
   const char* what() const noexcept override { return what_.c_str(); }
   int code() const noexcept { return code_ & 0xff; }
   int extended() const noexcept { return code_; }
-  /// No room on the disk or in the quota; may pass by itself.
+  /// No room on the disk or in the quota, or it is read-only: nothing was written, and it may pass.
   bool disk_full() const noexcept;
   /// The file or the device failed: nothing written later can be trusted.
   bool broken() const noexcept;
@@ -42,6 +43,12 @@ class Failure : public std::exception {
 Error to_error(const Failure& failure);
 
 enum class Mode { read, write };
+
+/// The text of a statement that lives as long as the program and is run often: found by its
+/// address.
+struct Literal {
+  const char* text;
+};
 
 /// Owns the handle. Statements are prepared once for each SQL text and kept.
 class Connection {
@@ -64,13 +71,23 @@ class Connection {
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   sqlite3* handle() noexcept { return db_; }
   [[noreturn]] void fail(const std::string& doing);
+  /// The system's error behind the last failure; 0: none is known.
+  int system_errno() const noexcept;
 
  private:
   friend class Query;
   sqlite3_stmt* prepared(std::string_view sql);
+  sqlite3_stmt* prepared(Literal sql);
   void close() noexcept;
   sqlite3* db_ = nullptr;
-  std::unordered_map<std::string, sqlite3_stmt*> statements_;
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  std::unordered_map<std::string, sqlite3_stmt*, TextHash, std::equal_to<>> statements_;
+  std::unordered_map<const char*, sqlite3_stmt*> literals_;  ///< those of them that were Literals
   const Clock* clock_ = nullptr;
   TimePoint until_ = TimePoint::max();
 };
@@ -79,6 +96,7 @@ class Connection {
 class Query {
  public:
   Query(Connection& db, std::string_view sql) : db_(db), statement_(db.prepared(sql)) {}
+  Query(Connection& db, Literal sql) : db_(db), statement_(db.prepared(sql)) {}
   ~Query() {
     sqlite3_reset(statement_);
     sqlite3_clear_bindings(statement_);
@@ -91,6 +109,12 @@ class Query {
     int at = 0;
     (put(++at, values), ...);
     return *this;
+  }
+  /// As bind(), but texts are not copied: they stay as they are until this object is gone.
+  template <class... Values>
+  Query& bind_lasting(const Values&... values) {
+    lasting_ = true;
+    return bind(values...);
   }
   /// True when there is a row to read.
   bool step();
@@ -116,6 +140,7 @@ class Query {
   void put_text(int at, std::string_view value);
   Connection& db_;
   sqlite3_stmt* statement_;
+  bool lasting_ = false;
 };
 
 }  // namespace mainstay::storage::sqlite

@@ -93,38 +93,6 @@ Result<Found> find_or_make(Connection& db, const Owner& owner, const Turn& turn)
   return Found{db.last_rowid(), 0};
 }
 
-Status append_turn(Connection& db, const Owner& owner, const Turn& turn) {
-  auto found = find_or_make(db, owner, turn);
-  if (!found.ok()) return found.error();
-  {
-    Query repeated(db, kRepeated);
-    repeated.bind(found->n, turn.request.text());
-    if (repeated.step()) return done();
-  }
-  Query(db,
-        "INSERT INTO turn (conversation, request, provider, model, prompt_tokens, "
-        "completion_tokens, first_token, total, citations, finished) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(found->n, turn.request.text(), turn.provider, turn.model, turn.prompt_tokens.value,
-            turn.completion_tokens.value, whole_micros(turn.first_token), whole_micros(turn.total),
-            turn.citations, micros(turn.finished))
-      .finish();
-  const std::int64_t n = db.last_rowid();
-  std::int64_t seq = found->messages;
-  for (const auto& message : turn.messages) {
-    Query(db,
-          "INSERT INTO message (conversation, seq, turn, id, role, json, tokens, created) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(found->n, ++seq, n, message.id.text(), message.role, message.json,
-              message.tokens.value, micros(message.created))
-        .finish();
-  }
-  Query(db, "UPDATE conversation SET messages = ?, updated = max(updated, ?) WHERE n = ?")
-      .bind(seq, micros(turn.finished), found->n)
-      .finish();
-  return done();
-}
-
 /// Whole turns from the newest backwards while they fit; newest message first.
 std::vector<StoredMessage> newest_turns(Connection& db, std::int64_t conversation, Tokens budget) {
   std::vector<StoredMessage> kept;
@@ -225,6 +193,38 @@ Result<std::vector<StoredMessage>> messages_after(Connection& db, const Owner& o
 }
 
 }  // namespace
+
+Status append_turn(Connection& db, const Owner& owner, const Turn& turn) {
+  auto found = find_or_make(db, owner, turn);
+  if (!found.ok()) return found.error();
+  {
+    Query repeated(db, kRepeated);
+    repeated.bind(found->n, turn.request.text());
+    if (repeated.step()) return done();
+  }
+  Query(db,
+        "INSERT INTO turn (conversation, request, provider, model, prompt_tokens, "
+        "completion_tokens, first_token, total, citations, finished) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(found->n, turn.request.text(), turn.provider, turn.model, turn.prompt_tokens.value,
+            turn.completion_tokens.value, whole_micros(turn.first_token), whole_micros(turn.total),
+            turn.citations, micros(turn.finished))
+      .finish();
+  const std::int64_t n = db.last_rowid();
+  std::int64_t seq = found->messages;
+  for (const auto& message : turn.messages) {
+    Query(db,
+          "INSERT INTO message (conversation, seq, turn, id, role, json, tokens, created) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(found->n, ++seq, n, message.id.text(), message.role, message.json,
+              message.tokens.value, micros(message.created))
+        .finish();
+  }
+  Query(db, "UPDATE conversation SET messages = ?, updated = max(updated, ?) WHERE n = ?")
+      .bind(seq, micros(turn.finished), found->n)
+      .finish();
+  return done();
+}
 
 std::vector<std::string> conversation_queries() {
   return {kFind,  kFindAny,  kGet,    kListFirst, kListAfter,     kPlace,      kNewest,

@@ -25,6 +25,10 @@ class SqliteConversations final : public Conversations {
   Readers& readers_;
 };
 
+/// Adds a turn as Conversations::append() says, on the writer's connection. Nothing was written
+/// when it is refused; what it wrote before a Failure must be undone by the caller.
+Status append_turn(Connection& db, const Owner& owner, const Turn& turn);
+
 /// The texts of the queries whose plans a test looks at: none may scan a table.
 std::vector<std::string> conversation_queries();
 

@@ -5,11 +5,17 @@
 
 #include <algorithm>
 
+#include "storage/local_leader.h"
+#include "storage/local_signal.h"
 #include "storage/sqlite/access_keys.h"
+#include "storage/sqlite/batches.h"
 #include "storage/sqlite/conversations.h"
 #include "storage/sqlite/data_dir.h"
 #include "storage/sqlite/documents.h"
 #include "storage/sqlite/figures.h"
+#include "storage/sqlite/files.h"
+#include "storage/sqlite/jobs.h"
+#include "storage/sqlite/replies.h"
 #include "storage/sqlite/schema.h"
 
 namespace mainstay::storage::sqlite {
@@ -78,6 +84,35 @@ Result<std::unique_ptr<Database>> open_database(const Schema& schema, const Data
   return std::make_unique<Database>(std::move(opened->db), opened->path, pool, around);
 }
 
+/// mainstay.db with the desk of its jobs.
+struct Talk {
+  std::unique_ptr<JobDesk> desk;  ///< outlives the writer that it rides with
+  std::unique_ptr<Database> database;
+};
+
+Result<Talk> open_talk(const DataDir& dir, OffloadPool& pool, Surroundings around,
+                       const JobLimits& limits) {
+  const Schema& schema = conversations_schema();
+  auto opened = open_file(schema, dir, around.settings);
+  if (!opened.ok()) return opened.error();
+  around.name = schema.name;
+  DeskRules rules;
+  rules.limits = limits;
+  rules.strict_claims = around.settings.job_claims == "strict";
+  rules.inputs_memory = around.settings.job_inputs_memory.value;
+  rules.queue_max = around.settings.write_queue_max + limits.depth_high;
+  Talk out;
+  out.desk = std::make_unique<JobDesk>(around.clock, rules);
+  try {
+    out.desk->load(*opened->db);
+  } catch (const Failure& failure) {
+    return to_error(failure);
+  }
+  out.database = std::make_unique<Database>(std::move(opened->db), opened->path, pool, around);
+  out.desk->start(out.database->writer);
+  return out;
+}
+
 Result<std::unique_ptr<SqliteAccessKeys>> open_keys(const DataDir& dir, Surroundings around) {
   const Schema& schema = access_keys_schema();
   auto opened = open_file(schema, dir, around.settings);
@@ -89,21 +124,34 @@ Result<std::unique_ptr<SqliteAccessKeys>> open_keys(const DataDir& dir, Surround
 
 class SqliteStores final : public Stores {
  public:
-  SqliteStores(std::unique_ptr<DataDir> dir, std::unique_ptr<OffloadPool> pool,
-               std::unique_ptr<Database> talk, std::unique_ptr<Database> knowledge,
-               std::unique_ptr<SqliteAccessKeys> keys, Clock& clock)
+  SqliteStores(std::unique_ptr<DataDir> dir, std::unique_ptr<OffloadPool> pool, Talk talk,
+               std::unique_ptr<Database> knowledge, std::unique_ptr<SqliteAccessKeys> keys,
+               const Surroundings& around, const SignalLimits& signal)
       : dir_(std::move(dir)),
         pool_(std::move(pool)),
-        talk_(std::move(talk)),
+        desk_(std::move(talk.desk)),
+        talk_(std::move(talk.database)),
         knowledge_(std::move(knowledge)),
         keys_(std::move(keys)),
         conversations_(talk_->writer, talk_->readers),
-        documents_(knowledge_->writer, knowledge_->readers, clock) {}
+        documents_(knowledge_->writer, knowledge_->readers, around.clock),
+        jobs_(*desk_, talk_->readers, around.settings.operation_timeout),
+        signal_(around.clock, signal),
+        leader_(around.clock, roles_),
+        replies_(talk_->writer, talk_->readers, around.clock),
+        files_(talk_->writer, talk_->readers, around.clock),
+        batches_(talk_->writer, talk_->readers) {}
   ~SqliteStores() override { [[maybe_unused]] auto closed = close(); }
 
   Conversations& conversations() override { return conversations_; }
   Documents& documents() override { return documents_; }
   AccessKeys& access_keys() override { return *keys_; }
+  JobStore& jobs() override { return jobs_; }
+  Signal& signal() override { return signal_; }
+  Leader& leader() override { return leader_; }
+  Replies& replies() override { return replies_; }
+  Files& files() override { return files_; }
+  Batches& batches() override { return batches_; }
 
   StoreFigures figures() const override {
     StoreFigures out;
@@ -158,24 +206,33 @@ class SqliteStores final : public Stores {
  private:
   std::unique_ptr<DataDir> dir_;
   std::unique_ptr<OffloadPool> pool_;
+  std::unique_ptr<JobDesk> desk_;
   std::unique_ptr<Database> talk_;
   std::unique_ptr<Database> knowledge_;
   std::unique_ptr<SqliteAccessKeys> keys_;
   SqliteConversations conversations_;
   SqliteDocuments documents_;
+  SqliteJobs jobs_;
+  LocalSignal signal_;
+  LocalRoles roles_;
+  LocalLeader leader_;
+  SqliteReplies replies_;
+  SqliteFiles files_;
+  SqliteBatches batches_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::string data_dir,
                                      Clock& clock, [[maybe_unused]] Random& random, Log& log,
-                                     Metrics& metrics) {
+                                     Metrics& metrics, const JobLimits& jobs,
+                                     const SignalLimits& signal) {
   const TimePoint start = clock.now();
   auto dir = DataDir::claim(std::move(data_dir));
   if (!dir.ok()) return dir.error();
   const Surroundings around{clock, log, metrics, settings, {}};
   auto pool = std::make_unique<OffloadPool>("read-db", settings.readers, settings.read_queue_max);
-  auto talk = open_database(conversations_schema(), **dir, *pool, around);
+  auto talk = open_talk(**dir, *pool, around, jobs);
   if (!talk.ok()) return talk.error();
   auto knowledge = open_database(documents_schema(), **dir, *pool, around);
   if (!knowledge.ok()) return knowledge.error();
@@ -186,7 +243,7 @@ Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::strin
                             {"took_ms", clock.now() - start}});
   return std::unique_ptr<Stores>(
       std::make_unique<SqliteStores>(std::move(*dir), std::move(pool), std::move(*talk),
-                                     std::move(*knowledge), std::move(*keys), clock));
+                                     std::move(*knowledge), std::move(*keys), around, signal));
 }
 
 Result<std::unique_ptr<AccessKeys>> open_access_keys(const StorageSettings& settings,

@@ -11,14 +11,15 @@
 
 namespace mainstay::storage::sqlite {
 
-/// Opens or makes mainstay.db (conversations), knowledge.db (documents) and keys.db (API keys) in
-/// `data_dir`, holds the directory's lock, starts the threads. Blocks; milliseconds, longer after
-/// an unclean end. The references outlive the stores; so do the io_contexts of coroutines that wait
-/// in a call. Errors: conflict "data_dir_in_use"; invalid "data_dir_unusable", "database_newer",
-/// "database_foreign"; corrupt "database_corrupt"; disk_full; unavailable. A refused file is not
-/// changed.
+/// Opens or makes mainstay.db (conversations, jobs), knowledge.db (documents) and keys.db (API
+/// keys) in `data_dir`, holds the directory's lock, starts the threads. Blocks; milliseconds,
+/// longer after an unclean end. The references outlive the stores; so do the io_contexts of
+/// coroutines that wait in a call. Errors: conflict "data_dir_in_use"; invalid "data_dir_unusable",
+/// "database_newer", "database_foreign"; corrupt "database_corrupt"; disk_full; unavailable. A
+/// refused file is not changed.
 Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::string data_dir,
-                                     Clock& clock, Random& random, Log& log, Metrics& metrics);
+                                     Clock& clock, Random& random, Log& log, Metrics& metrics,
+                                     const JobLimits& jobs = {}, const SignalLimits& signal = {});
 
 /// Opens keys.db alone, without the directory's lock: for `mainstay keys` beside a running server.
 /// Otherwise as open(). The destructor closes it.

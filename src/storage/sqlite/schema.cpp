@@ -54,6 +54,143 @@ CREATE TABLE message (
 ) STRICT;
 )sql";
 
+// A job's row is written once, when it comes in; job_now holds what became of it since (none: it
+// waits as it came in) and is written in the order of arrival too, so that a commit of many jobs
+// touches few pages. The order of those that wait lives in memory: every job below `live_from` has
+// ended. job_kept_key holds the keys of jobs that were removed before their keys' time.
+constexpr const char* kConversations2 = R"sql(
+CREATE TABLE job (
+  n            INTEGER PRIMARY KEY,
+  id           TEXT NOT NULL,
+  tenant       TEXT NOT NULL,
+  user         TEXT NOT NULL,
+  client       TEXT NOT NULL,
+  kind         TEXT NOT NULL,
+  priority     INTEGER NOT NULL,
+  batch        TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  key_held     INTEGER NOT NULL,
+  digest       TEXT NOT NULL,
+  run_at       INTEGER NOT NULL,
+  expires      INTEGER NOT NULL,
+  attempts_max INTEGER NOT NULL,
+  repeat_every INTEGER NOT NULL,
+  created      INTEGER NOT NULL,
+  input        TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX job_by_id ON job (id);
+CREATE UNIQUE INDEX job_by_key ON job (tenant, user, key) WHERE key_held = 1;
+CREATE INDEX job_by_owner ON job (tenant, user, n);
+CREATE INDEX job_by_batch ON job (batch, n) WHERE batch <> '';
+CREATE TABLE job_now (
+  n        INTEGER PRIMARY KEY,
+  priority INTEGER NOT NULL,
+  state    INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  silent   INTEGER NOT NULL,
+  token    INTEGER NOT NULL,
+  ended_by INTEGER NOT NULL,
+  run_at   INTEGER NOT NULL,
+  expires  INTEGER NOT NULL,
+  worker   TEXT NOT NULL,
+  started  INTEGER NOT NULL,
+  finished INTEGER NOT NULL,
+  result   TEXT NOT NULL,
+  code     TEXT NOT NULL,
+  message  TEXT NOT NULL
+) STRICT;
+CREATE INDEX job_by_end ON job_now (state, finished, priority) WHERE state >= 3;
+CREATE INDEX job_given_up ON job_now (state, n) WHERE state >= 4;
+CREATE TABLE job_kept_key (
+  tenant TEXT NOT NULL,
+  user   TEXT NOT NULL,
+  key    TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  id     TEXT NOT NULL,
+  state  INTEGER NOT NULL,
+  until  INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX job_kept_key_by_end ON job_kept_key (until);
+CREATE TABLE job_store (live_from INTEGER NOT NULL) STRICT;
+INSERT INTO job_store (live_from) VALUES (0);
+)sql";
+
+// Sums beside the rows, kept by triggers: the bounds on what is kept are looked at with each reply.
+constexpr const char* kConversations3 = R"sql(
+CREATE TABLE reply (
+  n            INTEGER PRIMARY KEY,
+  tenant       TEXT NOT NULL,
+  user         TEXT NOT NULL,
+  route        TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  digest       TEXT NOT NULL,
+  status       INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  headers      TEXT NOT NULL,
+  body         TEXT NOT NULL,
+  left_out     INTEGER NOT NULL,
+  size         INTEGER NOT NULL,
+  until        INTEGER NOT NULL,
+  UNIQUE (tenant, user, route, key)
+) STRICT;
+CREATE INDEX reply_by_owner ON reply (tenant, user, n);
+CREATE INDEX reply_by_end ON reply (until);
+CREATE TABLE reply_sum (
+  tenant  TEXT NOT NULL,
+  user    TEXT NOT NULL,
+  replies INTEGER NOT NULL,
+  bytes   INTEGER NOT NULL,
+  PRIMARY KEY (tenant, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reply_sum_of_all (
+  one     INTEGER PRIMARY KEY,
+  replies INTEGER NOT NULL,
+  bytes   INTEGER NOT NULL
+) STRICT;
+INSERT INTO reply_sum_of_all (one, replies, bytes) VALUES (1, 0, 0);
+CREATE TRIGGER reply_added AFTER INSERT ON reply BEGIN
+  INSERT INTO reply_sum (tenant, user, replies, bytes) VALUES (new.tenant, new.user, 1, new.size)
+    ON CONFLICT (tenant, user) DO UPDATE SET replies = replies + 1, bytes = bytes + excluded.bytes;
+  UPDATE reply_sum_of_all SET replies = replies + 1, bytes = bytes + new.size WHERE one = 1;
+END;
+CREATE TRIGGER reply_removed AFTER DELETE ON reply BEGIN
+  UPDATE reply_sum SET replies = replies - 1, bytes = bytes - old.size
+    WHERE tenant = old.tenant AND user = old.user;
+  DELETE FROM reply_sum WHERE tenant = old.tenant AND user = old.user AND replies = 0;
+  UPDATE reply_sum_of_all SET replies = replies - 1, bytes = bytes - old.size WHERE one = 1;
+END;
+)sql";
+
+constexpr const char* kConversations4 = R"sql(
+CREATE TABLE file (
+  n       INTEGER PRIMARY KEY AUTOINCREMENT,
+  id      TEXT NOT NULL UNIQUE,
+  tenant  TEXT NOT NULL,
+  user    TEXT NOT NULL,
+  name    TEXT NOT NULL,
+  purpose TEXT NOT NULL,
+  size    INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  expires INTEGER NOT NULL
+) STRICT;
+CREATE INDEX file_by_owner ON file (tenant, user, n);
+CREATE INDEX file_by_end ON file (expires) WHERE expires > 0;
+CREATE TABLE batch (
+  n       INTEGER PRIMARY KEY AUTOINCREMENT,
+  id      TEXT NOT NULL UNIQUE,
+  tenant  TEXT NOT NULL,
+  user    TEXT NOT NULL,
+  open    INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  record  TEXT NOT NULL
+) STRICT;
+CREATE INDEX batch_by_owner ON batch (tenant, user, n);
+CREATE INDEX batch_open ON batch (n) WHERE open = 1;
+CREATE INDEX batch_closed ON batch (created) WHERE open = 0;
+)sql";
+
 // The words table holds no text of its own: it reads chunk_text when it must. Its porter stems and
 // folded accents are what storage/words.h does for the memory back end. A trigram table for typing
 // errors would stand beside it as `grams`, filled and emptied by the same two statements.
@@ -190,7 +327,10 @@ Status check_open(const Schema& schema, const std::string& path, bool all) {
 }  // namespace
 
 const Schema& conversations_schema() {
-  static const Schema schema{"mainstay", "mainstay.db", 0x4d4e5354, {kConversations1}};
+  static const Schema schema{"mainstay",
+                             "mainstay.db",
+                             0x4d4e5354,
+                             {kConversations1, kConversations2, kConversations3, kConversations4}};
   return schema;
 }
 

@@ -3,6 +3,10 @@
 
 #include <openssl/crypto.h>
 
+#include <algorithm>
+#include <array>
+#include <cmath>
+
 #include "unit/admission/token_maker.h"
 #include "unit/base/support.h"
 
@@ -25,7 +29,6 @@ struct IdentityTest : SimTest {
   }
   static Credentials from_here() {
     Credentials out;
-    out.peer_is_loopback = true;
     out.peer = asio::ip::make_address("127.0.0.1");
     return out;
   }
@@ -273,6 +276,25 @@ TEST_F(IdentityTest, a_listener_beyond_this_machine_needs_a_way_in) {
   EXPECT_TRUE(who().check_exposure().ok());
 }
 
+TEST_F(IdentityTest, settings_are_checked_without_taking_effect) {
+  settings.auth.keys = {Secret(kFirst)};
+  EXPECT_EQ(said(with_key(kFirst)).substr(0, 5), "user ");
+  Settings next = settings;
+  next.auth.keys = {Secret(kSecond)};
+  EXPECT_TRUE(who().check(next).ok());
+  EXPECT_EQ(said(with_key(kFirst)).substr(0, 5), "user ") << "the old key is still in force";
+  EXPECT_EQ(said(with_key(kSecond)), "wrong_key");
+  next.auth.keys.clear();
+  next.server.listen = "0.0.0.0:8080";
+  auto exposed = who().check(next);
+  ASSERT_FALSE(exposed.ok());
+  EXPECT_EQ(exposed.error().reason, "exposed_without_keys");
+  next = settings;
+  next.auth.jwt.public_key = "no key at all";
+  EXPECT_FALSE(who().check(next).ok());
+  EXPECT_EQ(said(with_key(kFirst)).substr(0, 5), "user ");
+}
+
 // proves security row 5
 TEST_F(IdentityTest, security_05_a_thousand_bad_keys_are_401_then_429_with_a_growing_delay) {
   settings.auth.keys = {Secret(kFirst), Secret(kSecond)};
@@ -459,6 +481,38 @@ TEST_F(IdentityTest, security_14_keys_alike_have_digests_unlike) {
     longest = std::max(longest, same);
   }
   EXPECT_LE(longest, 4);
+}
+
+// Security row 14: right and wrong first byte, 1e5 tries of each in turns; the medians tell.
+TEST_F(IdentityTest, security_14_a_key_nearly_right_takes_as_long_as_one_that_is_not) {
+  std::string right;
+  settings.auth.failures_free = 1'000'000;
+  add_key(KeyWishes{}, right);
+  const auto flipped = [&right](std::size_t at) {
+    std::string wrong = right;
+    wrong[at] = wrong[at] == 'A' ? 'B' : 'A';
+    return wrong;
+  };
+  const std::array<std::string, 2> keys = {flipped(3), flipped(right.size() - 2)};
+  constexpr std::size_t kTries = 100'000;
+  std::array<std::vector<std::int64_t>, 2> took;
+  for (auto& times : took) times.reserve(kTries);
+  const RealClock watch;
+  for (std::size_t i = 0; i < 2 * kTries; ++i) {
+    const std::size_t which =
+        (i ^ (i / 2)) % 2;  // near far far near: the machine's moods meet both
+    const Credentials credentials = from_away(keys[which]);
+    const TimePoint began = watch.now();
+    const bool refused = !who().identify(credentials).ok();
+    took[which].push_back((watch.now() - began).count());
+    ASSERT_TRUE(refused);
+  }
+  std::array<double, 2> middle{};
+  for (std::size_t k = 0; k < 2; ++k) {
+    std::nth_element(took[k].begin(), took[k].begin() + kTries / 2, took[k].end());
+    middle[k] = static_cast<double>(took[k][kTries / 2]);
+  }
+  EXPECT_LT(std::abs(middle[0] - middle[1]), 0.1 * std::max(middle[0], middle[1]));
 }
 
 }  // namespace

@@ -83,6 +83,15 @@ class FakeExchange final : public net::Exchange {
     finished = true;
     co_return done();
   }
+  Co<Result<net::WebSocket*>> upgrade(net::HeaderLines lines) override {
+    if (upgrade_error || socket == nullptr) {
+      co_return upgrade_error.value_or(Error::log(Errc::invalid, "no socket is scripted"));
+    }
+    started_ = true;
+    status = 101;
+    headers = lines.text();
+    co_return socket;
+  }
   void abort() override { aborted = true; }
   bool started() const noexcept override { return started_; }
   const std::shared_ptr<Hold>& hold() const noexcept override { return hold_; }
@@ -101,6 +110,8 @@ class FakeExchange final : public net::Exchange {
   }
 
   std::optional<Error> body_error;
+  std::optional<Error> upgrade_error;
+  net::WebSocket* socket = nullptr;   ///< what upgrade() gives; lives as long as the exchange
   std::size_t goes_after = SIZE_MAX;  ///< pieces the client takes before it goes
   bool gone = false;
   bool stalls = false;  ///< writes fail though the client is there: a reader that takes nothing

@@ -2,16 +2,18 @@
 #include <set>
 
 #include "api/routes.h"
+#include "unit/api/job_world.h"
 #include "unit/api/schema.h"
-#include "unit/api/world.h"
 
 namespace mainstay::api {
 namespace {
 
 using namespace test;
 
-struct OpenApiTest : World {
+struct OpenApiTest : JobWorld {
   void SetUp() override {
+    settings.limits.enabled = false;
+    prepare();
     auto reply = serve(get("/openapi.json"));
     ASSERT_EQ(reply->status, 200);
     document = json(reply->body);
@@ -54,6 +56,23 @@ struct OpenApiTest : World {
         {"cancelTask", admin(cancel_task)},
         {"listAlerts", admin(get("/admin/alerts"))},
         {"databaseStats", admin(get("/admin/database/stats"))},
+    };
+  }
+  /// One request of each job endpoint that has a schema, in an order in which all succeed.
+  std::vector<std::pair<std::string, Sent>> job_requests() {
+    const std::string mine = "/v1/jobs/" + submit();
+    const std::string any = "/admin/jobs/" + submit();
+    return {
+        {"submitJob", post("/v1/jobs", R"({"kind":"slow"})")},
+        {"listJobs", get("/v1/jobs")},
+        {"getJob", get(mine)},
+        {"cancelJob", post(mine + "/cancel", "")},
+        {"retryJob", post(mine + "/retry", "")},
+        {"deleteJob", method("DELETE", mine)},
+        {"jobStats", admin(get("/admin/jobs"))},
+        {"getAnyJob", admin(get(any))},
+        {"cancelAnyJob", admin(post(any + "/cancel", ""))},
+        {"retryAnyJob", admin(post(any + "/retry", ""))},
     };
   }
   Json document;
@@ -186,6 +205,7 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
       {"ready", get("/health/ready")},
   };
   for (auto& one : admin_requests()) requests.push_back(std::move(one));
+  for (auto& one : job_requests()) requests.push_back(std::move(one));
   const Schemas schemas(document);
   std::set<std::string> answered;
   for (const auto& [name, sent] : requests) {

@@ -57,6 +57,19 @@ TEST(Routes, a_models_id_may_hold_slashes_and_others_may_not) {
   EXPECT_EQ(operation("GET", "/v1/documents/doc_1/chunks"), "none");
 }
 
+TEST(Routes, words_may_follow_an_id) {
+  EXPECT_EQ(operation("GET", "/v1/jobs/job_1/events"), "jobEvents");
+  EXPECT_EQ(match("GET", "/v1/jobs/job_1/events").param, "job_1");
+  EXPECT_EQ(operation("POST", "/v1/jobs/job_1/retry"), "retryJob");
+  EXPECT_EQ(operation("GET", "/v1/jobs/events"), "getJob") << "an id like any other";
+  for (const char* path : {"/v1/jobs//events", "/v1/jobs/a/b/events", "/v1/jobs/a/events/",
+                           "/v1/jobs/a/event", "/v1/jobs/aevents", "/v1/jobs/"}) {
+    EXPECT_EQ(operation("GET", path) == "jobEvents", false) << path;
+  }
+  EXPECT_EQ(operation("GET", "/v1/jobs/a/b/events"), "none");
+  EXPECT_EQ(operation("PUT", "/v1/jobs/a/retry"), "only POST");
+}
+
 TEST(Routes, what_changes_or_costs_something_is_behind_the_door_and_counted) {
   for (const auto& route : routes()) {
     const bool admin = route.path.starts_with("/admin/");

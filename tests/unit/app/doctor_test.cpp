@@ -167,7 +167,7 @@ TEST(DoctorSetup, a_port_that_cannot_be_used_is_bad) {
 class DoctorDatabase : public testing::Test {
  protected:
   std::unique_ptr<storage::Stores> open() {
-    auto stores = open_stores(StorageSettings{}, data_.path(), clock_, random_, *log_, metrics_);
+    auto stores = open_stores(Settings{}, data_.path(), clock_, random_, *log_, metrics_);
     EXPECT_TRUE(stores.ok());
     return stores.ok() ? std::move(*stores) : nullptr;
   }

@@ -16,7 +16,7 @@ TEST(ExitCodes, each_kind_of_error_has_its_code) {
   for (int i = 0; i <= static_cast<int>(Errc::internal); ++i) {
     const auto code = static_cast<Errc>(i);
     int wanted = 1;
-    if (code == Errc::over_limit) wanted = 75;
+    if (code == Errc::over_limit || code == Errc::disk_full) wanted = 75;
     if (code == Errc::unavailable || code == Errc::deadline) wanted = 69;
     EXPECT_EQ(code_of(Error::log(code, "")), wanted) << name(code);
   }

@@ -36,6 +36,7 @@ struct ReloadTest : SimTest {
     ReloadSteps steps;
     steps.load = [this]() -> Result<config::Loaded> {
       ++loads;
+      if (before_load) before_load();
       if (load_error) return *load_error;
       return next;
     };
@@ -83,6 +84,7 @@ struct ReloadTest : SimTest {
 
   asio::cancellation_signal end;
   config::Loaded next = loaded_with(5);
+  std::function<void()> before_load;
   std::optional<Error> load_error;
   std::optional<Error> build_error;
   bool new_models = false;
@@ -204,6 +206,32 @@ TEST_F(ReloadTest, those_who_ask_at_once_share_one_reading) {
   for (const auto& one : out) EXPECT_TRUE(one.value->ok());
   EXPECT_LE(loads, 2);
   EXPECT_EQ(builds, 1);
+}
+
+TEST_F(ReloadTest, a_configuration_on_a_disk_that_hangs_holds_one_thread_and_no_more) {
+  std::promise<void> disk;
+  std::shared_future<void> hangs = disk.get_future().share();
+  before_load = [hangs] { hangs.wait(); };
+  Outcome<Result<api::ReloadReport>> first;
+  start(io, reload->ask(Origin::api, Deadline::in(clock, 600s)), first);
+  while (loads == 0) {
+    clock.advance(0s);
+    std::this_thread::yield();
+  }
+  while (!first.done) clock.advance(1s);  // given up
+  EXPECT_FALSE(first.value->ok());
+  for (int i = 0; i < 5; ++i) {
+    const auto again = ask();
+    ASSERT_FALSE(again.ok());
+    EXPECT_EQ(again.error().reason, "reload_busy");
+  }
+  for (int i = 0; i < 600; ++i) clock.advance(1s);  // looks at the file are due meanwhile
+  EXPECT_EQ(loads, 1);
+  EXPECT_EQ(pool.waiting(), 0u);
+  disk.set_value();
+  next = loaded_with(7);
+  while (!ask().ok()) std::this_thread::yield();
+  EXPECT_EQ(in_force, 7u);
 }
 
 struct TasksTest : SimTest {

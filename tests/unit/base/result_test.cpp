@@ -94,6 +94,29 @@ TEST(result, moving_a_failure_takes_all_of_it_along) {
   EXPECT_EQ(to.error().retry_after, std::chrono::milliseconds(1500));
 }
 
+TEST(result, what_a_failure_was_moved_out_of_never_reads_as_success) {
+  Status from = Error::log(Errc::corrupt, "first");
+  Status to = std::move(from);
+  EXPECT_FALSE(from.ok());  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(to.error().detail, "first");
+  const Status copy = from;
+  EXPECT_FALSE(copy.ok());
+  EXPECT_EQ(from.error().code, Errc::internal);
+  to = std::move(from);
+  EXPECT_FALSE(from.ok());  // NOLINT(bugprone-use-after-move)
+  from = done();
+  EXPECT_TRUE(from.ok());
+  Status success;
+  const Status taken = std::move(success);
+  EXPECT_TRUE(taken.ok());
+  EXPECT_TRUE(success.ok());  // NOLINT(bugprone-use-after-move)
+  Result<int> result = Error::log(Errc::corrupt, "second");
+  Result<int> other = std::move(result);
+  EXPECT_FALSE(result.ok());  // NOLINT(bugprone-use-after-move)
+  EXPECT_EQ(result.error().code, Errc::internal);
+  EXPECT_EQ(other.error().detail, "second");
+}
+
 // What succeeds is most, and travels through coroutine frames: a failure costs it one pointer.
 static_assert(sizeof(Status) == sizeof(void*));
 static_assert(sizeof(ErrorBox) == sizeof(void*));

@@ -126,7 +126,11 @@ std::string other_value(const Row& row) {
     std::string operator()(std::vector<std::string>*) const {
       return std::string_view(row.key) == "auth.jwt.scopes" ? "chat,jobs" : "one,two";
     }
-    std::string operator()(Secret*) const { return "s3cret-of-thirty-two-bytes-or-more"; }
+    std::string operator()(Secret*) const {
+      const bool webhook = std::string_view(row.key) == "jobs.webhooks.secret";
+      return webhook ? "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+                     : "s3cret-of-thirty-two-bytes-or-more";
+    }
     std::string operator()(std::vector<Secret>*) const { return "s3cret-1,s3cret-2"; }
   };
   return std::visit(Other{row}, row.slot(&settings));

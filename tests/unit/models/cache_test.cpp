@@ -101,6 +101,22 @@ TEST(chunk_tape, gives_back_exactly_what_was_put_in) {
   EXPECT_EQ(cursor.at, tape.size());
 }
 
+TEST(chunk_tape, any_common_front_and_back_is_found_whatever_its_length) {
+  for (std::size_t front = 0; front <= 20; ++front) {
+    for (std::size_t back = 0; back <= 20; ++back) {
+      ChunkTape tape;
+      std::vector<std::string> texts;
+      for (const char* middle : {"", "A", "BC", "A", "AA", ""}) {
+        texts.push_back(std::string(front, 'x') + middle + std::string(back, 'x'));
+      }
+      for (const auto& text : texts) tape.append(chunk(text));
+      ChunkTape::Cursor cursor;
+      for (const auto& text : texts)
+        ASSERT_EQ(tape.read(cursor).json, text) << front << " " << back;
+    }
+  }
+}
+
 TEST(chunk_tape, keeps_a_stream_in_a_fraction_of_its_bytes) {
   ChunkTape tape;
   std::size_t raw = 0;

@@ -42,6 +42,41 @@ TEST(ClientReply, every_framing_is_read) {
             429);
 }
 
+/// What rest_here() gives at once, and read() after it.
+Co<std::string> rest_and_read(Client& client, Call call, Bytes max) {
+  const CallTimers timers;
+  const Deadline by = Deadline::never();
+  auto reply = co_await client.send(std::move(call), timers, by);
+  if (!reply.ok()) co_return reply.error().reason;
+  const auto here = (*reply)->rest_here(max);
+  auto rest = co_await read_all(**reply, 1_MiB, by);
+  std::string out = here ? "here " + *here : "later";
+  out += rest.ok() ? ", then " + *rest : ", then " + rest.error().reason;
+  co_return out;
+}
+
+TEST(ClientReply, a_body_that_came_with_its_head_is_taken_at_once_and_only_then) {
+  const auto ask = [](std::string bytes, Bytes max) {
+    ScriptServer server([bytes](Peer& peer, int) {
+      peer.request();
+      peer.send(bytes);
+    });
+    Rig rig;
+    return rig.start(rest_and_read(*rig.client, call_to(server.url()), max)).get();
+  };
+  const std::string length = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+  EXPECT_EQ(ask(length + "abc", 3_B), "here abc, then ");
+  EXPECT_EQ(ask(length + "abc", 4_B), "here abc, then ");
+  EXPECT_EQ(ask(length + "abc", 2_B), "later, then abc") << "above max nothing is taken";
+  EXPECT_EQ(ask(length + "ab", 3_B), "later, then upstream_truncated");
+  const std::string chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n";
+  EXPECT_EQ(ask(chunked + "1\r\nc\r\n0\r\n\r\n", 3_B), "here abc, then ");
+  EXPECT_EQ(ask(chunked + "1\r\nc\r\n", 3_B), "later, then upstream_truncated");
+  EXPECT_EQ(ask(chunked + "x\r\n", 3_B), "later, then upstream_bad_reply");
+  EXPECT_EQ(ask("HTTP/1.1 200 OK\r\n\r\nabc", 3_B), "later, then abc")
+      << "only its close says where it ends";
+}
+
 TEST(ClientReply, pieces_of_one_byte_change_nothing) {
   const std::vector<std::string> replies{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
                                          "HTTP/1.1 200 OK\r\nx: y\r\nTransfer-Encoding: "

@@ -77,6 +77,8 @@ class TestService final : public Service {
       if (!sent.ok()) big_failed.add();
     } else if (path == "/throw") {
       throw std::runtime_error("boom");
+    } else if (other && path.starts_with("/other")) {
+      co_await other(exchange);
     } else if (path == "/kept") {
       co_await kept(exchange);
     } else if (path != "/silent") {
@@ -112,6 +114,7 @@ class TestService final : public Service {
   std::atomic<Duration> body_by{std::chrono::hours(1)};
   std::atomic<int> pieces{3};
   std::shared_ptr<Hold> held;
+  std::function<Co<>(Exchange&)> other;  ///< serves what begins with /other; set before any comes
 
  private:
   Co<> echo(Exchange& exchange) {
@@ -188,7 +191,7 @@ class TestService final : public Service {
 /// The whole thing: starts in the constructor, stops in the destructor.
 class Listener {
  public:
-  explicit Listener(ServerSettings settings = {}, int loops = 1)
+  explicit Listener(ServerSettings settings = {}, int loops = 1, AskRelief relief = {})
       : log(quiet_log(clock)), service(clock) {
     settings.listen = "127.0.0.1:0";
     std::vector<asio::io_context*> ios;
@@ -197,6 +200,7 @@ class Listener {
       ios.push_back(contexts.back().get());
     }
     server = std::make_unique<Server>(settings, clock, *log, metrics, service, ios);
+    server->relieve(std::move(relief));
     auto opened = server->open();
     EXPECT_TRUE(opened.ok()) << (opened.ok() ? "" : opened.error().detail);
     for (auto& io : contexts) {
@@ -291,6 +295,15 @@ class RawClient {
       }
       if (!more()) return false;
     }
+  }
+  /// The next `n` bytes; fewer when the stream ends first.
+  std::string bytes(std::size_t n) {
+    while (in_.size() < n) {
+      if (!more()) break;
+    }
+    std::string out = in_.substr(0, n);
+    in_.erase(0, n);
+    return out;
   }
   /// Everything up to the end of the stream.
   std::string rest() {

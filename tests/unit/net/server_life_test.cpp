@@ -33,6 +33,57 @@ TEST(server, a_silent_connection_is_closed) {
   EXPECT_EQ(idle.rest(), "");
 }
 
+// proves fault row 9 (the steps before no descriptor is left)
+TEST(server, short_of_descriptors_it_keeps_no_idle_connection_and_serves_on) {
+  std::atomic<bool> tight{false};
+  Listener listener({}, 1, [&] { return Relief{.close_idle = tight}; });
+  RawClient kept(listener.port());
+  kept.send(get("/a"));
+  const auto first = kept.reply();
+  EXPECT_EQ(first.status, 200);
+  EXPECT_FALSE(first.has("connection: close"));
+  RawClient running(listener.port());
+  running.send(get("/hang"));
+  ASSERT_TRUE(listener.service.started.reaches(1));
+  tight = true;
+  EXPECT_EQ(kept.rest(), "") << "closed long before its idle timeout";
+  RawClient fresh(listener.port());
+  fresh.send(get("/b"));
+  const auto reply = fresh.reply();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_TRUE(reply.has("connection: close"));
+  EXPECT_EQ(fresh.rest(), "");
+  EXPECT_EQ(listener.service.cancelled.now(), 0) << "what runs goes on";
+  tight = false;
+  RawClient later(listener.port());
+  later.send(get("/c"));
+  EXPECT_FALSE(later.reply().has("connection: close"));
+}
+
+// proves fault row 9
+TEST(server, at_the_end_of_descriptors_a_new_connection_gets_the_503_and_old_ones_go_on) {
+  std::atomic<bool> refuse{false};
+  Listener listener({}, 1, [&] { return Relief{.refuse_new = refuse}; });
+  RawClient old(listener.port());
+  old.send(get("/a"));
+  EXPECT_EQ(old.reply().status, 200);
+  refuse = true;
+  RawClient fresh(listener.port());
+  fresh.send(get("/b"));
+  const auto reply = fresh.reply();
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_TRUE(reply.has("retry-after: 1"));
+  EXPECT_EQ(reply.body, "{\"code\":\"too_many_connections\"}");
+  old.send(get("/c"));
+  EXPECT_EQ(old.reply().status, 200);
+  EXPECT_NE(listener.metrics.text().find("mainstay_http_refused_total{reason=\"pressure\"} 1"),
+            std::string::npos);
+  refuse = false;
+  RawClient later(listener.port());
+  later.send(get("/d"));
+  EXPECT_EQ(later.reply().status, 200);
+}
+
 TEST(server, a_slow_body_fails_with_a_deadline) {  // proves security row 34
   ServerSettings settings;
   settings.body_timeout = milliseconds(150);

@@ -210,6 +210,39 @@ TEST(header_lines, a_value_cannot_make_a_line_of_its_own) {
   EXPECT_EQ(lines.text(), "x-a: onex-evil: 1\r\nx-n: -42\r\n");
 }
 
+TEST(header_lines, a_line_end_is_dropped_wherever_it_stands_in_a_value_of_any_length) {
+  for (std::size_t size = 1; size <= 300; ++size) {
+    for (std::size_t at = 0; at < size; at += size < 30 ? 1 : 37) {
+      for (const char bad : {'\r', '\n', '\0'}) {
+        std::string value(size, 'v');
+        value[at] = bad;
+        HeaderLines lines;
+        lines.add("x-a", value);
+        ASSERT_EQ(lines.text(), "x-a: " + std::string(size - 1, 'v') + "\r\n") << size << " " << at;
+      }
+    }
+    HeaderLines tab;
+    tab.add("x-a", std::string(size, '\t'));
+    ASSERT_EQ(tab.text(), "x-a: " + std::string(size, '\t') + "\r\n");
+  }
+}
+
+TEST(field_value, is_judged_byte_by_byte_whatever_its_length) {
+  for (std::size_t size = 1; size <= 25; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        for (const char around : {'v', '\t', '\xff'}) {
+          std::string value(size, around);
+          value[at] = static_cast<char>(byte);
+          const bool fine = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+          ASSERT_EQ(is_field_value(value), fine) << size << " " << at << " " << byte;
+        }
+      }
+    }
+  }
+  EXPECT_TRUE(is_field_value(""));
+}
+
 TEST(url, is_read_and_written) {
   auto url = Url::parse("HTTPS://Api.Example.com:8443/v1/?q#f");
   ASSERT_TRUE(url.ok());

@@ -59,7 +59,7 @@ class GovernorTest : public testing::Test {
 
 TEST_F(GovernorTest, a_calm_machine_sheds_nothing) {
   run(5);
-  EXPECT_FALSE(governor().sheds(ShedPoint::reindex));
+  EXPECT_FALSE(governor().sheds(ShedPoint::batch_jobs));
   EXPECT_EQ(governor().permit_factor(), 1);
   EXPECT_TRUE(governor().writes_allowed());
   EXPECT_EQ(governor().snapshot()->switches, 0u);
@@ -83,7 +83,7 @@ TEST_F(GovernorTest, fault_12_memory_pressure_sheds_in_order_and_gives_memory_ba
   tree_.machine_memory(1000, 150);
   run(11);
   EXPECT_EQ(level(Resource::memory), Level::soft);
-  EXPECT_TRUE(governor().sheds(ShedPoint::bulk_embeddings));
+  EXPECT_TRUE(governor().sheds(ShedPoint::batch_jobs));
   EXPECT_FALSE(governor().sheds(ShedPoint::authenticated_chat));
   EXPECT_EQ(trims, 2) << "at once, then each ten seconds";
   tree_.machine_memory(1000, 50);
@@ -143,20 +143,24 @@ TEST_F(GovernorTest, fault_14_heat_lowers_concurrency_without_flapping) {
   }
 }
 
-// proves fault_13: a start of threads or children is left out before the kernel refuses it
-TEST_F(GovernorTest, fault_13_no_child_is_started_at_the_limit_of_tasks) {
+// proves fault_13: less is begun before the kernel refuses a thread or a child
+TEST_F(GovernorTest, fault_13_no_background_work_is_begun_at_the_limit_of_tasks) {
   tree_.put("proc/self/cgroup", "1:pids:/\n");
   tree_.put("cgroup/pids/pids.max", "100\n");
-  tree_.put("cgroup/pids/pids.current", "89\n");
+  tree_.put("cgroup/pids/pids.current", "69\n");
   run(1);
-  EXPECT_FALSE(governor().sheds(ShedPoint::child_start));
+  EXPECT_FALSE(governor().sheds(ShedPoint::batch_jobs));
+  tree_.put("cgroup/pids/pids.current", "70\n");
+  run(1);
+  EXPECT_TRUE(governor().sheds(ShedPoint::batch_jobs));
+  EXPECT_FALSE(governor().sheds(ShedPoint::uploads));
   tree_.put("cgroup/pids/pids.current", "90\n");
   run(1);
-  EXPECT_TRUE(governor().sheds(ShedPoint::child_start));
+  EXPECT_TRUE(governor().sheds(ShedPoint::uploads));
 }
 
-// proves fault_15 as far as the decision goes: unload, then refuse
-TEST_F(GovernorTest, fault_15_gpu_memory_unloads_models_and_then_refuses_to_load) {
+// proves fault_15 as far as the decision goes: unload; what loads a model asks the level
+TEST_F(GovernorTest, fault_15_gpu_memory_unloads_models_and_then_is_at_its_end) {
   nvml_ = FAKE_NVML;
   int unloads = 0;
   governor().while_at(Resource::gpu, Level::soft, 5s, [&] { ++unloads; });
@@ -166,11 +170,62 @@ TEST_F(GovernorTest, fault_15_gpu_memory_unloads_models_and_then_refuses_to_load
   ::setenv("FAKE_NVML_USED", "850", 1);
   run(1);
   EXPECT_EQ(unloads, 1);
-  EXPECT_FALSE(governor().sheds(ShedPoint::model_load));
+  EXPECT_EQ(level(Resource::gpu), Level::soft);
   ::setenv("FAKE_NVML_USED", "930", 1);
   run(1);
-  EXPECT_TRUE(governor().sheds(ShedPoint::model_load));
+  EXPECT_EQ(level(Resource::gpu), Level::hard);
   ::unsetenv("FAKE_NVML_USED");
+}
+
+TEST_F(GovernorTest, other_programs_on_the_processor_take_no_permit_and_our_own_late_loops_do) {
+  Duration lag{};
+  governor().watch_loop_lag([&] { return lag; });
+  unsigned long long waited = 0;
+  const auto busy = [&](int for_seconds, double share) {
+    for (int i = 0; i < for_seconds; ++i) {
+      waited += static_cast<unsigned long long>(share * 1'000'000);
+      tree_.stall("cpu", waited, 0);
+      run(1);
+    }
+  };
+  busy(5, 0);
+  busy(60, 1);  // the machine is as busy as can be, by whomever
+  EXPECT_EQ(level(Resource::cpu), Level::soft);
+  EXPECT_TRUE(governor().sheds(ShedPoint::batch_jobs));
+  EXPECT_FALSE(governor().sheds(ShedPoint::anonymous_chat));
+  EXPECT_EQ(governor().permits(100), 100u) << "what waits for a model elsewhere needs no core";
+  lag = 250ms;
+  busy(1, 1);
+  EXPECT_EQ(governor().permits(100), 100u) << "one slow handler is no pressure";
+  busy(1, 1);
+  EXPECT_EQ(level(Resource::cpu), Level::hard);
+  EXPECT_EQ(governor().permits(100), 50u);
+  lag = 0ms;
+  busy(300, 0);
+  EXPECT_EQ(level(Resource::cpu), Level::normal);
+  EXPECT_EQ(governor().permits(100), 100u);
+}
+
+TEST_F(GovernorTest, a_loop_is_late_from_its_limit_on) {
+  Duration lag = 249ms;
+  governor().watch_loop_lag([&] { return lag; });
+  run(5);
+  EXPECT_EQ(level(Resource::cpu), Level::soft);
+  EXPECT_EQ(governor().permits(100), 100u);
+  lag = 250ms;
+  run(2);
+  EXPECT_EQ(level(Resource::cpu), Level::hard);
+}
+
+TEST_F(GovernorTest, uploads_come_back_within_seconds_of_there_being_room) {
+  run(1);
+  disk_->free = 1000;
+  run(60);
+  EXPECT_EQ(level(Resource::disk), Level::hard);
+  disk_->free = 900'000'000;
+  run(7);
+  EXPECT_TRUE(governor().writes_allowed());
+  EXPECT_FALSE(governor().sheds(ShedPoint::uploads));
 }
 
 // proves fault_05 from the caller's side
@@ -227,7 +282,7 @@ TEST_F(GovernorTest, switched_off_it_says_yes_to_everything) {
   run(5);
   EXPECT_EQ(governor().snapshot()->samples, 0u);
   EXPECT_TRUE(governor().writes_allowed());
-  EXPECT_FALSE(governor().sheds(ShedPoint::reindex));
+  EXPECT_FALSE(governor().sheds(ShedPoint::batch_jobs));
 }
 
 }  // namespace

@@ -74,6 +74,16 @@ TEST(Ladder, it_jumps_up_and_steps_down) {
   EXPECT_EQ(cpu.at(1), Level::soft);
 }
 
+TEST(Ladder, one_that_falls_freely_waits_for_its_hold_time_alone) {
+  LadderRules rules{seconds(2)};
+  rules.falls_freely = true;
+  Walk walk{rules};
+  EXPECT_EQ(walk.at(0.96), Level::hard);
+  EXPECT_EQ(walk.at(0, 2), Level::hard);
+  EXPECT_EQ(walk.at(0), Level::soft);
+  EXPECT_EQ(walk.at(0, 3), Level::normal);
+}
+
 TEST(Ladder, a_patient_resource_changes_twice_a_minute_at_most_whatever_comes) {
   std::uint32_t dice = 12345;
   for (const int hold : {0, 1, 10, 60}) {
@@ -121,8 +131,8 @@ TEST(Shed, whatever_the_levels_health_admin_cancel_delete_results_and_audio_stay
     for (auto i = static_cast<std::size_t>(kNeverShed); i < kShedPoints; ++i) {
       ASSERT_FALSE(shedding.sheds(static_cast<ShedPoint>(i))) << n;
     }
-    // The order: nobody goes before those in front of it, but for points that a resource names.
-    for (std::size_t i = 3; i < kShedOrder; ++i) {
+    // The order: nobody goes before those in front of it.
+    for (std::size_t i = 1; i < kShedOrder; ++i) {
       if (shedding.sheds(static_cast<ShedPoint>(i))) {
         ASSERT_TRUE(shedding.sheds(static_cast<ShedPoint>(i - 1))) << n << ' ' << i;
       }
@@ -136,8 +146,19 @@ TEST(Shed, every_level_sheds_at_least_what_the_milder_one_does) {
     const auto hard = shedding_of(only(static_cast<Resource>(i), Level::hard));
     EXPECT_EQ(soft.points & ~hard.points, 0u) << i;
     EXPECT_LE(hard.permit_factor, soft.permit_factor);
-    EXPECT_NE(soft.points, 0u);
+    if (static_cast<Resource>(i) != Resource::gpu) EXPECT_NE(soft.points, 0u) << i;
   }
+}
+
+TEST(Shed, other_programs_want_of_a_core_takes_no_permit_our_own_late_loops_do) {
+  const auto soft = shedding_of(only(Resource::cpu, Level::soft));
+  EXPECT_TRUE(soft.sheds(ShedPoint::batch_jobs));
+  EXPECT_FALSE(soft.sheds(ShedPoint::uploads));
+  EXPECT_EQ(soft.permit_factor, 1);
+  const auto hard = shedding_of(only(Resource::cpu, Level::hard));
+  EXPECT_TRUE(hard.sheds(ShedPoint::uploads));
+  EXPECT_FALSE(hard.sheds(ShedPoint::anonymous_chat));
+  EXPECT_EQ(hard.permit_factor, 0.5);
 }
 
 TEST(Shed, memory_at_its_end_refuses_chats_and_keeps_voice) {

@@ -1,0 +1,288 @@
+// The whole life of jobs in one process: submitted with a key, claimed, completed with the fence,
+// result stored; closed loop with a given number outstanding, or at a given rate. Prints one JSON
+// object for each number; bench/suites reads them.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio/co_spawn.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "../tools/arguments.h"
+#include "../tools/histogram.h"
+#include "storage/sqlite/open.h"
+
+namespace {
+std::atomic<std::uint64_t> syncs{0};
+}
+
+// The storage library calls these: counted, then done.
+extern "C" int fdatasync(int fd) {
+  syncs.fetch_add(1, std::memory_order_relaxed);
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
+extern "C" int fsync(int fd) {
+  syncs.fetch_add(1, std::memory_order_relaxed);
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+
+namespace mainstay::bench {
+namespace {
+
+using namespace std::chrono_literals;
+using storage::Claim;
+using storage::Claimed;
+using storage::JobStore;
+
+[[noreturn]] void stop(const std::string& what) {
+  std::fprintf(stderr, "jobs: %s\n", what.c_str());
+  std::exit(1);
+}
+
+void ended(std::exception_ptr thrown) {
+  if (thrown) stop("a coroutine threw");
+}
+
+struct Options {
+  std::string store;
+  std::string dir;
+  std::string claims;
+  double seconds = 3;
+  double warm = 0.5;
+  double rate = 0;  ///< jobs a second; 0: as fast as they end
+  std::size_t payload = 512;
+  std::size_t owners = 16;
+  std::size_t keep_seconds = 86'400;
+};
+
+double cpu_seconds() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& t) { return double(t.tv_sec) + double(t.tv_usec) * 1e-6; };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+/// The store under test with what it stands on.
+struct Ground {
+  explicit Ground(const Options& options) {
+    LogSettings quiet;
+    quiet.sink = "none";
+    log = std::move(*Log::open(quiet, clock));
+    StorageSettings settings;
+    settings.job_claims = options.claims;
+    storage::JobLimits limits;
+    limits.depth_high = 1'000'000;
+    limits.depth_low = 900'000;
+    limits.keep_results = std::chrono::seconds(options.keep_seconds);
+    limits.keep_keys = limits.keep_results;
+    if (options.store != "sqlite") stop("no such store: " + options.store);
+    auto opened =
+        storage::sqlite::open(settings, options.dir, clock, random, *log, metrics, limits);
+    if (!opened.ok()) stop(opened.error().detail);
+    stores = std::move(*opened);
+  }
+  RealClock clock;
+  RealRandom random;
+  std::unique_ptr<Log> log;
+  Metrics metrics;
+  std::unique_ptr<storage::Stores> stores;
+};
+
+/// One measured run on one loop.
+class Run {
+ public:
+  Run(Ground& ground, const Options& options, std::size_t outstanding)
+      : ground_(ground),
+        options_(options),
+        jobs_(ground.stores->jobs()),
+        outstanding_(outstanding),
+        input_("{\"text\":\"" + std::string(options.payload - 11, 'x') + "\"}"),
+        slots_(ground.clock.alarm(io_.get_executor())) {}
+
+  void go() {
+    begin_ = ground_.clock.now() + seconds_of(options_.warm);
+    end_ = begin_ + seconds_of(options_.seconds);
+    for (std::size_t i = 0; i < outstanding_; ++i) {
+      submitters_.push_back(std::make_unique<Submitter>(ground_.clock.alarm(io_.get_executor())));
+      asio::co_spawn(io_.get_executor(), submit_often(i), ended);
+    }
+    asio::co_spawn(io_.get_executor(), work(), ended);
+    asio::co_spawn(io_.get_executor(), tend(), ended);
+    asio::co_spawn(io_.get_executor(), measure(), ended);
+    io_.run();
+  }
+
+ private:
+  struct Submitter {
+    explicit Submitter(std::unique_ptr<Alarm> a) : alarm(std::move(a)) {}
+    std::unique_ptr<Alarm> alarm;
+    TimePoint started;
+  };
+  static Duration seconds_of(double s) {
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s));
+  }
+  bool over() const { return ground_.clock.now() >= end_; }
+  bool counts() const {
+    const TimePoint now = ground_.clock.now();
+    return now >= begin_ && now < end_;
+  }
+
+  storage::NewJob next_job(std::size_t submitter) {
+    storage::NewJob job;
+    job.id = storage::JobId(make_id("job_", ground_.clock, ground_.random));
+    job.owner.tenant = TenantId("default");
+    job.owner.user = UserId("user-" + std::to_string(submitter % options_.owners));
+    job.kind = "bench";
+    job.client = std::to_string(submitter);
+    job.input = input_;
+    job.key = make_id("", ground_.clock, ground_.random);
+    job.digest = "digest-of-the-request";
+    return job;
+  }
+
+  Co<> submit_often(std::size_t i) {
+    Submitter& me = *submitters_[i];
+    const double each = options_.rate > 0 ? double(outstanding_) / options_.rate : 0;
+    TimePoint due = ground_.clock.now() + seconds_of(each * double(i) / double(outstanding_));
+    while (!over()) {
+      if (each > 0) {
+        [[maybe_unused]] auto slept = co_await me.alarm->wait_until(due);
+        due += seconds_of(each);
+      }
+      me.started = ground_.clock.now();
+      auto job = next_job(i);
+      auto submitted = co_await jobs_.submit(std::move(job), 0, soon());
+      if (!submitted.ok()) stop("submit: " + submitted.error().detail);
+      if (counts()) submit_.add((ground_.clock.now() - me.started).count());
+      [[maybe_unused]] auto rung = co_await me.alarm->wait_until(TimePoint::max());
+    }
+    if (--running_submitters_ == 0) done_ = true;
+  }
+
+  Co<> complete(Claimed claimed) {
+    const auto who = static_cast<std::size_t>(std::stoul(claimed.job.job.client));
+    auto completed = co_await jobs_.complete(std::move(claimed.lease), R"({"ok":true})",
+                                             storage::Effects(), soon());
+    if (!completed.ok()) stop("complete: " + completed.error().detail);
+    Submitter& of = *submitters_[who];
+    if (counts()) {
+      whole_.add((ground_.clock.now() - of.started).count());
+      ++jobs_done_;
+    }
+    --busy_;
+    slots_->ring();
+    of.alarm->ring();
+  }
+
+  Co<> work() {
+    Claim form;
+    form.worker = "worker-1";
+    form.lease = 30s;
+    while (!done_) {
+      if (busy_ >= outstanding_) {
+        [[maybe_unused]] auto rung = co_await slots_->wait_until(ground_.clock.now() + 1s);
+        continue;
+      }
+      Claim claim = form;
+      claim.slots = static_cast<std::uint32_t>(outstanding_ - busy_);
+      auto claimed = co_await jobs_.claim(std::move(claim), Deadline::in(ground_.clock, 300ms));
+      if (!claimed.ok()) stop("claim: " + claimed.error().detail);
+      busy_ += claimed->size();
+      for (auto& one : *claimed) {
+        asio::co_spawn(io_.get_executor(), complete(std::move(one)), ended);
+      }
+    }
+  }
+
+  Co<> tend() {
+    auto alarm = ground_.clock.alarm(io_.get_executor());
+    while (!done_) {
+      auto tended = co_await jobs_.upkeep(soon());
+      if (!tended.ok()) stop("upkeep: " + tended.error().detail);
+      const Duration next = std::min<Duration>(*tended, 100ms);
+      if (next == Duration{}) continue;
+      [[maybe_unused]] auto slept = co_await alarm->wait_until(ground_.clock.now() + next);
+    }
+  }
+
+  Co<> measure() {
+    auto alarm = ground_.clock.alarm(io_.get_executor());
+    [[maybe_unused]] auto warm = co_await alarm->wait_until(begin_);
+    const double cpu = cpu_seconds();
+    const auto commits = ground_.stores->figures().commits;
+    const auto synced = syncs.load();
+    [[maybe_unused]] auto finished = co_await alarm->wait_until(end_);
+    const double n = double(std::max<std::uint64_t>(jobs_done_, 1));
+    std::printf(
+        "{\"store\":\"%s\",\"claims\":\"%s\",\"outstanding\":%zu,\"rate\":%.0f,\"jobs\":%llu,"
+        "\"jobs_s\":%.1f,"
+        "\"submit_p50_ms\":%.3f,\"submit_p99_ms\":%.3f,\"end_p50_ms\":%.3f,\"end_p99_ms\":%.3f,"
+        "\"cpu_us\":%.2f,\"commits_per_job\":%.4f,\"syncs_per_job\":%.4f}\n",
+        options_.store.c_str(), options_.claims.c_str(), outstanding_, options_.rate,
+        static_cast<unsigned long long>(jobs_done_), n / options_.seconds, submit_.at_us(0.5) / 1e3,
+        submit_.at_us(0.99) / 1e3, whole_.at_us(0.5) / 1e3, whole_.at_us(0.99) / 1e3,
+        (cpu_seconds() - cpu) * 1e6 / n, double(ground_.stores->figures().commits - commits) / n,
+        double(syncs.load() - synced) / n);
+    std::fflush(stdout);
+  }
+
+  Deadline soon() { return Deadline::in(ground_.clock, 30s); }
+
+  Ground& ground_;
+  const Options& options_;
+  JobStore& jobs_;
+  const std::size_t outstanding_;
+  asio::io_context io_{1};
+  const std::string input_;
+  std::unique_ptr<Alarm> slots_;
+  std::vector<std::unique_ptr<Submitter>> submitters_;
+  std::size_t running_submitters_ = outstanding_;
+  std::size_t busy_ = 0;
+  bool done_ = false;
+  TimePoint begin_;
+  TimePoint end_;
+  Histogram submit_;
+  Histogram whole_;
+  std::uint64_t jobs_done_ = 0;
+};
+
+}  // namespace
+}  // namespace mainstay::bench
+
+int main(int argc, char** argv) {
+  using namespace mainstay::bench;
+  const Arguments arguments(
+      argc, argv,
+      "jobs [--store sqlite] [--dir DIR] [--outstanding 1,16,256,1024] [--seconds S] [--rate N] "
+      "[--payload BYTES] [--owners N] [--claims lazy|strict] [--keep SECONDS]");
+  Options options;
+  options.store = arguments.text("store", "sqlite");
+  options.claims = arguments.text("claims", "lazy");
+  options.seconds = arguments.number("seconds", 3);
+  options.rate = arguments.number("rate", 0);
+  options.payload = std::size_t(std::max(11.0, arguments.number("payload", 512)));
+  options.owners = std::size_t(std::max(1.0, arguments.number("owners", 16)));
+  options.keep_seconds = std::size_t(arguments.number("keep", 86'400));
+  const std::string base = arguments.text("dir", "/var/tmp");
+  std::stringstream numbers(arguments.text("outstanding", "1,16,256,1024"));
+  for (std::string number; std::getline(numbers, number, ',');) {
+    std::string form = base + "/mainstay-bench-jobs-XXXXXX";
+    if (::mkdtemp(form.data()) == nullptr) stop("cannot make a directory in " + base);
+    options.dir = form + "/data";
+    {
+      Ground ground(options);
+      Run(ground, options, std::size_t(std::stoul(number))).go();
+      [[maybe_unused]] auto closed = ground.stores->close();
+    }
+    std::error_code ignored;
+    std::filesystem::remove_all(form, ignored);
+  }
+  return 0;
+}

@@ -1,0 +1,57 @@
+// Schemas of files and batches.
+#include "api/openapi_schemas.h"
+
+namespace mainstay::api {
+namespace {
+
+constexpr const char* kFiles = R"json({
+"FileUpload": {"type":"object","required":["file","purpose"],"properties":{
+  "file":{"type":"string","format":"binary"},
+  "purpose":{"type":"string","enum":["batch","assistants","fine-tune","vision","user_data","evals"]},
+  "expires_after[anchor]":{"const":"created_at"},
+  "expires_after[seconds]":{"type":"integer","minimum":3600,"maximum":2592000}}},
+"File": {"type":"object","required":["id","object","bytes","created_at","filename","purpose","status"],
+  "properties":{"id":{"type":"string"},"object":{"const":"file"},"bytes":{"type":"integer"},
+  "created_at":{"type":"integer"},"expires_at":{"type":["integer","null"]},
+  "filename":{"type":"string"},"purpose":{"type":"string"},"status":{"const":"processed"}}},
+"FileList": {"type":"object","required":["object","data","has_more","first_id","last_id"],
+  "properties":{"object":{"const":"list"},"has_more":{"type":"boolean"},
+  "first_id":{"type":["string","null"]},"last_id":{"type":["string","null"]},
+  "data":{"type":"array","items":{"$ref":"#/components/schemas/File"}}}},
+"BatchRequest": {"type":"object","required":["input_file_id","endpoint","completion_window"],
+  "additionalProperties":false,"properties":{
+  "input_file_id":{"type":"string"},"endpoint":{"const":"/v1/chat/completions"},
+  "completion_window":{"const":"24h"},
+  "metadata":{"type":["object","null"],"additionalProperties":{"type":"string"}}}},
+"Batch": {"type":"object","required":["id","object","endpoint","input_file_id","completion_window",
+  "status","created_at","request_counts"],"properties":{
+  "id":{"type":"string"},"object":{"const":"batch"},"endpoint":{"type":"string"},
+  "errors":{"type":["object","null"],"properties":{"object":{"const":"list"},
+    "data":{"type":"array","items":{"type":"object","properties":{
+      "code":{"type":"string"},"line":{"type":["integer","null"]},"message":{"type":"string"},
+      "param":{"type":["string","null"]}}}}}},
+  "input_file_id":{"type":"string"},"completion_window":{"type":"string"},
+  "status":{"type":"string","enum":["validating","failed","in_progress","finalizing","completed",
+    "expired","cancelling","cancelled"]},
+  "output_file_id":{"type":["string","null"]},"error_file_id":{"type":["string","null"]},
+  "created_at":{"type":"integer"},"in_progress_at":{"type":["integer","null"]},
+  "expires_at":{"type":["integer","null"]},"finalizing_at":{"type":["integer","null"]},
+  "completed_at":{"type":["integer","null"]},"failed_at":{"type":["integer","null"]},
+  "expired_at":{"type":["integer","null"]},"cancelling_at":{"type":["integer","null"]},
+  "cancelled_at":{"type":["integer","null"]},
+  "request_counts":{"type":"object","required":["total","completed","failed"],"properties":{
+    "total":{"type":"integer"},"completed":{"type":"integer"},"failed":{"type":"integer"}}},
+  "metadata":{"type":["object","null"],"additionalProperties":{"type":"string"}}}},
+"BatchList": {"type":"object","required":["object","data","has_more","first_id","last_id"],
+  "properties":{"object":{"const":"list"},"has_more":{"type":"boolean"},
+  "first_id":{"type":["string","null"]},"last_id":{"type":["string","null"]},
+  "data":{"type":"array","items":{"$ref":"#/components/schemas/Batch"}}}}
+})json";
+
+}  // namespace
+
+const char* file_schemas() {
+  return kFiles;
+}
+
+}  // namespace mainstay::api

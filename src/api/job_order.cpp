@@ -1,0 +1,109 @@
+// Types and ranges of an order's members.
+#include "api/job_order.h"
+
+#include <cmath>
+
+#include "api/context.h"
+#include "base/json_fields.h"
+#include "storage/jobs.h"
+
+namespace mainstay::api {
+namespace {
+
+constexpr std::size_t kNameMax = 128;
+constexpr std::size_t kUrlMax = 2048;
+constexpr double kSecondsMax = 1e11;  ///< far beyond any sense, and far from overflow
+
+/// A number of seconds, zero or more; none when absent.
+Result<std::optional<double>> seconds(const Json& object, const char* key) {
+  const Json& found = field(object, key);
+  if (found.is_null()) return std::optional<double>();
+  const double value = found.is_number() ? found.get<double>() : -1;
+  if (!std::isfinite(value) || value < 0 || value > kSecondsMax) {
+    return Error::say(Errc::invalid, "out_of_range",
+                      std::string("'") + key + "' must be a number of seconds, zero or more.", key);
+  }
+  return std::optional<double>(value);
+}
+
+Duration duration_of(double s) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(s * 1000));
+}
+WallTime wall_of(double s) {
+  return wall_from_micros(static_cast<std::int64_t>(s * 1'000'000));
+}
+
+Status read_times(const Json& object, jobs::Order& order) {
+  std::array<std::optional<double>, 5> found;
+  const std::array keys = {"run_at", "delay", "expires", "expires_in", "repeat_every"};
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto value = seconds(object, keys[i]);
+    if (!value.ok()) return value.error();
+    found[i] = *value;
+  }
+  if (found[0]) order.run_at = wall_of(*found[0]);
+  if (found[1]) order.delay = duration_of(*found[1]);
+  if (found[2]) order.expires = wall_of(*found[2]);
+  if (found[3]) order.expires_in = duration_of(*found[3]);
+  if (found[4]) order.repeat_every = std::chrono::seconds(static_cast<std::int64_t>(*found[4]));
+  return done();
+}
+
+Status read_names(const Json& object, jobs::Order& order) {
+  const std::array texts = {std::pair{"kind", &order.kind}, std::pair{"client", &order.client},
+                            std::pair{"key", &order.key}};
+  for (const auto& [key, to] : texts) {
+    auto text = text_member(object, key, {.required = to == &order.kind, .max = kNameMax});
+    if (!text.ok()) return text.error();
+    *to = std::move(*text);
+  }
+  auto priority = text_member(object, "priority", {.max = kNameMax});
+  if (!priority.ok()) return priority.error();
+  if (priority->empty()) return done();
+  order.priority = storage::job_class(*priority);
+  if (order.priority) return done();
+  return Error::say(Errc::invalid, "invalid_value",
+                    "'priority' is voice, interactive, batch or background.", "priority");
+}
+
+Status read_webhook(const Json& object, jobs::Order& order) {
+  const Json& webhook = field(object, "webhook");
+  if (webhook.is_null()) return done();
+  if (!webhook.is_object()) {
+    return Error::say(Errc::invalid, "invalid_type", "'webhook' must be an object with a 'url'.",
+                      "webhook");
+  }
+  auto url = text_member(webhook, "url", {.required = true, .max = kUrlMax});
+  if (!url.ok()) {
+    url.error().field = "webhook.url";
+    return url.error();
+  }
+  order.webhook = std::move(*url);
+  return done();
+}
+
+}  // namespace
+
+Result<jobs::Order> order_of(const Json& object) {
+  jobs::Order order;
+  auto fine = read_names(object, order);
+  if (!fine.ok()) return fine.error();
+  fine = read_times(object, order);
+  if (!fine.ok()) return fine.error();
+  fine = read_webhook(object, order);
+  if (!fine.ok()) return fine.error();
+  const Json& attempts = field(object, "attempts_max");
+  if (!attempts.is_null()) {
+    const auto n = count_field(object, "attempts_max");
+    if (n < 1 || n > 1000) {
+      return Error::say(Errc::invalid, "out_of_range",
+                        "'attempts_max' must be a whole number from 1 to 1000.", "attempts_max");
+    }
+    order.attempts_max = static_cast<std::uint32_t>(n);
+  }
+  order.input = field(object, "input");
+  if (order.input.is_null()) order.input = Json::object();
+  return order;
+}
+
+}  // namespace mainstay::api

@@ -1,0 +1,275 @@
+// The conversation on a WebSocket.
+#include "api/ws_session.h"
+
+#include "api/admin.h"
+#include "api/status.h"
+
+namespace mainstay::api {
+namespace {
+
+using net::CloseCode;
+
+constexpr auto kFollow = std::chrono::seconds(30);  ///< one wait for events
+constexpr auto kPause = std::chrono::seconds(1);    ///< after a failed one
+constexpr std::uint32_t kEndsMax = 100;             ///< told after news were lost
+
+}  // namespace
+
+Result<admission::Caller> caller_of(const Rooms& rooms, const Badge& badge) {
+  admission::Credentials shown;
+  shown.authorization = badge.authorization;
+  shown.api_key = badge.api_key;
+  shown.forwarded = badge.forwarded;
+  shown.peer = badge.peer;
+  auto caller = rooms.admission.identify(shown);
+  if (!caller.ok()) return caller;
+  if (!caller->scopes.has(admission::Scope::jobs)) return lacks_scope("jobs");
+  return caller;
+}
+
+WsSession::WsSession(const Rooms& rooms, Context& context, net::WebSocket& socket, Badge badge,
+                     Executor executor)
+    : rooms_(rooms),
+      context_(context),
+      socket_(socket),
+      settings_(rooms.settings.server.websocket),
+      badge_(std::move(badge)),
+      gate_(rooms),
+      tasks_(rooms.clock, executor, [&rooms](const std::string& task, const std::string& what) {
+        rooms.log.error("websocket.failed", {{"task", task}, {"what", what}});
+      }) {}
+
+Deadline WsSession::soon() const {
+  return Deadline::in(rooms_.clock, rooms_.settings.storage.operation_timeout);
+}
+
+/// What cannot be sent was said to nobody: the socket is closed then, and read() tells.
+void WsSession::answer(const std::string& text) {
+  [[maybe_unused]] auto sent = socket_.send(text);
+}
+
+Co<> WsSession::run() {
+  const Deadline auth_by = Deadline::in(rooms_.clock, settings_.auth_timeout);
+  // Without a key it may be the local user; else it says who it is in its first message.
+  auto caller = caller_of(rooms_, badge_);
+  if (caller.ok()) {
+    auto entered = enter(std::move(*caller));
+    if (entered.ok()) co_await welcome();
+  }
+  for (;;) {
+    Deadline by = Deadline::in(rooms_.clock, settings_.recheck);
+    if (!known_) by = by.sooner(auth_by);
+    auto message = co_await socket_.read(by);
+    const TimePoint now = rooms_.clock.now();
+    if (!message.ok() && message.error().code != Errc::deadline) co_return;
+    if (!known_ && auth_by.passed(now)) socket_.close(CloseCode::policy, "auth_timeout");
+    if (known_ && now - looked_ >= settings_.recheck) look_again();
+    if (message.ok()) co_await handle(std::move(*message));
+  }
+}
+
+/// A key may have been revoked, or a token have ended, since the socket opened.
+void WsSession::look_again() {
+  looked_ = rooms_.clock.now();
+  auto caller = caller_of(rooms_, badge_);
+  if (caller.ok() && caller->owner == context_.caller.owner) {
+    context_.caller = std::move(*caller);
+    return;
+  }
+  known_ = false;
+  socket_.close(CloseCode::policy, caller.ok() ? "changed_key" : stable_code(caller.error()));
+}
+
+/// The socket belongs to this caller from now on. Closes it when the user has too many.
+Status WsSession::enter(admission::Caller caller) {
+  if (rooms_.admin != nullptr &&
+      !rooms_.admin->sockets.enter(caller.owner, settings_.per_user, place_)) {
+    Error error = Error::say(Errc::over_limit, "too_many_sockets",
+                             "This user has as many WebSockets open as one may have. Close one, or "
+                             "use one for several jobs.");
+    refuse({}, error);
+    socket_.close(CloseCode::policy, "too_many_sockets");
+    return error;
+  }
+  context_.caller = std::move(caller);
+  known_ = true;
+  looked_ = rooms_.clock.now();
+  return done();
+}
+
+Co<> WsSession::welcome() {
+  auto follower = co_await rooms_.jobs->follow_all(context_.caller, std::string(), soon());
+  if (!follower.ok()) {
+    refuse({}, follower.error());
+    socket_.close(CloseCode::try_again, "unavailable");
+    co_return;
+  }
+  follower_ = std::move(*follower);
+  answer(ready_message(context_.id.text(), follower_->place()));
+}
+
+Co<> WsSession::handle(net::WebSocketMessage message) {
+  if (!message.text) {
+    socket_.close(CloseCode::unsupported_data, "text_only");
+    co_return;
+  }
+  std::string id;
+  auto said = read_said(message.payload, id);
+  if (!said.ok()) {
+    refuse(id, said.error());
+    co_return;
+  }
+  if (!known_ && said->type != Said::Type::auth) {
+    refuse(id, Error::say(Errc::denied, "missing_key",
+                          "Say who you are first: {\"type\":\"auth\",\"token\":\"…\"}, or send "
+                          "'Authorization: Bearer KEY' with the request."));
+    socket_.close(CloseCode::policy, "missing_key");
+    co_return;
+  }
+  co_await act(std::move(*said));
+}
+
+Co<> WsSession::act(Said said) {
+  switch (said.type) {
+    case Said::Type::auth:
+      co_await auth(std::move(said));
+      break;
+    case Said::Type::submit:
+      co_await submit(std::move(said));
+      break;
+    case Said::Type::cancel:
+    case Said::Type::retry:
+      co_await cancel_or_retry(std::move(said));
+      break;
+    case Said::Type::attach:
+      co_await attach(std::move(said));
+      break;
+    case Said::Type::ping:
+      answer(pong_message(said.id));
+      break;
+  }
+}
+
+Co<> WsSession::auth(Said said) {
+  if (asked_ || !badge_.empty()) {
+    refuse(said.id, Error::say(Errc::conflict, "already_known",
+                               "This WebSocket belongs to a user already. Open another one."));
+    co_return;
+  }
+  badge_.authorization = "Bearer " + said.token;
+  auto caller = caller_of(rooms_, badge_);
+  if (!caller.ok()) {
+    known_ = false;
+    refuse(said.id, caller.error());
+    socket_.close(CloseCode::policy, stable_code(caller.error()));
+    co_return;
+  }
+  place_ = {};
+  auto entered = enter(std::move(*caller));
+  if (entered.ok()) co_await welcome();
+}
+
+Co<> WsSession::submit(Said said) {
+  asked_ = true;
+  auto admitted = gate_.admit_more(context_);
+  if (!admitted.ok()) {
+    refuse(said.id, admitted.error());
+    co_return;
+  }
+  start_telling();
+  said.order.client = client_;
+  auto submitted = co_await rooms_.jobs->submit(context_.caller, std::move(said.order), soon());
+  if (submitted.ok()) {
+    answer(accepted_message(said.id, *submitted));
+  } else {
+    refuse(said.id, submitted.error());
+  }
+}
+
+Co<> WsSession::cancel_or_retry(Said said) {
+  asked_ = true;
+  // As over HTTP, where deleting is never counted and a new attempt is.
+  Result<storage::Job> job;
+  if (said.type == Said::Type::cancel) {
+    job = co_await rooms_.jobs->cancel(context_.caller, said.job, soon());
+  } else {
+    auto admitted = gate_.admit_more(context_);
+    if (!admitted.ok()) {
+      refuse(said.id, admitted.error());
+      co_return;
+    }
+    start_telling();
+    job = co_await rooms_.jobs->retry(context_.caller, said.job, soon());
+  }
+  if (job.ok()) {
+    answer(job_message(said.id, *job));
+  } else {
+    refuse(said.id, job.error());
+  }
+}
+
+Co<> WsSession::attach(Said said) {
+  if (telling_) {
+    refuse(said.id, Error::say(Errc::conflict, "already_attached",
+                               "Events are told already: attach once, and before the first "
+                               "submission."));
+    co_return;
+  }
+  asked_ = true;
+  if (!said.last_event_id.empty()) {
+    auto follower = co_await rooms_.jobs->follow_all(context_.caller, said.last_event_id, soon());
+    if (!follower.ok()) {
+      refuse(said.id, follower.error());
+      co_return;
+    }
+    follower_ = std::move(*follower);
+  }
+  client_ = std::move(said.client);
+  answer(attached_message(said.id, follower_->place()));
+  start_telling();
+}
+
+void WsSession::start_telling() {
+  if (telling_ || !follower_) return;
+  telling_ = true;
+  tasks_.spawn("websocket.events", tell_events());
+}
+
+Co<> WsSession::tell_events() {
+  for (;;) {
+    auto events = co_await follower_->next(Deadline::in(rooms_.clock, kFollow));
+    if (!events.ok()) {
+      if (events.error().code == Errc::cancelled) co_return;
+      rooms_.log.warn("websocket.events", {{"detail", events.error().detail}});
+      [[maybe_unused]] auto slept = co_await sleep(rooms_.clock, kPause);
+      continue;  // the follower keeps its place
+    }
+    bool missed = false;
+    for (const auto& event : *events) {
+      if (event.type == jobs::EventType::missed) {
+        missed = true;
+        answer(missed_message());
+      } else if (is_for_us(event.client)) {
+        auto sent = socket_.send(event_message(event));
+        if (!sent.ok()) co_return;
+      }
+    }
+    if (missed) co_await tell_ends();
+  }
+}
+
+/// After news were lost: which of the latest jobs have ended, from their records.
+Co<> WsSession::tell_ends() {
+  storage::JobFilter filter;
+  storage::JobId newest;
+  const Deadline by = soon();
+  auto page = co_await rooms_.jobs->list(context_.caller, std::move(filter), false,
+                                         std::move(newest), kEndsMax, by);
+  if (!page.ok()) co_return;
+  for (const auto& job : page->items) {
+    if (!storage::ended(job.state) || !is_for_us(job.job.client)) continue;
+    answer(event_message(jobs::end_of(job, 0), true));
+  }
+}
+
+}  // namespace mainstay::api

@@ -1,0 +1,43 @@
+// The engine's part in jobs: when they start and stop, and what they work with.
+#include "app/engine.h"
+#include "jobs/desk.h"
+
+namespace mainstay::app {
+
+void Engine::make_job_room() {
+  jobs_ = std::make_unique<JobRoom>(JobRoom::Parts{
+      settings_, clock_, random_, *log_, metrics_, *stores_, *client_, *loops_, *governor_,
+      [this] { return in_force(); }, [this](Deadline by) { return clean_up(by); }, shelf_.get()});
+}
+
+/// Its stop only waits: the drain begins with that of the listener, so that both take the same
+/// time. Work is taken once the providers were looked for (watch_models).
+Status Engine::start_jobs() {
+  Part part{"jobs", [] { return done(); }, [this] { return jobs_->stop(); },
+            settings_.server.stop_timeout + std::chrono::seconds(5)};
+  return lifecycle_.start(std::move(part));
+}
+
+void Engine::take_work() {
+  if (options_.jobs) jobs_->start();
+}
+
+jobs::InForce Engine::in_force() const {
+  auto generation = live_->get();
+  jobs::InForce out;
+  out.settings = &generation->settings();
+  out.assistant = &generation->assistant();
+  out.library = &generation->library();
+  out.held = std::move(generation);
+  return out;
+}
+
+Co<Result<std::string>> Engine::clean_up(Deadline by) {
+  auto report = co_await program_->cleanup(by);
+  if (!report.ok()) co_return report.error();
+  co_return dump(Json{{"sessions_removed", report->sessions},
+                      {"cached_answers_removed", report->cached_answers},
+                      {"bytes_returned", report->bytes}});
+}
+
+}  // namespace mainstay::app

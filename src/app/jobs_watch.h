@@ -1,0 +1,20 @@
+// Following one job on a terminal or for a program.
+// Used by jobs_command.cpp.
+#pragma once
+
+#include <string>
+
+#include "app/commands.h"
+#include "app/remote.h"
+
+namespace mainstay::app {
+
+/// Prints the events of a job up to its end: pieces of an answer on standard output as they come,
+/// the rest on standard error, a bar where the kind says how far it is; with --json one event a
+/// line. Comes back after a break behind the last event seen. Exit::failed unless it succeeded.
+Exit watch_job(const Common& common, Remote& remote, const std::string& id);
+
+/// Text of a model or a client as a terminal may show it: without control characters.
+std::string printable(const std::string& text);
+
+}  // namespace mainstay::app

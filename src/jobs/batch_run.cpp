@@ -1,0 +1,421 @@
+// Validation, feeding, collecting, ending.
+#include "jobs/batch_run.h"
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+#include <map>
+#include <unordered_set>
+
+#include "base/text.h"
+
+namespace mainstay::jobs {
+namespace {
+
+constexpr std::size_t kFaultsMax = 50;
+constexpr std::size_t kUnsavedBytes = 256 * 1024;
+constexpr std::uint32_t kUnsavedMax = 64;
+constexpr std::uint32_t kListed = 100;  ///< jobs on one page
+constexpr auto kRetry = std::chrono::seconds(1);
+constexpr std::string_view kItemKind = "batch_item";
+
+/// Whom the items run for: the owner, with the one right that they need.
+admission::Caller caller_of(const storage::Owner& owner) {
+  admission::Caller out;
+  out.owner = owner;
+  out.scopes = {admission::Scope::chat, admission::Scope::jobs};
+  return out;
+}
+
+/// The number at the end of an item's key.
+std::optional<std::uint64_t> index_of(const std::string& key) {
+  const auto colon = key.rfind(':');
+  if (colon == std::string::npos) return std::nullopt;
+  std::uint64_t out = 0;
+  const char* end = key.data() + key.size();
+  const auto [stop, failed] = std::from_chars(key.data() + colon + 1, end, out);
+  if (failed != std::errc() || stop != end) return std::nullopt;
+  return out;
+}
+
+/// The queue is full, the disk is, or the store is away: the item's turn comes later.
+bool may_pass(const Error& error) noexcept {
+  return error.code == Errc::unavailable || error.code == Errc::over_limit ||
+         error.code == Errc::deadline || error.code == Errc::disk_full ||
+         error.code == Errc::cancelled;
+}
+
+}  // namespace
+
+Deadline BatchRun::soon() const {
+  return Deadline::in(parts_.clock, parts_.settings.storage.operation_timeout);
+}
+
+void BatchRun::enter(BatchStatus status) {
+  record_.status = status;
+  record_.since[static_cast<std::size_t>(status)] = parts_.clock.wall();
+}
+
+bool BatchRun::stops() const {
+  return record_.status == BatchStatus::cancelling || parts_.clock.wall() >= record_.expires;
+}
+
+const char* BatchRun::stop_code() const {
+  return record_.status == BatchStatus::cancelling ? "batch_cancelled" : "batch_expired";
+}
+
+Co<Status> BatchRun::run() {
+  if (record_.status == BatchStatus::validating) {
+    auto valid = co_await validate();
+    if (!valid.ok()) co_return valid;
+  }
+  if (record_.status == BatchStatus::in_progress || record_.status == BatchStatus::cancelling) {
+    auto fed = co_await feed();
+    if (!fed.ok()) co_return fed;
+  }
+  if (ended(record_.status)) co_return done();
+  auto finished = co_await finish();
+  co_return finished;
+}
+
+void BatchRun::note_fault(std::uint64_t line, LineFault fault) {
+  if (record_.errors.size() >= kFaultsMax) return;
+  Json one = {
+      {"code", fault.code}, {"line", nullptr}, {"message", fault.message}, {"param", nullptr}};
+  if (line > 0) one["line"] = line;
+  if (!fault.param.empty()) one["param"] = fault.param;
+  record_.errors.push_back(std::move(one));
+}
+
+Co<Status> BatchRun::check_lines(InputLines& lines) {
+  std::unordered_set<std::string> seen;
+  for (;;) {
+    auto line = co_await lines.next(soon());
+    if (!line.ok()) co_return line.error();
+    if (!line->has_value()) break;
+    const InputLine& one = **line;
+    auto read = read_line(one.text, record_.endpoint);
+    if (read.fault) {
+      note_fault(one.number, std::move(*read.fault));
+    } else if (!seen.insert(sha256_hex(read.line.custom_id).substr(0, 32)).second) {
+      note_fault(one.number,
+                 {"duplicate_custom_id", "The 'custom_id' was used before.", "custom_id"});
+    }
+    if (++record_.total > parts_.settings.batches.requests_max) {
+      note_fault(one.number, {"too_many_tasks",
+                              "A batch may have at most " +
+                                  std::to_string(parts_.settings.batches.requests_max) +
+                                  " requests (batches.requests_max).",
+                              ""});
+      break;
+    }
+  }
+  if (record_.total == 0) note_fault(0, {"empty_file", "The input holds no request.", ""});
+  co_return done();
+}
+
+/// The whole input, before anything of it runs.
+Co<Status> BatchRun::validate() {
+  record_.errors = Json::array();
+  record_.total = 0;
+  InputLines lines(parts_.shelf, record_.input_file, 0,
+                   static_cast<std::size_t>(parts_.settings.batches.line_max.value));
+  auto checked = co_await check_lines(lines);
+  if (!checked.ok()) {
+    const Error& error = checked.error();
+    if (may_pass(error)) co_return checked;
+    note_fault(lines.number() + (error.code == Errc::too_large ? 1 : 0),
+               {error.reason.empty() ? "input_unreadable" : error.reason, error.message, ""});
+  }
+  const bool valid = record_.errors.empty();
+  enter(valid ? BatchStatus::in_progress : BatchStatus::failed);
+  row_.open = valid;
+  if (!valid) record_.total = 0;
+  auto saved = co_await save();
+  co_return saved;
+}
+
+Co<Status> BatchRun::feed() {
+  InputLines lines(parts_.shelf, record_.input_file, record_.offset,
+                   static_cast<std::size_t>(parts_.settings.batches.line_max.value));
+  handed_in_ = record_.collected;
+  auto found = co_await find_items(lines);
+  if (!found.ok()) co_return found;
+  while (record_.collected < record_.total) {
+    if (given_up_) co_return Error::log(Errc::conflict, "the batch is being cancelled");
+    Status went;
+    if (!stops()) {
+      went = co_await fill(lines);
+    } else {
+      went = co_await cancel_items();
+      if (went.ok() && items_.empty()) went = co_await skip_rest(lines);
+    }
+    if (!went.ok()) co_return went;
+    went = co_await collect();
+    if (!went.ok()) co_return went;
+    if (record_.collected >= record_.total) break;
+    went = co_await wait_for_first();
+    if (!went.ok()) co_return went;
+  }
+  // A save that moves the batch on, with the last lines.
+  if (record_.status != BatchStatus::cancelling) enter(BatchStatus::finalizing);
+  auto saved = co_await save();
+  co_return saved;
+}
+
+/// Items that an earlier run handed in: a batch that is stopped must not take them for new ones.
+Co<Status> BatchRun::find_items(InputLines& lines) {
+  std::map<std::uint64_t, storage::JobId> known;
+  storage::JobFilter filter;
+  filter.owner = row_.owner;
+  filter.kind = std::string(kItemKind);
+  filter.batch = row_.id.text();
+  storage::JobId after;
+  for (bool more = true; more;) {
+    auto page = co_await parts_.stores.jobs().list(filter, after, kListed, soon());
+    if (!page.ok()) co_return page.error();
+    more = page->more && !page->items.empty();
+    for (const auto& one : page->items) {
+      const auto index = index_of(one.job.key);
+      if (index && *index >= record_.collected) known[*index] = one.job.id;
+      // Newest first: what comes behind has its line already.
+      if (index && *index < record_.collected) more = false;
+      after = one.job.id;
+    }
+  }
+  for (auto it = known.find(handed_in_); it != known.end(); it = known.find(handed_in_)) {
+    auto held = co_await hold_line(lines);
+    if (!held.ok()) co_return held;
+    auto read = read_line(held_->text, record_.endpoint);
+    items_.push_back({std::move(read.line.custom_id), it->second, held_->end, std::nullopt});
+    held_.reset();
+    ++handed_in_;
+  }
+  co_return done();
+}
+
+Co<Status> BatchRun::fill(InputLines& lines) {
+  while (items_.size() < parts_.settings.batches.outstanding && handed_in_ < record_.total) {
+    auto read = co_await hold_line(lines);
+    if (!read.ok()) co_return read;
+    auto handed = co_await hand_in(*held_);
+    if (handed.ok()) {
+      held_.reset();
+      continue;
+    }
+    if (!items_.empty()) co_return done();  // an end of its own items will wake it
+    [[maybe_unused]] const bool slept = co_await sleep(parts_.clock, pause_);
+    co_return done();
+  }
+  co_return done();
+}
+
+/// The next line that was not handed in.
+Co<Status> BatchRun::hold_line(InputLines& lines) {
+  if (held_) co_return done();
+  auto line = co_await lines.next(soon());
+  if (!line.ok()) co_return line.error();
+  if (!line->has_value()) co_return Error::log(Errc::corrupt, "a batch's input became shorter");
+  held_ = std::move(*line);
+  co_return done();
+}
+
+/// The same key for the same item, however often: a repeated one gives the first job. An error
+/// here means that the item could not be handed in yet.
+Co<Status> BatchRun::hand_in(const InputLine& line) {
+  auto read = read_line(line.text, record_.endpoint);
+  Item item;
+  item.custom_id = read.line.custom_id;
+  item.end = line.end;
+  Order order;
+  order.kind = std::string(kItemKind);
+  order.input = {{"custom_id", read.line.custom_id},
+                 {"url", read.line.url},
+                 {"body", std::move(read.line.body)}};
+  order.key = row_.id.text() + ":" + std::to_string(handed_in_);
+  order.batch = row_.id.text();
+  order.expires = record_.expires;
+  auto submitted = co_await parts_.desk.submit_own(caller_of(row_.owner), std::move(order), soon());
+  if (submitted.ok()) {
+    item.job = submitted->id;
+  } else if (!may_pass(submitted.error())) {
+    const Error& why = submitted.error();
+    item.line =
+        error_line(row_.id, handed_in_, item.custom_id,
+                   why.reason.empty() ? std::string(name(why.code)) : why.reason, why.message);
+  } else {
+    pause_ = std::clamp<Duration>(submitted.error().retry_after, kRetry,
+                                  parts_.settings.batches.recheck);
+    co_return submitted.error();
+  }
+  items_.push_back(std::move(item));
+  ++handed_in_;
+  co_return done();
+}
+
+/// What was never handed in when the batch is stopped.
+Co<Status> BatchRun::skip_rest(InputLines& lines) {
+  const std::string code = stop_code();
+  while (handed_in_ < record_.total) {
+    auto held = co_await hold_line(lines);
+    if (!held.ok()) co_return held;
+    const auto read = read_line(held_->text, record_.endpoint);
+    take_line(error_line(row_.id, handed_in_, read.line.custom_id, code,
+                         "The batch ended before this request was carried out."),
+              held_->end);
+    held_.reset();
+    ++handed_in_;
+    if (output_.size() + errors_.size() < kUnsavedBytes) continue;
+    auto saved = co_await save();
+    if (!saved.ok()) co_return saved;
+  }
+  co_return done();
+}
+
+Co<Status> BatchRun::cancel_items() {
+  if (cancelled_items_) co_return done();
+  cancelled_items_ = true;
+  for (const auto& item : items_) {
+    if (item.job.empty()) continue;
+    auto cancelled = co_await parts_.desk.cancel(caller_of(row_.owner), item.job, soon());
+    if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
+  }
+  co_return done();
+}
+
+void BatchRun::take_line(ItemLine line, std::uint64_t end) {
+  (line.is_error ? errors_ : output_) += line.text;
+  (line.is_error ? record_.failed : record_.completed) += 1;
+  ++record_.collected;
+  ++unsaved_;
+  record_.offset = end;
+}
+
+/// Fills in how the first item ended, if it has.
+Co<Status> BatchRun::look_at_first() {
+  Item& item = items_.front();
+  if (item.line) co_return done();
+  auto job = co_await parts_.stores.jobs().get(row_.owner, item.job, soon());
+  if (job.ok()) {
+    if (storage::ended(job->state)) {
+      item.line = line_of(item.custom_id, *job);
+      const bool expired = record_.status != BatchStatus::cancelling && stops();
+      if (expired && job->state == storage::JobState::cancelled) {
+        item.line = error_line(row_.id, record_.collected, item.custom_id, "batch_expired",
+                               "The batch expired before this request was carried out.");
+      }
+    }
+  } else if (may_pass(job.error())) {
+    co_return job.error();
+  } else {
+    item.line = error_line(row_.id, record_.collected, item.custom_id, "result_lost",
+                           "The request's job was deleted before its result was collected.");
+  }
+  co_return done();
+}
+
+/// In the order of the input, so that one number says what is done.
+Co<Status> BatchRun::collect() {
+  while (!items_.empty()) {
+    auto looked = co_await look_at_first();
+    if (!looked.ok()) co_return looked;
+    if (!items_.front().line) break;
+    take_line(std::move(*items_.front().line), items_.front().end);
+    items_.pop_front();
+    if (output_.size() + errors_.size() < kUnsavedBytes && unsaved_ < kUnsavedMax) continue;
+    auto saved = co_await save();
+    if (!saved.ok()) co_return saved;
+  }
+  co_return done();
+}
+
+Co<Status> BatchRun::wait_for_first() {
+  if (items_.empty()) co_return done();
+  if (unsaved_ > 0) {
+    auto saved = co_await save();
+    if (!saved.ok()) co_return saved;
+  }
+  const std::string topic = topic_of(items_.front().job);
+  waits_for_ = topic;
+  auto place = co_await parts_.stores.signal().place(topic, soon());
+  if (!place.ok()) co_return place.error();
+  auto looked = co_await look_at_first();
+  if (!looked.ok() || items_.front().line || given_up_) co_return looked;
+  // The batch's own end must not be slept through either.
+  const auto left = std::chrono::duration_cast<Duration>(record_.expires - parts_.clock.wall());
+  Duration wait = parts_.settings.batches.recheck;
+  if (!stops()) wait = std::min(wait, std::max<Duration>(left, kRetry));
+  auto heard = co_await parts_.stores.signal().hear(topic, std::move(*place),
+                                                    Deadline::in(parts_.clock, wait));
+  if (!heard.ok()) co_return heard.error();
+  co_return done();
+}
+
+Co<Status> BatchRun::add_file(std::string id, std::string file_name, std::uint64_t size) {
+  storage::FileInfo file;
+  file.id = storage::FileId(std::move(id));
+  file.owner = row_.owner;
+  file.name = std::move(file_name);
+  file.purpose = "batch_output";
+  file.size = size;
+  file.created = parts_.clock.wall();
+  file.expires = file.created + std::chrono::duration_cast<WallTime::duration>(
+                                    Duration(parts_.settings.files.keep));
+  // Bounded by the input's requests; an answer that was paid for is not refused.
+  constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
+  const storage::FileLimits any{kAny, kAny};
+  auto added = co_await parts_.stores.files().add(std::move(file), any, soon());
+  co_return added;
+}
+
+/// The files first: whoever reads that the batch has ended finds them.
+Co<Status> BatchRun::finish() {
+  const std::string& id = row_.id.text();
+  if (record_.output_bytes > 0) {
+    record_.output_file = output_id(row_.id);
+    auto added = co_await add_file(record_.output_file, id + "_output.jsonl", record_.output_bytes);
+    if (!added.ok()) co_return added;
+  }
+  if (record_.error_bytes > 0) {
+    record_.error_file = error_id(row_.id);
+    auto added = co_await add_file(record_.error_file, id + "_error.jsonl", record_.error_bytes);
+    if (!added.ok()) co_return added;
+  }
+  const bool was_cancelled = record_.status == BatchStatus::cancelling;
+  const bool late =
+      record_.since[static_cast<std::size_t>(BatchStatus::finalizing)] >= record_.expires;
+  enter(was_cancelled ? BatchStatus::cancelled
+        : late        ? BatchStatus::expired
+                      : BatchStatus::completed);
+  row_.open = false;
+  auto saved = co_await save();
+  co_return saved;
+}
+
+/// Lines first, then the record that says how many bytes of them count.
+Co<Status> BatchRun::save() {
+  if (!output_.empty()) {
+    const std::size_t size = output_.size();
+    auto put = co_await parts_.shelf.put(output_id(row_.id), record_.output_bytes,
+                                         std::move(output_), true, soon());
+    output_.clear();
+    if (!put.ok()) co_return put;
+    record_.output_bytes += size;
+  }
+  if (!errors_.empty()) {
+    const std::size_t size = errors_.size();
+    auto put = co_await parts_.shelf.put(error_id(row_.id), record_.error_bytes, std::move(errors_),
+                                         true, soon());
+    errors_.clear();
+    if (!put.ok()) co_return put;
+    record_.error_bytes += size;
+  }
+  row_.record = record_text(record_);
+  auto saved = co_await parts_.stores.batches().save(row_, soon());
+  if (!saved.ok()) co_return saved;
+  ++row_.version;
+  unsaved_ = 0;
+  co_return done();
+}
+
+}  // namespace mainstay::jobs

@@ -1,0 +1,71 @@
+// The work at one batch, from its last recorded state to its end.
+// Used by jobs (batches.cpp) alone.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+
+#include "jobs/batch_lines.h"
+#include "jobs/batches.h"
+
+namespace mainstay::jobs {
+
+/// Belongs to one coroutine.
+class BatchRun {
+ public:
+  BatchRun(const FeederParts& parts, storage::BatchRow row, BatchRecord record)
+      : parts_(parts), row_(std::move(row)), record_(std::move(record)) {}
+  /// Until the batch has ended. Errors: what kept it from going on; it may be begun anew then.
+  Co<Status> run();
+  /// Ends the run with an error at its next step: its record was changed by somebody else. What is
+  /// told to the topic it waits for wakes it.
+  void give_up() noexcept { given_up_ = true; }
+  bool cancels() const noexcept { return record_.status == BatchStatus::cancelling; }
+  const std::string& waits_for() const noexcept { return waits_for_; }
+
+ private:
+  struct Item {
+    std::string custom_id;
+    storage::JobId job;            ///< empty: it was refused
+    std::uint64_t end = 0;         ///< of its line in the input
+    std::optional<ItemLine> line;  ///< how it ended
+  };
+  Co<Status> validate();
+  Co<Status> check_lines(InputLines& lines);
+  void note_fault(std::uint64_t line, LineFault fault);
+  Co<Status> feed();
+  Co<Status> find_items(InputLines& lines);
+  Co<Status> fill(InputLines& lines);
+  Co<Status> hold_line(InputLines& lines);
+  Co<Status> hand_in(const InputLine& line);
+  Co<Status> skip_rest(InputLines& lines);
+  Co<Status> collect();
+  Co<Status> look_at_first();
+  Co<Status> cancel_items();
+  Co<Status> wait_for_first();
+  Co<Status> finish();
+  Co<Status> add_file(std::string id, std::string file_name, std::uint64_t size);
+  void take_line(ItemLine line, std::uint64_t end);
+  Co<Status> save();
+  void enter(BatchStatus status);
+  bool stops() const;
+  const char* stop_code() const;
+  Deadline soon() const;
+
+  const FeederParts& parts_;
+  storage::BatchRow row_;
+  BatchRecord record_;
+  std::deque<Item> items_;
+  std::uint64_t handed_in_ = 0;    ///< items with a job or a line, of the whole batch
+  std::optional<InputLine> held_;  ///< read and not handed in
+  bool cancelled_items_ = false;
+  bool given_up_ = false;
+  std::string waits_for_;
+  Duration pause_{};
+  std::string output_;  ///< lines not yet on the shelf
+  std::string errors_;
+  std::uint32_t unsaved_ = 0;
+};
+
+}  // namespace mainstay::jobs

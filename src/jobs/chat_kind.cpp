@@ -1,0 +1,43 @@
+// "chat": one turn of a conversation, or a question without one.
+#include "jobs/chat_work.h"
+#include "jobs/kind_fields.h"
+#include "jobs/kinds_inside.h"
+
+namespace mainstay::jobs {
+namespace {
+
+class ChatKind final : public Kind {
+ public:
+  explicit ChatKind(const Tools& tools) : work_(tools), limits_(common_limits(tools.settings)) {
+    limits_.scope = admission::Scope::chat;
+  }
+  std::string_view name() const noexcept override { return "chat"; }
+  const KindLimits& limits() const noexcept override { return limits_; }
+
+  Result<std::string> check(const Json& input, const admission::Caller&) const override {
+    if (!input.is_object()) {
+      return Error::say(Errc::invalid, "invalid_type", "'input' must be an object.", "input");
+    }
+    std::string body = dump(input);
+    auto fine = work_.check(body);
+    if (!fine.ok()) return below_input(fine.error());
+    return body;
+  }
+
+  Co<Result<Outcome>> run(Run& run, Deadline by) override {
+    auto outcome = co_await work_.answer(run, run.job().job.input, false, by);
+    co_return outcome;
+  }
+
+ private:
+  ChatWork work_;
+  KindLimits limits_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kind> make_chat_kind(const Tools& tools) {
+  return std::make_unique<ChatKind>(tools);
+}
+
+}  // namespace mainstay::jobs

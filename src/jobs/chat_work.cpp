@@ -1,0 +1,118 @@
+// One chat request inside a job.
+#include "jobs/chat_work.h"
+
+#include "jobs/completion.h"
+#include "jobs/kind_fields.h"
+
+namespace mainstay::jobs {
+namespace {
+
+std::string with_stream(const std::string& body, bool stream) {
+  std::vector<models::Edit> edits;
+  edits.push_back({"stream", stream ? "true" : "false"});
+  edits.push_back({"stream_options", stream ? R"({"include_usage":true})" : ""});
+  return models::splice(body, models::top_level(body), edits);
+}
+
+/// "new" is one conversation, however often the job is tried.
+ConversationId conversation_of(const std::string& named, const storage::JobId& job) {
+  if (named != "new") return ConversationId(named);
+  const auto cut = job.text().find('_');
+  return ConversationId("conv_" + job.text().substr(cut == std::string::npos ? 0 : cut + 1));
+}
+
+Error bad_name(const char* what, const char* field) {
+  return Error::say(Errc::invalid, "invalid_name",
+                    std::string(what) + " has 1 to 128 characters of A-Z a-z 0-9 . _ : -", field);
+}
+
+std::string with_conversation(const std::string& completion, const ConversationId& id) {
+  std::string text;
+  append_json_string(text, id.text());
+  std::vector<models::Edit> edits;
+  edits.push_back({"conversation", std::move(text)});
+  return models::splice(completion, models::top_level(completion), edits);
+}
+
+}  // namespace
+
+Status ChatWork::check(const std::string& body) const {
+  const InForce now = tools_.in_force();
+  auto parsed = models::parse_chat(body, now.settings->limits, now.settings->models.default_model);
+  if (!parsed.ok()) return parsed.error();
+  const auto& own = parsed->own;
+  if (own.conversation && !is_plain_name(*own.conversation)) {
+    return bad_name("A conversation's id", "conversation");
+  }
+  if (own.collection && !is_plain_name(*own.collection)) {
+    return bad_name("A collection's name", "collection");
+  }
+  return done();
+}
+
+Result<assistant::Question> ChatWork::question_of(const Settings& settings, const Run& run,
+                                                  std::string body, bool quiet) const {
+  auto parsed = models::parse_chat(body, settings.limits, settings.models.default_model);
+  if (!parsed.ok()) return parsed.error();
+  const bool stream = !quiet && parsed->request.choices == 1;
+  parsed =
+      models::parse_chat(with_stream(body, stream), settings.limits, settings.models.default_model);
+  if (!parsed.ok()) return parsed.error();
+  const auto& job = run.job().job;
+  assistant::Question question;
+  question.owner = job.owner;
+  question.received = tools_.clock.now();
+  question.chat = std::move(parsed->request);
+  if (parsed->own.collection) question.chat.collection = CollectionName(*parsed->own.collection);
+  question.chat.tenant = job.owner.tenant;
+  question.chat.user = job.owner.user;
+  question.chat.request = RequestId(job.id.text());
+  if (parsed->own.conversation) {
+    question.conversation = conversation_of(*parsed->own.conversation, job.id);
+    question.turn_id = RequestId(job.id.text());
+    question.finished = std::make_shared<storage::Turn>();
+  }
+  return question;
+}
+
+Co<Result<Outcome>> ChatWork::answer(Run& run, std::string body, bool quiet, Deadline by) {
+  const InForce now = tools_.in_force();
+  auto question = question_of(*now.settings, run, std::move(body), quiet);
+  if (!question.ok()) co_return question.error();
+  const auto turn = question->finished;
+  const auto conversation = question->conversation;
+  auto answer = co_await now.assistant->ask(std::move(*question), by);
+  if (!answer.ok()) co_return answer.error();
+  auto completion = co_await read(run, std::move(*answer), by);
+  if (!completion.ok()) co_return completion.error();
+  Outcome out;
+  out.result = std::move(*completion);
+  if (conversation) {
+    out.result = with_conversation(out.result, *conversation);
+    out.effects.turn = std::move(*turn);
+  }
+  co_return out;
+}
+
+Co<Result<std::string>> ChatWork::read(Run& run, models::Answer answer, Deadline by) {
+  if (answer.reply) co_return std::move(answer.reply->body);
+  Completion completion;
+  for (;;) {
+    auto chunk = co_await answer.stream->next(by);
+    if (!chunk.ok()) co_return chunk.error();
+    if (!chunk->has_value()) break;
+    auto text = completion.add(**chunk);
+    if (!text.ok()) co_return text.error();
+    if (completion.size() > tools_.settings.upstream.response_max.value) {
+      co_return Error::say(Errc::too_large, "result_too_large",
+                           "The answer is longer than the result of a job may be.");
+    }
+    if (text->empty()) continue;
+    Json data = Json::object();
+    data["text"] = std::move(*text);
+    co_await run.tell("token", std::move(data));
+  }
+  co_return completion.text();
+}
+
+}  // namespace mainstay::jobs

@@ -1,0 +1,134 @@
+// What a caller may do with jobs that exist: see, end, repeat, forget, follow.
+#include "jobs/desk.h"
+#include "jobs/webhook.h"
+
+namespace mainstay::jobs {
+namespace {
+
+/// None: everybody's.
+std::optional<storage::Owner> reach(const admission::Caller& caller) {
+  if (caller.scopes.has(admission::Scope::admin)) return std::nullopt;
+  return caller.owner;
+}
+
+}  // namespace
+
+Co<Result<JobView>> Desk::get(admission::Caller caller, storage::JobId id, Deadline by) {
+  auto job = co_await store_.get(reach(caller), std::move(id), by);
+  if (!job.ok()) co_return job.error();
+  Unwrapped parts = unwrap(std::move(job->job.input));
+  JobView view;
+  view.webhook = std::move(parts.webhook);
+  view.job = std::move(*job);
+  view.job.job.input = std::move(parts.input);
+  co_return view;
+}
+
+Co<Result<PageOfViews>> Desk::list(admission::Caller caller, storage::JobFilter filter,
+                                   bool everybody, storage::JobId after, std::uint32_t limit,
+                                   Deadline by) {
+  if (!everybody || !caller.scopes.has(admission::Scope::admin)) filter.owner = caller.owner;
+  limit = std::min(std::max(1U, limit), settings_.list_max);
+  auto page = co_await store_.list(std::move(filter), std::move(after), limit, by);
+  if (!page.ok()) co_return page.error();
+  PageOfViews out;
+  out.items = std::move(page->items);
+  out.more = page->more;
+  co_return out;
+}
+
+Co<Result<storage::Job>> Desk::cancel(admission::Caller caller, storage::JobId id, Deadline by) {
+  auto job = co_await store_.cancel(reach(caller), id, by);
+  if (!job.ok()) co_return job.error();
+  // The attempt that runs is stopped by this, wherever it is; its next heartbeat would do it too.
+  Json stop = Json::object();
+  stop["job"] = id.text();
+  auto told = co_await signal_.tell(std::string(kStopTopic), "cancel", dump(stop), by);
+  if (!told.ok()) log_.warn("job.stop_untold", {{"job", id.text()}});
+  Unwrapped parts = unwrap(std::move(job->job.input));
+  job->job.input = std::move(parts.input);
+  if (!parts.webhook.empty()) {
+    storage::NewJob delivery = delivery_of(*job, storage::JobState::cancelled, parts.webhook,
+                                           settings_.webhooks, clock_, random_);
+    auto submitted = co_await store_.submit(std::move(delivery), 0, by);
+    if (!submitted.ok()) log_.warn("job.webhook_late", {{"job", id.text()}});
+  }
+  Json more = Json::object();
+  co_await tell(*job, EventType::cancelled, storage::JobState::cancelled, std::move(more), by);
+  co_return job;
+}
+
+Co<Result<storage::Job>> Desk::retry(admission::Caller caller, storage::JobId id, Deadline by) {
+  auto job = co_await store_.retry(reach(caller), id, by);
+  if (!job.ok()) co_return job.error();
+  co_await watch_for_webhook(job->job, job->token, by);
+  job->job.input = unwrap(std::move(job->job.input)).input;
+  Json more = Json::object();
+  more["again"] = true;
+  co_await tell(*job, EventType::queued, job->state, std::move(more), by);
+  co_return job;
+}
+
+Co<Status> Desk::erase(admission::Caller caller, storage::JobId id, Deadline by) {
+  auto erased = co_await store_.erase(reach(caller), std::move(id), by);
+  co_return erased;
+}
+
+Co<Result<std::unique_ptr<Follower>>> Desk::follow(admission::Caller caller, storage::JobId id,
+                                                   std::string place, Deadline by) {
+  auto job = co_await store_.get(reach(caller), id, by);
+  if (!job.ok()) co_return job.error();
+  FollowSetup setup;
+  setup.topic = topic_of(id);
+  setup.owner = caller.owner;
+  setup.any_owner = !reach(caller).has_value();
+  setup.job = id;
+  setup.recheck = settings_.events.recheck;
+  setup.followed_max = 1;
+  setup.result_max = settings_.events.result_max.value;
+  if (place == kMadeUp) {
+    // The reader has the end that was taken from the record. Another one only after a retry.
+    setup.end_was_seen = true;
+    auto now = co_await signal_.place(setup.topic, by);
+    if (!now.ok()) co_return now.error();
+    place = std::move(*now);
+  } else if (!place.empty()) {
+    auto seen = co_await end_at(setup.topic, place, by);
+    if (!seen.ok()) co_return seen.error();
+    setup.end_was_seen = *seen;
+  }
+  setup.place = std::move(place);
+  co_return std::make_unique<Follower>(std::move(setup), store_, signal_, clock_);
+}
+
+/// Whether the event at that place is a job's end.
+Co<Result<bool>> Desk::end_at(std::string topic, std::string place, Deadline by) {
+  const Deadline now = by.sooner(Deadline(clock_.now()));
+  auto heard = co_await signal_.hear(std::move(topic), std::string(), now);
+  if (!heard.ok()) co_return heard.error();
+  for (const auto& news : heard->news) {
+    if (news.at != place) continue;
+    const auto type = event_type(news.type);
+    co_return type.has_value() && ends(*type);
+  }
+  co_return false;
+}
+
+Co<Result<std::unique_ptr<Follower>>> Desk::follow_all(admission::Caller caller, std::string place,
+                                                       Deadline by) {
+  FollowSetup setup;
+  setup.topic = topic_of(caller.owner);
+  setup.owner = caller.owner;
+  setup.recheck = settings_.events.recheck;
+  setup.followed_max = settings_.events.followed_max;
+  setup.result_max = settings_.events.result_max.value;
+  if (place.empty()) {
+    auto now = co_await signal_.place(setup.topic, by);
+    if (!now.ok()) co_return now.error();
+    place = std::move(*now);
+  }
+  setup.place = std::move(place);
+  co_return std::make_unique<Follower>(std::move(setup), store_, signal_, clock_);
+}
+
+}  // namespace mainstay::jobs

@@ -1,0 +1,154 @@
+// Envelope, delivery jobs, signature and message of webhooks.
+#include "jobs/webhook.h"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+#include <ctime>
+
+#include "base/ids.h"
+#include "base/json.h"
+#include "jobs/news.h"
+#include "models/splice.h"
+
+namespace mainstay::jobs {
+namespace {
+
+/// Owners have names; this tenant has none and so is nobody's.
+storage::Owner nobody_for(const storage::Owner& owner) {
+  return {TenantId(), UserId(topic_of(owner))};
+}
+
+storage::NewJob made_for(const storage::NewJob& job, const JobWebhookSettings& settings,
+                         const Clock& clock, Random& random) {
+  storage::NewJob out;
+  out.id = storage::JobId(make_id("job_", clock, random));
+  out.owner = nobody_for(job.owner);
+  out.kind = kWebhookKind;
+  out.priority = storage::JobClass::interactive;
+  out.attempts_max = settings.attempts_max;
+  return out;
+}
+
+std::string base64(const unsigned char* bytes, std::size_t size) {
+  std::string out((size + 2) / 3 * 4, '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes, static_cast<int>(size));
+  return out;
+}
+
+}  // namespace
+
+std::string with_webhook(const std::string& input, std::string_view url) {
+  std::string out(kEnvelope);
+  append_json_string(out, url);
+  const auto body = std::string_view(input).substr(1);
+  if (!body.starts_with('}')) out += ',';
+  out += body;
+  return out;
+}
+
+Unwrapped unwrap(std::string stored) {
+  if (!stored.starts_with(kEnvelope)) return {std::move(stored), {}};
+  const std::size_t end = models::skip_string(stored, kEnvelope.size());
+  const std::string_view text(stored);
+  std::string url =
+      models::decode_escapes(text.substr(kEnvelope.size() + 1, end - kEnvelope.size() - 2));
+  std::string_view rest = text.substr(end);
+  if (rest.starts_with(',')) rest.remove_prefix(1);
+  return {"{" + std::string(rest), std::move(url)};
+}
+
+storage::NewJob delivery_of(const storage::Job& job, storage::JobState state,
+                            const std::string& url, const JobWebhookSettings& settings,
+                            const Clock& clock, Random& random) {
+  storage::NewJob out = made_for(job.job, settings, clock, random);
+  const std::string what = std::string(storage::name(state));
+  out.key = fmt::format("webhook:{}:{}:{}", job.job.id.text(), job.token, what);
+  out.digest = out.key;
+  out.input = dump(Json{{"job", job.job.id.text()}, {"url", url}});
+  return out;
+}
+
+storage::NewJob watch_of(const storage::NewJob& job, std::uint64_t token, const std::string& url,
+                         const JobWebhookSettings& settings, const Clock& clock, Random& random) {
+  storage::NewJob out = made_for(job, settings, clock, random);
+  const WallTime now = clock.wall();
+  WallTime at = now + std::chrono::duration_cast<WallTime::duration>(settings.look_after);
+  if (job.expires != WallTime{} && job.expires >= now) {
+    at = std::min(at, job.expires + std::chrono::seconds(1));
+  }
+  out.run_at = at;
+  out.key = fmt::format("watch:{}:{}:{}", job.id.text(), token, micros(at));
+  out.digest = out.key;
+  out.input = dump(Json{{"job", job.id.text()}, {"url", url}, {"watch", true}});
+  return out;
+}
+
+std::optional<std::string> webhook_key(std::string_view secret) {
+  constexpr std::string_view kStart = "whsec_";
+  if (!secret.starts_with(kStart)) return std::nullopt;
+  secret.remove_prefix(kStart.size());
+  if (secret.empty() || secret.size() % 4 != 0 || secret.size() > 1024) return std::nullopt;
+  std::string out(secret.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                   reinterpret_cast<const unsigned char*>(secret.data()),
+                                   static_cast<int>(secret.size()));
+  if (size < 0) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && secret[secret.size() - 1 - padding] == '=') ++padding;
+  out.resize(static_cast<std::size_t>(size) - padding);
+  return out;
+}
+
+std::string webhook_signature(const std::string& key, std::string_view id, std::int64_t seconds,
+                              std::string_view body) {
+  const std::string text = fmt::format("{}.{}.{}", id, seconds, body);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> mac{};
+  unsigned int size = mac.size();
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+       reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
+  return "v1," + base64(mac.data(), size);
+}
+
+std::string webhook_id(const storage::Job& job) {
+  return fmt::format("{}_{}_{}", job.job.id.text(), job.token, storage::name(job.state));
+}
+
+std::string webhook_body(const storage::Job& job, std::size_t result_max) {
+  const std::string state(storage::name(job.state));
+  Json data = Json::object();
+  data["id"] = job.job.id.text();
+  data["kind"] = job.job.kind;
+  data["state"] = state;
+  if (!job.job.client.empty()) data["client"] = job.job.client;
+  if (!job.job.batch.empty()) data["batch"] = job.job.batch;
+  data["attempts"] = job.attempts;
+  data["created_at"] = rfc3339(job.created);
+  data["finished_at"] = rfc3339(job.finished);
+  if (job.state == storage::JobState::succeeded && job.result.size() <= result_max) {
+    auto result = parse_json(job.result);
+    if (result.ok()) data["result"] = std::move(*result);
+  }
+  if (job.state == storage::JobState::dead) {
+    data["error"] = Json{{"code", job.failure.code}, {"message", job.failure.message}};
+  }
+  Json message = Json::object();
+  message["type"] = "job." + state;
+  message["timestamp"] = rfc3339(job.finished);
+  message["data"] = std::move(data);
+  return dump(message);
+}
+
+std::string rfc3339(WallTime at) {
+  const std::int64_t us = micros(at);
+  const std::time_t seconds = us / 1'000'000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                     us / 1000 % 1000);
+}
+
+}  // namespace mainstay::jobs

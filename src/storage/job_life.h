@@ -1,0 +1,89 @@
+// The life of a job as a pure function: (record, event, now) -> what it becomes. The one place that
+// says which change is allowed; memory and sqlite call it, redis' scripts say the same and the
+// conformance suite compares them.
+//
+//   submit -> scheduled | queued        due: scheduled -> queued        claim: queued -> running
+//   running -> succeeded | scheduled (failed, tried again) | dead | queued (given back, lease over)
+//   cancel: any not ended -> cancelled  expire: scheduled, queued -> expired
+//   retry: dead, cancelled, expired -> queued
+#pragma once
+
+#include <optional>
+
+#include "storage/jobs.h"
+
+namespace mainstay::storage {
+
+/// How the attempt of the current token ended: told apart so that a verb whose answer was lost gets
+/// the same answer again, until the next attempt begins or the job is retried by hand. An attempt
+/// that runs, or that ended otherwise (lease, cancel): none.
+enum class AttemptEnd : std::uint8_t { none, completed, failed, given_back };
+
+/// What a store keeps of a job to decide; everything else of the record is carried along.
+struct JobLife {
+  JobState state = JobState::queued;
+  std::uint32_t attempts = 0;
+  std::uint32_t attempts_max = 3;
+  std::uint32_t silent = 0;  ///< leases that ended without a word, in a row
+  std::uint64_t token = 0;
+  WallTime run_at{};
+  WallTime expires{};
+  AttemptEnd ended_by = AttemptEnd::none;
+  friend bool operator==(const JobLife&, const JobLife&) = default;
+};
+
+enum class JobEvent : std::uint8_t {
+  claim,       ///< a worker takes it
+  complete,    ///< its lease's token is current
+  fail,        ///< `again` says when it may run again; none: dead
+  give_back,   ///< not charged
+  lease_over,  ///< nothing was heard: charged; dead when attempts or `poison_after` are used up
+  restart,     ///< the store was opened again: as lease_over, but not `silent` (the crash was ours)
+  due,         ///< its time has come
+  cancel,
+  expire,
+  retry,
+};
+
+struct JobStep {
+  JobEvent event;
+  std::optional<std::uint64_t> token;  ///< must be current, where a lease is needed
+  WallTime now{};
+  std::optional<Duration> again;
+  std::uint32_t poison_after = 3;
+};
+
+/// The state after `step`. The same life as before: nothing is to be done, or the verb was told
+/// again (complete, fail, give_back with the token that they ended): answer as the first time and
+/// touch nothing. Lease, run_at and expires count as over at the moment itself. Errors: conflict
+/// "stale_lease" (the event needs a lease and it is not the current one), "job_ended",
+/// "job_not_ended", "job_succeeded".
+Result<JobLife> step(const JobLife& life, const JobStep& step);
+
+/// The refusals that all back ends say in the same words.
+Error stale_lease();
+Error job_ended();
+Error job_not_ended();
+Error unknown_job();
+Error key_reused();
+/// What a job's `failure` says after lease_over or restart.
+JobFailure lost_attempt(JobEvent event);
+
+/// The life of a job as it comes in at `now`: scheduled when run_at is later, else queued.
+JobLife first_life(const NewJob& job, WallTime now);
+/// What fail() answers for the life after the step, also when it is told again.
+JobState answer_of_fail(const JobLife& life) noexcept;
+
+/// When the next occurrence of a repeating job runs: the first of run_at + n * every after `now`.
+WallTime next_occurrence(WallTime run_at, std::chrono::seconds every, WallTime now);
+/// Whether an end makes the next occurrence.
+constexpr bool makes_next(const NewJob& job, JobState end) noexcept {
+  return job.repeat_every.count() > 0 && ended(end) && end != JobState::cancelled;
+}
+/// The next occurrence of a repeating job, `created` being when this one came in. Its id is made of
+/// the first one's id and its moment, so the same occurrence is never made twice: a store that has
+/// the id already makes nothing. Key and digest go along: from now on the key stands for it.
+/// `expires` keeps its distance from run_at.
+NewJob next_occurrence_of(const NewJob& job, WallTime created, WallTime now);
+
+}  // namespace mainstay::storage

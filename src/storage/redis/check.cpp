@@ -1,0 +1,90 @@
+// The checks, in the order in which an operator would mend them.
+#include "storage/redis/check.h"
+
+#include <cstdlib>
+
+namespace mainstay::storage::redis {
+namespace {
+
+constexpr int kVersionMin = 7;
+
+Error wrong(const std::string& sentence) {
+  return Error::say(Errc::invalid, "redis_misconfigured", sentence, "storage.redis_url");
+}
+
+Status check_sync(std::map<std::string, std::string>& config, const std::string& durability) {
+  if (config["appendonly"] != "yes") {
+    return wrong(
+        "Redis keeps no append-only file, so accepted jobs could be lost; run "
+        "'redis-cli CONFIG SET appendonly yes' and put it into redis.conf.");
+  }
+  const std::string& sync = config["appendfsync"];
+  const bool enough = sync == "always" || (sync == "everysec" && durability == "everysec");
+  if (!enough) {
+    return wrong(
+        "Redis syncs its append-only file '" + sync +
+        "', so accepted jobs could be lost; run 'redis-cli CONFIG SET appendfsync always', "
+        "or accept the loss with storage.redis_durability = \"everysec\".");
+  }
+  if (config["no-appendfsync-on-rewrite"] == "yes") {
+    return wrong(
+        "Redis stops syncing while it rewrites its append-only file; run "
+        "'redis-cli CONFIG SET no-appendfsync-on-rewrite no'.");
+  }
+  return done();
+}
+
+}  // namespace
+
+std::map<std::string, std::string> info_fields(const Reply& reply) {
+  std::map<std::string, std::string> out;
+  std::size_t begin = 0;
+  while (begin < reply.text.size()) {
+    auto end = reply.text.find("\r\n", begin);
+    if (end == std::string::npos) end = reply.text.size();
+    const auto line = reply.text.substr(begin, end - begin);
+    const auto colon = line.find(':');
+    if (colon != std::string::npos) out[line.substr(0, colon)] = line.substr(colon + 1);
+    begin = end + 2;
+  }
+  return out;
+}
+
+Status check_server(const Reply& info, const Reply& config_reply, const std::string& durability) {
+  auto info_of = info_fields(info);
+  if (info.failed() || config_reply.failed()) {
+    const auto& failed = info.failed() ? info : config_reply;
+    return wrong("Redis does not let us see whether it keeps what it accepts (" + failed.text +
+                 "); allow this user INFO and CONFIG GET: 'redis-cli ACL SETUSER NAME +info "
+                 "+config|get'.");
+  }
+  if (std::atoi(info_of["redis_version"].c_str()) < kVersionMin) {
+    return wrong("Redis " + info_of["redis_version"] +
+                 " is too old; install version 7.0 or newer.");
+  }
+  if (info_of["redis_mode"] == "cluster") {
+    return wrong(
+        "Redis runs as a cluster, which is not supported; start it with "
+        "'cluster-enabled no'.");
+  }
+  if (info_of["loading"] == "1" || info_of["async_loading"] == "1") {
+    return Error::log(Errc::unavailable, "redis: still loading its data");
+  }
+  if (info_of["role"] == "slave") {
+    return Error::log(Errc::unavailable, "redis: this server is a replica");
+  }
+  std::map<std::string, std::string> config;
+  for (std::size_t i = 0; i + 1 < config_reply.items.size(); i += 2) {
+    config[config_reply.items[i].text] = config_reply.items[i + 1].text;
+  }
+  auto synced = check_sync(config, durability);
+  if (!synced.ok()) return synced;
+  if (config["maxmemory-policy"] != "noeviction") {
+    return wrong(
+        "Redis may evict jobs when its memory is full; run "
+        "'redis-cli CONFIG SET maxmemory-policy noeviction'.");
+  }
+  return done();
+}
+
+}  // namespace mainstay::storage::redis

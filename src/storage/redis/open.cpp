@@ -1,0 +1,67 @@
+// The Redis back end put together with the embedded one.
+#include "storage/redis/open.h"
+
+#include "storage/redis/leader.h"
+#include "storage/redis/signal.h"
+
+namespace mainstay::storage::redis {
+namespace {
+
+class RedisStores final : public Stores {
+ public:
+  RedisStores(std::unique_ptr<Client> client, const Limits& limits, Random& random,
+              std::unique_ptr<Stores> embedded, TimeOf time)
+      : embedded_(std::move(embedded)),
+        client_(std::move(client)),
+        leader_(*client_, random),
+        jobs_(*client_, limits.jobs, leader_, turns_into(*embedded_), time),
+        signal_(*client_, limits.signal, time) {}
+  ~RedisStores() override { client_->close(); }
+
+  Conversations& conversations() override { return embedded_->conversations(); }
+  Documents& documents() override { return embedded_->documents(); }
+  AccessKeys& access_keys() override { return embedded_->access_keys(); }
+  JobStore& jobs() override { return jobs_; }
+  Signal& signal() override { return signal_; }
+  Leader& leader() override { return leader_; }
+  Replies& replies() override { return embedded_->replies(); }
+  Files& files() override { return embedded_->files(); }
+  Batches& batches() override { return embedded_->batches(); }
+  StoreFigures figures() const override { return embedded_->figures(); }
+  std::string jobs_trouble() const override {
+    return client_->reachable() ? "" : "Redis cannot be reached";
+  }
+  std::vector<DatabaseFigures> databases() const override { return embedded_->databases(); }
+  Status close() override {
+    client_->close();
+    return embedded_->close();
+  }
+
+ private:
+  static StoreTurn turns_into(Stores& stores) {
+    return [&stores](Owner owner, Turn turn, Deadline by) {
+      return stores.conversations().append(std::move(owner), std::move(turn), by);
+    };
+  }
+
+  std::unique_ptr<Stores> embedded_;
+  std::unique_ptr<Client> client_;
+  RedisLeader leader_;
+  RedisJobs jobs_;
+  RedisSignal signal_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Stores>> open(const StorageSettings& storage, const RedisSettings& settings,
+                                     const Limits& limits, Clock& clock, Random& random, Log& log,
+                                     Metrics& metrics, std::unique_ptr<Stores> embedded,
+                                     TimeOf time) {
+  auto client = Client::open(storage, settings, clock, random, log, metrics);
+  if (!client.ok()) return client.error();
+  std::unique_ptr<Stores> out =
+      std::make_unique<RedisStores>(std::move(*client), limits, random, std::move(embedded), time);
+  return out;
+}
+
+}  // namespace mainstay::storage::redis

@@ -1,0 +1,49 @@
+// The contents of files: one file of the disk for each, in one folder, under generated names.
+// Used by api (uploads, downloads), jobs (batches) and app, which opens it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/co.h"
+#include "base/deadline.h"
+#include "base/offload.h"
+#include "base/result.h"
+
+namespace mainstay::storage {
+
+/// Thread-safe; the work is done on the pool. Names have 1 to 128 characters A-Z a-z 0-9 _ - and
+/// are opened beneath the folder alone, never through a link. Errors of every verb: invalid (name),
+/// unavailable, deadline, disk_full.
+class Shelf {
+ public:
+  /// Makes the folder (0700) when it is missing. `pool` and `clock` outlive the shelf. Errors:
+  /// invalid "data_dir_unusable".
+  static Result<std::unique_ptr<Shelf>> open(const std::string& folder, OffloadPool& pool,
+                                             Clock& clock);
+  ~Shelf();
+  Shelf(const Shelf&) = delete;
+  Shelf& operator=(const Shelf&) = delete;
+
+  /// Cuts the content to `at` bytes and adds `bytes` behind them. After `synced` all of it survives
+  /// a power cut. Repeating a call is harmless.
+  Co<Status> put(std::string name, std::uint64_t at, std::string bytes, bool synced, Deadline by);
+  /// Up to `most` bytes from `at` on; empty at the end. Errors: not_found "unknown_file".
+  Co<Result<std::string>> read(std::string name, std::uint64_t at, std::size_t most, Deadline by);
+  /// Nothing happens when there is no such content.
+  Co<Status> remove(std::string name, Deadline by);
+  /// The same without waiting, for work that was cancelled.
+  void drop(const std::string& name) noexcept;
+  /// Names of contents last written before `age` ago.
+  Co<Result<std::vector<std::string>>> older_than(Duration age, Deadline by);
+
+ private:
+  struct Folder;
+  Shelf(std::shared_ptr<Folder> folder, OffloadPool& pool, Clock& clock);
+  const std::shared_ptr<Folder> folder_;
+  OffloadPool& pool_;
+  Clock& clock_;
+};
+
+}  // namespace mainstay::storage

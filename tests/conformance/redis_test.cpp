@@ -1,0 +1,291 @@
+// What a store on a server of its own can suffer: the server dies, hangs, fills up, forgets, loses
+// its rank. Nothing that was acknowledged is lost, and everything mends itself.
+#include "conformance/redis_rig.h"
+
+namespace mainstay::storage {
+namespace {
+
+Co<bool> submits(JobStore& store, NewJob job, Deadline by) {
+  auto out = co_await store.submit(std::move(job), 0, by);
+  co_return out.ok();
+}
+Co<bool> kills(RedisServer& server, Clock& clock, Duration after) {
+  auto slept = co_await sleep(clock, after);
+  server.kill();
+  server.start(false);
+  co_return slept;
+}
+Co<bool> claims_one(JobStore& store, Deadline by) {
+  Claim claim{"waiting worker", {}, 1, minutes(1)};
+  auto out = co_await store.claim(std::move(claim), by);
+  co_return out.ok() && out->size() == 1;
+}
+
+// proves Z10 for redis: with appendfsync always nothing acknowledged is lost.
+TEST_F(OnRedis, fault_29_a_server_that_is_killed_and_started_again_has_lost_nothing) {
+  settings_.patience = seconds(5);
+  std::set<int> accepted;
+  for (int cycle = 0; cycle < 5; ++cycle) {
+    std::vector<Co<bool>> all;
+    for (int i = 0; i < 150; ++i) {
+      all.push_back(submits(jobs(), job_of(cycle * 150 + i), in(seconds(20))));
+    }
+    all.push_back(kills(server(), ground_.clock, microseconds(cycle * 900)));
+    const auto answers = run_all(ground_, std::move(all));
+    for (int i = 0; i < 150; ++i) {
+      if (answers[static_cast<std::size_t>(i)]) accepted.insert(cycle * 150 + i);
+    }
+    server().kill();
+    server().start();
+  }
+  EXPECT_GT(accepted.size(), 700U);  // they were sent again
+  for (const int n : accepted) ASSERT_EQ(state(n), "queued") << n;
+  std::set<std::string> begun;
+  while (begun.size() < accepted.size()) {
+    const auto taken = take(50);
+    ASSERT_FALSE(taken.empty());
+    for (const auto& one : taken) {
+      EXPECT_TRUE(begun.insert(one.job.job.id.text()).second);
+      EXPECT_TRUE(complete(one.lease).ok());
+    }
+  }
+  for (const int n : accepted) ASSERT_EQ(state(n), "succeeded") << n;
+}
+
+TEST_F(OnRedis, fault_30_a_server_that_hangs_is_answered_for_in_time_and_found_again) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  server().pause();
+  const auto before = ground_.clock.now();
+  const auto hung = submit(job_of(2), seconds(2));
+  EXPECT_FALSE(hung.ok());
+  EXPECT_LE(ground_.clock.now() - before, seconds(4));
+  server().go_on();
+  EXPECT_TRUE(accepts_again(3));
+  EXPECT_EQ(state(1), "queued");
+}
+
+TEST_F(OnRedis, fault_30_after_flushall_groups_come_back_by_themselves) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  ASSERT_TRUE(submit(job_of(2)).ok());
+  const auto before = take();
+  ASSERT_EQ(before.size(), 1U);
+  ASSERT_EQ(server().tell("FLUSHALL"), "+OK\r\n");
+  EXPECT_EQ(reason_of(complete(before[0].lease)), "stale_lease");
+  EXPECT_EQ(state(2), "unknown_job");
+  ASSERT_TRUE(submit(job_of(3)).ok());
+  const auto after = take();
+  ASSERT_EQ(after.size(), 1U);
+  EXPECT_EQ(after[0].lease.id, job_of(3).id);
+  EXPECT_TRUE(complete(after[0].lease).ok());
+}
+
+TEST_F(OnRedis, a_waiting_worker_survives_flushall) {
+  std::vector<Co<bool>> all;
+  jobs();
+  all.push_back(claims_one(jobs(), in(seconds(20))));
+  const auto flush_and_submit = [](OnRedis&, RedisServer& server, Clock& clock, JobStore& store,
+                                   Deadline by) -> Co<bool> {
+    auto slept = co_await sleep(clock, milliseconds(50));
+    server.tell("FLUSHALL");
+    auto out = co_await store.submit(job_of(7), 0, by);
+    co_return slept&& out.ok();
+  };
+  all.push_back(flush_and_submit(*this, server(), ground_.clock, jobs(), in(seconds(20))));
+  const auto both = run_all(ground_, std::move(all));
+  EXPECT_TRUE(both[0]);
+  EXPECT_TRUE(both[1]);
+}
+
+// The silent worker: one that waited while the server went, and never woke again.
+TEST_F(OnRedis, a_worker_that_waited_while_the_server_was_gone_gets_the_next_job) {
+  const auto outage = [](RedisServer& server, Clock& clock, JobStore& store,
+                         Deadline by) -> Co<bool> {
+    auto slept = co_await sleep(clock, milliseconds(60));
+    server.kill();
+    slept = co_await sleep(clock, milliseconds(1200));
+    server.start();
+    for (int i = 0; i < 200; ++i) {
+      auto out = co_await store.submit(job_of(8), 0, by);
+      if (out.ok()) co_return slept;
+      slept = co_await sleep(clock, milliseconds(20));
+    }
+    co_return false;
+  };
+  const auto patient = [](JobStore& store, Clock& clock, Deadline by) -> Co<bool> {
+    while (!by.passed(clock.now())) {
+      Claim claim{"waiting worker", {}, 1, minutes(1)};
+      auto out = co_await store.claim(std::move(claim), by);
+      if (out.ok()) co_return out->size() == 1;
+      [[maybe_unused]] auto slept = co_await sleep(clock, milliseconds(50));
+    }
+    co_return false;
+  };
+  std::vector<Co<bool>> all;
+  jobs();
+  all.push_back(patient(jobs(), ground_.clock, in(seconds(20))));
+  all.push_back(outage(server(), ground_.clock, jobs(), in(seconds(20))));
+  const auto both = run_all(ground_, std::move(all));
+  EXPECT_TRUE(both[0]);
+  EXPECT_TRUE(both[1]);
+}
+
+TEST_F(OnRedis, while_the_server_is_gone_calls_are_refused_at_once_and_say_when_to_come_back) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  server().kill();
+  ground_.run(pause(milliseconds(700)));
+  const auto before = ground_.clock.now();
+  const auto out = submit(job_of(2), seconds(10));
+  EXPECT_LE(ground_.clock.now() - before, seconds(1));
+  EXPECT_EQ(reason_of(out), "redis_unavailable");
+  EXPECT_EQ(out.error().code, Errc::unavailable);
+  EXPECT_GE(out.error().retry_after, milliseconds(1'000));
+  server().start();
+  EXPECT_TRUE(accepts_again(2));
+}
+
+TEST_F(OnRedis, when_memory_is_full_nothing_comes_in_and_what_runs_can_end) {
+  options_ = {"--maxmemory", "12mb"};
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  const auto running = take();
+  ASSERT_EQ(running.size(), 1U);
+  std::string refused;
+  int n = 2;
+  for (; n < 400 && refused.empty(); ++n) {
+    NewJob job = job_of(n);
+    job.input.assign(100'000, 'x');
+    const auto out = submit(job);
+    if (!out.ok()) refused = reason_of(out);
+  }
+  EXPECT_EQ(refused, "redis_full");
+  EXPECT_EQ(state(n - 1), "unknown_job");  // refused as a whole
+  EXPECT_EQ(state(n - 2), "queued");
+  EXPECT_TRUE(complete(running[0].lease).ok());
+  const auto next = take();
+  ASSERT_EQ(next.size(), 1U);
+  EXPECT_TRUE(complete(next[0].lease).ok());
+  server().tell("CONFIG SET maxmemory 0");
+  EXPECT_TRUE(submit(job_of(n - 1)).ok());
+}
+
+TEST_F(OnRedis, a_server_that_became_a_replica_is_not_written_to_and_is_found_again) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  server().tell("REPLICAOF 127.0.0.1 1");
+  const auto refused = submit(job_of(2), seconds(1));
+  EXPECT_EQ(reason_of(refused), "redis_unavailable");
+  server().tell("REPLICAOF NO ONE");
+  EXPECT_TRUE(accepts_again(3));
+  EXPECT_EQ(state(1), "queued");
+}
+
+TEST_F(OnRedis, what_is_under_our_keys_but_not_ours_is_an_error_and_spoils_nothing) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  server().tell("DEL " + key("all"));
+  server().tell("SET " + key("all") + " foreign");
+  const auto refused = submit(job_of(2));
+  EXPECT_EQ(refused.error().code, Errc::corrupt);
+  EXPECT_EQ(state(2), "unknown_job");
+  server().tell("DEL " + key("all"));
+  ASSERT_TRUE(submit(job_of(2)).ok());
+  EXPECT_EQ(take(9).size(), 2U);
+}
+
+// 11 of the list that every store must pass: a retry is one step.
+TEST_F(OnRedis, fault_01_a_retry_whose_step_fails_leaves_the_attempt_as_it_was) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  const Lease lease = take().at(0).lease;
+  server().tell("SET " + key("due") + " foreign");
+  auto failed = ground_.run(jobs().fail(lease, {"x", "y"}, seconds(5), in(seconds(5))));
+  EXPECT_EQ(failed.error().code, Errc::corrupt);
+  server().tell("DEL " + key("due"));
+  EXPECT_EQ(state(1), "running");
+  failed = ground_.run(jobs().fail(lease, {"x", "y"}, Duration::zero(), in(seconds(5))));
+  ASSERT_TRUE(failed.ok());
+  EXPECT_EQ(*failed, JobState::scheduled);
+  const auto again = take();
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(reason_of(complete(lease)), "stale_lease");
+  EXPECT_TRUE(complete(again[0].lease).ok());
+}
+
+TEST_F(OnRedis, of_two_processes_only_the_one_that_leads_now_does_the_upkeep) {
+  stores_ = open();
+  auto other = open();
+  auto first = ground_.run(stores_->leader().hold("upkeep", milliseconds(80), in(seconds(5))));
+  ASSERT_TRUE(first.ok() && *first);
+  auto second = ground_.run(other->leader().hold("upkeep", seconds(30), in(seconds(5))));
+  ASSERT_TRUE(second.ok());
+  EXPECT_FALSE(second->has_value());
+  ground_.run(pause(milliseconds(120)));
+  second = ground_.run(other->leader().hold("upkeep", seconds(30), in(seconds(5))));
+  ASSERT_TRUE(second.ok() && *second);
+  EXPECT_GT(**second, **first);
+  EXPECT_FALSE(ground_.run(jobs().upkeep(in(seconds(5)))).ok());
+  EXPECT_TRUE(ground_.run(other->jobs().upkeep(in(seconds(5)))).ok());
+  EXPECT_TRUE(ground_.run(other->leader().release("upkeep", in(seconds(5)))).ok());
+  first = ground_.run(stores_->leader().hold("upkeep", seconds(30), in(seconds(5))));
+  EXPECT_TRUE(first.ok() && *first);
+  EXPECT_TRUE(ground_.run(jobs().upkeep(in(seconds(5)))).ok());
+}
+
+TEST_F(OnRedis, upkeep_removes_nothing_that_has_not_ended) {
+  for (int n = 0; n < 40; ++n) ASSERT_TRUE(submit(job_of(n)).ok());
+  const auto taken = take(20);
+  ASSERT_EQ(taken.size(), 20U);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(ground_.run(jobs().upkeep(in(seconds(5)))).ok());
+  for (const auto& one : taken) EXPECT_TRUE(complete(one.lease).ok());
+  EXPECT_EQ(take(40).size(), 20U);
+}
+
+TEST_F(OnRedis, scripts_that_the_server_forgot_are_loaded_again) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  server().tell("SCRIPT FLUSH");
+  EXPECT_TRUE(submit(job_of(2)).ok());
+  EXPECT_EQ(take(5).size(), 2U);
+}
+
+TEST_F(OnRedis, an_idle_worker_asks_the_server_once_in_each_blocking_time) {
+  settings_.block = milliseconds(250);
+  jobs();
+  ground_.run(pause(milliseconds(100)));
+  const auto scripts = server().calls("evalsha");
+  EXPECT_TRUE(take(1, minutes(1), seconds(2)).empty());
+  EXPECT_LE(server().calls("xread"), 10U);
+  EXPECT_LE(server().calls("evalsha") - scripts, 3U);
+}
+
+TEST_F(OnRedis, news_told_by_one_process_are_heard_in_another_also_after_a_restart) {
+  stores_ = open();
+  auto other = open();
+  auto place = ground_.run(other->signal().place("job 1", in(seconds(5))));
+  ASSERT_TRUE(place.ok());
+  const auto tells = [](Signal& signal, Clock& clock, std::string data, Deadline by) -> Co<bool> {
+    auto slept = co_await sleep(clock, milliseconds(60));
+    auto told = co_await signal.tell("job 1", "token", std::move(data), by);
+    co_return slept&& told.ok();
+  };
+  const auto hears = [](Signal& signal, std::string from, std::string* out,
+                        Deadline by) -> Co<bool> {
+    auto heard = co_await signal.hear("job 1", std::move(from), by);
+    if (!heard.ok() || heard->news.size() != 1) co_return false;
+    *out = heard->news[0].at + " " + heard->news[0].data;
+    co_return !heard->missed;
+  };
+  for (const std::string data : {"1", "2", "3"}) {
+    if (data == "2") {
+      server().kill();
+      server().start();
+      ground_.run(pause(milliseconds(400)));
+    }
+    std::string heard;
+    std::vector<Co<bool>> both;
+    both.push_back(hears(other->signal(), *place, &heard, in(seconds(10))));
+    both.push_back(tells(stores_->signal(), ground_.clock, data, in(seconds(10))));
+    const auto answers = run_all(ground_, std::move(both));
+    ASSERT_TRUE(answers[0] && answers[1]) << data;
+    EXPECT_EQ(heard.substr(heard.find(' ') + 1), data);
+    *place = heard.substr(0, heard.find(' '));
+  }
+}
+
+}  // namespace
+}  // namespace mainstay::storage

@@ -1,0 +1,121 @@
+// Idempotency-Key on every POST: carried out once, answered alike, also for those who come while the
+// first runs, whose client went, or whose server was killed.   proves G8
+import assert from 'node:assert/strict';
+import http from 'node:http';
+import { describe, test } from 'node:test';
+import OpenAI from 'openai';
+import { assert_error, Server, cleanup, pair, said } from './lib/harness.mjs';
+
+const key = (value) => ({ 'idempotency-key': value });
+const asked = (provider) => provider.requests.filter((r) => r.path.endsWith('/chat/completions')).length;
+
+describe('Idempotency-Key', () => {
+  test('the same request is answered alike and asked once; another body is refused', async (t) => {
+    const { server, provider } = await pair(t);
+    const first = await server.chat('one', key('k-1'));
+    const again = await server.chat('one', key('k-1'));
+    assert.equal(first.status, 200, first.text);
+    assert.equal(again.status, 200);
+    assert.equal(again.text, first.text);
+    assert.equal(first.headers['idempotent-replayed'], undefined);
+    assert.equal(again.headers['idempotent-replayed'], 'true');
+    assert.equal(asked(provider), 1);
+    assert_error(await server.chat('two', key('k-1')), 409, { code: 'idempotency_key_reused' });
+    assert_error(await server.chat('one', key('k'.repeat(256))), 400, { code: 'invalid_idempotency_key' });
+    assert_error(await server.chat('one', key('')), 400, { code: 'invalid_idempotency_key' });
+  });
+
+  test('a second request while the first runs waits and gets the same reply', async (t) => {
+    const { server, provider } = await pair(t);
+    provider.script({ match: { text: 'slow' }, replies: [{ text: 'done', gate: 'go' }] });
+    const first = server.chat('slow', key('k-2'));
+    await provider.until(() => asked(provider) === 1);
+    const second = server.chat('slow', key('k-2'));
+    provider.open('go');
+    const [a, b] = await Promise.all([first, second]);
+    assert.equal(said(a), 'done');
+    assert.equal(b.text, a.text);
+    assert.equal(asked(provider), 1);
+  });
+
+  test('a client that went away finds its reply when it comes again', async (t) => {
+    const { server, provider } = await pair(t);
+    provider.script({ match: { text: 'gone' }, replies: [{ text: 'kept', gate: 'go' }] });
+    const body = JSON.stringify({ model: 'auto', messages: [{ role: 'user', content: 'gone' }] });
+    const request = http.request(`${server.url}/v1/chat/completions`, { method: 'POST', agent: false,
+      headers: { 'content-type': 'application/json', 'content-length': body.length, ...key('k-3') } });
+    request.on('error', () => {});
+    request.end(body);
+    await provider.until(() => asked(provider) === 1);
+    request.destroy();
+    const second = server.request('POST', '/v1/chat/completions', { body, headers: key('k-3') });
+    provider.open('go');
+    assert.equal(said(await second), 'kept');
+    assert.equal(asked(provider), 1);
+  });
+
+  test('a stream is given again', async (t) => {
+    const { server, provider } = await pair(t);
+    const first = await server.stream('a b c', key('k-4'));
+    assert.equal(first.done, 1);
+    const again = await server.stream('a b c', key('k-4'));
+    assert.equal(again.text, first.text);
+    assert.equal(again.done, 1);
+    assert.equal(asked(provider), 1);
+  });
+
+  test('a refusal that stays is given again', async (t) => {
+    const { server } = await pair(t);
+    const wrong = { messages: [] };
+    const first = await server.chat(wrong, key('k-5'));
+    const again = await server.chat(wrong, key('k-5'));
+    assert.equal(first.status, 400, first.text);
+    assert.equal(again.text, first.text);
+    assert.equal(again.headers['idempotent-replayed'], 'true');
+  });
+
+  test('kept replies survive kill -9; the turn of a killed request is stored once', async (t) => {
+    const { server, provider } = await pair(t);
+    const body = { messages: [{ role: 'user', content: 'remember' }], conversation: 'new' };
+    const first = await server.chat(body, key('k-6'));
+    assert.equal(first.status, 200, first.text);
+    provider.script({ match: { text: 'cut' }, replies: [{ text: 'late', gate: 'never' }, { text: 'again' }] });
+    const cut = server.chat({ ...body, messages: [{ role: 'user', content: 'cut' }] }, key('k-7')).catch(() => 'cut');
+    await provider.until(() => asked(provider) === 2);
+    await server.kill();
+    assert.equal(await cut, 'cut');
+    const next = new Server({ dir: server.dir, data: server.data, args: ['--config', `${server.dir}/mainstay.toml`] });
+    cleanup(t, () => next.stop());
+    await next.up();
+    const again = await next.chat(body, key('k-6'));
+    assert.equal(again.text, first.text);
+    assert.equal(again.headers['x-conversation-id'], first.headers['x-conversation-id']);
+    const retried = await next.chat({ ...body, messages: [{ role: 'user', content: 'cut' }] }, key('k-7'));
+    assert.equal(said(retried), 'again');
+    const stored = await next.get(`/v1/conversations/${retried.headers['x-conversation-id']}`);
+    assert.equal(stored.json.messages.length, 2);
+  });
+
+  test('documents, searches and jobs heed it too', async (t) => {
+    const { server } = await pair(t);
+    const document = { text: 'Bern is the capital of Switzerland.', title: 'Bern' };
+    for (const [path, body] of [['/v1/documents', document], ['/v1/search', { query: 'Bern' }],
+      ['/v1/jobs', { kind: 'chat', input: { messages: [{ role: 'user', content: 'x' }] } }]]) {
+      const first = await server.post(path, body, key('k-8'));
+      const again = await server.post(path, body, key('k-8'));
+      assert.ok(first.status < 300, `${path}: ${first.text}`);
+      assert.equal(again.headers['idempotent-replayed'], 'true', path);
+      assert.equal(again.json.id, first.json.id);
+    }
+  });
+
+  test('the official client sends it with its own option', async (t) => {
+    const { server, provider } = await pair(t);
+    const client = new OpenAI({ apiKey: 'k', baseURL: `${server.url}/v1` });
+    const ask = () => client.chat.completions.create({ model: 'auto', messages: [{ role: 'user', content: 'hi' }] },
+      { idempotencyKey: 'own', headers: key('own') });
+    const [a, b] = [await ask(), await ask()];
+    assert.equal(a.id, b.id);
+    assert.equal(asked(provider), 1);
+  });
+});

@@ -1,0 +1,184 @@
+// Orders: what is refused, what is changed, and who may see and end what.
+#include "unit/jobs/world.h"
+
+namespace mainstay::jobs {
+namespace {
+
+using namespace test;
+
+struct DeskTest : JobsWorld {
+  Error refused(Order what) {
+    auto out = try_submit(std::move(what));
+    EXPECT_FALSE(out.ok());
+    return out.ok() ? Error() : out.error();
+  }
+};
+
+TEST_F(DeskTest, an_order_becomes_a_job_of_its_caller) {
+  Order what = order({{"ms", 5}});
+  what.client = "tab-1";
+  const JobId id = submit(std::move(what));
+  const auto stored = job(id);
+  EXPECT_TRUE(id.text().starts_with("job_"));
+  EXPECT_EQ(stored.job.owner, caller.owner);
+  EXPECT_EQ(stored.job.client, "tab-1");
+  EXPECT_EQ(stored.job.input, R"({"ms":5})");
+  EXPECT_EQ(stored.state, JobState::queued);
+  EXPECT_EQ(told(id), (Names{"queued"}));
+}
+
+TEST_F(DeskTest, refuses_kinds_that_do_not_exist_or_are_not_for_clients) {
+  for (const char* kind : {"", "other", "hidden"}) {
+    const Error error = refused(order({}, kind));
+    EXPECT_EQ(error.reason, "unknown_kind");
+    EXPECT_EQ(error.field, "kind");
+    EXPECT_EQ(error.message, "'kind' must be one of script.");
+  }
+  auto own = run(desk().submit_own(caller, order(Json::object(), "hidden"), soon()));
+  EXPECT_TRUE(own.ok());
+}
+
+TEST_F(DeskTest, a_kind_may_need_a_scope) {
+  script->limits_.scope = admission::Scope::admin;
+  const Error error = refused(order(Json::object()));
+  EXPECT_EQ(error.code, Errc::forbidden);
+  EXPECT_EQ(error.reason, "scope_required");
+}
+
+TEST_F(DeskTest, names_the_field_that_the_kind_refuses) {
+  EXPECT_EQ(refused(order({{"bad", 1}})).field, "input.bad");
+}
+
+TEST_F(DeskTest, an_input_may_be_as_long_as_its_limit) {
+  const Json input = {{"x", std::string(100, 'a')}};
+  const std::size_t size = dump(input).size();
+  script->limits_.input_max = Bytes{size};
+  EXPECT_TRUE(try_submit(order(input)).ok());
+  script->limits_.input_max = Bytes{size - 1};
+  EXPECT_EQ(refused(order(input)).reason, "input_too_large");
+}
+
+TEST_F(DeskTest, a_class_above_the_callers_right_is_lowered_to_it) {
+  caller.most_urgent = admission::Priority::batch;
+  Order what = order(Json::object());
+  what.priority = JobClass::voice;
+  EXPECT_EQ(job(submit(what)).job.priority, JobClass::batch);
+  what.priority = JobClass::background;
+  EXPECT_EQ(job(submit(what)).job.priority, JobClass::background);
+}
+
+// proves G: at most limits.user.queued jobs of one user wait.
+TEST_F(DeskTest, a_user_has_ten_waiting_jobs_and_no_more) {
+  for (int i = 0; i < 10; ++i) go(Json::object());
+  EXPECT_EQ(refused(order(Json::object())).reason, "too_many_waiting_jobs");
+  caller = someone("bob");
+  EXPECT_TRUE(try_submit(order(Json::object())).ok()) << "others are not concerned";
+  EXPECT_TRUE(run(desk().submit_own(someone("ann"), order(Json::object()), soon())).ok());
+}
+
+TEST_F(DeskTest, a_repeated_key_gives_the_first_job_and_another_body_a_conflict) {
+  Order what = order({{"ms", 1}});
+  what.key = "k1";
+  auto first = try_submit(what);
+  auto again = try_submit(what);
+  ASSERT_TRUE(first.ok() && again.ok());
+  EXPECT_EQ(first->id, again->id);
+  EXPECT_TRUE(again->existed);
+  EXPECT_EQ(told(first->id), (Names{"queued"})) << "told once";
+  what.input = {{"ms", 2}};
+  EXPECT_EQ(refused(what).reason, "idempotency_key_reused");
+}
+
+TEST_F(DeskTest, times_have_bounds) {
+  settings.jobs.delay_max = Millis(1'000'000);
+  Order what = order(Json::object());
+  what.delay = 1000s;
+  EXPECT_TRUE(try_submit(what).ok());
+  what.delay = 1000s + 1ms;
+  EXPECT_EQ(refused(what).field, "delay");
+  what.delay = -1ms;
+  EXPECT_EQ(refused(what).field, "delay");
+  what.delay.reset();
+  what.run_at = clock.wall() + 1001s;
+  EXPECT_EQ(refused(what).field, "run_at");
+  what.run_at = {};
+  what.expires = clock.wall();
+  EXPECT_EQ(refused(what).field, "expires");
+  what.expires = clock.wall() + 10s;
+  what.delay = 10s;
+  EXPECT_EQ(refused(what).field, "expires") << "no later than it is planned for";
+  what = order(Json::object());
+  what.repeat_every = 59s;
+  EXPECT_EQ(refused(what).field, "repeat_every");
+  what.repeat_every = 60s;
+  const auto repeating = job(submit(what));
+  EXPECT_EQ(repeating.job.run_at, clock.wall()) << "occurrences are counted from a moment";
+  what = order(Json::object());
+  what.attempts_max = settings.jobs.attempts_max + 1;
+  EXPECT_EQ(refused(what).field, "attempts_max");
+}
+
+TEST_F(DeskTest, a_webhook_must_have_a_public_address_and_a_secret_to_sign_with) {
+  Order what = order({{"ms", 1}});
+  what.webhook = "http://10.0.0.1/hook";
+  EXPECT_EQ(refused(what).reason, "webhook_address_refused");
+  what.webhook = "gopher://x";
+  EXPECT_EQ(refused(what).reason, "invalid_webhook");
+  what.webhook = "https://hooks.example/x";
+  const JobId id = submit(what);
+  auto seen = run(desk().get(caller, id, soon()));
+  ASSERT_TRUE(seen.ok());
+  EXPECT_EQ(seen->webhook, "https://hooks.example/x");
+  EXPECT_EQ(seen->job.job.input, R"({"ms":1})");
+  desk_.reset();
+  settings.jobs.webhooks.secret = Secret();
+  EXPECT_EQ(refused(what).reason, "webhooks_off");
+}
+
+TEST_F(DeskTest, an_input_cannot_name_a_webhook_past_the_check) {
+  EXPECT_EQ(refused(order({{"mainstay:webhook", "http://10.0.0.1/"}})).reason, "unknown_field");
+}
+
+// proves K5: one user's jobs are nobody else's.
+TEST_F(DeskTest, anothers_job_does_not_exist) {
+  const JobId id = go(Json::object());
+  const auto bob = someone("bob");
+  EXPECT_EQ(run(desk().get(bob, id, soon())).error().code, Errc::not_found);
+  EXPECT_EQ(run(desk().cancel(bob, id, soon())).error().code, Errc::not_found);
+  EXPECT_EQ(run(desk().retry(bob, id, soon())).error().code, Errc::not_found);
+  EXPECT_EQ(run(desk().erase(bob, id, soon())).error().code, Errc::not_found);
+  EXPECT_EQ(run(desk().follow(bob, id, "", soon())).error().code, Errc::not_found);
+  EXPECT_TRUE(run(desk().list(bob, {}, true, {}, 10, soon()))->items.empty())
+      << "everybody's is for administrators";
+  EXPECT_EQ(run(desk().list(admin(), {}, true, {}, 10, soon()))->items.size(), 1u);
+  EXPECT_TRUE(run(desk().list(admin(), {}, false, {}, 10, soon()))->items.empty());
+  EXPECT_TRUE(run(desk().get(admin(), id, soon())).ok());
+  EXPECT_TRUE(run(desk().cancel(admin(), id, soon())).ok());
+  EXPECT_EQ(state(id), JobState::cancelled);
+}
+
+TEST_F(DeskTest, a_cancelled_job_can_be_run_again_and_forgotten_when_it_has_ended) {
+  const JobId id = go({{"ms", 5}});
+  EXPECT_EQ(run(desk().erase(caller, id, soon())).error().reason, "job_not_ended");
+  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+  EXPECT_EQ(run(desk().cancel(caller, id, soon())).error().reason, "job_ended");
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  EXPECT_EQ(told(id), (Names{"queued", "cancelled", "queued"}));
+  add_workers(1);
+  clock.advance(1s);
+  EXPECT_EQ(state(id), JobState::succeeded);
+  EXPECT_TRUE(run(desk().erase(caller, id, soon())).ok());
+  EXPECT_EQ(run(desk().get(caller, id, soon())).error().code, Errc::not_found);
+}
+
+TEST_F(DeskTest, a_page_has_its_limit) {
+  settings.jobs.list_max = 3;
+  for (int i = 0; i < 5; ++i) go(Json::object());
+  const auto page = run(desk().list(caller, {}, false, {}, 100, soon()));
+  ASSERT_TRUE(page.ok());
+  EXPECT_EQ(page->items.size(), 3u);
+  EXPECT_TRUE(page->more);
+}
+
+}  // namespace
+}  // namespace mainstay::jobs

@@ -1,0 +1,152 @@
+// Webhooks over the life of jobs: every end is delivered at least once, signed, and again until it
+// is accepted.
+#include "jobs/kinds_inside.h"
+#include "jobs/webhook.h"
+#include "unit/jobs/tools_world.h"
+
+namespace mainstay::jobs {
+namespace {
+
+using namespace test;
+
+struct WebhookJobsTest : ToolsWorld {
+  WebhookJobsTest() { kinds.add(make_webhook_kind(tools())); }
+  JobId submit_told(Json input) {
+    Order what = order(std::move(input));
+    what.webhook = "https://hooks.example/x";
+    return submit(std::move(what));
+  }
+  std::string header(std::size_t letter, const char* name) {
+    for (const auto& [key, value] : post.letters.at(letter).headers) {
+      if (key == name) return value;
+    }
+    return {};
+  }
+  Names types() {
+    Names out;
+    for (const auto& letter : post.letters)
+      out.push_back(parse_json(letter.body)->value("type", ""));
+    return out;
+  }
+};
+
+TEST_F(WebhookJobsTest, a_success_is_told_once_with_a_signature_that_fits) {
+  add_workers(2);
+  const JobId id = submit_told({{"ms", 100}});
+  clock.advance(3h);
+  ASSERT_EQ(types(), (Names{"job.succeeded"}));
+  const auto& letter = post.letters[0];
+  EXPECT_EQ(letter.url, "https://hooks.example/x");
+  EXPECT_EQ(header(0, "content-type"), "application/json");
+  EXPECT_EQ(header(0, "webhook-id"), id.text() + "_1_succeeded");
+  const auto key = webhook_key(settings.jobs.webhooks.secret.reveal());
+  EXPECT_EQ(header(0, "webhook-signature"),
+            webhook_signature(*key, header(0, "webhook-id"),
+                              std::stoll(header(0, "webhook-timestamp")), letter.body));
+  EXPECT_NE(letter.body.find(R"("result":{"attempt":1})"), std::string::npos);
+}
+
+TEST_F(WebhookJobsTest, a_job_that_was_given_up_and_one_that_was_cancelled_are_told) {
+  add_workers(1);
+  submit_told({{"end", "fatal"}});
+  clock.advance(1s);
+  EXPECT_EQ(types(), (Names{"job.dead"}));
+  const JobId id = submit_told({{"ms", 60'000}});
+  clock.advance(1s);
+  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+  clock.advance(1s);
+  EXPECT_EQ(types(), (Names{"job.dead", "job.cancelled"}));
+  clock.advance(5h);
+  EXPECT_EQ(types().size(), 2u) << "the later look finds both reported";
+}
+
+TEST_F(WebhookJobsTest, a_job_that_expired_is_told_though_no_attempt_saw_it) {
+  Order what = order({{"ms", 1}});
+  what.webhook = "https://hooks.example/x";
+  what.expires_in = 60s;
+  const JobId id = submit(what);
+  clock.advance(61s);
+  add_workers(1);
+  clock.advance(10s);
+  EXPECT_EQ(state(id), JobState::expired);
+  EXPECT_EQ(types(), (Names{"job.expired"}));
+}
+
+TEST_F(WebhookJobsTest, an_end_whose_report_was_lost_is_found_by_the_later_look) {
+  const JobId id = submit_told({{"end", "fatal"}});
+  store.faults["submit"].before = 1;  // the delivery cannot be handed in when the job dies
+  add_workers(2);
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::dead);
+  EXPECT_TRUE(post.letters.empty());
+  clock.advance(2h);
+  EXPECT_EQ(types(), (Names{"job.dead"}));
+}
+
+TEST_F(WebhookJobsTest, deliveries_are_repeated_over_hours_with_the_same_id) {
+  post.status = 500;
+  add_workers(1);
+  submit_told({{"ms", 1}});
+  clock.advance(72h);
+  ASSERT_EQ(post.letters.size(), settings.jobs.webhooks.attempts_max);
+  for (std::size_t i = 0; i < post.letters.size(); ++i) {
+    EXPECT_EQ(header(i, "webhook-id"), header(0, "webhook-id"));
+    EXPECT_EQ(post.letters[i].body, post.letters[0].body);
+  }
+  const auto span = std::stoll(header(post.letters.size() - 1, "webhook-timestamp")) -
+                    std::stoll(header(0, "webhook-timestamp"));
+  EXPECT_GT(span, 3600);
+}
+
+TEST_F(WebhookJobsTest, any_2xx_is_enough_and_410_is_the_end_of_it) {
+  add_workers(1);
+  for (const int status : {200, 299, 410}) {
+    post.letters.clear();
+    post.status = status;
+    submit_told({{"ms", 1}});
+    clock.advance(30h);
+    EXPECT_EQ(post.letters.size(), 1u) << status;
+  }
+  for (const int status : {199, 300, 302, 404, 409, 411}) {
+    post.letters.clear();
+    post.status = status;
+    submit_told({{"ms", 1}});
+    clock.advance(1min);
+    EXPECT_GT(post.letters.size(), 1u) << status;
+    clock.advance(40h);
+  }
+}
+
+TEST_F(WebhookJobsTest, an_address_that_turns_out_to_be_inside_is_not_tried_again) {
+  add_workers(1);
+  post.error = Error::say(Errc::forbidden, "webhook_address_refused", "Inside.");
+  submit_told({{"ms", 1}});
+  clock.advance(30h);
+  EXPECT_EQ(post.letters.size(), 1u);
+}
+
+TEST_F(WebhookJobsTest, a_receiver_says_when_to_come_back) {
+  add_workers(1);
+  post.status = 503;
+  post.retry_after = 50min;
+  submit_told({{"ms", 1}});
+  clock.advance(49min);
+  EXPECT_EQ(post.letters.size(), 1u);
+  clock.advance(2min);
+  EXPECT_EQ(post.letters.size(), 2u);
+}
+
+TEST_F(WebhookJobsTest, deliveries_use_up_no_users_place_and_are_nobodys_to_see) {
+  post.status = 500;
+  add_workers(1);
+  for (int i = 0; i < 10; ++i) {
+    submit_told({{"ms", 1}});
+    clock.advance(100ms);
+  }
+  EXPECT_TRUE(try_submit(order(Json::object())).ok());
+  const auto mine = run(desk().list(caller, {}, false, {}, 100, soon()));
+  for (const auto& item : mine->items) EXPECT_EQ(item.job.kind, "script");
+}
+
+}  // namespace
+}  // namespace mainstay::jobs
