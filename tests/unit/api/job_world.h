@@ -2,7 +2,13 @@
 // Used by the tests of the job endpoints and of the OpenAPI document.
 #pragma once
 
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "jobs/batches.h"
 #include "jobs/desk.h"
+#include "storage/shelf.h"
 #include "unit/api/world.h"
 
 namespace mainstay::api::test {
@@ -29,11 +35,36 @@ class IdleKind final : public jobs::Kind {
 
 struct JobWorld : World {
   JobWorld() { kinds.add(std::make_unique<IdleKind>("slow")); }
+  ~JobWorld() {
+    std::error_code ignored;
+    if (!folder.empty()) std::filesystem::remove_all(folder, ignored);
+  }
   void prepare() {
     if (desk_of_jobs) return;
     open();
     desk_of_jobs.emplace(settings, clock, random, *log, kinds, stores->jobs(), stores->signal());
     rooms->jobs = &*desk_of_jobs;
+  }
+  /// Files and batches too, in a folder of their own.
+  void prepare_files() {
+    prepare();
+    std::string form = "/tmp/mainstay-files-XXXXXX";
+    folder = ::mkdtemp(form.data());
+    auto opened = storage::Shelf::open(folder, pool, clock);
+    ASSERT_TRUE(opened.ok());
+    shelf = std::move(*opened);
+    batches.emplace(settings.batches, clock, random, *stores);
+    rooms->shelf = shelf.get();
+    rooms->batches = &*batches;
+  }
+  static Sent upload(const std::string& content) {
+    const std::string part = "--cut\r\nContent-Disposition: form-data; name=";
+    Sent sent = post("/v1/files", part + "\"purpose\"\r\n\r\nbatch\r\n" + part +
+                                      "\"file\"; filename=\"lines.jsonl\"\r\n"
+                                      "Content-Type: application/jsonl\r\n\r\n" +
+                                      content + "\r\n--cut--\r\n");
+    sent.headers = {{"content-type", "multipart/form-data; boundary=cut"}};
+    return sent;
   }
   /// A key of this user.
   std::string key(std::string user, admission::Scopes scopes = {admission::Scope::jobs},
@@ -99,6 +130,9 @@ struct JobWorld : World {
   storage::AccessList list;
   jobs::Kinds kinds;
   std::optional<jobs::Desk> desk_of_jobs;
+  std::string folder;
+  std::unique_ptr<storage::Shelf> shelf;
+  std::optional<jobs::BatchDesk> batches;
 };
 
 }  // namespace mainstay::api::test

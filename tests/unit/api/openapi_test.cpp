@@ -75,6 +75,23 @@ struct OpenApiTest : JobWorld {
         {"retryAnyJob", admin(post(any + "/retry", ""))},
     };
   }
+  /// The same of files and batches.
+  std::vector<std::pair<std::string, Sent>> file_requests() {
+    prepare_files();
+    const auto file_id = [&] { return json(serve(upload("{}\n"))->body)["id"].get<std::string>(); };
+    const std::string input = file_id();
+    const std::string file = "/v1/files/" + file_id();
+    const Sent create = post(
+        "/v1/batches", R"({"input_file_id":")" + input +
+                           R"(","endpoint":"/v1/chat/completions","completion_window":"24h"})");
+    const std::string batch = "/v1/batches/" + json(serve(create)->body)["id"].get<std::string>();
+    return {
+        {"uploadFile", upload("{}\n")}, {"listFiles", get("/v1/files")},
+        {"getFile", get(file)},         {"deleteFile", method("DELETE", file)},
+        {"createBatch", create},        {"listBatches", get("/v1/batches")},
+        {"getBatch", get(batch)},       {"cancelBatch", post(batch + "/cancel", "")},
+    };
+  }
   Json document;
 };
 
@@ -136,7 +153,10 @@ TEST_F(OpenApiTest, ids_are_parameters_and_open_routes_need_no_key) {
   for (const auto& route : routes()) {
     const Json& out = operation(route);
     const bool has_id = route.path.find("{id}") != std::string_view::npos;
-    ASSERT_EQ(out.contains("parameters"), has_id) << route.operation;
+    const std::size_t parameters = out.contains("parameters") ? out["parameters"].size() : 0;
+    const bool keyed = route.method == "POST";
+    ASSERT_EQ(parameters, std::size_t{has_id} + std::size_t{keyed}) << route.operation;
+    if (keyed) EXPECT_EQ(out["parameters"].back()["name"], "Idempotency-Key");
     if (has_id) {
       EXPECT_EQ(out["parameters"][0]["name"], "id");
       EXPECT_EQ(out["parameters"][0]["in"], "path");
@@ -206,6 +226,7 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
   };
   for (auto& one : admin_requests()) requests.push_back(std::move(one));
   for (auto& one : job_requests()) requests.push_back(std::move(one));
+  for (auto& one : file_requests()) requests.push_back(std::move(one));
   const Schemas schemas(document);
   std::set<std::string> answered;
   for (const auto& [name, sent] : requests) {
