@@ -44,11 +44,12 @@ describe('admin', () => {
     const { server } = await pair(t, { config: { admin: { slow_threshold: '0ms' } } });
     await server.chat(ask('something to count'));
     const admin = admin_of(server);
+    const job = (await server.post('/v1/jobs', { kind: 'chat', input: ask('later'), delay: 3600 })).json.id;
     const api = (await server.get('/openapi.json')).json;
     const targets = Object.keys(api.paths).filter((p) => api.paths[p].get &&
       (p.startsWith('/admin/') || p === '/health/sessions' || p === '/health/database'));
     for (const target of targets) {
-      const got = await server.get(target, admin);
+      const got = await server.get(target.replace('{id}', job), admin);
       assert.equal(got.status, 200, `${target} ${got.text}`);
       const schema = api.paths[target].get.responses['200'].content['application/json'].schema;
       assert.deepEqual(problems(api, schema, got.json), [], target);

@@ -32,7 +32,16 @@ async function town(t, config = {}) {
   assert.equal(doc.status, 201, doc.text);
   const job = await server.post('/v1/jobs', { kind: 'chat', input: ask('later'), delay: 3600 }, as.ann);
   assert.equal(job.status, 202, job.text);
-  return { server, provider, as, ids: { conversations: chat.headers['x-conversation-id'], documents: doc.json.id, jobs: job.json.id } };
+  const line = JSON.stringify({ custom_id: 'a', method: 'POST', url: CHAT, body: ask('later') });
+  const part = '--cut\r\nContent-Disposition: form-data; name=';
+  const file = await server.request('POST', '/v1/files', {
+    headers: { ...as.ann, 'content-type': 'multipart/form-data; boundary=cut' },
+    body: `${part}"purpose"\r\n\r\nbatch\r\n${part}"file"; filename="lines.jsonl"\r\n\r\n${line}\n\r\n--cut--\r\n` });
+  assert.equal(file.status, 200, file.text);
+  const batch = await server.post('/v1/batches', { input_file_id: file.json.id, endpoint: CHAT, completion_window: '24h' }, as.ann);
+  assert.equal(batch.status, 200, batch.text);
+  return { server, provider, as, ids: {
+    conversations: chat.headers['x-conversation-id'], documents: doc.json.id, jobs: job.json.id, files: file.json.id, batches: batch.json.id } };
 }
 
 describe('whose it is', () => {
@@ -48,14 +57,14 @@ describe('whose it is', () => {
   test('security_01_object_access: every route with an id answers a stranger as if there were none', async (t) => {
     let seen = 0;
     for (const [target, operations] of Object.entries(api.paths)) {
-      const kind = /^\/v1\/(conversations|documents|jobs)\/\{id\}/.exec(target)?.[1];
+      const kind = /^\/v1\/(conversations|documents|jobs|files|batches)\/\{id\}/.exec(target)?.[1];
       if (!target.includes('{id}')) continue;
       if (!kind) { assert.match(target, /^\/(v1\/models|admin\/(tasks|jobs))\//, `${target} needs a case here`); continue; }
       const strangers = kind === 'documents' ? [as.eve] : [as.bob, as.eve];
       for (const method of Object.keys(operations)) {
         for (const stranger of strangers) {
           seen += 1;
-          const unknown = `${{ documents: 'doc', conversations: 'conv', jobs: 'job' }[kind]}_00000000000000000000000000`;
+          const unknown = `${{ documents: 'doc_', conversations: 'conv_', jobs: 'job_', files: 'file-', batches: 'batch_' }[kind]}00000000000000000000000000`;
           const his = await server.request(method.toUpperCase(), target.replace('{id}', ids[kind]), { headers: stranger });
           const none = await server.request(method.toUpperCase(), target.replace('{id}', unknown), { headers: stranger });
           assert.equal(his.status, 404, `${method} ${target}: ${his.text}`);
@@ -67,6 +76,8 @@ describe('whose it is', () => {
     assert.equal((await server.get(`/v1/conversations/${ids.conversations}`, as.ann)).status, 200, 'nothing was deleted');
     assert.equal((await server.get(`/v1/documents/${ids.documents}`, as.bob)).status, 200, 'documents belong to the tenant');
     assert.equal((await server.get(`/v1/jobs/${ids.jobs}`, as.ann)).json.state, 'scheduled', 'nothing was cancelled');
+    assert.equal((await server.get(`/v1/files/${ids.files}`, as.ann)).status, 200, 'nothing was deleted');
+    assert.doesNotMatch((await server.get(`/v1/batches/${ids.batches}`, as.ann)).json.status, /cancel/, 'nothing was cancelled');
     const unknown = 'conv_00000000000000000000000000';
     const mine = await times_of(200, () => server.get(`/v1/conversations/${ids.conversations}`, as.eve));
     const none = await times_of(200, () => server.get(`/v1/conversations/${unknown}`, as.eve));
@@ -75,7 +86,9 @@ describe('whose it is', () => {
 
   test('security_01_lists: lists, search and chat show nothing of others', async () => {
     for (const who of [as.bob, as.eve]) {
-      assert.deepEqual((await server.get('/v1/conversations', who)).json.data, []);
+      for (const list of ['conversations', 'jobs', 'files', 'batches']) {
+        assert.deepEqual((await server.get(`/v1/${list}`, who)).json.data, [], list);
+      }
     }
     assert.deepEqual((await server.get('/v1/documents', as.eve)).json.data, []);
     assert.deepEqual((await server.get('/v1/documents?collection=vault', as.eve)).json.data, []);
@@ -97,9 +110,9 @@ describe('whose it is', () => {
     for (const name of ['chat', 'knowledge', 'jobs', 'admin']) scopes[name] = bearer((await new_key(data, name, '--scopes', name)).key);
     for (const name of Object.keys(scopes)) await server.until(async () => (await server.get('/v1/models', scopes[name])).status === 200, 'known');
     const wanted = (target) => target.startsWith('/admin/') ? 'admin'
-      : /^\/(chat$|v1\/(chat|conversations))/.test(target) ? 'chat'
+      : /^\/(chat$|v1\/(chat|conversations|files|batches))/.test(target) ? 'chat'
         : /^\/v1\/(documents|search)/.test(target) ? 'knowledge'
-          : /^\/v1\/jobs/.test(target) ? 'jobs' : 'any';
+          : /^\/v1\/(jobs|ws)/.test(target) ? 'jobs' : 'any';
     let refusals = 0;
     for (const [target, operations] of Object.entries(api.paths)) {
       for (const method of METHODS) {
@@ -150,7 +163,7 @@ describe('whose it is', () => {
     const targets = Object.entries(api.paths).filter(([, o]) => o.get?.responses['200']?.content?.['application/json']?.schema);
     let seen = 0;
     for (const [target, operations] of targets) {
-      const kind = /^\/(?:v1|admin)\/(conversations|documents|jobs)\/\{id\}/.exec(target)?.[1];
+      const kind = /^\/(?:v1|admin)\/(conversations|documents|jobs|files|batches)\/\{id\}/.exec(target)?.[1];
       const at = target.replace('{id}', kind ? ids[kind] : 'model-a');
       if (target === '/openapi.json') continue;
       const headers = target.startsWith('/admin') ? admin_of(server) : as.ann;
