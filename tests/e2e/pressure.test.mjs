@@ -161,25 +161,6 @@ describe('a full disk', () => {
 
   // A plain remount is refused while a database is open for writing; a file system that aborts its
   // journal becomes read-only all the same, as it does after an error of the disk.
-  test('fault_06_read_only: a file system that became read-only refuses writes, reads go on, no crash', { skip: missing(['mount', 'mkfs.ext4', 'losetup'], { as_root: true }) }, async (t) => {
-    const dir = temp_dir(t);
-    const image = path.join(dir, 'image');
-    const at = path.join(dir, 'disk');
-    fs.mkdirSync(at);
-    fs.writeFileSync(image, '');
-    fs.truncateSync(image, 96 << 20);
-    const sh = (program, ...args) => spawnSync(program, args, { encoding: 'utf8' });
-    if (sh('mkfs.ext4', '-q', '-F', '-e', 'remount-ro', image).status !== 0) return t.skip('cannot make an ext4 here');
-    if (sh('mount', '-o', 'loop,errors=remount-ro', image, at).status !== 0) return t.skip('cannot mount a loop device here');
-    cleanup(t, () => { sh('umount', '-l', at); });
-    const { server } = await lived_in(t, path.join(at, 'data'));
-    const aborted = sh('mount', '-o', 'remount,abort', at);
-    const read_only = / ro[ ,]/.test(fs.readFileSync('/proc/mounts', 'utf8').split('\n').find((l) => l.includes(at)) ?? '');
-    if (!read_only) return t.skip(`this kernel does not abort an ext4 on demand: ${aborted.stderr}`);
-    await refuses(server);
-    return undefined;
-  });
-
   test('fault_06_read_only_passes: once writing works again it recovers by itself', { skip: missing(['strace'], { as_root: true }) }, async (t) => {
     const { server, kept } = await lived_in(t, path.join(temp_dir(t), 'data'));
     const stop = await inject(t, server.child.pid, ['pwrite64:error=EROFS', 'pwritev:error=EROFS', 'ftruncate:error=EROFS']);
