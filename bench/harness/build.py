@@ -9,8 +9,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEERS = ROOT / ".peers"  # npm packages; git ignores it
 TOOLS = ROOT / "build" / "bench" / "bench"
 # Installed once at this version, so that figures of two days can be compared.
-NPM_PEERS = {"portkey": ("@portkey-ai/gateway", "1.15.2")}
-DEBIAN_PEERS = {"nginx": ("nginx", "nginx-light")}
+NPM_PEERS = {"portkey": ("@portkey-ai/gateway", "1.15.2"), "bullmq": ("bullmq", "6.7.0")}
+DEBIAN_PEERS = {"nginx": ("nginx", "nginx-light"), "redis": ("redis-server", "redis-server")}
 BUILT = [ROOT / "build/release/mainstay", ROOT / "build/release/src/app/mainstay"]
 
 

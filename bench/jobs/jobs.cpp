@@ -10,6 +10,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -17,6 +18,8 @@
 
 #include "../tools/arguments.h"
 #include "../tools/histogram.h"
+#include "storage/memory/open.h"
+#include "storage/redis/open.h"
 #include "storage/sqlite/open.h"
 
 namespace {
@@ -60,13 +63,46 @@ struct Options {
   std::size_t payload = 512;
   std::size_t owners = 16;
   std::size_t keep_seconds = 86'400;
+  std::string url;          ///< of the Redis server
+  std::string durability;   ///< what its append-only file does
+  long server = 0;          ///< its process, whose CPU time counts too
+  std::uint64_t wakes = 0;  ///< single submits to an idle worker, instead of a closed loop
+  double idle = 0;          ///< seconds in which a worker waits and nothing comes
 };
 
-double cpu_seconds() {
+/// Of another process; 0 without one.
+double cpu_seconds_of(long pid) {
+  if (pid <= 0) return 0;
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const auto end = text.rfind(')');
+  if (end == std::string::npos) return 0;
+  std::stringstream rest(text.substr(end + 2));
+  std::string word;
+  for (int field = 3; field < 14; ++field) rest >> word;
+  double user = 0;
+  double system = 0;
+  rest >> user >> system;
+  return (user + system) / double(::sysconf(_SC_CLK_TCK));
+}
+
+double cpu_seconds(long server) {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   const auto of = [](const timeval& t) { return double(t.tv_sec) + double(t.tv_usec) * 1e-6; };
-  return of(usage.ru_utime) + of(usage.ru_stime);
+  return of(usage.ru_utime) + of(usage.ru_stime) + cpu_seconds_of(server);
+}
+
+/// How often a thread of this process has gone to sleep: what polls does it again and again.
+std::uint64_t sleeps() {
+  std::uint64_t sum = 0;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream file(task.path() / "status");
+    for (std::string line; std::getline(file, line);) {
+      if (line.starts_with("voluntary_ctxt_switches:")) sum += std::stoull(line.substr(24));
+    }
+  }
+  return sum;
 }
 
 /// The store under test with what it stands on.
@@ -82,11 +118,20 @@ struct Ground {
     limits.depth_low = 900'000;
     limits.keep_results = std::chrono::seconds(options.keep_seconds);
     limits.keep_keys = limits.keep_results;
-    if (options.store != "sqlite") stop("no such store: " + options.store);
-    auto opened =
-        storage::sqlite::open(settings, options.dir, clock, random, *log, metrics, limits);
+    auto opened = open(options, settings, limits);
     if (!opened.ok()) stop(opened.error().detail);
     stores = std::move(*opened);
+  }
+  Result<std::unique_ptr<storage::Stores>> open(const Options& options, StorageSettings& settings,
+                                                const storage::JobLimits& limits) {
+    if (options.store == "sqlite") {
+      return storage::sqlite::open(settings, options.dir, clock, random, *log, metrics, limits);
+    }
+    if (options.store != "redis") stop("no such store: " + options.store);
+    settings.redis_url = options.url;
+    settings.redis_durability = options.durability;
+    return storage::redis::open(settings, RedisSettings{}, {limits, {}}, clock, random, *log,
+                                metrics, storage::memory::open(clock));
   }
   RealClock clock;
   RealRandom random;
@@ -215,7 +260,7 @@ class Run {
   Co<> measure() {
     auto alarm = ground_.clock.alarm(io_.get_executor());
     [[maybe_unused]] auto warm = co_await alarm->wait_until(begin_);
-    const double cpu = cpu_seconds();
+    const double cpu = cpu_seconds(options_.server);
     const auto commits = ground_.stores->figures().commits;
     const auto synced = syncs.load();
     [[maybe_unused]] auto finished = co_await alarm->wait_until(end_);
@@ -228,8 +273,8 @@ class Run {
         options_.store.c_str(), options_.claims.c_str(), outstanding_, options_.rate,
         static_cast<unsigned long long>(jobs_done_), n / options_.seconds, submit_.at_us(0.5) / 1e3,
         submit_.at_us(0.99) / 1e3, whole_.at_us(0.5) / 1e3, whole_.at_us(0.99) / 1e3,
-        (cpu_seconds() - cpu) * 1e6 / n, double(ground_.stores->figures().commits - commits) / n,
-        double(syncs.load() - synced) / n);
+        (cpu_seconds(options_.server) - cpu) * 1e6 / n,
+        double(ground_.stores->figures().commits - commits) / n, double(syncs.load() - synced) / n);
     std::fflush(stdout);
   }
 
@@ -253,6 +298,118 @@ class Run {
   std::uint64_t jobs_done_ = 0;
 };
 
+/// One job at a time to a worker that waits, and how long it waits when nothing comes.
+class Waiting {
+ public:
+  Waiting(Ground& ground, const Options& options)
+      : ground_(ground),
+        options_(options),
+        jobs_(ground.stores->jobs()),
+        next_(ground.clock.alarm(io_.get_executor())) {}
+
+  void go() {
+    asio::co_spawn(io_.get_executor(), work(), ended);
+    asio::co_spawn(io_.get_executor(), options_.idle > 0 ? rest() : submit_singly(), ended);
+    io_.run();
+  }
+
+ private:
+  /// Longer than any timer of the stores, so that a claim that is not woken shows.
+  static constexpr Duration kAtMost = 10s;
+  /// Sooner than the soonest timer that could wake a worker instead of the submission itself: what
+  /// has begun is on the disk after 50 ms.
+  static constexpr Duration kTimer = 40ms;
+
+  Co<> submit_singly() {
+    auto& all = delays_;
+    for (std::uint64_t n = 0; n < options_.wakes; ++n) {
+      storage::NewJob job;
+      job.id = storage::JobId(make_id("job_", ground_.clock, ground_.random));
+      job.owner.tenant = TenantId("default");
+      job.owner.user = UserId("user");
+      job.kind = "bench";
+      job.input = R"({"text":")" + std::string(options_.payload - 11, 'x') + R"("})";
+      begun_ = {};
+      completed_ = false;
+      auto submitted = co_await jobs_.submit(std::move(job), 0, soon());
+      if (!submitted.ok()) stop("submit: " + submitted.error().detail);
+      const TimePoint answered = ground_.clock.now();
+      while (!completed_) {
+        [[maybe_unused]] auto rung = co_await next_->wait_until(ground_.clock.now() + 1s);
+      }
+      // Both are told after the same commit: the worker may be the first to hear of it.
+      const Duration took = std::max(begun_ - answered, Duration{});
+      all.add(took.count());
+      late_ += took > kTimer;
+    }
+    std::printf(
+        "{\"store\":\"%s\",\"wakes\":%llu,\"late\":%llu,\"timeouts\":%llu,"
+        "\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f}\n",
+        options_.store.c_str(), static_cast<unsigned long long>(options_.wakes),
+        static_cast<unsigned long long>(late_), static_cast<unsigned long long>(timeouts_),
+        all.at_us(0.5) / 1e3, all.at_us(0.99) / 1e3, all.max_us() / 1e3);
+    std::fflush(stdout);
+    stop_working();
+  }
+
+  Co<> rest() {
+    auto alarm = ground_.clock.alarm(io_.get_executor());
+    [[maybe_unused]] auto settled = co_await alarm->wait_until(ground_.clock.now() + 1s);
+    const auto before = sleeps();
+    const double cpu = cpu_seconds(0);
+    const auto length =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(options_.idle));
+    [[maybe_unused]] auto over = co_await alarm->wait_until(ground_.clock.now() + length);
+    std::printf("{\"store\":\"%s\",\"idle_s\":%.1f,\"sleeps\":%llu,\"cpu_ms\":%.2f}\n",
+                options_.store.c_str(), options_.idle,
+                static_cast<unsigned long long>(sleeps() - before), (cpu_seconds(0) - cpu) * 1e3);
+    std::fflush(stdout);
+    stop_working();
+  }
+
+  /// The claim that waits is let go with the loop, which outlives the store's threads.
+  void stop_working() {
+    done_ = true;
+    [[maybe_unused]] auto closed = ground_.stores->close();
+    io_.stop();
+  }
+
+  Co<> work() {
+    while (!done_) {
+      Claim claim;
+      claim.worker = "worker-1";
+      claim.lease = 30s;
+      const Duration most = options_.idle > 0 ? Duration(1h) : kAtMost;
+      auto claimed = co_await jobs_.claim(std::move(claim), Deadline::in(ground_.clock, most));
+      if (!claimed.ok()) stop("claim: " + claimed.error().detail);
+      timeouts_ += claimed->empty();
+      for (auto& one : *claimed) {
+        begun_ = ground_.clock.now();
+        storage::Effects none;
+        auto completed =
+            co_await jobs_.complete(std::move(one.lease), "{}", std::move(none), soon());
+        if (!completed.ok()) stop("complete: " + completed.error().detail);
+        completed_ = true;
+      }
+      next_->ring();
+    }
+  }
+
+  Deadline soon() { return Deadline::in(ground_.clock, 30s); }
+
+  Ground& ground_;
+  const Options& options_;
+  JobStore& jobs_;
+  asio::io_context io_{1};
+  std::unique_ptr<Alarm> next_;
+  TimePoint begun_;
+  bool completed_ = false;
+  bool done_ = false;
+  std::uint64_t late_ = 0;
+  std::uint64_t timeouts_ = 0;
+  Histogram delays_;
+};
+
 }  // namespace
 }  // namespace mainstay::bench
 
@@ -260,8 +417,9 @@ int main(int argc, char** argv) {
   using namespace mainstay::bench;
   const Arguments arguments(
       argc, argv,
-      "jobs [--store sqlite] [--dir DIR] [--outstanding 1,16,256,1024] [--seconds S] [--rate N] "
-      "[--payload BYTES] [--owners N] [--claims lazy|strict] [--keep SECONDS]");
+      "jobs [--store sqlite|redis] [--dir DIR] [--url URL] [--durability always|everysec] "
+      "[--server PID] [--outstanding 1,16,256,1024] [--seconds S] [--rate N] [--payload BYTES] "
+      "[--owners N] [--claims lazy|strict] [--keep SECONDS] [--wakes N] [--idle SECONDS]");
   Options options;
   options.store = arguments.text("store", "sqlite");
   options.claims = arguments.text("claims", "lazy");
@@ -270,6 +428,11 @@ int main(int argc, char** argv) {
   options.payload = std::size_t(std::max(11.0, arguments.number("payload", 512)));
   options.owners = std::size_t(std::max(1.0, arguments.number("owners", 16)));
   options.keep_seconds = std::size_t(arguments.number("keep", 86'400));
+  options.url = arguments.text("url", "redis://127.0.0.1:6379");
+  options.durability = arguments.text("durability", "always");
+  options.server = long(arguments.number("server", 0));
+  options.wakes = std::uint64_t(arguments.number("wakes", 0));
+  options.idle = arguments.number("idle", 0);
   const std::string base = arguments.text("dir", "/var/tmp");
   std::stringstream numbers(arguments.text("outstanding", "1,16,256,1024"));
   for (std::string number; std::getline(numbers, number, ',');) {
@@ -278,7 +441,11 @@ int main(int argc, char** argv) {
     options.dir = form + "/data";
     {
       Ground ground(options);
-      Run(ground, options, std::size_t(std::stoul(number))).go();
+      if (options.wakes > 0 || options.idle > 0) {
+        Waiting(ground, options).go();
+      } else {
+        Run(ground, options, std::size_t(std::stoul(number))).go();
+      }
       [[maybe_unused]] auto closed = ground.stores->close();
     }
     std::error_code ignored;

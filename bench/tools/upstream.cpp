@@ -1,9 +1,9 @@
 // A model server that costs almost nothing: answers POST /v1/chat/completions with a fixed
 // ~600-byte reply, or with a stream of `--rate` tokens a second whose text is "@<send time in
-// ns>;", or (rate 0) with one token and then silence. With `--slots N` it works as a model does: N
-// replies at once, each takes `--service-ms`, the others wait in line, and work for a client that
-// has gone ends. GET /v1/models lists one model. One thread, epoll. Started by
-// bench/harness/servers.py; prints {"port": N} once it listens.
+// ns>;" (--tokens N ends it after N), or (rate 0) with one token and then silence. With `--slots N`
+// it works as a model does: N replies at once, each takes `--service-ms`, the others wait in line,
+// and work for a client that has gone ends. GET /v1/models lists one model. One thread, epoll.
+// Started by bench/harness/servers.py; prints {"port": N} once it listens.
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -49,6 +49,7 @@ constexpr std::string_view kEventHead =
     R"(data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1767225600,)"
     R"("model":"m","choices":[{"index":0,"delta":{)";
 constexpr std::string_view kEventTail = "},\"finish_reason\":null}]}\n\n";
+constexpr std::string_view kStopTail = "},\"finish_reason\":\"stop\"}]}\n\n";
 
 std::string json_reply(const char* status, std::string_view body) {
   return std::string("HTTP/1.1 ") + status +
@@ -68,7 +69,8 @@ struct Connection {
   std::string body;
   std::uint64_t serial;  ///< tells a descriptor's users apart in the queue of due tokens
   bool streaming = false;
-  bool at_work = false;  ///< holds a slot
+  std::uint64_t tokens = 0;  ///< of the stream so far
+  bool at_work = false;      ///< holds a slot
 };
 
 /// How the slots work; `slots` 0: each reply at once.
@@ -111,8 +113,9 @@ struct Due {
 
 class Upstream {
  public:
-  Upstream(int listener, double rate, const Slots& slots)
-      : slots_(slots.slots),
+  Upstream(int listener, double rate, std::uint64_t tokens, const Slots& slots)
+      : tokens_(tokens),
+        slots_(slots.slots),
         service_(slots),
         listener_(listener),
         epoll_(::epoll_create1(EPOLL_CLOEXEC)),
@@ -126,6 +129,8 @@ class Upstream {
     opening_ = std::string(kStreamHead) +
                in_chunk(std::string(kEventHead) + R"("role":"assistant","content":"")" +
                         std::string(kEventTail));
+    ending_ = in_chunk(std::string(kEventHead) + std::string(kStopTail)) +
+              in_chunk("data: [DONE]\n\n") + in_chunk("");
     watch(listener_);
     watch(timer_);
   }
@@ -235,8 +240,9 @@ class Upstream {
     if (!stream && slots_ > 0) return take_slot(fd, connection);
     if (!stream) return put(fd, reply_);
     connection.streaming = true;
+    connection.tokens = 1;
     if (!put(fd, opening_) || !put_token(fd)) return false;
-    if (interval_ == 0) return true;
+    if (interval_ == 0) return tokens_ == 0 || put(fd, ending_);
     // Phases follow the golden ratio, so that streams do not fire together however they arrived.
     const auto phase = static_cast<double>(connection.serial) * 0.6180339887498949;
     const auto part = phase - static_cast<double>(static_cast<std::uint64_t>(phase));
@@ -263,10 +269,12 @@ class Upstream {
         if (!put(next.fd, reply_)) drop(next.fd);
         continue;
       }
-      if (!put_token(next.fd)) {
+      const bool last = tokens_ > 0 && ++connection->tokens >= tokens_;
+      if (!put_token(next.fd) || (last && !put(next.fd, ending_))) {
         drop(next.fd);
         continue;
       }
+      if (last) continue;
       next.at += interval_;
       due_.push(next);
     }
@@ -295,6 +303,7 @@ class Upstream {
     return ::send(fd, data.data(), data.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(data.size());
   }
 
+  const std::uint64_t tokens_;  ///< of each stream; 0: without end
   const std::size_t slots_;
   Service service_;
   std::size_t working_ = 0;
@@ -309,6 +318,7 @@ class Upstream {
   std::string models_ = json_reply("200 OK", kModelsBody);
   std::string missing_ = json_reply("404 Not Found", kMissingBody);
   std::string opening_;
+  std::string ending_;
   std::string token_;
   std::size_t stamp_at_ = 0;
   std::vector<std::unique_ptr<Connection>> connections_;
@@ -322,7 +332,7 @@ class Upstream {
 int main(int argc, char** argv) {
   using namespace mainstay::bench;
   const Arguments arguments(argc, argv,
-                            "usage: upstream [--port N] [--rate TOKENS_PER_SECOND]\n"
+                            "usage: upstream [--port N] [--rate TOKENS_PER_SECOND [--tokens N]]\n"
                             "                [--slots N --service-ms M [--spread "
                             "exponential|uniform|none]]");
   lift_descriptor_limit();
@@ -333,6 +343,8 @@ int main(int argc, char** argv) {
   const Slots slots{.slots = static_cast<std::size_t>(arguments.number("slots", 0)),
                     .mean_ns = arguments.number("service-ms", 1) * 1e6,
                     .spread = arguments.text("spread", "none")};
-  auto upstream = std::make_unique<Upstream>(listener, arguments.number("rate", 0), slots);
+  auto upstream =
+      std::make_unique<Upstream>(listener, arguments.number("rate", 0),
+                                 static_cast<std::uint64_t>(arguments.number("tokens", 0)), slots);
   upstream->serve();
 }

@@ -48,6 +48,8 @@ class Admission {
 
   bool limited() const noexcept { return enabled_.load(std::memory_order_relaxed); }
   const Permits& permits() const noexcept { return permits_; }
+  /// Users, keys, addresses and models whose use is remembered. Takes each lock shortly.
+  std::size_t limit_entries() const { return limits_.entries(); }
   /// The share of the permits that pressure leaves, 0 to 1.
   void set_factor(double factor) { permits_.set_factor(factor); }
   /// Who may call; app feeds it the stored keys and the issuer's.

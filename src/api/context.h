@@ -38,6 +38,15 @@ class Desk;
 }  // namespace mainstay::jobs
 namespace mainstay::api {
 
+/// What `mainstay launch` says of the processes that it keeps running.
+class Launched {
+ public:
+  virtual ~Launched() = default;
+  /// {"children": [{"name", "state", "restarts", "last_exit", ...}]}; null when not started by it.
+  /// Any thread.
+  virtual Json processes() const = 0;
+};
+
 /// Everything endpoints use. Owned by app; outlives the listener.
 struct Rooms {
   const Settings& settings;
@@ -60,6 +69,7 @@ struct Rooms {
   storage::Shelf* shelf = nullptr;                ///< contents of files; null: there are none
   jobs::BatchDesk* batches = nullptr;             ///< null: there are no batches
   jobs::Desk* jobs = nullptr;                     ///< null: there are no jobs
+  const Launched* launched = nullptr;             ///< null: nothing is known of other processes
 };
 
 struct Route;

@@ -62,9 +62,11 @@ Co<Status> live(const Rooms&, Context& context) {
 
 Co<Status> ready(const Rooms& rooms, Context& context) {
   const Json reasons = reasons_of(rooms);
-  const Json out = {{"status", reasons.empty() ? "ready" : "not_ready"},
-                    {"reasons", reasons},
-                    {"providers", providers_of(rooms)}};
+  Json out = {{"status", reasons.empty() ? "ready" : "not_ready"},
+              {"reasons", reasons},
+              {"providers", providers_of(rooms)}};
+  Json processes = rooms.launched != nullptr ? rooms.launched->processes() : Json(nullptr);
+  if (!processes.is_null()) out["processes"] = std::move(processes);
   const int status = reasons.empty() ? 200 : 503;
   auto sent = co_await reply_json(context, status, dump(out));
   co_return sent;

@@ -111,7 +111,9 @@ Status Api::admit(Context& context) {
 bool Api::served(const Route& route) const noexcept {
   if (side_ == Side::both) return true;
   const bool admin = route.access == Access::admin;
-  return side_ == Side::public_side ? !admin : admin || route.access == Access::open;
+  if (side_ == Side::public_side) return !admin;
+  // A worker process has an admin side alone, and its figures are its own.
+  return admin || route.access == Access::open || route.path == "/metrics";
 }
 
 RequestId Api::request_id(const net::RequestHead& head) {

@@ -31,6 +31,15 @@ void print_error(const Common& common, const Error& error);
 
 Exit serve(const Common& common);
 
+struct WorkerOptions {
+  std::string name = "1";  ///< of its folder below the data directory
+  std::string listen;      ///< HOST:PORT for health, metrics and /admin; empty: none
+};
+/// Runs jobs and nothing else, until a signal. Needs storage.redis_url.
+Exit worker(Common common, const WorkerOptions& options);
+/// Keeps a web process and worker processes running, until a signal.
+Exit launch(const Common& common);
+
 struct AskOptions {
   std::string question;
   std::string model;

@@ -62,7 +62,8 @@ Exit doctor(const Common& common) {
   for (auto part :
        {machine_findings(machine, resources::Roots{}, limits), choice_findings(*loaded, machine),
         process_findings(clock), disk_findings(dir, limits), setup_findings(*loaded, dir),
-        database_findings(dir, clock), provider_findings(loaded->settings)}) {
+        database_findings(dir, clock), postgres_findings(loaded->settings),
+        provider_findings(loaded->settings)}) {
     for (auto& finding : part) findings.push_back(std::move(finding));
   }
   const bool ok = all_fine_enough(findings);

@@ -53,6 +53,8 @@ Findings choice_findings(const config::Loaded& loaded, const config::Machine& ma
 Findings setup_findings(const config::Loaded& loaded, const std::string& data_dir);
 /// The database files, read through when no server uses them.
 Findings database_findings(const std::string& data_dir, const Clock& clock);
+/// The server of storage.postgres_url, where there is one.
+Findings postgres_findings(const Settings& settings);
 /// Each provider, asked for its models.
 Findings provider_findings(const Settings& settings);
 

@@ -251,6 +251,22 @@ Findings database_findings(const std::string& data_dir, const Clock& clock) {
   return out;
 }
 
+Findings postgres_findings(const Settings& settings) {
+  if (settings.storage.postgres_url.empty()) return {};
+  RealClock clock;
+  RealRandom random;
+  Metrics metrics;
+  LogSettings quiet;
+  quiet.sink = "none";
+  auto log = Log::open(quiet, clock);
+  if (!log.ok()) return {};
+  auto found = inspect_postgres(settings, clock, random, **log, metrics);
+  if (found.ok()) return {{Mark::fine, "postgres", *found, ""}};
+  const Error& error = found.error();
+  return {{Mark::bad, "postgres", error.message.empty() ? error.detail : error.message,
+           "mainstay serve does not start without it; docs/postgres.md"}};
+}
+
 Findings provider_findings(const Settings& settings) {
   RealClock clock;
   RealRandom random;

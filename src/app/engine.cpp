@@ -202,7 +202,8 @@ Ground Engine::ground() {
           jobs_->desk(),
           [this] { free_the_reserve(); },
           shelf_.get(),
-          &jobs_->batches()};
+          &jobs_->batches(),
+          &launched_};
 }
 
 Status Engine::start_api() {
@@ -245,6 +246,7 @@ void Engine::start_governor() {
   readers.stores = [this] { return stores_->figures().memory; };
   readers.log = [this] { return log_->queued_bytes(); };
   readers.sessions = [this] { return admin_->sessions.figures().active; };
+  readers.limited = [this] { return admission_->limit_entries(); };
   readers.waiting = [this] { return admission_->permits().waiting(); };
   readers.connections = [this] { return open_connections(); };
   readers.upstream_connections = [this] { return client_->figures().open; };
@@ -267,10 +269,15 @@ void Engine::free_the_reserve() {
 }
 
 Status Engine::open_listener() {
+  if (options_.listens == Listens::nowhere) return done();
   Part listener{"listener",
                 [this]() -> Status {
-                  auto made = std::make_unique<net::Server>(
-                      settings_.server, clock_, *log_, metrics_, *service_, loops_->contexts());
+                  const bool admin = options_.listens == Listens::admin_alone;
+                  ServerSettings settings = settings_.server;
+                  if (admin) settings.listen = settings.admin_listen;
+                  auto made = std::make_unique<net::Server>(settings, clock_, *log_, metrics_,
+                                                            admin ? *admin_service_ : *service_,
+                                                            loops_->contexts());
                   {
                     std::lock_guard lock(mutex_);
                     server_ = std::move(made);
@@ -296,7 +303,9 @@ net::Relief Engine::relief() const noexcept {
 
 /// Its own address for /admin alone, with the same certificate, bounds and timeouts.
 Status Engine::open_admin_listener() {
-  if (settings_.server.admin_listen.empty()) return done();
+  if (settings_.server.admin_listen.empty() || options_.listens == Listens::admin_alone) {
+    return done();
+  }
   ServerSettings settings = settings_.server;
   settings.listen = settings.admin_listen;
   settings.health_listen.clear();
@@ -327,12 +336,16 @@ void Engine::start_background() {
     auto& identity = admission_->identity();
     return identity.watch_issuer(issuer_reader(*client_, identity), *log_);
   });
+  if (notify_.launched() && options_.listens == Listens::everywhere) {
+    loops_->spawn("launch.watch", [this] { return watch_launch(); });
+  }
   if (!options_.starter.empty()) {
     loops_->spawn("starter.ingest", [this] { return ingest_starter(); }, Cancellable::yes);
   }
 }
 
 std::string Engine::address() const {
+  if (!server_) return "";
   return (settings_.server.tls_certificate.empty() ? "http://" : "https://") + server_->address();
 }
 

@@ -14,6 +14,7 @@
 #include "admission/admission.h"
 #include "app/generation.h"
 #include "app/job_room.h"
+#include "app/launch_state.h"
 #include "app/lifecycle.h"
 #include "app/loops.h"
 #include "app/notify.h"
@@ -27,6 +28,9 @@
 
 namespace mainstay::app {
 
+/// Where an engine takes requests: `admin_alone` opens server.admin_listen and nothing else.
+enum class Listens : std::uint8_t { everywhere, admin_alone, nowhere };
+
 struct EngineOptions {
   std::string
       starter;  ///< directory whose README.md and docs/*.md are kept as documents; may be empty
@@ -37,6 +41,7 @@ struct EngineOptions {
   /// Called once, on a loop, when the engine cannot go on (failure() says why); must not block.
   std::function<void()> on_failure = {};
   bool jobs = true;  ///< runs jobs; false: only takes and shows them
+  Listens listens = Listens::everywhere;
 };
 
 /// Owns every part. Used from the main thread.
@@ -53,7 +58,7 @@ class Engine {
   bool stop();
   /// Makes a running stop() give up waiting for requests. Any thread.
   void hurry();
-  /// "http://127.0.0.1:41234"
+  /// "http://127.0.0.1:41234"; empty when it listens nowhere.
   std::string address() const;
   /// The same of server.health_listen; empty when none is configured.
   std::string health_address() const;
@@ -108,6 +113,7 @@ class Engine {
   Status drain();
   Co<> watch_models();
   Co<> watch_stores();
+  Co<> watch_launch();
   Co<> ingest_starter();
 
   const config::Loaded loaded_;
@@ -131,6 +137,7 @@ class Engine {
   std::atomic<const char*> not_ready_{"starting"};
   std::unique_ptr<resources::Governor> governor_;
   std::unique_ptr<JobRoom> jobs_;
+  LaunchView launched_;
   std::unique_ptr<api::AdminDesk> admin_;
   std::unique_ptr<config::Live<Generation>> live_;
   std::unique_ptr<Reload> reload_;

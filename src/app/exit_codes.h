@@ -16,7 +16,12 @@ enum class Exit : int {
 
 /// The code for an error of a command.
 inline Exit exit_for(const Error& error) {
-  if (error.reason.starts_with("database_") || error.reason == "data_dir_unusable") {
+  const auto& reason = error.reason;
+  const bool settings = reason.ends_with("_url_invalid") || reason.ends_with("_misconfigured") ||
+                        reason.ends_with("_denied");
+  // A server that is away may be back at the next start.
+  const bool away = reason == "database_unavailable" || reason == "database_busy";
+  if (settings || (reason.starts_with("database_") && !away) || reason == "data_dir_unusable") {
     return Exit::config;
   }
   if (error.code == Errc::over_limit || error.code == Errc::disk_full ||

@@ -103,9 +103,6 @@ std::string format_of(const std::string& path, const std::string& text) {
   return "text";
 }
 
-namespace {
-
-/// Replaces a small private file whole.
 Status write_small(const std::string& path, const std::string& text) {
   const std::string part = path + ".new";
   const int fd = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -118,6 +115,8 @@ Status write_small(const std::string& path, const std::string& text) {
   }
   return done();
 }
+
+namespace {
 
 constexpr std::size_t kStartsKept = 100;
 

@@ -32,6 +32,9 @@ Status write_address(const std::string& data_dir, const std::string& address);
 void remove_address(const std::string& data_dir);
 std::optional<std::string> read_address(const std::string& data_dir);
 
+/// Replaces a small private file whole. Errors: unavailable.
+Status write_small(const std::string& path, const std::string& text);
+
 /// DATA/starts keeps the times of the last hundred starts, for `mainstay status`.
 void note_start(const std::string& data_dir, WallTime now);
 /// Oldest first; empty when there is no such file.

@@ -58,6 +58,7 @@ Status Generation::build(const Ground& g, const std::shared_ptr<const Generation
     out->jobs = &g.jobs;
     out->shelf = g.shelf;
     out->batches = g.batches;
+    out->launched = g.launched;
     out->disk_was_full = g.disk_was_full;
     return out;
   };

@@ -37,6 +37,7 @@ struct Ground {
   std::function<void()> disk_was_full;
   storage::Shelf* shelf = nullptr;
   jobs::BatchDesk* batches = nullptr;
+  const api::Launched* launched = nullptr;
 };
 
 /// Thread-safe. The last holder destroys it, on whichever thread that is.

@@ -13,6 +13,7 @@ namespace {
 /// them.
 constexpr std::uint64_t kLogLine = 512;
 constexpr std::uint64_t kSession = 128;
+constexpr std::uint64_t kLimited = 256;  ///< an entry, its name and its place in the map
 constexpr std::uint64_t kWaiting = 12'288;
 constexpr std::uint64_t kClientConnection = 4'096;
 constexpr std::uint64_t kUpstreamConnection = 2'560;
@@ -156,6 +157,8 @@ void open_accounts(resources::MemoryBook& book, const Settings& settings, Accoun
   book.add("log", std::move(readers.log), settings.log.queue_max * kLogLine);
   book.add("sessions", bytes_of(std::move(readers.sessions), kSession),
            settings.sessions.sessions_max * kSession);
+  book.add("limits", bytes_of(std::move(readers.limited), kLimited),
+           settings.limits.users_max * kLimited);
   book.add("queues", bytes_of(std::move(readers.waiting), kWaiting),
            settings.limits.queued_max * kWaiting);
   book.add(

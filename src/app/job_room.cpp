@@ -67,6 +67,7 @@ void JobRoom::make_groups() {
     jobs::WorkersSetup setup;
     setup.name = start + "-" + std::to_string(i);
     setup.slots = slots / count + (i < slots % count ? 1 : 0);
+    setup.kinds = taken();
     setup.factor = [this] { return factor(); };
     auto group = std::make_unique<Group>();
     group->loop = loops[i];
@@ -75,6 +76,17 @@ void JobRoom::make_groups() {
         *kinds_, parts_.stores.jobs(), parts_.stores.signal(), loops[i]->get_executor());
     groups_.push_back(std::move(group));
   }
+}
+
+/// Kinds that the workers take; empty: all. With SQLite nobody shares the queue.
+std::vector<std::string> JobRoom::taken() const {
+  const std::string& runs = parts_.settings.jobs.runs;
+  if (parts_.settings.storage.redis_url.empty() || runs == "all") return {};
+  auto out = kinds_->names();
+  if (runs == "own") {
+    for (auto& name : out) name += storage::kAtHome;
+  }
+  return out;
 }
 
 /// Jobs can wait: they are the first that a machine under pressure does less of.

@@ -63,6 +63,7 @@ class JobRoom {
     std::promise<void> ended;
   };
   void make_groups();
+  std::vector<std::string> taken() const;
   double factor() const;
   Co<> end(Group& group, Deadline by);
 

@@ -1,5 +1,5 @@
-// mainstay keys new, list, revoke: straight on keys.db, whether or not a server runs. A running one
-// sees the change within auth.keys_refresh.
+// mainstay keys new, list, revoke: straight on the store of keys, whether or not a server runs. A
+// running one sees the change within auth.keys_refresh.
 #include <boost/asio/co_spawn.hpp>
 
 #include <fmt/chrono.h>
@@ -31,8 +31,8 @@ class KeyRing {
     auto log = Log::open(quiet, ring->clock_);
     if (!log.ok()) return log.error();
     ring->log_ = std::move(*log);
-    auto keys = open_access_keys(settings.storage, data_dir_of(settings), ring->clock_, *ring->log_,
-                                 ring->metrics_);
+    auto keys = open_access_keys(settings, data_dir_of(settings), ring->clock_, ring->random_,
+                                 *ring->log_, ring->metrics_);
     if (!keys.ok()) return keys.error();
     ring->keys_ = std::move(*keys);
     return ring;
@@ -57,6 +57,7 @@ class KeyRing {
  private:
   KeyRing() = default;
   RealClock clock_;
+  RealRandom random_;
   Metrics metrics_;
   std::unique_ptr<Log> log_;
   asio::io_context io_{1};

@@ -18,6 +18,7 @@ struct Words {
   std::string data;
   std::string profile;
   std::vector<std::string> sets;
+  mainstay::app::WorkerOptions worker;
   mainstay::app::AskOptions ask;
   std::vector<std::string> question;
   mainstay::app::SearchOptions search;
@@ -153,6 +154,16 @@ void describe(CLI::App& app, Words& words) {
   serve->add_option("--listen", words.listen, "HOST:PORT; port 0 picks a free one");
   serve->add_option("--starter", words.common.starter,
                     "Directory whose README.md and docs/ are kept as documents");
+  auto* worker = app.add_subcommand("worker", "Run jobs of a shared queue (storage.redis_url)");
+  common_options(*worker, words);
+  worker->add_option("--name", words.worker.name, "Of this worker on this machine (default: 1)");
+  worker->add_option("--listen", words.worker.listen,
+                     "HOST:PORT for health, metrics and /admin (default: none)");
+  auto* launch = app.add_subcommand("launch", "Run the server and worker processes; restart them");
+  common_options(*launch, words);
+  launch->add_option("--listen", words.listen, "HOST:PORT of the server; port 0 picks a free one");
+  launch->add_option("--starter", words.common.starter,
+                     "Directory whose README.md and docs/ are kept as documents");
   auto* ask = app.add_subcommand("ask", "Ask one question");
   remote_options(*ask, words);
   ask->add_option("question", words.question, "The question")->required();
@@ -203,6 +214,8 @@ Exit run(const CLI::App& app, Words& words) {
   if (!to_settings(words)) return Exit::usage;
   const Common& common = words.common;
   if (app.got_subcommand("serve")) return mainstay::app::serve(common);
+  if (app.got_subcommand("worker")) return mainstay::app::worker(common, words.worker);
+  if (app.got_subcommand("launch")) return mainstay::app::launch(common);
   if (app.got_subcommand("ask")) {
     words.ask.question = joined(words.question);
     if (words.ask.question.find_first_not_of(" \t\r\n") == std::string::npos) {

@@ -1,6 +1,7 @@
 // Datagrams to the service manager.
 #include "app/notify.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -36,6 +37,13 @@ std::optional<long> number(const char* text) {
 }  // namespace
 
 Notify::Notify(std::string socket) : socket_(std::move(socket)) {
+  if (socket_.starts_with("fd:")) {
+    const auto inherited = number(socket_.c_str() + 3);
+    if (!inherited || ::fcntl(static_cast<int>(*inherited), F_SETFD, FD_CLOEXEC) != 0) return;
+    fd_ = static_cast<int>(*inherited);
+    connected_ = true;
+    return;
+  }
   const bool known = socket_.size() > 1 && socket_.size() < sizeof(sockaddr_un::sun_path) &&
                      (socket_.front() == '/' || socket_.front() == '@');
   if (known) fd_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -47,6 +55,10 @@ Notify::~Notify() {
 
 bool Notify::send(const std::string& message) const {
   if (fd_ < 0) return false;
+  if (connected_) {
+    const auto sent = ::send(fd_, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent == static_cast<ssize_t>(message.size());
+  }
   sockaddr_un to{};
   to.sun_family = AF_UNIX;
   std::memcpy(to.sun_path, socket_.data(), socket_.size());
@@ -75,6 +87,10 @@ void Notify::status(std::string_view status) const {
 
 void Notify::watchdog() const {
   send("WATCHDOG=1");
+}
+
+void Notify::alive() const {
+  if (connected_) send("ALIVE=1");
 }
 
 void Notify::extend(Duration for_how_long) const {

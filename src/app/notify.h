@@ -14,19 +14,24 @@ namespace mainstay::app {
 /// One datagram socket. Thread-safe: each message is one sendto that never waits.
 class Notify {
  public:
-  /// `socket`: value of $NOTIFY_SOCKET, a path or "@name" (abstract); empty: nobody listens.
+  /// `socket`: value of $NOTIFY_SOCKET, a path or "@name" (abstract), or "fd:N", a socket that was
+  /// inherited from `mainstay launch`; empty: nobody listens.
   explicit Notify(std::string socket);
   ~Notify();
   Notify(const Notify&) = delete;
   Notify& operator=(const Notify&) = delete;
 
   bool active() const noexcept { return fd_ >= 0; }
+  /// `mainstay launch` listens.
+  bool launched() const noexcept { return connected_; }
   void ready(std::string_view status) const;
   void stopping(std::string_view status) const;
   /// A reload began; ready() ends it. Carries the time, without which systemd 253 waits for ever.
   void reloading(const Clock& clock) const;
   void status(std::string_view status) const;
   void watchdog() const;
+  /// The process runs, whatever its parts do. For `mainstay launch`; others leave it unread.
+  void alive() const;
   /// Asks for that much time from now, for what happens now (start, stop).
   void extend(Duration for_how_long) const;
 
@@ -34,6 +39,7 @@ class Notify {
   bool send(const std::string& message) const;
   const std::string socket_;
   int fd_ = -1;
+  bool connected_ = false;  ///< inherited: it has its other end
 };
 
 /// Value of $NOTIFY_SOCKET; empty when it is not set.

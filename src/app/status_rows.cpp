@@ -39,6 +39,28 @@ Finding readiness(const StatusReplies& r) {
           "See the server's log"};
 }
 
+/// Of `mainstay launch`; none when the server runs by itself.
+std::optional<Finding> processes(const StatusReplies& r) {
+  const Json& children = field(field(r.ready, "processes"), "children");
+  if (!children.is_array() || children.empty()) return std::nullopt;
+  std::string down;
+  std::uint64_t restarts = 0;
+  bool given_up = false;
+  for (const auto& child : children) {
+    const std::string state = string_field(child, "state");
+    restarts += static_cast<std::uint64_t>(number(child, "restarts"));
+    given_up = given_up || state == "degraded";
+    if (state == "running") continue;
+    down += (down.empty() ? "" : "; ") + string_field(child, "name") + " is " + state;
+    const std::string why = string_field(child, "last_exit");
+    if (!why.empty()) down += " (" + why + ")";
+  }
+  const std::string said = fmt::format("{} run, {} restarts", children.size(), restarts);
+  if (down.empty()) return Finding{Mark::fine, "processes", said, ""};
+  return Finding{given_up ? Mark::bad : Mark::warn, "processes", down,
+                 given_up ? "See the log; then send SIGHUP to mainstay launch" : "See the log"};
+}
+
 Finding providers(const StatusReplies& r) {
   std::string up;
   std::string down;
@@ -226,6 +248,7 @@ Findings status_rows(const StatusReplies& replies, const StatusPlace& place) {
   for (auto& row : disk(place)) out.push_back(std::move(row));
   out.push_back(restarts(place));
   out.push_back(providers(replies));
+  if (auto row = processes(replies)) out.push_back(std::move(*row));
   return out;
 }
 

@@ -79,6 +79,7 @@ Co<> Watchdog::run() {
 
 void Watchdog::beat() {
   const TimePoint now = clock_.now();
+  notify_.alive();
   bool all = true;
   for (auto& watched : watched_) {
     look_after(watched, now);

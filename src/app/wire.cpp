@@ -9,6 +9,7 @@
 #include "models/ollama/provider.h"
 #include "models/openai/provider.h"
 #include "models/router.h"
+#include "storage/postgres/open.h"
 #include "storage/redis/open.h"
 #include "storage/sqlite/inspect.h"
 #include "storage/sqlite/open.h"
@@ -99,18 +100,35 @@ Result<std::unique_ptr<storage::Stores>> open_stores(const Settings& settings,
                                                      Random& random, Log& log, Metrics& metrics) {
   const storage::JobLimits jobs = job_limits(settings.jobs);
   const storage::SignalLimits signal = signal_limits(settings.jobs.events);
-  auto embedded =
+  auto stores =
       storage::sqlite::open(settings.storage, data_dir, clock, random, log, metrics, jobs, signal);
-  if (!embedded.ok() || settings.storage.redis_url.empty()) return embedded;
-  return storage::redis::open(settings.storage, settings.redis, {jobs, signal}, clock, random, log,
-                              metrics, std::move(*embedded));
+  if (stores.ok() && !settings.storage.postgres_url.empty()) {
+    stores = storage::postgres::open(settings.storage, settings.postgres, clock, random, log,
+                                     metrics, std::move(*stores));
+  }
+  // Redis outermost: the turns of its jobs go to the conversations of what it holds.
+  if (stores.ok() && !settings.storage.redis_url.empty()) {
+    stores = storage::redis::open(settings.storage, settings.redis, {jobs, signal}, clock, random,
+                                  log, metrics, std::move(*stores));
+  }
+  return stores;
 }
 
-Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const StorageSettings& settings,
+Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const Settings& settings,
                                                               const std::string& data_dir,
-                                                              Clock& clock, Log& log,
-                                                              Metrics& metrics) {
-  return storage::sqlite::open_access_keys(settings, data_dir, clock, log, metrics);
+                                                              Clock& clock, Random& random,
+                                                              Log& log, Metrics& metrics) {
+  if (!settings.storage.postgres_url.empty()) {
+    return storage::postgres::open_access_keys(settings.storage, settings.postgres, clock, random,
+                                               log, metrics);
+  }
+  return storage::sqlite::open_access_keys(settings.storage, data_dir, clock, log, metrics);
+}
+
+Result<std::string> inspect_postgres(const Settings& settings, Clock& clock, Random& random,
+                                     Log& log, Metrics& metrics) {
+  return storage::postgres::inspect(settings.storage, settings.postgres, clock, random, log,
+                                    metrics);
 }
 
 Result<std::vector<StoredFile>> inspect_stores(const std::string& data_dir, const Clock& clock,

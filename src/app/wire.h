@@ -31,16 +31,22 @@ class WiredModels {
   virtual std::size_t shrink_cache(double fraction) = 0;
 };
 
-/// SQLite's stores; with storage.redis_url jobs, signal and leader are in Redis. Blocks.
+/// SQLite's stores; with storage.postgres_url conversations and keys are in PostgreSQL, with
+/// storage.redis_url jobs, signal and leader are in Redis. Blocks.
 Result<std::unique_ptr<storage::Stores>> open_stores(const Settings& settings,
                                                      const std::string& data_dir, Clock& clock,
                                                      Random& random, Log& log, Metrics& metrics);
 
-/// keys.db alone, also beside a running server; see storage/sqlite/open.h.
-Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const StorageSettings& settings,
+/// The keys alone, also beside a running server: keys.db, or PostgreSQL's. Blocks.
+Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const Settings& settings,
                                                               const std::string& data_dir,
-                                                              Clock& clock, Log& log,
-                                                              Metrics& metrics);
+                                                              Clock& clock, Random& random,
+                                                              Log& log, Metrics& metrics);
+
+/// Looks whether the server of storage.postgres_url can be used, and changes nothing; gives what
+/// was found. Blocks.
+Result<std::string> inspect_postgres(const Settings& settings, Clock& clock, Random& random,
+                                     Log& log, Metrics& metrics);
 
 /// What a thorough look at one file of the data directory found.
 struct StoredFile {

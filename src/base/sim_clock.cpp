@@ -15,7 +15,7 @@ class SimAlarm final : public Alarm {
   ~SimAlarm() override { forget(); }
 
   Co<bool> wait_until(TimePoint at) override {
-    if (rung_ || at <= clock_.now_) {
+    if (rung_ || at <= clock_.now()) {
       const bool reached = !rung_;
       rung_ = false;
       co_return reached;
@@ -75,13 +75,13 @@ void SimClock::poll() {
 }
 
 void SimClock::move_to(TimePoint at) {
-  if (at <= now_) return;
-  wall_ += std::chrono::duration_cast<std::chrono::microseconds>(at - now_);
+  if (at <= now()) return;
+  wall_ = wall() + std::chrono::duration_cast<std::chrono::microseconds>(at - now());
   now_ = at;
 }
 
 void SimClock::run(Duration limit) {
-  const TimePoint end = now_ + limit;
+  const TimePoint end = now() + limit;
   poll();
   while (!waiting_.empty() && waiting_.begin()->first.first <= end) {
     auto first = waiting_.begin();
@@ -94,7 +94,7 @@ void SimClock::run(Duration limit) {
 }
 
 void SimClock::advance(Duration d) {
-  const TimePoint end = now_ + d;
+  const TimePoint end = now() + d;
   run(d);
   move_to(end);
   poll();

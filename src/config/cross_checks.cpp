@@ -42,6 +42,8 @@ class Checks {
             r.heat_soft_margin);
     at_most("jobs.depth_low", s_.jobs.depth_low, "jobs.depth_high", s_.jobs.depth_high);
     at_most("jobs.backoff_min", s_.jobs.backoff_min, "jobs.backoff_max", s_.jobs.backoff_max);
+    at_most("launch.backoff_min", s_.launch.backoff_min, "launch.backoff_max",
+            s_.launch.backoff_max);
     const auto& hooks = s_.jobs.webhooks;
     at_most("jobs.webhooks.backoff_min", hooks.backoff_min, "jobs.webhooks.backoff_max",
             hooks.backoff_max);

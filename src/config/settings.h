@@ -59,8 +59,8 @@ struct StorageSettings {
   std::string data_dir;   ///< empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay
   std::string redis_url;  ///< of the server that holds jobs; empty: SQLite does
   std::string redis_durability = "always";  ///< always everysec; what its append-only file must do
-  std::string postgres_url;                 ///< reserved for distributed operation
-  std::uint32_t readers = 4;                ///< reading connections
+  Secret postgres_url;  ///< of the server that holds conversations and keys; empty: SQLite does
+  std::uint32_t readers = 4;  ///< reading connections
   std::uint32_t read_queue_max = 1024;
   std::uint32_t write_queue_max = 4096;
   std::uint32_t batch_max = 2048;  ///< operations of one commit
@@ -89,6 +89,22 @@ struct RedisSettings {
   Millis retry_cap{2'000};  ///< longest pause
   Millis start_timeout{10'000};
   Bytes reply_max = 64_MiB;
+};
+
+/// [postgres] connections to the server of storage.postgres_url.
+struct PostgresSettings {
+  std::uint32_t pool_size = 20;      ///< connections that are kept
+  std::uint32_t pool_overflow = 40;  ///< made beyond those when all are busy
+  std::uint32_t queue_max = 4096;    ///< statements that wait for a connection
+  Millis acquire_timeout{2'000};     ///< a statement's wait for a connection
+  Millis connect_timeout{5'000};
+  Millis statement_timeout{5'000};  ///< the server stops a statement that takes longer
+  Millis check_interval{30'000};    ///< a connection idle for so long is asked before it is used
+  Millis recycle{3'600'000};        ///< age at which a connection is made anew
+  Millis patience{1'000};           ///< statements wait so long for a server that went away
+  Millis retry_base{50};            ///< first pause before connecting again; doubles, full jitter
+  Millis retry_cap{2'000};          ///< longest pause
+  Millis start_timeout{10'000};
 };
 
 /// [log]
@@ -355,6 +371,7 @@ struct JobWebhookSettings {
 /// [jobs] durable work.
 struct JobSettings {
   std::uint32_t workers = 0;       ///< jobs run at once; 0: by cores
+  std::string runs = "all";        ///< all own shared; which jobs this process takes
   Millis lease{30'000};            ///< a silent worker loses its job after this
   Millis poll{15'000};             ///< longest wait of one request for work
   std::uint32_t attempts_max = 3;  ///< of one job
@@ -374,6 +391,19 @@ struct JobSettings {
   std::uint32_t list_max = 100;     ///< jobs on one page
   JobEventSettings events;
   JobWebhookSettings webhooks;
+};
+
+/// [launch] the processes of `mainstay launch`.
+struct LaunchSettings {
+  std::uint32_t worker_processes = 1;  ///< beside the web process; with storage.redis_url alone
+  std::uint32_t restarts_max = 5;      ///< of one child in restart_window; then it is given up
+  Millis restart_window{300'000};
+  Millis backoff_min{1'000};  ///< before a restart; the bound doubles with each
+  Millis backoff_max{30'000};
+  Millis heartbeat{2'000};       ///< between two signs of life
+  std::uint32_t missed_max = 3;  ///< so many missed in a row: the child hangs
+  Millis stuck_after{30'000};    ///< it lives, but not every loop of it answers
+  Millis start_timeout{60'000};
 };
 
 /// [idempotency] replies kept for requests that carry an Idempotency-Key.
@@ -416,6 +446,7 @@ struct Settings {
   ServerSettings server;
   StorageSettings storage;
   RedisSettings redis;
+  PostgresSettings postgres;
   LogSettings log;
   AuthSettings auth;
   LimitSettings limits;
@@ -430,6 +461,7 @@ struct Settings {
   SessionSettings sessions;
   AdminSettings admin;
   JobSettings jobs;
+  LaunchSettings launch;
   IdempotencySettings idempotency;
   FileSettings files;
   BatchSettings batches;

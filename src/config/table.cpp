@@ -1,4 +1,4 @@
-// Every setting's key, bounds and sentence, but those of table_server.cpp and table_jobs.cpp.
+// Every setting's key, bounds and sentence, but those of the other table_*.cpp.
 // Defaults are those of settings.h.
 #include "config/table.h"
 
@@ -49,8 +49,10 @@ constexpr Row kRows[] = {
     choice<kStorage, &Storage::redis_durability>(
         "storage.redis_durability", "always|everysec",
         "What Redis' append-only file must do at least; everysec can lose accepted jobs."),
-    text<kStorage, &Storage::postgres_url>("storage.postgres_url", Form::any,
-                                           "Reserved for distributed operation."),
+    text<kStorage, &Storage::postgres_url>(
+        "storage.postgres_url", Form::any,
+        "PostgreSQL server that holds conversations and keys, for several machines: "
+        "postgres://user:password@host:5432/database; empty: SQLite holds them."),
     row<kStorage, &Storage::readers>("storage.readers", {1, 64},
                                      "Database connections, each with a thread, that read."),
     row<kStorage, &Storage::read_queue_max>("storage.read_queue_max", kCount,
@@ -557,6 +559,8 @@ std::span<const Row> rows() {
     out.insert(out.end(), std::begin(kRows), std::end(kRows));
     const auto jobs = job_rows();
     out.insert(out.end(), jobs.begin(), jobs.end());
+    const auto postgres = postgres_rows();
+    out.insert(out.end(), postgres.begin(), postgres.end());
     return out;
   }();
   return all;

@@ -9,6 +9,8 @@ namespace {
 
 constexpr auto kJobs = &Settings::jobs;
 using Jobs = JobSettings;
+constexpr auto kLaunch = &Settings::launch;
+using Launch = LaunchSettings;
 constexpr auto kKeyed = &Settings::idempotency;
 using Keyed = IdempotencySettings;
 constexpr auto kFiles = &Settings::files;
@@ -21,6 +23,10 @@ using Webhooks = JobWebhookSettings;
 constexpr std::array kRows = {
     row<kJobs, &Jobs::workers>("jobs.workers", {0, 1024},
                                "Jobs that run at once; 0: two for each core."),
+    choice<kJobs, &Jobs::runs>(
+        "jobs.runs", "all|own|shared",
+        "Jobs that this process takes, where Redis holds them: own needs its data, shared does "
+        "not."),
     row<kJobs, &Jobs::lease>("jobs.lease", {100, kHour},
                              "Silence of a worker after which its job is given to another one."),
     row<kJobs, &Jobs::poll>("jobs.poll", {100, kHour},
@@ -101,6 +107,30 @@ constexpr std::array kRows = {
     row<kJobs, &Jobs::webhooks, &Webhooks::look_after>(
         "jobs.webhooks.look_after", {1000, kDay},
         "Time after which a job with a webhook is looked at whose end was not reported."),
+
+    row<kLaunch, &Launch::worker_processes>(
+        "launch.worker_processes", {0, 64},
+        "Worker processes beside the web process; without Redis there are none."),
+    row<kLaunch, &Launch::restarts_max>(
+        "launch.restarts_max", {0, 100},
+        "Restarts of one process in restart_window; at its next end it is given up."),
+    row<kLaunch, &Launch::restart_window>("launch.restart_window", {1000, kDay},
+                                          "Time in which restarts_max restarts are granted."),
+    row<kLaunch, &Launch::backoff_min>("launch.backoff_min", kTimeout,
+                                       "Shortest wait before a process is started again."),
+    row<kLaunch, &Launch::backoff_max>(
+        "launch.backoff_max", kTimeout,
+        "Longest wait before a process is started again; the bound doubles up to it."),
+    row<kLaunch, &Launch::heartbeat>("launch.heartbeat", {100, kHour},
+                                     "Longest time between two signs of life of a process."),
+    row<kLaunch, &Launch::missed_max>(
+        "launch.missed_max", {1, 100},
+        "Signs of life in a row that may be missed; then a process hangs and is replaced."),
+    row<kLaunch, &Launch::stuck_after>(
+        "launch.stuck_after", {1000, kHour},
+        "Time after which a process is replaced that lives while an event loop of it does not."),
+    row<kLaunch, &Launch::start_timeout>("launch.start_timeout", {1000, kHour},
+                                         "Time that a process may take until it is ready."),
 
     row<kKeyed, &Keyed::keep>("idempotency.keep", {1000, 365 * kDay},
                               "How long the reply to a request with an Idempotency-Key is kept."),

@@ -40,6 +40,11 @@ class BatchItemKind final : public Kind {
     return dump(input);
   }
 
+  bool travels(const std::string& input) const override {
+    auto parsed = parse_json(input);
+    return parsed.ok() && work_.travels(dump(field(*parsed, "body")));
+  }
+
   Co<Result<Outcome>> run(Run& run, Deadline by) override {
     auto input = parse_json(run.job().job.input);
     if (!input.ok()) co_return input.error();

@@ -168,7 +168,6 @@ Co<Status> BatchRun::find_items(InputLines& lines) {
   std::map<std::uint64_t, storage::JobId> known;
   storage::JobFilter filter;
   filter.owner = row_.owner;
-  filter.kind = std::string(kItemKind);
   filter.batch = row_.id.text();
   storage::JobId after;
   for (bool more = true; more;) {

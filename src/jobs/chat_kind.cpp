@@ -24,6 +24,8 @@ class ChatKind final : public Kind {
     return body;
   }
 
+  bool travels(const std::string& input) const override { return work_.travels(input); }
+
   Co<Result<Outcome>> run(Run& run, Deadline by) override {
     auto outcome = co_await work_.answer(run, run.job().job.input, false, by);
     co_return outcome;

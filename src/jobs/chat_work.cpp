@@ -50,6 +50,14 @@ Status ChatWork::check(const std::string& body) const {
   return done();
 }
 
+bool ChatWork::travels(const std::string& body) const {
+  const InForce now = tools_.in_force();
+  auto parsed = models::parse_chat(body, now.settings->limits, now.settings->models.default_model);
+  if (!parsed.ok()) return true;
+  const bool kept_apart = !tools_.settings.storage.postgres_url.empty();
+  return !parsed->own.collection && (kept_apart || !parsed->own.conversation);
+}
+
 Result<assistant::Question> ChatWork::question_of(const Settings& settings, const Run& run,
                                                   std::string body, bool quiet) const {
   auto parsed = models::parse_chat(body, settings.limits, settings.models.default_model);

@@ -66,6 +66,7 @@ Status check_word(const std::string& text, const char* field, std::size_t max) {
 Desk::Desk(const Settings& settings, Clock& clock, Random& random, Log& log, const Kinds& kinds,
            storage::JobStore& store, storage::Signal& signal)
     : settings_(settings.jobs),
+      shared_(!settings.storage.redis_url.empty()),
       waiting_max_(waiting_max_of(settings.limits)),
       clock_(clock),
       random_(random),
@@ -166,6 +167,7 @@ Result<storage::NewJob> Desk::made_of(const admission::Caller& caller, const Ord
   auto times = set_times(order, job);
   if (!times.ok()) return times.error();
   job.input = std::move(*input);
+  if (shared_ && !(*kind)->travels(job.input)) job.kind += storage::kAtHome;
   if (!order.webhook.empty()) {
     if (settings_.webhooks.secret.empty()) {
       return Error::say(Errc::unprocessable, "webhooks_off",
@@ -180,7 +182,7 @@ Result<storage::NewJob> Desk::made_of(const admission::Caller& caller, const Ord
   if (!job.key.empty()) {
     job.digest = !order.digest.empty()
                      ? order.digest
-                     : sha256_hex(job.kind + '\n' + job.client + '\n' + job.input);
+                     : sha256_hex(order.kind + '\n' + job.client + '\n' + job.input);
   }
   return job;
 }
@@ -213,7 +215,7 @@ Co<Result<storage::Submitted>> Desk::put(admission::Caller caller, Order order, 
   told.job.id = job->id;
   told.job.owner = job->owner;
   told.job.client = job->client;
-  told.job.kind = job->kind;
+  told.job.kind = order.kind;
   storage::NewJob watched;
   if (!order.webhook.empty()) watched = *job;
   std::uint32_t waiting = 0;

@@ -169,6 +169,7 @@ class Desk {
   std::uint32_t waiting_max(const admission::Caller& caller) const;
 
   const JobSettings settings_;
+  const bool shared_;                       ///< other processes take from this queue too
   std::atomic<std::uint32_t> waiting_max_;  ///< of one user; 0: no limit
   Clock& clock_;
   Random& random_;

@@ -58,6 +58,12 @@ class Kind {
   virtual const KindLimits& limits() const noexcept = 0;
   /// An order's input as it is kept: a JSON object's text. Errors name the field as "input.x".
   virtual Result<std::string> check(const Json& input, const admission::Caller& caller) const = 0;
+  /// Whether a process that shares the queue alone, not conversations, documents and files, can
+  /// run it. `input` is as check() made it.
+  virtual bool travels(const std::string& input) const {
+    static_cast<void>(input);
+    return false;
+  }
   /// One attempt. It may run several times for one job and must bear that; what it returns counts
   /// once. Errors invalid, denied, forbidden, not_found, conflict, too_large, unsupported and
   /// unprocessable end the job; others are tried again, not before their retry_after.

@@ -42,6 +42,8 @@ class WebhookKind final : public Kind {
     return dump(input);
   }
 
+  bool travels(const std::string&) const override { return true; }
+
   Co<Result<Outcome>> run(Run& run, Deadline by) override {
     auto input = parse_json(run.job().job.input);
     if (!input.ok()) co_return input.error();

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 #include <string_view>
 
 #include "base/check.h"
@@ -11,9 +10,21 @@
 namespace mainstay::models {
 namespace {
 
-std::uint32_t narrow(std::uint64_t n) noexcept {
-  return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>(n, std::numeric_limits<std::uint32_t>::max()));
+enum Flag : std::uint8_t { kToken = 1, kFinish = 2, kUsage = 4 };
+
+// LEB128: seven bits a byte, the lowest first, the eighth says that more follow.
+void put_number(std::string& out, std::uint64_t n) {
+  for (; n >= 0x80; n >>= 7U) out += static_cast<char>(n | 0x80U);
+  out += static_cast<char>(n);
+}
+
+std::uint64_t get_number(const std::string& from, std::size_t& offset) {
+  std::uint64_t n = 0;
+  for (unsigned shift = 0;; shift += 7) {
+    const auto byte = static_cast<unsigned char>(from[offset++]);
+    n |= std::uint64_t(byte & 0x7fU) << shift;
+    if (byte < 0x80) return n;
+  }
 }
 
 std::uint64_t eight(const char* at) noexcept {
@@ -45,43 +56,63 @@ std::size_t same_back(std::string_view a, std::string_view b, std::size_t most) 
 
 void ChunkTape::append(const ChatChunk& chunk) {
   const std::string& now = chunk.json;
-  const std::size_t prefix = same_front(now, last_);
-  const std::size_t left = std::min(now.size(), last_.size()) - prefix;
-  const std::size_t suffix = same_back(now, last_, left);
-  bytes_.append(now, prefix, now.size() - prefix - suffix);
   Mark mark;
-  mark.middle_end = narrow(bytes_.size());
-  mark.prefix = narrow(prefix);
-  mark.suffix = narrow(suffix);
-  mark.prompt = narrow(chunk.usage.prompt);
-  mark.completion = narrow(chunk.usage.completion);
-  mark.token = chunk.token;
-  mark.finish = chunk.finish;
-  mark.usage = chunk.usage.known;
-  marks_.push_back(mark);
+  mark.prefix = same_front(now, last_);
+  const std::size_t left = std::min(now.size(), last_.size()) - mark.prefix;
+  mark.suffix = same_back(now, last_, left);
+  mark.own = now.size() - mark.prefix - mark.suffix;
+  mark.prompt = chunk.usage.prompt;
+  mark.completion = chunk.usage.completion;
+  mark.flags =
+      static_cast<std::uint8_t>((chunk.token ? kToken : 0U) | (chunk.finish ? kFinish : 0U) |
+                                (chunk.usage.known ? kUsage : 0U));
+  write(mark);
+  bytes_.append(now, mark.prefix, mark.own);
+  ++size_;
   last_ = now;
+}
+
+void ChunkTape::write(const Mark& mark) {
+  bytes_ += static_cast<char>(mark.flags);
+  put_number(bytes_, mark.prefix);
+  put_number(bytes_, mark.own);
+  put_number(bytes_, mark.suffix);
+  if ((mark.flags & kUsage) == 0) return;
+  put_number(bytes_, mark.prompt);
+  put_number(bytes_, mark.completion);
+}
+
+ChunkTape::Mark ChunkTape::read_mark(std::size_t& offset) const {
+  Mark mark;
+  mark.flags = static_cast<std::uint8_t>(bytes_[offset++]);
+  mark.prefix = get_number(bytes_, offset);
+  mark.own = get_number(bytes_, offset);
+  mark.suffix = get_number(bytes_, offset);
+  if ((mark.flags & kUsage) == 0) return mark;
+  mark.prompt = get_number(bytes_, offset);
+  mark.completion = get_number(bytes_, offset);
+  return mark;
 }
 
 void ChunkTape::finish() {
   bytes_.shrink_to_fit();
-  marks_.shrink_to_fit();
   last_ = std::string();
 }
 
 ChatChunk ChunkTape::read(Cursor& cursor) const {
-  CHECK(cursor.at < marks_.size());
-  const Mark& mark = marks_[cursor.at];
-  const std::size_t begin = cursor.at == 0 ? 0 : marks_[cursor.at - 1].middle_end;
+  CHECK(cursor.at < size_);
+  const Mark mark = read_mark(cursor.offset);
   ChatChunk chunk;
-  chunk.json.reserve(mark.prefix + (mark.middle_end - begin) + mark.suffix);
+  chunk.json.reserve(mark.prefix + mark.own + mark.suffix);
   chunk.json.append(cursor.json, 0, mark.prefix);
-  chunk.json.append(bytes_, begin, mark.middle_end - begin);
+  chunk.json.append(bytes_, cursor.offset, mark.own);
   chunk.json.append(cursor.json, cursor.json.size() - mark.suffix, mark.suffix);
-  chunk.token = mark.token;
-  chunk.finish = mark.finish;
+  chunk.token = (mark.flags & kToken) != 0;
+  chunk.finish = (mark.flags & kFinish) != 0;
+  chunk.usage.known = (mark.flags & kUsage) != 0;
   chunk.usage.prompt = mark.prompt;
   chunk.usage.completion = mark.completion;
-  chunk.usage.known = mark.usage;
+  cursor.offset += mark.own;
   cursor.json = chunk.json;
   ++cursor.at;
   return chunk;

@@ -37,12 +37,16 @@ constexpr bool ended(JobState s) noexcept {
   return s >= JobState::succeeded;
 }
 
+/// What a kind ends in when only the process that keeps conversations, documents and files can run
+/// the job. Said at submission and in claims; jobs that come out of a store never show it.
+inline constexpr std::string_view kAtHome = "@home";
+
 /// A job as it is handed in. Wall times of zero: none.
 struct NewJob {
   JobId id;  ///< made by the caller with make_id("job_", …); never used twice
   Owner owner;
   std::string client;  ///< which of the user's clients the events are for; empty: all of them
-  std::string kind;
+  std::string kind;    ///< for a store that several processes share: may end in kAtHome
   JobClass priority = JobClass::interactive;
   std::string input;   ///< JSON
   std::string key;     ///< idempotency key, of this owner; empty: none

@@ -1,7 +1,8 @@
 // The log's queue and writer thread. Callers format into a string of their own thread, append it to
 // the queue under a short lock, and wake the writer only when it sleeps. The writer waits a few
 // milliseconds for more lines before it writes, so that a busy server pays one wake-up and one
-// write(2) for hundreds of lines.
+// write(2) for a hundred lines. Lines wait in blocks of one size, which take what the lines have
+// and no more: one long text would double, and hold twice and more what waits in it.
 #include "telemetry/log.h"
 
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "telemetry/log_line.h"
 #include "telemetry/log_sink.h"
@@ -23,11 +25,33 @@ namespace {
 constexpr std::chrono::milliseconds kGather{5};
 /// Room for each line of the queue, in bytes; bounds the queue's memory whatever the lines hold.
 constexpr std::size_t kBytesPerLine = 512;
-constexpr std::size_t kKeepBuffer = 256 * 1024;
+constexpr std::size_t kBlock = 64 * 1024;
+constexpr std::size_t kSpareBlocks = 4;
 
-struct Batch {
+struct Block {
   std::string text;
   std::size_t lines = 0;
+};
+using Blocks = std::vector<Block>;
+
+/// Lines that wait, the oldest first.
+struct Batch {
+  Blocks blocks;
+  std::size_t lines = 0;
+  std::size_t bytes = 0;
+
+  /// `spare`: blocks to use before new memory.
+  void add(std::string_view line, Blocks& spare) {
+    if (blocks.empty() || blocks.back().text.size() + line.size() > kBlock) {
+      if (spare.empty()) spare.emplace_back().text.reserve(kBlock);
+      blocks.push_back(std::move(spare.back()));
+      spare.pop_back();
+    }
+    blocks.back().text += line;
+    ++blocks.back().lines;
+    bytes += line.size();
+    ++lines;
+  }
 };
 
 }  // namespace
@@ -45,6 +69,7 @@ struct Log::Writer {
   void push(std::string_view line);
   void run();
   void write_out(Batch& batch, std::uint64_t lost);
+  void give_back(Blocks blocks);
   void stop(Duration for_at_most);
 
   LogSink sink;  // the writer thread's own once it runs
@@ -58,6 +83,7 @@ struct Log::Writer {
   std::condition_variable wake;
   std::condition_variable ended;
   Batch queue;
+  Blocks spare;                   // empty blocks, at most kSpareBlocks
   std::optional<LogSink> next;    // takes over from `sink` before the next line
   std::uint64_t lost_unsaid = 0;  // dropped since the last log.dropped line
   bool sleeping = false;
@@ -73,13 +99,12 @@ void Log::Writer::push(std::string_view line) {
   bool must_wake = false;
   {
     std::lock_guard lock(mutex);
-    if (stopping || queue.lines >= queue_max || queue.text.size() + line.size() > bytes_max) {
+    if (stopping || queue.lines >= queue_max || queue.bytes + line.size() > bytes_max) {
       dropped.fetch_add(1, std::memory_order_relaxed);
       if (!stopping) ++lost_unsaid;
       return;
     }
-    queue.text += line;
-    ++queue.lines;
+    queue.add(line, spare);
     must_wake = std::exchange(sleeping, false);
   }
   if (must_wake) wake.notify_one();
@@ -116,19 +141,30 @@ void Log::Writer::run() {
 }
 
 void Log::Writer::write_out(Batch& batch, std::uint64_t lost) {
-  std::size_t lines = batch.lines;
   if (lost > 0) try {
-      append_log_line(batch.text, format, clock.wall(), Level::warn, "log.dropped",
-                      {{"count", lost}});
-      ++lines;
+      Blocks none;
+      std::string line;
+      append_log_line(line, format, clock.wall(), Level::warn, "log.dropped", {{"count", lost}});
+      batch.add(line, none);
     } catch (const std::bad_alloc&) {
       // Told by the counter alone.
     }
-  const bool wrote = sink.write(batch.text, [this] { return hurry.load(); });
-  (wrote ? written : dropped).fetch_add(lines, std::memory_order_relaxed);
-  batch.text.clear();
-  batch.lines = 0;
-  if (batch.text.capacity() > kKeepBuffer) std::string().swap(batch.text);
+  for (const Block& block : batch.blocks) {
+    const bool wrote = sink.write(block.text, [this] { return hurry.load(); });
+    (wrote ? written : dropped).fetch_add(block.lines, std::memory_order_relaxed);
+  }
+  give_back(std::exchange(batch, {}).blocks);
+}
+
+void Log::Writer::give_back(Blocks blocks) {
+  std::erase_if(blocks, [](const Block& block) { return block.text.capacity() > kBlock; });
+  std::lock_guard lock(mutex);
+  while (!blocks.empty() && spare.size() < kSpareBlocks) {
+    blocks.back().text.clear();
+    blocks.back().lines = 0;
+    spare.push_back(std::move(blocks.back()));
+    blocks.pop_back();
+  }
 }
 
 void Log::Writer::stop(Duration for_at_most) {
@@ -189,12 +225,27 @@ void Log::write(Level level, std::string_view event, std::initializer_list<Field
   }
 }
 
+void Log::pass(std::string_view text) {
+  if (writer_->silent) return;
+  try {
+    std::string line;
+    line.reserve(text.size() + 1);
+    for (const char c : text) {
+      if (static_cast<unsigned char>(c) >= 0x20 || c == '\t') line += c;
+    }
+    line += '\n';
+    writer_->push(line);
+  } catch (const std::bad_alloc&) {
+    writer_->dropped.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
 std::uint64_t Log::written() const noexcept {
   return writer_->written.load();
 }
 std::uint64_t Log::queued_bytes() const {
   std::lock_guard lock(writer_->mutex);
-  return writer_->queue.text.size();
+  return writer_->queue.bytes;
 }
 std::uint64_t Log::dropped() const noexcept {
   return writer_->dropped.load();

@@ -57,6 +57,8 @@ class Log {
   bool wants(Level level) const noexcept { return level >= level_.load(std::memory_order_relaxed); }
   void set_level(Level level) noexcept { level_.store(level, std::memory_order_relaxed); }
   void write(Level level, std::string_view event, std::initializer_list<Field> fields = {});
+  /// A line that another Mainstay process has formatted, as it is. Control characters are left out.
+  void pass(std::string_view line);
   void debug(std::string_view e, std::initializer_list<Field> f = {}) { write(Level::debug, e, f); }
   void info(std::string_view e, std::initializer_list<Field> f = {}) { write(Level::info, e, f); }
   void warn(std::string_view e, std::initializer_list<Field> f = {}) { write(Level::warn, e, f); }

@@ -58,7 +58,7 @@ class AccessKeysFace : public testing::TestWithParam<const char*> {
   Ground ground_;
   std::unique_ptr<BackEnd> back_end_ = back_end(GetParam(), ground_);
 };
-INSTANTIATE_TEST_SUITE_P(Over, AccessKeysFace, testing::ValuesIn(kBackEnds), back_end_name);
+INSTANTIATE_TEST_SUITE_P(Over, AccessKeysFace, testing::ValuesIn(kTalkBackEnds), back_end_name);
 
 TEST_P(AccessKeysFace, an_added_key_is_read_back_in_every_field_and_in_order) {
   ASSERT_TRUE(add(key_of(2)).ok());

@@ -143,6 +143,9 @@ inline std::unique_ptr<BackEnd> back_end(const std::string& name, Ground& ground
 
 inline const char* const kBackEnds[] = {"memory", "sqlite", "sqlite_reopened"};
 
+/// Those that hold conversations and keys.
+inline const char* const kTalkBackEnds[] = {"memory", "sqlite", "sqlite_reopened", "postgres"};
+
 /// Those that hold jobs.
 inline const char* const kJobBackEnds[] = {"memory", "sqlite", "sqlite_reopened", "redis"};
 

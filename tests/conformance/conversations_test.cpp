@@ -45,7 +45,7 @@ class ConversationsFace : public testing::TestWithParam<const char*> {
   const Owner bob_ = owner_of("clinic", "bob");
   const Owner ann_elsewhere_ = owner_of("school", "ann");
 };
-INSTANTIATE_TEST_SUITE_P(Over, ConversationsFace, testing::ValuesIn(kBackEnds), back_end_name);
+INSTANTIATE_TEST_SUITE_P(Over, ConversationsFace, testing::ValuesIn(kTalkBackEnds), back_end_name);
 
 using Ids = std::vector<std::string>;
 

@@ -54,6 +54,16 @@ TEST_P(JobsInRealTime, a_waiting_worker_is_woken_by_a_due_time_and_by_the_end_of
   EXPECT_EQ(get(job.id)->attempts, 2U);
 }
 
+TEST_P(JobsInRealTime, an_attempt_that_began_at_the_end_of_a_lease_has_a_lease_with_an_end_itself) {
+  add(job_of(1));
+  for (std::uint32_t attempt = 1; attempt <= 3; ++attempt) {
+    std::vector<Co<bool>> one;
+    one.push_back(claims_one(jobs(), milliseconds(50), soon()));
+    ASSERT_TRUE(run_all(ground_, std::move(one))[0]) << attempt;
+  }
+  EXPECT_EQ(get(job_of(1).id)->attempts, 3U);
+}
+
 TEST_P(JobsInRealTime, a_lease_taken_while_another_worker_waits_wakes_it_at_its_end) {
   add(job_of(1));
   std::vector<Co<bool>> all;

@@ -26,7 +26,13 @@ class RedisServer {
   explicit RedisServer(std::vector<std::string> options = {}) : options_(std::move(options)) {
     std::string form = "/tmp/mainstay-redis-XXXXXX";
     dir_ = ::mkdtemp(form.data());
-    start();
+    try {
+      start();
+    } catch (const std::runtime_error&) {
+      std::error_code ignored;
+      std::filesystem::remove_all(dir_, ignored);
+      throw;
+    }
   }
   ~RedisServer() {
     kill();
@@ -80,6 +86,11 @@ class RedisServer {
     int status = 0;
     ::waitpid(pid_, &status, 0);
     pid_ = -1;
+  }
+  /// False once it has ended by itself.
+  bool running() {
+    if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) == pid_) pid_ = -1;
+    return pid_ > 0;
   }
   void pause() { ::kill(pid_, SIGSTOP); }
   void go_on() { ::kill(pid_, SIGCONT); }

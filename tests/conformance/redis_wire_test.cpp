@@ -134,6 +134,19 @@ TEST(RedisCheck, lets_no_server_pass_that_would_lose_jobs) {
             "redis: this ");
 }
 
+TEST(RedisCheck, wants_a_new_append_only_file_after_each_start) {
+  EXPECT_FALSE(rewritten(text("aof_last_rewrite_time_sec:-1\r\naof_last_bgrewrite_status:ok\r\n")));
+  EXPECT_TRUE(rewritten(text("aof_last_rewrite_time_sec:0\r\naof_last_bgrewrite_status:ok\r\n")));
+  EXPECT_TRUE(rewritten(text("aof_last_rewrite_time_sec:-1\r\naof_last_bgrewrite_status:err\r\n")));
+  EXPECT_TRUE(rewritten(text("redis_version:9.0.0\r\n")));
+  Reply no;
+  no.kind = Reply::Kind::error;
+  no.text = "ERR Background append only file rewriting already in progress";
+  EXPECT_TRUE(check_rewrite(no).ok());
+  no.text = "NOPERM this user has no permissions";
+  EXPECT_EQ(check_rewrite(no).error().reason, "redis_misconfigured");
+}
+
 TEST(RedisOwners, come_back_as_they_were) {
   for (const auto& owner :
        {owner_of("t", "u"), owner_of("", ""), owner_of("a:b", "3:c\n"), owner_of("12:", ":")}) {

@@ -13,6 +13,7 @@ WIRE = re.compile(r"^src/app/wire\w*\.(?:h|cpp)$")
 # Where the libraries that a room wraps may be included: first the header, then the places.
 LIBRARIES = (
     (r"sqlite3\.h", ("storage/sqlite",)),
+    (r"libpq-fe\.h", ("storage/postgres",)),
     (r"curl/", ("net",)),
     (r"openssl/ssl\.h", ("net",)),
     (r"boost/beast", ("net",)),

@@ -87,4 +87,20 @@ Status check_server(const Reply& info, const Reply& config_reply, const std::str
   return done();
 }
 
+bool rewritten(const Reply& info) {
+  const auto fields = info_fields(info);
+  const auto took = fields.find("aof_last_rewrite_time_sec");
+  const auto status = fields.find("aof_last_bgrewrite_status");
+  const bool cannot = status != fields.end() && status->second != "ok";  // its own trouble
+  return cannot || took == fields.end() || took->second != "-1";
+}
+
+Status check_rewrite(const Reply& reply) {
+  // Other refusals mean that it is under way, or is when what is under way has ended.
+  if (!reply.failed() || !reply.text.starts_with("NOPERM")) return done();
+  return wrong("Redis does not let us write its append-only file anew after a start (" +
+               reply.text +
+               "); allow this user BGREWRITEAOF: 'redis-cli ACL SETUSER NAME +bgrewriteaof'.");
+}
+
 }  // namespace mainstay::storage::redis

@@ -67,6 +67,7 @@ Result<Job> job_of(const Reply& reply) {
   out.job.owner = owner_from(reply.at(1).text);
   out.job.priority = static_cast<JobClass>(std::clamp<std::int64_t>(reply.at(2).count(), 0, 3));
   out.job.kind = reply.at(3).text;
+  if (out.job.kind.ends_with(kAtHome)) out.job.kind.resize(out.job.kind.size() - kAtHome.size());
   out.job.client = reply.at(4).text;
   out.job.input = reply.at(5).text;
   out.job.key = reply.at(6).text;

@@ -86,6 +86,7 @@ class Pipe {
   Co<Status> connect();
   Co<Status> connect_unix();
   Co<Status> greet();
+  Co<Status> rewrite();
   Co<Result<Reply>> read_reply();
   Co<> serve();
   void flush();

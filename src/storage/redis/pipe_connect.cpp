@@ -13,6 +13,9 @@ Error not_connected(const Address& address, const std::string& why) {
   return Error::log(Errc::unavailable, "redis at " + address.shown() + ": " + why);
 }
 
+/// Between two looks at how far the rewrite is.
+constexpr Duration kRewriteLook = std::chrono::milliseconds(10);
+
 Error greeting_failed(const Address& address, const Reply& reply) {
   const bool denied = reply.text.starts_with("NOAUTH") || reply.text.starts_with("WRONGPASS") ||
                       reply.text.find("invalid password") != std::string::npos ||
@@ -114,7 +117,31 @@ Co<Status> Pipe::greet() {
     if (!loaded.ok()) co_return loaded.error();
     if (loaded->failed()) co_return not_connected(address, loaded->text);
   }
-  co_return done();
+  if (rewritten(*info)) co_return done();
+  co_return co_await rewrite();
+}
+
+/// Nothing is written to a server that has just started before its append-only file is a new one;
+/// check.h says why. Ends with the time for connecting; the next try waits for the same rewrite.
+Co<Status> Pipe::rewrite() {
+  std::string words;
+  Command("BGREWRITEAOF").write_to(words);
+  for (bool first = true;; first = false) {
+    Command("INFO").add("persistence").write_to(words);
+    auto [failed, size] = co_await asio::async_write(socket_, asio::buffer(words), use_co);
+    if (failed) co_return not_connected(setup_.address, failed.message());
+    if (first) {
+      auto begun = co_await read_reply();
+      if (!begun.ok()) co_return begun.error();
+      auto may = check_rewrite(*begun);
+      if (!may.ok()) co_return may;
+    }
+    auto info = co_await read_reply();
+    if (!info.ok()) co_return info.error();
+    if (rewritten(*info)) co_return done();
+    words.clear();
+    [[maybe_unused]] auto slept = co_await sleep(setup_.clock, kRewriteLook);
+  }
 }
 
 }  // namespace mainstay::storage::redis

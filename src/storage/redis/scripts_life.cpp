@@ -28,15 +28,17 @@ local function get(id, fields)
   local got = call('HMGET', key, unpack(fields or SOME))
   if not got[13] then return nil end
   local j = {id = id, key = key, raw = got}
-  for n, f in ipairs(ALL) do j[f] = got[n] or '' end
+  for n = 1, #ALL do j[ALL[n]] = got[n] or '' end
   return j
 end
 local function num(text) return tonumber(text) or 0 end
+-- Numbers become arguments as texts: Redis formats a double at every call.
+local function text(n) return string.format('%.0f', n) end
+local now_text = text(now)
 local function count(c, s, d) local f = c .. s; counts[f] = (counts[f] or 0) + d end
 local function moved(c, from, to) count(c, from, -1); count(c, to, 1) end
-local function waits(o, d)
-  if call('HINCRBY', P .. 'u', o, d) <= 0 then call('HDEL', P .. 'u', o) end
-end
+local waiting_by = {}
+local function waits(o, d) waiting_by[o] = (waiting_by[o] or 0) + d end
 local function depth()
   local d = 0
   for _, n in ipairs(call('HMGET', P .. 'n', '0S', '0Q', '0R', '1S', '1Q', '1R', '2S', '2Q', '2R',
@@ -49,13 +51,17 @@ end
 local acks, unleased, ends = {}, {}, {}
 local function ack(c, entry)
   if entry == '' then return end
-  acks[c] = acks[c] or {}
-  table.insert(acks[c], entry)
+  local list = acks[c]
+  if not list then list = {}; acks[c] = list end
+  list[#list + 1] = entry
 end
 local function each_slice(list, width, use)
   for first = 1, #list, width do use(unpack(list, first, math.min(first + width - 1, #list))) end
 end
 local function settle()
+  for o, d in pairs(waiting_by) do
+    if d ~= 0 and call('HINCRBY', P .. 'u', o, d) <= 0 then call('HDEL', P .. 'u', o) end
+  end
   each_slice(ends, 1000, function(...) call('ZADD', P .. 'ended', ...) end)
   for c, list in pairs(acks) do
     each_slice(list, 1000, function(...)
@@ -63,7 +69,9 @@ local function settle()
       call('XDEL', P .. 's:' .. c, ...)
     end)
   end
-  each_slice(unleased, 1000, function(...) call('ZREM', P .. 'leases', ...) end)
+  local gone = {}
+  for id in pairs(unleased) do gone[#gone + 1] = id end
+  each_slice(gone, 1000, function(...) call('ZREM', P .. 'leases', ...) end)
   for f, d in pairs(counts) do if d ~= 0 then call('HINCRBY', P .. 'n', f, d) end end
   if made > 0 then
     local d = depth()
@@ -71,7 +79,7 @@ local function settle()
   end
   if rung then call('XADD', P .. 'bell', 'MAXLEN', '1', '*', 'r', '1') end
 end
-local function unlease(j) ack(j.c, j.e); table.insert(unleased, j.id) end
+local function unlease(j) ack(j.c, j.e); unleased[j.id] = true end
 -- One item of a batch: its error is its own.
 local function guarded(f, ...)
   local ok, out = pcall(f, ...)
@@ -103,28 +111,33 @@ local function unready(j)
   call('ZREM', P .. 'b:' .. j.c .. ':' .. j.o, j.id .. '\n' .. j.k)
 end
 
+local TEXTS, NUMBERS = {'h', 'x', 'g', 'b'}, {'R', 'E', 'V'}
 -- What makes a job findable comes last: an error before that leaves an entry that leads nowhere,
 -- which claim drops, and the same submission may come again.
 local function create(j)
   local s = j.R > now and 'S' or 'Q'
-  local q = call('INCR', P .. 'seq')
+  local q = text(call('INCR', P .. 'seq'))
   j.q = q
   if s == 'S' then
-    call('ZADD', P .. 'due', j.R, j.id)
+    call('ZADD', P .. 'due', text(j.R), j.id)
     if call('ZRANGE', P .. 'due', 0, 0)[1] == j.id then rung = true end
   else
     ready(j)
   end
-  if j.E > 0 then call('ZADD', P .. 'exp', j.E, j.id) end
+  if j.E > 0 then call('ZADD', P .. 'exp', text(j.E), j.id) end
   call('ZADD', P .. 'all', q, j.id)
   call('ZADD', P .. 'o:' .. j.o, q, j.id)
   if j.b ~= '' then call('ZADD', P .. 'g:' .. j.b, q, j.id) end
-  local set = {'o', j.o, 'c', j.c, 'k', j.k, 'i', j.i, 'A', j.A, 's', s, 'C', now, 'y', now, 'q', q}
-  for _, f in ipairs({'h', 'x', 'g', 'b'}) do
-    if j[f] ~= '' then table.insert(set, f); table.insert(set, j[f]) end
+  local set = {'o', j.o, 'c', j.c, 'k', j.k, 'i', j.i, 'A', text(j.A), 's', s, 'C', now_text,
+    'y', now_text, 'q', q}
+  local n = #set
+  for i = 1, #TEXTS do
+    local f = TEXTS[i]
+    if j[f] ~= '' then set[n + 1], set[n + 2], n = f, j[f], n + 2 end
   end
-  for _, f in ipairs({'R', 'E', 'V'}) do
-    if j[f] ~= 0 then table.insert(set, f); table.insert(set, j[f]) end
+  for i = 1, #NUMBERS do
+    local f = NUMBERS[i]
+    if j[f] ~= 0 then set[n + 1], set[n + 2], n = f, text(j[f]), n + 2 end
   end
   call('HSET', P .. 'j:' .. j.id, unpack(set))
   if j.x ~= '' then
@@ -167,8 +180,8 @@ end
 local function over(j, to)
   moved(j.c, j.s, to)
   count('', 'ends', 1)
-  table.insert(ends, now + (to == 'D' and keep_dead or keep_results))
-  table.insert(ends, j.id)
+  local n = #ends
+  ends[n + 1], ends[n + 2] = text(now + (to == 'D' and keep_dead or keep_results)), j.id
   if num(j.E) > 0 then call('ZREM', P .. 'exp', j.id) end
 end
 local function die(j, failure, by)

@@ -16,19 +16,30 @@ local from = {tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(
 local function answer(letter, state, number, id)
   return letter .. state .. string.format('%.0f', number) .. ':' .. id
 end
-local function waiting(o) return num(call('HGET', P .. 'u', o)) end
+local known_waiting = {}  -- when the script began
+local function waiting(o)
+  local n = known_waiting[o]
+  if not n then
+    n = num(call('HGET', P .. 'u', o))
+    known_waiting[o] = n
+  end
+  return n + (waiting_by[o] or 0)
+end
 local function submit(most, j)
   if j.x ~= '' then
     local kept = call('GET', P .. 'k:' .. j.o .. ':' .. j.x)
-    local id, digest, last, still = string.match(kept or '', '^([^\n]*)\n([^\n]*)\n?(%u?)(%d*)$')
+    local id, digest, last, still
+    if kept then
+      id, digest, last, still = string.match(kept, '^([^\n]*)\n([^\n]*)\n?(%u?)(%d*)$')
+    end
     if id and (still == '' or tonumber(still) > now) then
       if digest ~= j.g then return answer('k', '-', 0, id) end
       local state = call('HGET', P .. 'j:' .. id, 's') or last
       if state ~= '' then return answer('o', state, waiting(j.o), id) end
     end
   end
-  local same = call('HMGET', P .. 'j:' .. j.id, 's', 'o', 'x', 'g')
-  if same[1] then
+  if call('EXISTS', P .. 'j:' .. j.id) == 1 then
+    local same = call('HMGET', P .. 'j:' .. j.id, 's', 'o', 'x', 'g')
     if same[2] ~= j.o or (same[3] or '') ~= j.x or (same[4] or '') ~= j.g then
       return answer('i', '-', 0, j.id)
     end
@@ -45,7 +56,8 @@ local function submit(most, j)
     call('HSET', P .. 'n', 'shed', 1)
     shed = true
   end
-  return answer('n', s, call('HINCRBY', P .. 'u', j.o, 1), j.id)
+  waits(j.o, 1)
+  return answer('n', s, waiting(j.o), j.id)
 end
 local out = {}
 for at = 12, #ARGV, 14 do
@@ -65,17 +77,31 @@ for n = 15, #ARGV do
   wanted[ARGV[n]] = true
 end
 timers(100)
-local out, taken_of = {}, {}
+local out, lease_end = {}, text(now + lease)
 local function begin(j, entry)
-  local a, t = num(j.a) + 1, num(j.t) + 1
-  call('ZADD', P .. 'leases', now + lease, j.id)
-  call('HSET', j.key, 's', 'R', 'a', a, 't', t, 'v', '', 'w', worker, 'B', now, 'e', entry,
-    'l', now + lease)
+  local a, t = text(num(j.a) + 1), text(num(j.t) + 1)
+  call('ZADD', P .. 'leases', lease_end, j.id)
+  unleased[j.id] = nil  -- the end of its lease before may have been found in this very call
+  call('HSET', j.key, 's', 'R', 'a', a, 't', t, 'v', '', 'w', worker, 'B', now_text, 'e', entry,
+    'l', lease_end)
   moved(j.c, 'Q', 'R')
-  taken_of[j.o] = (taken_of[j.o] or 0) + 1
+  waits(j.o, -1)
   local raw = j.raw
-  raw[13], raw[14], raw[15], raw[17], raw[19] = 'R', a, t, worker, string.format('%.0f', now)
-  table.insert(out, {j.id, unpack(raw)})
+  raw[13], raw[14], raw[15], raw[17], raw[19] = 'R', a, t, worker, now_text
+  out[#out + 1] = {j.id, unpack(raw)}
+end
+-- Of a ready job only what claiming asks for is taken apart.
+local function get_ready(id)
+  local key = P .. 'j:' .. id
+  local raw = call('HMGET', key, unpack(ALL))
+  if raw[13] ~= 'Q' then return nil end
+  local expires = num(raw[10])
+  if expires > 0 and expires <= now then
+    tick(get(id))
+    return nil
+  end
+  return {id = id, key = key, raw = raw, o = raw[1], c = raw[2], k = raw[3], a = raw[14],
+    t = raw[15], q = raw[27]}
 end
 -- The first of the owner's ready jobs that this worker can run, taken out; nil: there is none.
 local function first_of(b)
@@ -95,13 +121,12 @@ local function first_of(b)
 end
 -- Uses one turn; true when an attempt began.
 local function use(c, entry, o)
-  local r = c .. ':' .. o
-  local b = P .. 'b:' .. r
+  local b = P .. 'b:' .. c .. ':' .. o
   local began, j = false, nil
   repeat
     local member = first_of(b)
-    j = member and get(string.match(member, '^[^\n]*'), ALL)
-    if j and j.s == 'Q' and not tick(j) then
+    j = member and get_ready(string.match(member, '^[^\n]*'))
+    if j then
       local ok, failed = pcall(begin, j, entry)
       if not ok then
         ready(j)
@@ -110,9 +135,23 @@ local function use(c, entry, o)
       began = true
     end
   until began or not member
-  if call('EXISTS', b) == 1 then turn(c, o) else call('HDEL', P .. 'r', r) end
   if not began then ack(c, entry) end
   return began
+end
+-- The next turns of those whose turns were used, one each. Who is alone gets as many as can be used
+-- at once: the next read of this very call takes them all.
+local function next_turns(c, used, alone)
+  for _, o in ipairs(used) do
+    local r = c .. ':' .. o
+    local jobs = redis.pcall('ZCARD', P .. 'b:' .. r)
+    if jobs == 0 then
+      call('HDEL', P .. 'r', r)
+    else
+      local turns = 1
+      if alone and type(jobs) == 'number' then turns = math.max(1, math.min(jobs, slots - #out)) end
+      for n = 1, turns do turn(c, o) end
+    end
+  end
 end
 local function read(c, most)
   local key = P .. 's:' .. c
@@ -128,14 +167,19 @@ for c = 0, 3 do
   local met = {}  -- owners whose jobs are not for this worker
   local going = true
   while going and #out < slots do
-    local entries = read(c, slots - #out)
+    local most = slots - #out
+    local entries = read(c, most)
+    local used, listed = {}, {}
     going = #entries > 0
     for _, e in ipairs(entries) do
       local o = e[2][2]
       if met[o] then going = false end
+      if not listed[o] then
+        listed[o] = true
+        used[#used + 1] = o
+      end
       local ok, began = pcall(use, c, e[1], o)
       if not ok then
-        turn(c, o)
         ack(c, e[1])
         out.failed = type(began) == 'table' and began.err or tostring(began)
         going = false
@@ -143,10 +187,11 @@ for c = 0, 3 do
         met[o] = true
       end
     end
+    next_turns(c, used, going and #used == 1 and #entries < most and not met[used[1]])
   end
 end
-for o, n in pairs(taken_of) do waits(o, -n) end
-rung = rung and #out == slots  -- else there is nothing left to wake others for
+-- Who takes any kind and has slots left has taken all there is: nobody else need wake.
+rung = rung and (wanted ~= nil or #out == slots)
 settle()
 local last = call('XREVRANGE', P .. 'bell', '+', '-', 'COUNT', 1)
 if out.failed and #out == 0 then return redis.error_reply(out.failed) end
@@ -172,7 +217,7 @@ local function complete(at, follow)
     end
   end
   if j.V ~= '' then occur_again(get(j.id)) end
-  call('HSET', j.key, 's', 'G', 'r', ARGV[at + 2], 'F', now, 'n', 0, 'v', 'c')
+  call('HSET', j.key, 's', 'G', 'r', ARGV[at + 2], 'F', now_text, 'n', '0', 'v', 'c')
   over(j, 'G')
   unlease(j)
   return 'ok'
@@ -322,7 +367,7 @@ local out = {}
 for _, id in ipairs(ids) do
   local j = get(id)
   if j and (o == '' or j.o == o) and (state == '' or j.s == state)
-      and (kind == '' or j.k == kind) and (batch == '' or j.b == batch) then
+      and (kind == '' or j.k == kind or j.k == kind .. '@home') and (batch == '' or j.b == batch) then
     table.insert(out, {id, unpack(j.raw)})
   end
 end

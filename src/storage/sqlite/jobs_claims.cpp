@@ -8,8 +8,6 @@
 namespace mainstay::storage::sqlite {
 namespace {
 
-/// An attempt that began is on the disk after this long, when no other write came first.
-constexpr Duration kClaimLinger = std::chrono::milliseconds(50);
 /// How often waking a caller is tried when an allocation fails.
 constexpr int kTries = 3;
 

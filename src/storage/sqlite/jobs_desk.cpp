@@ -291,11 +291,14 @@ bool JobDesk::run_timers(Connection& db) {
   return wrote;
 }
 
-/// The attempts that began since the last transaction.
+/// The attempts that began since the last transaction, but for the youngest: most of them end
+/// before the next one, and one row then tells both.
 bool JobDesk::write_claims(Connection& db) {
+  const bool all = rules_.strict_claims || last_ || claims_due_ <= moment_.at;
   bool wrote = false;
   for (auto& [n, claim] : unwritten_) {
     if (claim.written) continue;
+    if (!all && moment_.wall - claim.started < kClaimYoung) continue;
     JobNow now;
     now.priority = claim.priority;
     now.life = claim.life;
@@ -435,7 +438,7 @@ void JobDesk::settled(const std::shared_ptr<const Error>& error, bool again) noe
       written_.clear();
       for (const auto n : repeated_) repeating_.erase(n);
       repeated_.clear();
-      claims_due_ = TimePoint::max();
+      claims_due_ = unwritten_.empty() ? TimePoint::max() : moment_.at + kClaimLinger - kClaimYoung;
       for (auto& claim : strict_) finish(std::move(claim), nullptr);
       strict_.clear();
       answer_staged(nullptr);

@@ -93,6 +93,11 @@ struct UnwrittenClaim {
   bool written = false;  ///< by the transaction that runs
 };
 
+/// An attempt that began is on the disk after this long, when no other write came first …
+constexpr Duration kClaimLinger = std::chrono::milliseconds(50);
+/// … and no write takes it along before it is this old.
+constexpr std::chrono::milliseconds kClaimYoung{10};
+
 /// How a desk is set up.
 struct DeskRules {
   JobLimits limits;

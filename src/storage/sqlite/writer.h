@@ -12,7 +12,6 @@
 #include <string>
 #include <thread>
 #include <type_traits>
-#include <unordered_map>
 #include <vector>
 
 #include "base/event.h"
@@ -20,6 +19,7 @@
 #include "config/settings.h"
 #include "storage/sqlite/connection.h"
 #include "storage/stores.h"
+#include "storage/verb_figures.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -32,28 +32,6 @@ struct Surroundings {
   Metrics& metrics;
   StorageSettings settings;
   std::string name;  ///< of the database, for logs and metrics
-};
-
-/// The metrics of each verb, looked up once. Thread-safe.
-class VerbFigures {
- public:
-  VerbFigures(Metrics& metrics, std::string database)
-      : metrics_(metrics), database_(std::move(database)) {}
-  /// `verb` is a constant word.
-  void finished(const char* verb, Duration took);
-  void failed(const std::string& reason);
-  /// What was measured so far, by verb.
-  std::vector<OperationTiming> timings() const;
-
- private:
-  struct Handles {
-    Histogram* seconds = nullptr;
-    Counter* total = nullptr;
-  };
-  Metrics& metrics_;
-  const std::string database_;
-  mutable std::mutex mutex_;
-  std::unordered_map<const char*, Handles> handles_;
 };
 
 /// Work with a queue and an order of its own that rides in the writer's transactions: many small

@@ -27,6 +27,16 @@ TEST(ExitCodes, a_data_directory_in_use_is_worth_another_try) {
   EXPECT_EQ(code_of(Error::say(Errc::conflict, "data_dir_in_use", "In use.")), 75);
 }
 
+TEST(ExitCodes, a_server_that_is_away_is_no_fault_of_the_settings_but_a_wrong_address_is) {
+  for (const char* reason : {"database_unavailable", "database_busy", "redis_unavailable"}) {
+    EXPECT_EQ(code_of(Error::say(Errc::unavailable, reason, "Away.")), 69) << reason;
+  }
+  for (const char* reason : {"postgres_url_invalid", "redis_misconfigured", "database_newer"}) {
+    EXPECT_EQ(code_of(Error::say(Errc::invalid, reason, "Wrong.")), 78) << reason;
+  }
+  EXPECT_EQ(code_of(Error::say(Errc::denied, "postgres_denied", "Wrong.")), 78);
+}
+
 TEST(ExitCodes, the_codes_are_those_of_sysexits) {
   EXPECT_EQ(static_cast<int>(Exit::ok), 0);
   EXPECT_EQ(static_cast<int>(Exit::failed), 1);

@@ -19,11 +19,13 @@ TEST(Governance, every_account_has_a_cap_that_its_settings_give_and_counts_what_
   Settings settings;
   settings.limits.queued_max = 10;
   settings.sessions.sessions_max = 100;
+  settings.limits.users_max = 1000;
   AccountReaders readers;
   readers.cache = [] { return 11U; };
   readers.stores = [] { return 13U; };
   readers.log = [] { return 17U; };
   readers.sessions = [] { return 100U; };
+  readers.limited = [] { return 1000U; };
   readers.waiting = [] { return 10U; };
   readers.connections = [&] { return settings.server.connections_max; };
   readers.upstream_connections = [&] { return settings.upstream.connections_max; };
@@ -31,7 +33,7 @@ TEST(Governance, every_account_has_a_cap_that_its_settings_give_and_counts_what_
   open_accounts(book, settings, readers);
   std::map<std::string, resources::Account> parts;
   for (const auto& part : book.read().parts) parts[part.name] = part;
-  ASSERT_EQ(parts.size(), 6u);
+  ASSERT_EQ(parts.size(), 7u);
   for (const auto& [name, part] : parts) EXPECT_GT(part.cap, 0u) << name;
   EXPECT_EQ(parts["cache"].bytes, 11u);
   EXPECT_EQ(parts["cache"].cap, settings.cache.size_max.value);
@@ -40,6 +42,7 @@ TEST(Governance, every_account_has_a_cap_that_its_settings_give_and_counts_what_
   EXPECT_EQ(parts["log"].bytes, 17u);
   // As many as there may be are exactly what the account may hold.
   EXPECT_EQ(parts["sessions"].bytes, parts["sessions"].cap);
+  EXPECT_EQ(parts["limits"].bytes, parts["limits"].cap);
   EXPECT_EQ(parts["queues"].bytes, parts["queues"].cap);
   EXPECT_EQ(parts["buffers"].bytes, parts["buffers"].cap);
 }

@@ -228,8 +228,8 @@ TEST_F(ReloadTest, a_configuration_on_a_disk_that_hangs_holds_one_thread_and_no_
   for (int i = 0; i < 600; ++i) clock.advance(1s);  // looks at the file are due meanwhile
   EXPECT_EQ(loads, 1);
   EXPECT_EQ(pool.waiting(), 0u);
+  next = loaded_with(7);  // before the reading that hangs goes on: it looks there too
   disk.set_value();
-  next = loaded_with(7);
   while (!ask().ok()) std::this_thread::yield();
   EXPECT_EQ(in_force, 7u);
 }

@@ -221,7 +221,7 @@ TEST_F(coalesce, a_failure_before_the_first_token_is_shared) {
 }
 
 TEST_F(coalesce, a_stream_past_its_buffer_takes_no_followers_and_is_not_kept) {
-  settings.cache.stream_buffer_max = Bytes{2000};
+  settings.cache.stream_buffer_max = Bytes{800};
   auto& one = provider("one", {"m-one"});
   std::vector<std::string> words;
   for (int i = 0; i < 200; ++i) words.push_back("word-" + std::to_string(i * 7919));

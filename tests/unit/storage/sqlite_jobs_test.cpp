@@ -111,6 +111,7 @@ TEST_F(SqliteJobStore, an_attempt_of_a_lazy_claim_is_charged_with_the_next_write
   EXPECT_EQ(submit(job(1)), "ok");
   ASSERT_EQ(take().size(), 1u);
   EXPECT_EQ(state(1), "running");
+  ground_.clock.move(std::chrono::milliseconds(10));
   EXPECT_EQ(submit(job(2)), "ok");
   EXPECT_EQ(on_disk("SELECT count(*) FROM job_now WHERE state = 2 AND attempts = 1"), 1);
 }

@@ -1,0 +1,30 @@
+// Conversations in PostgreSQL.
+// Used by open.cpp and tests.
+#pragma once
+
+#include "storage/conversations.h"
+#include "storage/postgres/client.h"
+
+namespace mainstay::storage::postgres {
+
+class PostgresConversations final : public Conversations {
+ public:
+  explicit PostgresConversations(Client& client) : client_(client) {}
+  Co<Status> append(Owner owner, Turn turn, Deadline by) override;
+  Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id, Tokens budget,
+                                                Deadline by) override;
+  Co<Result<PageOfConversations>> list(Owner owner, ConversationId after, std::uint32_t limit,
+                                       Deadline by) override;
+  Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) override;
+  Co<Result<std::vector<StoredMessage>>> messages(Owner owner, ConversationId id, MessageId after,
+                                                  std::uint32_t limit, Deadline by) override;
+  Co<Status> erase(Owner owner, ConversationId id, Deadline by) override;
+
+ private:
+  Client& client_;
+};
+
+/// Every query, for the test of their plans; parameters are $1, $2, ….
+std::vector<std::string> conversation_queries();
+
+}  // namespace mainstay::storage::postgres
