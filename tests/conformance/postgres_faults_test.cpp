@@ -131,7 +131,8 @@ TEST_F(PostgresFaults, a_name_that_does_not_exist_is_said) {
 TEST_F(PostgresFaults, a_server_that_comes_up_late_is_waited_for) {
   server_.kill();
   server_.start(false);
-  EXPECT_TRUE(comes_true([&] { return try_open(url()).ok(); }));
+  auto opened = try_open(url());
+  EXPECT_TRUE(opened.ok()) << (opened.ok() ? "" : opened.error().detail);
   server_.kill();
   server_.start();
 }

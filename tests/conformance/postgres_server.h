@@ -126,10 +126,18 @@ class PostgresServer {
     ::kill(pid_, SIGSTOP);
     const std::string own = "/proc/" + std::to_string(pid_);
     std::ifstream children(own + "/task/" + std::to_string(pid_) + "/children");
-    for (pid_t child = 0; children >> child;) ::kill(child, SIGKILL);
+    std::vector<pid_t> killed;
+    for (pid_t child = 0; children >> child;) {
+      ::kill(child, SIGKILL);
+      killed.push_back(child);
+    }
     ::kill(pid_, SIGKILL);
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
+    // While one of them is there the memory that they shared is held, and no server starts.
+    for (const pid_t child : killed) {
+      for (int i = 0; i < 500 && ::kill(child, 0) == 0; ++i) ::poll(nullptr, 0, 2);
+    }
   }
   bool running() const { return pid_ > 0; }
 

@@ -163,6 +163,7 @@ test('a worker by itself: figures on its own address, and what it runs it finish
   const id = await submit(server, chat('finish me'));
   await reaches(server, id, 'running');
   one.child.kill('SIGTERM');
+  await server.until(() => one.err.includes('engine.stopping'), 'the worker stops');
   const waiting = await submit(server, chat('for the next one'));
   await pause(500);
   assert.equal(one.exit, null, 'it waits for its job');
