@@ -36,10 +36,11 @@ function network(t) {
   const name = `mst-${process.pid}`;
   const net = { name, cable: `mr${process.pid}`, redis: '10.231.87.1', provider: '10.231.87.5' };
   must('netns', 'add', name);
-  cleanup(t, () => { ip('netns', 'del', name); });  // its ends of the cables go with it
+  cleanup(t, () => { ip('netns', 'del', name); });
   for (const [cable, inner, ours, theirs] of [[net.cable, 'r0', net.redis, '10.231.87.2'],
     [`mq${process.pid}`, 'q0', net.provider, '10.231.87.6']]) {
     must('link', 'add', cable, 'type', 'veth', 'peer', 'name', inner, 'netns', name);
+    cleanup(t, () => { ip('link', 'del', cable); });  // with the namespace it would go later, by itself
     must('addr', 'add', `${ours}/30`, 'dev', cable);
     must('link', 'set', cable, 'up');
     must('-n', name, 'addr', 'add', `${theirs}/30`, 'dev', inner);
