@@ -121,6 +121,7 @@ Co<Result<Permit>> Admission::enter(Caller caller, Wish wish, Deadline by) {
   entrant.priority = capped(wish.priority, caller.most_urgent);
   entrant.anonymous = caller.local;
   entrant.cost = turns_of(wish.tokens);
+  entrant.queued_max = caller.limits.queued;
   auto permit = co_await permits_.enter(std::move(entrant), by);
   if (permit.ok()) co_return permit;
   switch (permit.error().code) {

@@ -35,6 +35,7 @@ struct OwnLimits {
   std::uint32_t concurrent = 0;
   std::uint64_t tokens_per_minute = 0;
   std::uint64_t tokens_per_day = 0;
+  std::uint32_t queued = 0;  ///< messages, and jobs, that wait
 };
 
 /// A known caller.

@@ -150,6 +150,7 @@ Result<NewKey> make_key(KeyWishes wishes, const Clock& clock) {
   row.concurrent = wishes.limits.concurrent;
   row.tokens_per_minute = wishes.limits.tokens_per_minute;
   row.tokens_per_day = wishes.limits.tokens_per_day;
+  row.queued = wishes.limits.queued;
   row.created = clock.wall();
   if (wishes.lasts > Duration::zero()) {
     row.expires = row.created + std::chrono::duration_cast<std::chrono::microseconds>(wishes.lasts);

@@ -154,7 +154,7 @@ Duration Permits::expected_wait(const Entrant& entrant, TimePoint now) const {
 Status Permits::may_wait(const Entrant& entrant, Deadline by, TimePoint now, Woken& woken) {
   const std::uint32_t mine = queue_.waiting_of(entrant.user);
   const Pace pace = this->pace();
-  if (mine >= settings_.user.queued) {
+  if (mine >= (entrant.queued_max != 0 ? entrant.queued_max : settings_.user.queued)) {
     Error e = Error::say(Errc::over_limit, "user_queue_full",
                          "You have " + std::to_string(mine) +
                              " messages waiting already. Let some of them finish first.");

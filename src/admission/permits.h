@@ -50,12 +50,13 @@ struct Entrant {
   Priority priority = Priority::interactive;
   bool anonymous = false;
   std::uint32_t cost = 1;  ///< turns that it takes among users; 1 to 8
+  std::uint32_t queued_max = 0;  ///< of its user's that may wait; 0: limits.user.queued
 };
 
 /// Bounded concurrency with a short, bounded and fair wait (FairQueue says in which order).
 /// Thread-safe, and outlives its permits. While nobody waits, entering and leaving are one atomic
 /// operation each; a permit given back while somebody waits goes straight to who is next.
-/// A newcomer is refused when its user has limits.user.queued waiting, when the queue holds its
+/// A newcomer is refused when its user has queued_max waiting, when the queue holds its
 /// bound (min(queued_max, queue_timeout x rate / 2); the least urgent waiter makes room for more
 /// urgent work), or when its expected wait would outlast the wait it may have, or the wait and the
 /// service its deadline.

@@ -78,6 +78,7 @@ struct KeysNewOptions {
   std::uint32_t concurrent = 0;
   std::uint64_t tokens_per_minute = 0;
   std::uint64_t tokens_per_day = 0;
+  std::uint32_t queued = 0;
 };
 struct KeysRevokeOptions {
   std::string key;       ///< id, prefix or the key itself

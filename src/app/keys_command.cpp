@@ -118,7 +118,8 @@ Json to_json(const AccessKey& key, WallTime now) {
             {"burst", key.burst},
             {"concurrent", key.concurrent},
             {"tokens_per_minute", key.tokens_per_minute},
-            {"tokens_per_day", key.tokens_per_day}}}};
+            {"tokens_per_day", key.tokens_per_day},
+            {"queued", key.queued}}}};
 }
 
 Result<admission::KeyWishes> wishes_of(const KeysNewOptions& options) {
@@ -127,7 +128,7 @@ Result<admission::KeyWishes> wishes_of(const KeysNewOptions& options) {
   wishes.tenant = options.tenant;
   wishes.user = options.user;
   wishes.limits = {options.requests_per_minute, options.burst, options.concurrent,
-                   options.tokens_per_minute, options.tokens_per_day};
+                   options.tokens_per_minute, options.tokens_per_day, options.queued};
   if (!options.scopes.empty()) {
     std::vector<std::string> names;
     for (const auto& given : options.scopes) {

@@ -93,6 +93,7 @@ void describe_keys(CLI::App& app, Words& words) {
   made->add_option("--concurrent", wish.concurrent, "Its own limit");
   made->add_option("--tokens-per-minute", wish.tokens_per_minute, "Its own limit");
   made->add_option("--tokens-per-day", wish.tokens_per_day, "Its own limit");
+  made->add_option("--queued", wish.queued, "Its own limit of messages, and of jobs, that wait");
   common_options(*keys->add_subcommand("list", "Every key, without the keys themselves"), words);
   auto* revoke = keys->add_subcommand("revoke", "Refuse a key, or a token, from now on");
   common_options(*revoke, words);

@@ -191,8 +191,9 @@ void Desk::apply(const LimitSettings& limits) noexcept {
   waiting_max_.store(waiting_max_of(limits));
 }
 
-std::uint32_t Desk::waiting_max(const admission::Caller&) const {
-  return waiting_max_.load();
+std::uint32_t Desk::waiting_max(const admission::Caller& caller) const {
+  const std::uint32_t all = waiting_max_.load();
+  return all != 0 && caller.limits.queued != 0 ? caller.limits.queued : all;
 }
 
 Co<Result<storage::Submitted>> Desk::submit(admission::Caller caller, Order order, Deadline by) {

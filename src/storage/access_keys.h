@@ -27,6 +27,7 @@ struct AccessKey {
   std::uint32_t concurrent = 0;
   std::uint64_t tokens_per_minute = 0;
   std::uint64_t tokens_per_day = 0;
+  std::uint32_t queued = 0;
   WallTime created{};
   WallTime expires{};
   WallTime last_used{};

@@ -64,7 +64,9 @@ struct Log::Writer {
         format(as),
         queue_max(lines_max),
         bytes_max(std::max(lines_max * kBytesPerLine, kLogLineMax)),
-        clock(time) {}
+        clock(time) {
+    spare.reserve(kSpareBlocks);  // so that giving a block back takes no memory
+  }
 
   void push(std::string_view line);
   void run();

@@ -22,6 +22,7 @@ AccessKey key_of(int n) {
   key.requests_per_minute = static_cast<std::uint32_t>(n + 10);
   key.burst = static_cast<std::uint32_t>(n + 20);
   key.concurrent = static_cast<std::uint32_t>(n + 30);
+  key.queued = static_cast<std::uint32_t>(n + 60);
   key.tokens_per_minute = static_cast<std::uint64_t>(n) + 5'000'000'000;
   key.tokens_per_day = static_cast<std::uint64_t>(n) + 6'000'000'000;
   key.created = at(n);
@@ -77,6 +78,7 @@ TEST_P(AccessKeysFace, an_added_key_is_read_back_in_every_field_and_in_order) {
     EXPECT_EQ(read.requests_per_minute, wanted.requests_per_minute);
     EXPECT_EQ(read.burst, wanted.burst);
     EXPECT_EQ(read.concurrent, wanted.concurrent);
+    EXPECT_EQ(read.queued, wanted.queued);
     EXPECT_EQ(read.tokens_per_minute, wanted.tokens_per_minute);
     EXPECT_EQ(read.tokens_per_day, wanted.tokens_per_day);
     EXPECT_EQ(read.created, wanted.created);

@@ -6,8 +6,7 @@ namespace {
 
 constexpr const char* kAdd =
     "SELECT mainstay.add_key($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, "
-    "$16, "
-    "$17, $18)";
+    "$16, $17, $18, $19)";
 
 // Generation, keys and tokens as of one moment: which of them a row is stands in its second column.
 constexpr const char* kEverything = R"sql(
@@ -15,13 +14,14 @@ SELECT number, 0 AS kind, 0::bigint AS n, '' AS id, '' AS digest, '' AS prefix, 
   '' AS tenant, '' AS owner, 0::bigint AS scopes, 0::bigint AS priority,
   0::bigint AS requests_per_minute, 0::bigint AS burst, 0::bigint AS concurrent,
   0::bigint AS tokens_per_minute, 0::bigint AS tokens_per_day, 0::bigint AS created,
-  0::bigint AS expires, 0::bigint AS last_used, 0::bigint AS revoked FROM mainstay.generation
+  0::bigint AS expires, 0::bigint AS last_used, 0::bigint AS revoked, 0::bigint AS queued
+  FROM mainstay.generation
 UNION ALL
 SELECT 0, 1, n, id, digest, prefix, name, tenant, owner, scopes, priority, requests_per_minute,
-  burst, concurrent, tokens_per_minute, tokens_per_day, created, expires, last_used, revoked
-  FROM mainstay.access_key
+  burst, concurrent, tokens_per_minute, tokens_per_day, created, expires, last_used, revoked,
+  queued FROM mainstay.access_key
 UNION ALL
-SELECT 0, 2, n, issuer, token_id, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, until, 0, 0
+SELECT 0, 2, n, issuer, token_id, '', '', '', '', 0, 0, 0, 0, 0, 0, 0, 0, until, 0, 0, 0
   FROM mainstay.revoked_token
 ORDER BY kind, n)sql";
 
@@ -49,6 +49,7 @@ AccessKey key_of(const Rows& rows, int row) {
   key.expires = wall_from_micros(rows.number(row, 17));
   key.last_used = wall_from_micros(rows.number(row, 18));
   key.revoked = wall_from_micros(rows.number(row, 19));
+  key.queued = static_cast<std::uint32_t>(rows.number(row, 20));
   return key;
 }
 
@@ -61,7 +62,8 @@ Co<Status> PostgresAccessKeys::add(AccessKey key, std::uint32_t keys_max, Deadli
   statement.number(key.scopes).number(key.priority).number(key.requests_per_minute);
   statement.number(key.burst).number(key.concurrent).count(key.tokens_per_minute);
   statement.count(key.tokens_per_day).number(micros(key.created)).number(micros(key.expires));
-  statement.number(micros(key.last_used)).number(micros(key.revoked)).number(keys_max);
+  statement.number(micros(key.last_used)).number(micros(key.revoked)).number(key.queued);
+  statement.number(keys_max);
   auto added = co_await client_.ask(std::move(statement), Repeat::once, by);
   if (!added.ok()) co_return added.error();
   const std::string outcome = added->text(0, 0);

@@ -65,6 +65,7 @@ CREATE TABLE mainstay.access_key (
   concurrent          bigint NOT NULL,
   tokens_per_minute   bigint NOT NULL,
   tokens_per_day      bigint NOT NULL,
+  queued              bigint NOT NULL,
   created             bigint NOT NULL,
   expires             bigint NOT NULL,
   last_used           bigint NOT NULL,
@@ -130,7 +131,7 @@ CREATE FUNCTION mainstay.add_key(
   p_id text, p_digest text, p_prefix text, p_name bytea, p_tenant text, p_owner text,
   p_scopes bigint, p_priority bigint, p_requests_per_minute bigint, p_burst bigint,
   p_concurrent bigint, p_tokens_per_minute bigint, p_tokens_per_day bigint, p_created bigint,
-  p_expires bigint, p_last_used bigint, p_revoked bigint, p_most bigint)
+  p_expires bigint, p_last_used bigint, p_revoked bigint, p_queued bigint, p_most bigint)
   RETURNS text LANGUAGE plpgsql AS $body$
 BEGIN
   PERFORM FROM mainstay.generation FOR UPDATE;
@@ -143,10 +144,10 @@ BEGIN
   END IF;
   INSERT INTO mainstay.access_key (id, digest, prefix, name, tenant, owner, scopes, priority,
       requests_per_minute, burst, concurrent, tokens_per_minute, tokens_per_day, created, expires,
-      last_used, revoked)
+      last_used, revoked, queued)
     VALUES (p_id, p_digest, p_prefix, p_name, p_tenant, p_owner, p_scopes, p_priority,
       p_requests_per_minute, p_burst, p_concurrent, p_tokens_per_minute, p_tokens_per_day,
-      p_created, p_expires, p_last_used, p_revoked);
+      p_created, p_expires, p_last_used, p_revoked, p_queued);
   UPDATE mainstay.generation SET number = number + 1;
   RETURN 'ok';
 END $body$;

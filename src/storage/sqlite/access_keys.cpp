@@ -31,11 +31,13 @@ Status add_key(Connection& db, const AccessKey& key, std::uint32_t keys_max) {
   Query(db,
         "INSERT INTO access_key (id, digest, prefix, name, tenant, user, scopes, priority, "
         "requests_per_minute, burst, concurrent, tokens_per_minute, tokens_per_day, created, "
-        "expires, last_used, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        "expires, last_used, revoked, queued) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(key.id, key.digest, key.prefix, key.name, key.owner.tenant.text(),
             key.owner.user.text(), key.scopes, key.priority, key.requests_per_minute, key.burst,
             key.concurrent, key.tokens_per_minute, key.tokens_per_day, micros(key.created),
-            micros(key.expires), micros(key.last_used), micros(key.revoked))
+            micros(key.expires), micros(key.last_used), micros(key.revoked),
+            key.queued)
       .finish();
   next_generation(db);
   return done();
@@ -59,6 +61,7 @@ AccessKey key_of(Query& row) {
   key.expires = wall_from_micros(row.number(14));
   key.last_used = wall_from_micros(row.number(15));
   key.revoked = wall_from_micros(row.number(16));
+  key.queued = static_cast<std::uint32_t>(row.number(17));
   return key;
 }
 
@@ -68,7 +71,7 @@ Result<AccessList> read_all(Connection& db) {
   Query keys(db,
              "SELECT id, digest, prefix, name, tenant, user, scopes, priority, "
              "requests_per_minute, burst, concurrent, tokens_per_minute, tokens_per_day, created, "
-             "expires, last_used, revoked FROM access_key ORDER BY n");
+             "expires, last_used, revoked, queued FROM access_key ORDER BY n");
   while (keys.step()) out.keys.push_back(key_of(keys));
   Query revoked(db, "SELECT issuer, token_id, until FROM revoked_token ORDER BY n");
   while (revoked.step()) {

@@ -265,6 +265,9 @@ CREATE TABLE revoked_token (
 CREATE INDEX revoked_token_by_end ON revoked_token (until);
 )sql";
 
+constexpr const char* kAccessKeys2 =
+    "ALTER TABLE access_key ADD COLUMN queued INTEGER NOT NULL DEFAULT 0";
+
 Error newer(const std::string& path, std::int64_t found, std::size_t known) {
   return Error::say(Errc::invalid, "database_newer",
                     "The database " + path + " was written by a newer Mainstay (version " +
@@ -340,7 +343,7 @@ const Schema& documents_schema() {
 }
 
 const Schema& access_keys_schema() {
-  static const Schema schema{"keys", "keys.db", 0x4d4e5350, {kAccessKeys1}, true};
+  static const Schema schema{"keys", "keys.db", 0x4d4e5350, {kAccessKeys1, kAccessKeys2}, true};
   return schema;
 }
 

@@ -179,7 +179,7 @@ TEST_F(IdentityTest, a_made_key_gives_its_owner_scopes_limits_and_class) {
   wishes.tenant = "clinic";
   wishes.user = "ann";
   wishes.most_urgent = Priority::batch;
-  wishes.limits = {7, 2, 3, 1000, 20'000};
+  wishes.limits = {7, 2, 3, 1000, 20'000, 4};
   std::string text;
   const auto row = add_key(wishes, text);
   EXPECT_TRUE(text.starts_with("ms_"));
@@ -196,6 +196,7 @@ TEST_F(IdentityTest, a_made_key_gives_its_owner_scopes_limits_and_class) {
   EXPECT_EQ(caller->limits.concurrent, 3u);
   EXPECT_EQ(caller->limits.tokens_per_minute, 1000u);
   EXPECT_EQ(caller->limits.tokens_per_day, 20'000u);
+  EXPECT_EQ(caller->limits.queued, 4u);
 }
 
 // proves security row 13, with the conformance test that reads the database's file

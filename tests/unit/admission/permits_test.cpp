@@ -41,7 +41,8 @@ struct PermitsTest : SimTest {
     One& one = all.back();
     if (!permits) permits.emplace(settings, clock);
     asio::co_spawn(
-        io.get_executor(), permits->enter(Entrant{user, priority, user[0] == '?', 1}, by),
+        io.get_executor(),
+        permits->enter(Entrant{user, priority, user[0] == '?', 1, queued_max}, by),
         asio::bind_cancellation_slot(one.signal.slot(),
                                      [this, &one](std::exception_ptr thrown, Result<Permit> r) {
                                        one.done = true;
@@ -53,6 +54,7 @@ struct PermitsTest : SimTest {
     return one;
   }
   LimitSettings settings;
+  std::uint32_t queued_max = 0;  ///< the caller's own
   std::optional<Permits> permits;
   std::deque<One> all;  // behind `permits`: given back before it goes
 };
@@ -118,6 +120,18 @@ TEST_F(PermitsTest, ten_messages_of_one_user_wait_and_the_eleventh_is_refused_by
   EXPECT_GT(eleventh.error().retry_after, 0ms);
   EXPECT_FALSE(ask("user-b").done) << "another user may still wait";
   EXPECT_EQ(permits->waiting(), 11u);
+}
+
+TEST_F(PermitsTest, a_caller_with_a_limit_of_its_own_may_have_that_many_waiting) {
+  ask("user-x");
+  ask("user-y");
+  queued_max = 2;
+  EXPECT_FALSE(ask("user-a").done);
+  EXPECT_FALSE(ask("user-a").done);
+  EXPECT_EQ(ask("user-a").error().reason, "user_queue_full");
+  queued_max = 11;
+  for (int i = 0; i < 11; ++i) EXPECT_FALSE(ask("user-b").done) << "message " << i + 1;
+  EXPECT_EQ(ask("user-b").error().reason, "user_queue_full");
 }
 
 TEST_F(PermitsTest, a_users_place_in_the_queue_is_free_again_once_it_got_in) {

@@ -76,6 +76,16 @@ TEST_F(DeskTest, a_user_has_ten_waiting_jobs_and_no_more) {
   EXPECT_TRUE(run(desk().submit_own(someone("ann"), order(Json::object()), soon())).ok());
 }
 
+TEST_F(DeskTest, a_key_with_a_limit_of_its_own_may_have_that_many_jobs_waiting) {
+  caller.limits.queued = 12;
+  for (int i = 0; i < 12; ++i) go(Json::object());
+  EXPECT_EQ(refused(order(Json::object())).reason, "too_many_waiting_jobs");
+  caller = someone("bob");
+  caller.limits.queued = 1;
+  go(Json::object());
+  EXPECT_EQ(refused(order(Json::object())).reason, "too_many_waiting_jobs");
+}
+
 TEST_F(DeskTest, a_repeated_key_gives_the_first_job_and_another_body_a_conflict) {
   Order what = order({{"ms", 1}});
   what.key = "k1";
