@@ -9,7 +9,11 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PEERS = ROOT / ".peers"  # npm packages; git ignores it
 TOOLS = ROOT / "build" / "bench" / "bench"
 # Installed once at this version, so that figures of two days can be compared.
-NPM_PEERS = {"portkey": ("@portkey-ai/gateway", "1.15.2"), "bullmq": ("bullmq", "6.7.0")}
+NPM_PEERS = {"portkey": ("@portkey-ai/gateway", "1.15.2"), "bullmq": ("bullmq", "6.7.0"),
+             "sharp": ("sharp", "0.35.5"),
+             # Newer bindings need a newer C library than Debian 12 has.
+             "chromadb-bindings": ("chromadb-js-bindings-linux-x64-gnu", "1.0.3"),
+             "chromadb": ("chromadb", "3.0.10")}
 DEBIAN_PEERS = {"nginx": ("nginx", "nginx-light"), "redis": ("redis-server", "redis-server")}
 BUILT = [ROOT / "build/release/mainstay", ROOT / "build/release/src/app/mainstay"]
 
@@ -62,12 +66,13 @@ def npm(peer, build):
 
 
 def prepare(bench, peers, tools="bench_tools", needs_mainstay=True):
-    """Leaves bench.tools and bench.binary set, and every peer installed. `tools`: the target."""
+    """Leaves bench.tools and bench.binary set, and every peer installed. `tools`: the target; empty:
+    the suite needs none."""
     build = not bench.options.no_build
-    if build:
+    if build and tools:
         cmake("bench", tools)
     bench.tools = TOOLS
-    if not (TOOLS / ("load" if tools == "bench_tools" else tools.removeprefix("bench_"))).exists():
+    if tools and not (TOOLS / ("load" if tools == "bench_tools" else tools.removeprefix("bench_"))).exists():
         raise Unavailable("the bench tools are not built; run without --no-build")
     for peer in peers:
         (debian if peer in DEBIAN_PEERS else npm)(peer, build)

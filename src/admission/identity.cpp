@@ -290,8 +290,8 @@ void Identity::add_stored(Snapshot& next) {
     known.caller.scopes.bits = row.scopes;
     const auto lowest = static_cast<std::uint8_t>(Priority::background);
     known.caller.most_urgent = static_cast<Priority>(std::min(row.priority, lowest));
-    known.caller.limits = {row.requests_per_minute, row.burst, row.concurrent,
-                           row.tokens_per_minute, row.tokens_per_day, row.queued};
+    known.caller.limits = {row.requests_per_minute, row.burst,          row.concurrent,
+                           row.tokens_per_minute,   row.tokens_per_day, row.queued};
     known.expires = row.expires;
     auto& use = uses_[row.id];
     if (!use) {

@@ -49,7 +49,7 @@ struct Entrant {
   std::string user;  ///< with its tenant, so that two tenants' users differ
   Priority priority = Priority::interactive;
   bool anonymous = false;
-  std::uint32_t cost = 1;  ///< turns that it takes among users; 1 to 8
+  std::uint32_t cost = 1;        ///< turns that it takes among users; 1 to 8
   std::uint32_t queued_max = 0;  ///< of its user's that may wait; 0: limits.user.queued
 };
 

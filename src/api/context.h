@@ -11,6 +11,7 @@
 #include "admission/admission.h"
 #include "assistant/assistant.h"
 #include "base/json.h"
+#include "base/offload.h"
 #include "config/settings.h"
 #include "knowledge/library.h"
 #include "models/models.h"
@@ -25,12 +26,16 @@
 namespace mainstay::api {
 
 struct AdminDesk;
+struct AnalyzeDesk;
 }  // namespace mainstay::api
 namespace mainstay::resources {
 class Governor;
 }
 namespace mainstay::storage {
 class Shelf;
+}
+namespace mainstay::media {
+class Decoders;
 }
 namespace mainstay::jobs {
 class BatchDesk;
@@ -70,6 +75,9 @@ struct Rooms {
   jobs::BatchDesk* batches = nullptr;             ///< null: there are no batches
   jobs::Desk* jobs = nullptr;                     ///< null: there are no jobs
   const Launched* launched = nullptr;             ///< null: nothing is known of other processes
+  media::Decoders* decoders = nullptr;            ///< null: no PDFs, no images
+  AnalyzeDesk* analyze = nullptr;                 ///< null: texts are not analysed
+  OffloadPool* pool = nullptr;                    ///< for long parsing; null: there is none
 };
 
 struct Route;

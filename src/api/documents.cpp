@@ -1,14 +1,20 @@
-// /v1/documents and /v1/search.
-#include "api/file_kind.h"
+// /v1/documents: texts, and what is known of documents. Files are in document_upload.cpp.
+#include "api/document_upload.h"
+#include "api/idempotency.h"
 #include "api/query.h"
 #include "api/routes.h"
+#include "api/vectors.h"
+#include "base/text.h"
+#include "knowledge/file_kind.h"
 
 namespace mainstay::api {
 namespace {
 
 Json document_json(const storage::DocumentInfo& info) {
+  const bool ready = info.state == storage::DocumentState::ready;
   return {{"id", info.id.text()},
           {"object", "document"},
+          {"state", ready ? "ready" : "ingesting"},
           {"collection", info.collection.text()},
           {"title", info.title},
           {"source", info.source},
@@ -16,28 +22,8 @@ Json document_json(const storage::DocumentInfo& info) {
           {"sha256", info.sha256},
           {"bytes", info.size.value},
           {"chunks", info.chunks},
+          {"tags", info.tags},
           {"created_at", unix_seconds(info.created)}};
-}
-
-Json passage_json(const storage::Passage& p) {
-  return {{"document", p.document.text()},
-          {"collection", p.collection.text()},
-          {"title", p.title},
-          {"source", p.source},
-          {"heading", p.heading},
-          {"position", {{"start", p.begin}, {"end", p.end}}},
-          {"text", p.text},
-          {"score", p.score}};
-}
-
-Result<std::optional<CollectionName>> collection_named(const std::string& name) {
-  if (name.empty()) return std::optional<CollectionName>();
-  if (!is_safe_name(name)) {
-    return Error::say(Errc::invalid, "invalid_name",
-                      "A collection's name has 1 to 128 characters of A-Z a-z 0-9 . _ : -",
-                      "collection");
-  }
-  return std::optional<CollectionName>(CollectionName(name));
 }
 
 /// The document that a request's body describes.
@@ -57,26 +43,49 @@ Result<knowledge::NewText> new_text(const Rooms& rooms, const Json& object) {
   auto format = text_member(object, "format", {false, 32});
   if (!format.ok()) return format.error();
   if (!format->empty()) out.format = std::move(*format);
-  auto text = text_member(object, "text", {true, rooms.settings.knowledge.document_max.value});
+  auto text = text_member(object, "text", {true, rooms.settings.server.body_max.value});
   if (!text.ok()) return text.error();
-  const auto kind = file_kind(*text);
+  const auto kind = knowledge::file_kind(*text);
   if (!kind.empty()) {
     return Error::say(Errc::unsupported, "unsupported_file_type",
                       "'text' holds " + std::string(kind) +
                           ", whatever its format says. Send the text that is in it.",
                       "text");
   }
+  auto tags = tags_in(object);
+  if (!tags.ok()) return tags.error();
+  out.tags = std::move(*tags);
   out.text = std::move(*text);
   return out;
+}
+
+bool is_form(const Context& context) {
+  return lower_ascii(context.exchange.head().header("content-type")).starts_with("multipart/");
 }
 
 }  // namespace
 
 Co<Status> add_document(const Rooms& rooms, Context& context) {
+  if (is_form(context)) co_return co_await upload_document(rooms, context);
   auto body = co_await read_json_body(rooms, context);
   if (!body.ok()) co_return body.error();
-  auto object = object_of(*body, {"collection", "title", "source", "format", "text"});
+  auto object =
+      object_of(*body, {"collection", "title", "source", "format", "tags", "text", "file"});
   if (!object.ok()) co_return object.error();
+  if (context.keyed != nullptr) {
+    auto replayed = co_await begin_keyed(rooms, context, sha256_hex(*body));
+    if (!replayed.ok()) co_return replayed.error();
+    if (*replayed) co_return done();
+  }
+  if (object->contains("file") && !object->contains("text")) {
+    auto file = text_member(*object, "file", {true, 128});
+    if (!file.ok()) co_return file.error();
+    co_return co_await ingest_file(rooms, context, std::move(*object));
+  }
+  if (object->contains("file")) {
+    co_return Error::say(Errc::invalid, "invalid_value", "Give 'text' or 'file', not both.",
+                         "file");
+  }
   auto text = new_text(rooms, *object);
   if (!text.ok()) co_return text.error();
   auto permit = co_await rooms.admission.enter(context.caller, context.by);
@@ -124,43 +133,6 @@ Co<Status> delete_document(const Rooms& rooms, Context& context) {
                                                       context.by);
   if (!gone.ok()) co_return gone.error();
   const Json out = {{"id", context.param}, {"object", "document.deleted"}, {"deleted", true}};
-  auto sent = co_await reply_json(context, 200, dump(out));
-  co_return sent;
-}
-
-Co<Status> search_documents(const Rooms& rooms, Context& context) {
-  auto body = co_await read_json_body(rooms, context);
-  if (!body.ok()) co_return body.error();
-  auto object = object_of(*body, {"query", "collection", "limit"});
-  if (!object.ok()) co_return object.error();
-  const TextRule rule{true, 8192};
-  auto text = text_member(*object, "query", rule);
-  if (!text.ok()) co_return text.error();
-  auto name = text_member(*object, "collection", TextRule());
-  if (!name.ok()) co_return name.error();
-  auto collection = collection_named(*name);
-  if (!collection.ok()) co_return collection.error();
-  storage::PassageQuery wanted;
-  wanted.tenant = context.caller.owner.tenant;
-  wanted.text = std::move(*text);
-  wanted.collection = std::move(*collection);
-  if (object->contains("limit")) {
-    const Json& limit = (*object)["limit"];
-    const auto max = rooms.settings.knowledge.search_max;
-    if (!limit.is_number_unsigned() || limit.get<std::uint64_t>() < 1 ||
-        limit.get<std::uint64_t>() > max) {
-      co_return Error::say(Errc::invalid, "out_of_range",
-                           "'limit' must be a whole number from 1 to " + std::to_string(max) + ".",
-                           "limit");
-    }
-    wanted.limit = limit.get<std::uint32_t>();
-  }
-  auto permit = co_await rooms.admission.enter(context.caller, context.by);
-  if (!permit.ok()) co_return permit.error();
-  auto found = co_await rooms.library.find(std::move(wanted), context.by);
-  if (!found.ok()) co_return found.error();
-  Json out = {{"object", "list"}, {"data", Json::array()}};
-  for (const auto& passage : *found) out["data"].push_back(passage_json(passage));
   auto sent = co_await reply_json(context, 200, dump(out));
   co_return sent;
 }

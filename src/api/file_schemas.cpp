@@ -10,6 +10,16 @@ constexpr const char* kFiles = R"json({
   "purpose":{"type":"string","enum":["batch","assistants","fine-tune","vision","user_data","evals"]},
   "expires_after[anchor]":{"const":"created_at"},
   "expires_after[seconds]":{"type":"integer","minimum":3600,"maximum":2592000}}},
+"ImagesUpload": {"type":"object","properties":{
+  "images":{"type":"array","items":{"type":"string","format":"binary"}},
+  "operations":{"type":"object","additionalProperties":false,"properties":{
+    "width":{"type":"integer","minimum":1,"maximum":65535},
+    "height":{"type":"integer","minimum":1,"maximum":65535},
+    "fit":{"type":"string","enum":["inside","cover","fill"]},
+    "enlarge":{"type":"boolean"},
+    "format":{"type":"string","enum":["jpeg","png","webp"]},
+    "quality":{"type":"integer","minimum":1,"maximum":100},
+    "strip":{"type":"boolean"}}}}},
 "File": {"type":"object","required":["id","object","bytes","created_at","filename","purpose","status"],
   "properties":{"id":{"type":"string"},"object":{"const":"file"},"bytes":{"type":"integer"},
   "created_at":{"type":"integer"},"expires_at":{"type":["integer","null"]},

@@ -161,6 +161,15 @@ Co<Result<std::string>> KeyedExchange::read_body(Bytes max, Deadline by) {
   co_return std::move(body_);
 }
 
+Co<Result<std::string>> KeyedExchange::read_piece(Bytes max, Deadline by) {
+  if (ahead_) {
+    auto body = co_await read_body(max, by);
+    co_return body;
+  }
+  auto piece = co_await inner_.read_piece(max, by);
+  co_return piece;
+}
+
 void KeyedExchange::note(const net::Response& response) {
   noted_.status = response.status;
   noted_.content_type = std::string(response.content_type);

@@ -32,6 +32,7 @@ class KeyedExchange final : public net::Exchange {
 
   const net::RequestHead& head() const noexcept override { return inner_.head(); }
   Co<Result<std::string>> read_body(Bytes max, Deadline by) override;
+  Co<Result<std::string>> read_piece(Bytes max, Deadline by) override;
   Co<Status> reply(net::Response response) override;
   Co<Status> begin(net::Response head) override;
   Co<Status> write(const std::string& piece) override;

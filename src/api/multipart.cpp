@@ -9,8 +9,7 @@
 namespace mainstay::api {
 namespace {
 
-constexpr std::size_t kHeadMax = 8192;  ///< of one part
-constexpr std::uint32_t kPartsMax = 32;
+constexpr std::size_t kHeadMax = 8192;    ///< of one part
 constexpr std::size_t kBoundaryMax = 70;  ///< RFC 2046
 constexpr std::size_t kNameMax = 255;
 
@@ -119,7 +118,8 @@ Result<PartHead> head_of(std::string_view text) {
 
 }  // namespace
 
-Multipart::Multipart(const std::string& boundary) : delimiter_("\r\n--" + boundary) {}
+Multipart::Multipart(const std::string& boundary, std::uint32_t parts_max)
+    : parts_max_(parts_max), delimiter_("\r\n--" + boundary) {}
 
 void Multipart::feed(std::string_view bytes) {
   buffer_.erase(0, used_);
@@ -170,7 +170,7 @@ Result<Multipart::Event> Multipart::behind_delimiter() {
     return next();
   }
   if (mark != "\r\n") return bad("its boundary is not followed by a line end");
-  if (++parts_ > kPartsMax) return bad("it has too many parts");
+  if (++parts_ > parts_max_) return bad("it has too many parts");
   at_ = At::head;
   return at_head();
 }

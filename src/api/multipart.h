@@ -28,7 +28,7 @@ class Multipart {
     part_end,  ///< the part is whole
     end,       ///< the body is whole
   };
-  explicit Multipart(const std::string& boundary);
+  explicit Multipart(const std::string& boundary, std::uint32_t parts_max = 32);
   /// After `more` alone.
   void feed(std::string_view bytes);
   /// Errors: invalid "bad_multipart". After an error nothing more may be asked.
@@ -47,6 +47,7 @@ class Multipart {
   Result<Event> behind_delimiter();
   std::string_view rest() const noexcept { return std::string_view(buffer_).substr(used_); }
 
+  const std::uint32_t parts_max_;
   const std::string delimiter_;  ///< "\r\n--" and the boundary
   std::string buffer_;
   std::size_t used_ = 0;

@@ -28,7 +28,16 @@ Json operation_of(const Route& route) {
              {"description", "The same request with the same key is carried out once"},
              {"schema", {{"type", "string"}, {"minLength", 1}, {"maxLength", 255}}}});
   }
-  if (route.streams_body) {
+  if (route.operation == "analyzeText") {
+    Json content = json_content(route.request);
+    content["text/plain"] = {{"schema", {{"type", "string"}}}};
+    content["multipart/form-data"] = {{"schema", reference_to("AnalyzeUpload")}};
+    out["requestBody"] = {{"required", true}, {"content", std::move(content)}};
+  } else if (route.operation == "addDocument") {
+    Json content = json_content(route.request);
+    content["multipart/form-data"] = {{"schema", reference_to("DocumentUpload")}};
+    out["requestBody"] = {{"required", true}, {"content", std::move(content)}};
+  } else if (route.streams_body) {
     out["requestBody"] = {
         {"required", true},
         {"content", {{"multipart/form-data", {{"schema", reference_to(route.request)}}}}}};
@@ -41,6 +50,8 @@ Json operation_of(const Route& route) {
   if (route.status == 201) {
     out["responses"]["200"] = success;
     out["responses"]["200"]["description"] = "The same content was there already";
+    out["responses"]["202"] = {{"description", "The file is kept; a job reads it"},
+                               {"content", json_content("DocumentAccepted")}};
   }
   if (route.operation == "submitJob") {
     out["responses"]["200"] = success;
@@ -54,6 +65,11 @@ Json operation_of(const Route& route) {
   if (route.operation == "fileContent") {
     out["responses"]["200"]["content"] = {
         {"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
+  }
+  if (route.operation == "makeImages") {
+    out["responses"]["200"]["content"] = {
+        {"multipart/mixed", {{"schema", {{"type", "string"}, {"format", "binary"}}}}},
+        {"application/x-ndjson", {{"schema", {{"type", "string"}}}}}};
   }
   if (route.operation == "ready") {
     out["responses"]["503"] = {{"description", "Not ready"},

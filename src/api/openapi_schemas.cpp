@@ -19,12 +19,44 @@ constexpr const char* kRequests = R"json({
 "PromptRequest": {"type":"object","required":["prompt"],"additionalProperties":false,"properties":{
   "prompt":{"type":"string","minLength":1},"model":{"type":"string"},
   "conversation":{"type":"string"},"collection":{"type":"string"}}},
-"DocumentRequest": {"type":"object","required":["text"],"additionalProperties":false,"properties":{
-  "text":{"type":"string","minLength":1},"title":{"type":"string"},"source":{"type":"string"},
-  "collection":{"type":"string"},"format":{"type":"string","enum":["text","markdown","html"]}}},
-"SearchRequest": {"type":"object","required":["query"],"additionalProperties":false,"properties":{
+"DocumentRequest": {"type":"object","additionalProperties":false,"properties":{
+  "text":{"type":"string","minLength":1},"file":{"type":"string"},"title":{"type":"string"},
+  "source":{"type":"string"},"collection":{"type":"string"},
+  "tags":{"type":"array","items":{"type":"string"}},
+  "format":{"type":"string","enum":["text","markdown","html","csv","jsonl","pdf"]}}},
+"DocumentUpload": {"type":"object","required":["file"],"properties":{
+  "file":{"type":"string","format":"binary"},"title":{"type":"string"},"source":{"type":"string"},
+  "collection":{"type":"string"},"tags":{"type":"string"},"format":{"type":"string"}}},
+"DocumentAccepted": {"type":"object","required":["id","object","state","job"],"properties":{
+  "id":{"type":"string"},"object":{"type":"string"},"state":{"type":"string"},
+  "collection":{"type":"string"},"source":{"type":"string"},"bytes":{"type":"integer"},
+  "job":{"type":"string"}}},
+"SearchRequest": {"type":"object","additionalProperties":false,
+  "anyOf":[{"required":["query"]},{"required":["queries"]},{"required":["embedding"]},
+    {"required":["embeddings"]}],"properties":{
+  "queries":{"type":"array","minItems":1,"maxItems":256,"items":{"type":"string","minLength":1}},
+  "embedding":{"oneOf":[{"type":"array","items":{"type":"number"}},{"type":"string"}]},
+  "embeddings":{"type":"array","minItems":1,"maxItems":1024,"items":{
+    "oneOf":[{"type":"array","items":{"type":"number"}},{"type":"string"}]}},
+  "model":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
   "query":{"type":"string","minLength":1},"collection":{"type":"string"},
-  "limit":{"type":"integer","minimum":1}}}
+  "document":{"type":"string"},"created_from":{"type":"integer"},"created_to":{"type":"integer"},
+  "limit":{"type":"integer","minimum":1}}},
+"CollectionRequest": {"type":"object","required":["id"],"additionalProperties":false,"properties":{
+  "id":{"type":"string","minLength":1,"maxLength":128}}},
+"VectorsRequest": {"type":"object","required":["passages"],"additionalProperties":false,"properties":{
+  "collection":{"type":"string"},"title":{"type":"string"},"source":{"type":"string"},
+  "tags":{"type":"array","items":{"type":"string"}},
+  "model":{"type":"string","description":"Names the space that the vectors belong to"},
+  "passages":{"type":"array","minItems":1,"maxItems":4096,"items":{"type":"object",
+    "required":["embedding"],"properties":{"text":{"type":"string"},"heading":{"type":"string"},
+    "embedding":{"oneOf":[{"type":"array","items":{"type":"number"}},{"type":"string"}]}}}}}},
+"EmbeddingRequest": {"type":"object","required":["input"],"additionalProperties":false,"properties":{
+  "model":{"type":"string"},
+  "input":{"oneOf":[{"type":"string","minLength":1},
+    {"type":"array","minItems":1,"maxItems":2048,"items":{"type":"string","minLength":1}}]},
+  "encoding_format":{"type":"string","enum":["float","base64"]},
+  "dimensions":{"type":"integer","minimum":1},"user":{"type":"string"}}}
 })json";
 
 constexpr const char* kReplies = R"json({
@@ -32,6 +64,17 @@ constexpr const char* kReplies = R"json({
   "required":["message","type","param","code"],"properties":{
   "message":{"type":"string"},"type":{"type":"string"},"param":{"type":["string","null"]},
   "code":{"type":"string"}}}}},
+"VectorsAdded": {"type":"object","required":["object","document","collection","model","dimensions",
+  "passages","existed"],"properties":{"object":{"const":"vectors"},"document":{"type":"string"},
+  "collection":{"type":"string"},"model":{"type":"string"},"dimensions":{"type":"integer"},
+  "passages":{"type":"integer"},"existed":{"type":"boolean"}}},
+"EmbeddingList": {"type":"object","required":["object","data","model","usage"],"properties":{
+  "object":{"const":"list"},"model":{"type":"string"},
+  "data":{"type":"array","items":{"type":"object","required":["object","index","embedding"],
+    "properties":{"object":{"const":"embedding"},"index":{"type":"integer"},
+    "embedding":{"oneOf":[{"type":"array","items":{"type":"number"}},{"type":"string"}]}}}},
+  "usage":{"type":"object","required":["prompt_tokens","total_tokens"],"properties":{
+    "prompt_tokens":{"type":"integer"},"total_tokens":{"type":"integer"}}}}},
 "ChatCompletion": {"type":"object","required":["choices"],"properties":{
   "id":{"type":"string"},"object":{"type":"string"},"created":{"type":"integer"},
   "model":{"type":"string"},
@@ -62,7 +105,8 @@ constexpr const char* kReplies = R"json({
   "properties":{"id":{"type":"string"},"object":{"const":"document"},"collection":{"type":"string"},
   "title":{"type":"string"},"source":{"type":"string"},"media_type":{"type":"string"},
   "sha256":{"type":"string"},"bytes":{"type":"integer"},"chunks":{"type":"integer"},
-  "created_at":{"type":"integer"},"existed":{"type":"boolean"},"replaced":{"type":"boolean"}}},
+  "created_at":{"type":"integer"},"existed":{"type":"boolean"},"replaced":{"type":"boolean"},
+  "state":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}}}},
 "DocumentList": {"type":"object","required":["object","data","has_more"],"properties":{
   "object":{"const":"list"},"has_more":{"type":"boolean"},
   "data":{"type":"array","items":{"$ref":"#/components/schemas/Document"}}}},
@@ -70,9 +114,24 @@ constexpr const char* kReplies = R"json({
   "document":{"type":"string"},"collection":{"type":"string"},"title":{"type":"string"},
   "source":{"type":"string"},"heading":{"type":"string"},
   "position":{"$ref":"#/components/schemas/Position"},"text":{"type":"string"},
-  "score":{"type":"number"}}},
-"SearchResults": {"type":"object","required":["object","data"],"properties":{
-  "object":{"const":"list"},"data":{"type":"array","items":{"$ref":"#/components/schemas/Passage"}}}},
+  "page":{"type":"integer"},"score":{"type":"number"}}},
+"Correction": {"type":"object","required":["word","instead"],"properties":{
+  "word":{"type":"string"},"instead":{"type":"array","items":{"type":"string"}}}},
+"SearchResults": {"type":"object","required":["object"],"properties":{
+  "object":{"const":"list"},"data":{"type":"array","items":{"$ref":"#/components/schemas/Passage"}},
+  "corrected":{"type":"array","items":{"$ref":"#/components/schemas/Correction"}},
+  "results":{"type":"array","items":{"type":"object","required":["data"],"properties":{
+    "query":{"type":"string"},
+    "data":{"type":"array","items":{"$ref":"#/components/schemas/Passage"}},
+    "corrected":{"type":"array","items":{"$ref":"#/components/schemas/Correction"}}}}}}},
+"Collection": {"type":"object","required":["id","object","documents","chunks","bytes"],"properties":{
+  "id":{"type":"string"},"object":{"const":"collection"},"documents":{"type":"integer"},
+  "chunks":{"type":"integer"},"bytes":{"type":"integer"},"newest_at":{"type":["integer","null"]}}},
+"CollectionDeleted": {"type":"object","required":["id","object","deleted","documents"],
+  "properties":{"id":{"type":"string"},"object":{"type":"string"},"deleted":{"const":true},
+  "documents":{"type":"integer"}}},
+"CollectionList": {"type":"object","required":["object","data"],"properties":{
+  "object":{"const":"list"},"data":{"type":"array","items":{"$ref":"#/components/schemas/Collection"}}}},
 "Conversation": {"type":"object",
   "required":["id","object","title","created_at","updated_at","message_count"],"properties":{
   "id":{"type":"string"},"object":{"const":"conversation"},"title":{"type":"string"},
@@ -109,11 +168,14 @@ Json openapi_schemas() {
   auto jobs = parse_json(job_schemas());
   auto files = parse_json(file_schemas());
   CHECK(requests.ok() && replies.ok() && admin.ok() && jobs.ok() && files.ok());
+  auto analyze = parse_json(analyze_schemas());
+  CHECK(analyze.ok());
   Json out = *requests;
   for (const auto& [name, schema] : replies->items()) out[name] = schema;
   for (const auto& [name, schema] : admin->items()) out[name] = schema;
   for (const auto& [name, schema] : jobs->items()) out[name] = schema;
   for (const auto& [name, schema] : files->items()) out[name] = schema;
+  for (const auto& [name, schema] : analyze->items()) out[name] = schema;
   return out;
 }
 

@@ -12,4 +12,5 @@ const char* admin_schemas();
 /// Those of the job endpoints.
 const char* job_schemas();
 const char* file_schemas();
+const char* analyze_schemas();
 }  // namespace mainstay::api

@@ -46,15 +46,22 @@ struct Matched {
 Matched match(std::string_view method, std::string_view path);
 
 // The endpoints, by file.
-Co<Status> chat_completions(const Rooms& rooms, Context& context);  // chat.cpp
-Co<Status> simple_chat(const Rooms& rooms, Context& context);       // chat.cpp
-Co<Status> list_models(const Rooms& rooms, Context& context);       // models.cpp
-Co<Status> get_model(const Rooms& rooms, Context& context);         // models.cpp
-Co<Status> add_document(const Rooms& rooms, Context& context);      // documents.cpp
+Co<Status> chat_completions(const Rooms& rooms, Context& context);   // chat.cpp
+Co<Status> simple_chat(const Rooms& rooms, Context& context);        // chat.cpp
+Co<Status> create_embeddings(const Rooms& rooms, Context& context);  // embeddings.cpp
+Co<Status> add_vectors(const Rooms& rooms, Context& context);        // vectors.cpp
+Co<Status> list_models(const Rooms& rooms, Context& context);        // models.cpp
+Co<Status> get_model(const Rooms& rooms, Context& context);          // models.cpp
+Co<Status> add_document(const Rooms& rooms, Context& context);       // documents.cpp
 Co<Status> list_documents(const Rooms& rooms, Context& context);
 Co<Status> get_document(const Rooms& rooms, Context& context);
 Co<Status> delete_document(const Rooms& rooms, Context& context);
-Co<Status> search_documents(const Rooms& rooms, Context& context);
+Co<Status> search_documents(const Rooms& rooms, Context& context);  // search.cpp
+Co<Status> list_collections(const Rooms& rooms, Context& context);  // collections.cpp
+Co<Status> create_collection(const Rooms& rooms, Context& context);
+Co<Status> get_collection(const Rooms& rooms, Context& context);
+Co<Status> rename_collection(const Rooms& rooms, Context& context);
+Co<Status> delete_collection(const Rooms& rooms, Context& context);
 Co<Status> list_conversations(const Rooms& rooms, Context& context);  // conversations.cpp
 Co<Status> get_conversation(const Rooms& rooms, Context& context);
 Co<Status> delete_conversation(const Rooms& rooms, Context& context);
@@ -74,12 +81,14 @@ Co<Status> list_files(const Rooms& rooms, Context& context);
 Co<Status> get_file(const Rooms& rooms, Context& context);
 Co<Status> delete_file(const Rooms& rooms, Context& context);
 Co<Status> file_content(const Rooms& rooms, Context& context);
+Co<Status> make_images(const Rooms& rooms, Context& context);   // images.cpp
 Co<Status> create_batch(const Rooms& rooms, Context& context);  // batches.cpp
 Co<Status> list_batches(const Rooms& rooms, Context& context);
 Co<Status> get_batch(const Rooms& rooms, Context& context);
 Co<Status> cancel_batch(const Rooms& rooms, Context& context);
-Co<Status> websocket(const Rooms& rooms, Context& context);  // ws.cpp
-Co<Status> health(const Rooms& rooms, Context& context);     // health.cpp
+Co<Status> analyze_text(const Rooms& rooms, Context& context);  // analyze.cpp
+Co<Status> websocket(const Rooms& rooms, Context& context);     // ws.cpp
+Co<Status> health(const Rooms& rooms, Context& context);        // health.cpp
 Co<Status> live(const Rooms& rooms, Context& context);
 Co<Status> ready(const Rooms& rooms, Context& context);
 Co<Status> metrics_text(const Rooms& rooms, Context& context);

@@ -61,6 +61,13 @@ struct IngestOptions {
 };
 Exit ingest(const Common& common, const IngestOptions& options);
 
+struct AnalyzeOptions {
+  std::vector<std::string> files;  ///< "-": standard input
+  std::uint32_t terms = 20;
+};
+/// Needs no server and no settings.
+Exit analyze(const Common& common, const AnalyzeOptions& options);
+
 Exit config_check(const Common& common);
 Exit config_show(const Common& common);
 Exit config_reference(const Common& common, const std::string& format);

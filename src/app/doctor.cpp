@@ -63,7 +63,7 @@ Exit doctor(const Common& common) {
        {machine_findings(machine, resources::Roots{}, limits), choice_findings(*loaded, machine),
         process_findings(clock), disk_findings(dir, limits), setup_findings(*loaded, dir),
         database_findings(dir, clock), postgres_findings(loaded->settings),
-        provider_findings(loaded->settings)}) {
+        decoder_findings(loaded->settings), provider_findings(loaded->settings)}) {
     for (auto& finding : part) findings.push_back(std::move(finding));
   }
   const bool ok = all_fine_enough(findings);

@@ -55,6 +55,8 @@ Findings setup_findings(const config::Loaded& loaded, const std::string& data_di
 Findings database_findings(const std::string& data_dir, const Clock& clock);
 /// The server of storage.postgres_url, where there is one.
 Findings postgres_findings(const Settings& settings);
+/// The decoder for PDFs and images, started once to be asked.
+Findings decoder_findings(const Settings& settings);
 /// Each provider, asked for its models.
 Findings provider_findings(const Settings& settings);
 

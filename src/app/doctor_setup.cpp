@@ -279,7 +279,7 @@ Findings provider_findings(const Settings& settings) {
   NoPassages none;
   auto client = net::make_client(settings.upstream, clock, **log, metrics, {&io});
   Findings out;
-  auto wired = wire_models(settings, clock, random, **log, metrics, *client, none);
+  auto wired = wire_models(settings, clock, random, **log, metrics, *client, none, nullptr);
   if (!wired.ok()) {
     const Error& e = wired.error();
     out.push_back({Mark::bad, "provider", e.message.empty() ? e.detail : e.message,

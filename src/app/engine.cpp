@@ -105,9 +105,9 @@ Status Engine::start() {
 }
 
 Status Engine::start_parts() {
-  for (auto step :
-       {&Engine::start_foundation, &Engine::start_stores, &Engine::start_models, &Engine::start_api,
-        &Engine::start_watches, &Engine::start_jobs, &Engine::open_listener}) {
+  for (auto step : {&Engine::start_foundation, &Engine::start_stores, &Engine::start_decoders,
+                    &Engine::start_models, &Engine::start_api, &Engine::start_watches,
+                    &Engine::start_jobs, &Engine::open_listener}) {
     Status status = (this->*step)();
     if (!status.ok()) return status;
   }
@@ -187,25 +187,6 @@ Status Engine::start_models() {
   return lifecycle_.start(std::move(client));
 }
 
-Ground Engine::ground() {
-  return {clock_,
-          random_,
-          *log_,
-          metrics_,
-          *pool_,
-          *stores_,
-          *client_,
-          *admission_,
-          *admin_,
-          not_ready_,
-          *governor_,
-          jobs_->desk(),
-          [this] { free_the_reserve(); },
-          shelf_.get(),
-          &jobs_->batches(),
-          &launched_};
-}
-
 Status Engine::start_api() {
   Part api{"api", [this]() -> Status {
              admission_ = std::make_unique<admission::Admission>(settings_, clock_, metrics_);
@@ -244,6 +225,7 @@ void Engine::start_governor() {
   AccountReaders readers;
   readers.cache = [this] { return live_->once()->models().cache_bytes(); };
   readers.stores = [this] { return stores_->figures().memory; };
+  readers.vectors = [this] { return stores_->vectors().figures().memory; };
   readers.log = [this] { return log_->queued_bytes(); };
   readers.sessions = [this] { return admin_->sessions.figures().active; };
   readers.limited = [this] { return admission_->limit_entries(); };
@@ -328,6 +310,7 @@ void Engine::start_background() {
       return program_->watch_resources(settings_.resources.sample_interval);
     });
   }
+  loops_->spawn("decoders.tidy", [this] { return decoders_->tidy(); });
   loops_->spawn("sessions.tidy", [this] { return program_->tidy(); });
   loops_->spawn("keys.watch", [this] {
     return admission_->identity().watch_keys(stores_->access_keys(), *log_);

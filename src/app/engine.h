@@ -23,6 +23,8 @@
 #include "app/watchdog.h"
 #include "app/wire.h"
 #include "config/load.h"
+#include "knowledge/meaning.h"
+#include "media/decoders.h"
 #include "net/client.h"
 #include "net/server.h"
 
@@ -84,6 +86,9 @@ class Engine {
   Status start_parts();
   Status start_foundation();
   Status start_stores();
+  Status start_decoders();
+  void make_meaning();
+  void keep_knowledge();
   Status start_models();
   Status start_api();
   Status start_identity();
@@ -131,6 +136,8 @@ class Engine {
   std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<storage::Stores> stores_;
   std::unique_ptr<storage::Shelf> shelf_;
+  std::unique_ptr<media::Decoders> decoders_;
+  std::unique_ptr<knowledge::Meaning> meaning_;  ///< null: search is by words alone
   std::unique_ptr<net::Client> client_;
   std::unique_ptr<admission::Admission> admission_;
   std::string fresh_admin_key_;

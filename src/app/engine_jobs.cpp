@@ -34,6 +34,7 @@ Status Engine::start_jobs() {
 
 void Engine::take_work() {
   if (options_.jobs) jobs_->start();
+  keep_knowledge();
 }
 
 Co<> Engine::watch_launch() {

@@ -126,4 +126,25 @@ Co<> Engine::reload_for_signal(std::shared_ptr<std::promise<Status>> told) {
   told->set_value(outcome.ok() ? done() : Status(outcome.error()));
 }
 
+Ground Engine::ground() {
+  return {clock_,
+          random_,
+          *log_,
+          metrics_,
+          *pool_,
+          *stores_,
+          *client_,
+          *admission_,
+          *admin_,
+          not_ready_,
+          *governor_,
+          jobs_->desk(),
+          [this] { free_the_reserve(); },
+          shelf_.get(),
+          &jobs_->batches(),
+          &launched_,
+          decoders_.get(),
+          meaning_.get()};
+}
+
 }  // namespace mainstay::app

@@ -12,9 +12,9 @@ namespace {
 
 /// Settings that the library, the router and the providers were made from.
 bool concerns_models(const std::string& key) {
-  constexpr std::array<std::string_view, 8> kPrefixes = {
-      "models.", "cache.",    "knowledge.",           "providers.",
-      "routes.", "upstream.", "server.write_timeout", "limits.concurrent_max"};
+  constexpr std::array<std::string_view, 9> kPrefixes = {
+      "models.",   "cache.",      "knowledge.",           "providers.",           "routes.",
+      "upstream.", "embeddings.", "server.write_timeout", "limits.concurrent_max"};
   return std::any_of(kPrefixes.begin(), kPrefixes.end(),
                      [&](std::string_view prefix) { return key.starts_with(prefix); });
 }
@@ -39,16 +39,19 @@ Status Generation::build(const Ground& g, const std::shared_ptr<const Generation
   if (new_models_) {
     parts_ = std::make_shared<Parts>();
     parts_->library = std::make_unique<knowledge::Library>(s.knowledge, g.clock, g.random, g.pool,
-                                                           g.stores.documents());
-    auto wired = wire_models(s, g.clock, g.random, g.log, g.metrics, g.client, *parts_->library);
+                                                           g.stores.documents(), g.decoders);
+    auto wired = wire_models(s, g.clock, g.random, g.log, g.metrics, g.client, *parts_->library,
+                             &g.stores.embedding_cache());
     if (!wired.ok()) return wired.error();
     parts_->models = std::move(*wired);
+    if (g.meaning != nullptr) parts_->library->use(*g.meaning);
   } else {
     parts_ = before->parts_;
   }
   auto& models = parts_->models->models();
   assistant_ = std::make_unique<assistant::Assistant>(s, g.clock, g.random, models,
                                                       *parts_->library, g.stores.conversations());
+  analyze_ = std::make_unique<api::AnalyzeDesk>(g.pool);
   const auto rooms = [&](const std::string& listen) {
     auto out = std::make_unique<api::Rooms>(
         api::Rooms{s, g.clock, g.random, g.log, g.metrics, g.admission, *assistant_, models,
@@ -59,6 +62,9 @@ Status Generation::build(const Ground& g, const std::shared_ptr<const Generation
     out->shelf = g.shelf;
     out->batches = g.batches;
     out->launched = g.launched;
+    out->decoders = g.decoders;
+    out->analyze = analyze_.get();
+    out->pool = &g.pool;
     out->disk_was_full = g.disk_was_full;
     return out;
   };

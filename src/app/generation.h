@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/admin.h"
+#include "api/analyze.h"
 #include "api/service.h"
 #include "app/wire.h"
 #include "assistant/assistant.h"
@@ -38,6 +39,8 @@ struct Ground {
   storage::Shelf* shelf = nullptr;
   jobs::BatchDesk* batches = nullptr;
   const api::Launched* launched = nullptr;
+  media::Decoders* decoders = nullptr;
+  knowledge::Meaning* meaning = nullptr;
 };
 
 /// Thread-safe. The last holder destroys it, on whichever thread that is.
@@ -76,6 +79,7 @@ class Generation {
   bool new_models_ = true;
   std::shared_ptr<Parts> parts_;
   std::unique_ptr<assistant::Assistant> assistant_;
+  std::unique_ptr<api::AnalyzeDesk> analyze_;
   std::unique_ptr<api::Rooms> rooms_;
   std::unique_ptr<api::Rooms> admin_rooms_;
   std::unique_ptr<api::Api> api_;

@@ -151,9 +151,13 @@ void open_accounts(resources::MemoryBook& book, const Settings& settings, Accoun
   const StorageSettings& storage = settings.storage;
   const std::uint64_t databases = 2ULL * storage.readers + kWriters;
   book.add("cache", std::move(readers.cache),
-           settings.cache.enabled ? settings.cache.size_max.value : 0);
+           (settings.cache.enabled ? settings.cache.size_max.value : 0) +
+               settings.embeddings.cache_memory.value);
   book.add("index", std::move(readers.stores),
            databases * (storage.reader_cache.value + kDatabaseConnection));
+  if (readers.vectors) {
+    book.add("vectors", std::move(readers.vectors), settings.knowledge.vector_memory.value);
+  }
   book.add("log", std::move(readers.log), settings.log.queue_max * kLogLine);
   book.add("sessions", bytes_of(std::move(readers.sessions), kSession),
            settings.sessions.sessions_max * kSession);

@@ -17,6 +17,7 @@ struct AccountReaders {
   using Read = resources::MemoryBook::Read;
   Read cache;        ///< bytes
   Read stores;       ///< bytes
+  Read vectors;      ///< bytes
   Read log;          ///< bytes
   Read sessions;     ///< number
   Read limited;      ///< users, keys, addresses and models whose use is remembered
@@ -24,9 +25,9 @@ struct AccountReaders {
   Read connections;  ///< of clients
   Read upstream_connections;
 };
-/// Opens the accounts cache, sessions, limits, queues, index, buffers and log, each with what its
-/// part may hold at most by these settings. What is counted by number is an estimate of what one
-/// holds.
+/// Opens the accounts cache, sessions, limits, queues, index, vectors, buffers and log, each with
+/// what its part may hold at most by these settings. What is counted by number is an estimate of
+/// what one holds.
 void open_accounts(resources::MemoryBook& book, const Settings& settings, AccountReaders readers);
 
 /// Has caches give this share of what they hold back, at once and each `period`: half of it while

@@ -127,8 +127,8 @@ Result<admission::KeyWishes> wishes_of(const KeysNewOptions& options) {
   wishes.name = options.name;
   wishes.tenant = options.tenant;
   wishes.user = options.user;
-  wishes.limits = {options.requests_per_minute, options.burst, options.concurrent,
-                   options.tokens_per_minute, options.tokens_per_day, options.queued};
+  wishes.limits = {options.requests_per_minute, options.burst,          options.concurrent,
+                   options.tokens_per_minute,   options.tokens_per_day, options.queued};
   if (!options.scopes.empty()) {
     std::vector<std::string> names;
     for (const auto& given : options.scopes) {

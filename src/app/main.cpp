@@ -24,6 +24,7 @@ struct Words {
   mainstay::app::SearchOptions search;
   std::vector<std::string> query;
   mainstay::app::IngestOptions ingest;
+  mainstay::app::AnalyzeOptions analyze;
   mainstay::app::KeysNewOptions keys_new;
   mainstay::app::KeysRevokeOptions keys_revoke;
   mainstay::app::JobsListOptions jobs_list;
@@ -147,6 +148,14 @@ void describe_jobs(CLI::App& app, Words& words) {
   describe_job_submit(*jobs, words);
 }
 
+void describe_analyze(CLI::App& app, Words& words) {
+  auto* analyze = app.add_subcommand("analyze", "Tell what texts hold; needs no server");
+  analyze->add_option("files", words.analyze.files, "Files; - for standard input")->required();
+  analyze->add_option("--terms", words.analyze.terms, "Most frequent terms shown (default: 20)")
+      ->check(CLI::Range(0, 1000));
+  analyze->add_flag("--json", words.common.json, "Print JSON, a line for each file");
+}
+
 void describe(CLI::App& app, Words& words) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("mainstay ") + mainstay::version());
@@ -193,6 +202,7 @@ void describe(CLI::App& app, Words& words) {
   common_options(*app.add_subcommand("doctor", "Look at machine and settings; say what to fix"),
                  words);
   remote_options(*app.add_subcommand("status", "The daily checklist of the running server"), words);
+  describe_analyze(app, words);
   describe_keys(app, words);
   describe_jobs(app, words);
   auto* completion = app.add_subcommand("completion", "Print a shell completion script");
@@ -230,6 +240,7 @@ Exit run(const CLI::App& app, Words& words) {
     words.search.query = joined(words.query);
     return mainstay::app::search(common, words.search);
   }
+  if (app.got_subcommand("analyze")) return mainstay::app::analyze(common, words.analyze);
   if (app.got_subcommand("keys")) {
     const auto* keys = app.get_subcommand("keys");
     if (keys->got_subcommand("new")) return mainstay::app::keys_new(common, words.keys_new);

@@ -80,17 +80,34 @@ storage::SignalLimits signal_limits(const JobEventSettings& settings) {
   return out;
 }
 
+storage::VectorLimits vector_limits(const Settings& settings) {
+  storage::VectorLimits out;
+  out.memory = settings.knowledge.vector_memory.value;
+  out.cache_entries = settings.embeddings.cache_entries;
+  out.cache_bytes = settings.embeddings.cache_max.value;
+  return out;
+}
+
 class RouterModels final : public WiredModels {
  public:
-  explicit RouterModels(std::unique_ptr<models::Router> router) : router_(std::move(router)) {}
+  RouterModels(std::unique_ptr<models::Router> router, storage::EmbeddingCache* kept,
+               const Settings& settings, Clock& clock, Metrics& metrics)
+      : router_(std::move(router)),
+        embeddings_(*router_, kept, settings.embeddings, clock, metrics) {}
   models::Models& models() override { return *router_; }
+  models::EmbeddingDesk& embeddings() override { return embeddings_; }
   Co<> probe(Deadline by) override { return router_->probe(by); }
   Co<> look() override { return router_->look(); }
-  std::size_t cache_bytes() const override { return router_->cache_bytes(); }
-  std::size_t shrink_cache(double fraction) override { return router_->shrink_cache(fraction); }
+  std::size_t cache_bytes() const override {
+    return router_->cache_bytes() + embeddings_.cache_bytes();
+  }
+  std::size_t shrink_cache(double fraction) override {
+    return router_->shrink_cache(fraction) + embeddings_.shrink_cache(fraction);
+  }
 
  private:
   std::unique_ptr<models::Router> router_;
+  models::EmbeddingDesk embeddings_;
 };
 
 }  // namespace
@@ -100,8 +117,9 @@ Result<std::unique_ptr<storage::Stores>> open_stores(const Settings& settings,
                                                      Random& random, Log& log, Metrics& metrics) {
   const storage::JobLimits jobs = job_limits(settings.jobs);
   const storage::SignalLimits signal = signal_limits(settings.jobs.events);
-  auto stores =
-      storage::sqlite::open(settings.storage, data_dir, clock, random, log, metrics, jobs, signal);
+  auto stores = storage::sqlite::open(settings.storage, data_dir, clock, random, log, metrics, jobs,
+                                      signal, vector_limits(settings),
+                                      storage::DocumentLimits{settings.knowledge.vocabulary_max});
   if (stores.ok() && !settings.storage.postgres_url.empty()) {
     stores = storage::postgres::open(settings.storage, settings.postgres, clock, random, log,
                                      metrics, std::move(*stores));
@@ -145,7 +163,8 @@ Result<std::vector<StoredFile>> inspect_stores(const std::string& data_dir, cons
 Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock& clock,
                                                  Random& random, Log& log, Metrics& metrics,
                                                  net::Client& client,
-                                                 models::PassageSource& passages) {
+                                                 models::PassageSource& passages,
+                                                 storage::EmbeddingCache* kept) {
   std::vector<models::NamedProvider> providers;
   const auto add = [&](const ProviderSettings& wanted, bool discovered) -> Status {
     auto made = make_provider(wanted, settings, clock, random, client);
@@ -166,7 +185,8 @@ Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock
   auto router = std::make_unique<models::Router>(std::make_shared<const Settings>(settings),
                                                  std::move(providers), std::move(built_in),
                                                  models::Tools{clock, random, log, metrics});
-  std::unique_ptr<WiredModels> wired = std::make_unique<RouterModels>(std::move(router));
+  std::unique_ptr<WiredModels> wired =
+      std::make_unique<RouterModels>(std::move(router), kept, settings, clock, metrics);
   return wired;
 }
 

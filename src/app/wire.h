@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "models/embeddings.h"
 #include "models/models.h"
 #include "models/passages.h"
 #include "net/client.h"
@@ -21,11 +22,13 @@ class WiredModels {
  public:
   virtual ~WiredModels() = default;
   virtual models::Models& models() = 0;
+  /// Texts to vectors, cached; for knowledge.
+  virtual models::EmbeddingDesk& embeddings() = 0;
   /// Looks once which providers are up and what they serve; for start-up.
   virtual Co<> probe(Deadline by) = 0;
   /// One round of looking after providers (those due are probed) and the cache.
   virtual Co<> look() = 0;
-  /// Bytes that kept answers hold. Any thread, as the next.
+  /// Bytes that kept answers and vectors hold. Any thread, as the next.
   virtual std::size_t cache_bytes() const = 0;
   /// Gives back this share (0 to 1) of them, least worth first; returns bytes freed.
   virtual std::size_t shrink_cache(double fraction) = 0;
@@ -59,10 +62,11 @@ struct StoredFile {
 Result<std::vector<StoredFile>> inspect_stores(const std::string& data_dir, const Clock& clock,
                                                Deadline by);
 
-/// References outlive the result.
+/// References, and `kept` (null: vectors are kept in memory alone), outlive the result.
 Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock& clock,
                                                  Random& random, Log& log, Metrics& metrics,
                                                  net::Client& client,
-                                                 models::PassageSource& passages);
+                                                 models::PassageSource& passages,
+                                                 storage::EmbeddingCache* kept);
 
 }  // namespace mainstay::app

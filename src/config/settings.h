@@ -278,10 +278,28 @@ struct KnowledgeSettings {
   std::string default_collection = "default";
   std::uint32_t chunk_tokens = 256;
   std::uint32_t chunk_overlap_tokens = 32;
-  Bytes document_max = 64_MiB;
+  Bytes document_max = 4_GiB;
+  Bytes html_max = 8_MiB;      ///< of one HTML page, which is read as a whole
   std::uint32_t passages = 8;  ///< given to a model
   std::uint32_t search_max = 100;
-  std::uint32_t context_tokens = 3'000;  ///< of all passages together
+  std::uint32_t context_tokens = 3'000;      ///< of all passages together
+  Millis ingest_timeout{7'200'000};          ///< of one attempt at a file
+  std::uint32_t vocabulary_max = 1'000'000;  ///< words known for typing errors
+  std::string embedding_model;               ///< "provider/model" or a route; empty: no vectors
+  Millis embedding_patience{3'000};          ///< a search waits so long for its question's vector
+  Bytes vector_memory = 256_MiB;             ///< vectors in memory; beyond it search is by words
+};
+
+/// [embeddings] turning texts into vectors.
+struct EmbeddingSettings {
+  std::uint32_t batch_max = 64;         ///< texts of one call to a provider
+  std::uint32_t batch_tokens = 16'384;  ///< of one call, estimated
+  std::uint32_t at_once = 4;            ///< calls under way
+  std::uint32_t waiting_max = 10'000;   ///< texts that wait for a call; more are refused
+  Bytes cache_memory = 8_MiB;           ///< vectors kept in memory
+  Bytes cache_max = 256_MiB;            ///< vectors kept on the disk
+  std::uint32_t cache_entries = 200'000;
+  std::uint32_t inputs_max = 2048;  ///< texts of one POST /v1/embeddings
 };
 
 /// [reload] when the configuration is read again while the program runs.
@@ -434,6 +452,31 @@ struct BatchSettings {
   Millis keep{2'592'000'000};         ///< ended batches, from when they were made
 };
 
+/// [media] PDFs and images, read by processes that are locked in (docs/images.md).
+struct MediaSettings {
+  std::uint32_t decoders = 0;        ///< at once; 0: one for each core, at most 2
+  std::string decoder;               ///< the program; empty: mainstay-decoder beside this one
+  Bytes decoder_memory = 1_GiB;      ///< address space of one
+  Bytes decoder_resident = 128_MiB;  ///< after a file; one that holds more is replaced
+  Millis decoder_deadline{30'000};   ///< for one file
+  Millis decoder_idle{60'000};       ///< one without work is ended then
+  std::uint32_t decoder_waiting_max = 64;
+  std::uint32_t items_per_decoder = 500;
+  std::uint32_t pdf_pages_max = 10'000;
+  Bytes pdf_text_max = 256_MiB;
+  std::uint32_t image_pixels_max = 40'000'000;
+  Bytes image_bytes_max = 64_MiB;  ///< one picture
+  Bytes image_result_max = 64_MiB;
+  std::uint32_t images_max = 256;  ///< in one request
+  Bytes images_bytes_max = 1_GiB;  ///< in one request
+};
+
+/// [analysis] texts given to POST /v1/analyze.
+struct AnalysisSettings {
+  Bytes body_max{4_GiB};      ///< of one text; it is never whole in memory
+  std::uint32_t at_once = 4;  ///< each holds up to 14 MB
+};
+
 /// [offload] threads for work that blocks.
 struct OffloadSettings {
   std::uint32_t threads = 2;
@@ -455,6 +498,7 @@ struct Settings {
   CacheSettings cache;
   ConversationSettings conversations;
   KnowledgeSettings knowledge;
+  EmbeddingSettings embeddings;
   ResourceSettings resources;
   OffloadSettings offload;
   ReloadSettings reload;
@@ -465,6 +509,8 @@ struct Settings {
   IdempotencySettings idempotency;
   FileSettings files;
   BatchSettings batches;
+  AnalysisSettings analysis;
+  MediaSettings media;
   std::vector<ProviderSettings> providers;
   std::vector<RouteSettings> routes;
 };

@@ -409,6 +409,14 @@ constexpr Row kRows[] = {
         "Tokens that two neighbouring passages share; less than chunk_tokens.", kLive),
     row<kKnowledge, &Knowledge::document_max>("knowledge.document_max", {kKiB, 16 * kGiB},
                                               "Size of one document.", kLive),
+    row<kKnowledge, &Knowledge::html_max>(
+        "knowledge.html_max", {kKiB, kGiB},
+        "Size of one HTML page; it is read as a whole and takes some ten times as much.", kLive),
+    row<kKnowledge, &Knowledge::ingest_timeout>("knowledge.ingest_timeout", {kSecond, kDay},
+                                                "One attempt at reading one file.", kLive),
+    row<kKnowledge, &Knowledge::vocabulary_max>(
+        "knowledge.vocabulary_max", {0, 100'000'000},
+        "Different words that are kept to find what a mistyped one means; 0: none."),
     row<kKnowledge, &Knowledge::passages>("knowledge.passages", {1, 100},
                                           "Passages that are given to a model.", kLive),
     row<kKnowledge, &Knowledge::search_max>("knowledge.search_max", {1, 10'000},
@@ -416,6 +424,17 @@ constexpr Row kRows[] = {
     row<kKnowledge, &Knowledge::context_tokens>(
         "knowledge.context_tokens", {16, 10'000'000},
         "Size of all passages given to a model together, in tokens.", kLive),
+    text<kKnowledge, &Knowledge::embedding_model>(
+        "knowledge.embedding_model", Form::any,
+        "Model that turns passages and questions into vectors, as provider/model or a route's "
+        "name; empty: search is by words alone.",
+        {0, 256}),
+    row<kKnowledge, &Knowledge::embedding_patience>(
+        "knowledge.embedding_patience", kTimeout,
+        "Time that a search waits for the vector of its question; then it is by words alone."),
+    row<kKnowledge, &Knowledge::vector_memory>(
+        "knowledge.vector_memory", {kMiB, 1024 * kGiB},
+        "Memory for vectors; when they need more, search is by words alone."),
 
     row<kResources, &Resources::enabled>(
         "resources.enabled", kOnOff,
@@ -561,6 +580,10 @@ std::span<const Row> rows() {
     out.insert(out.end(), jobs.begin(), jobs.end());
     const auto postgres = postgres_rows();
     out.insert(out.end(), postgres.begin(), postgres.end());
+    const auto embeddings = embedding_rows();
+    out.insert(out.end(), embeddings.begin(), embeddings.end());
+    const auto media = media_rows();
+    out.insert(out.end(), media.begin(), media.end());
     return out;
   }();
   return all;

@@ -43,9 +43,12 @@ struct Row {
 std::span<const Row> rows();
 /// Those of the profile and [server] alone; rows() begins with them.
 std::span<const Row> server_rows();
-/// Those of [jobs] and what belongs to it, and those of [postgres]; rows() has them at its end.
+/// Those of [jobs] and what belongs to it, of [postgres] and of [embeddings] and [media]; rows()
+/// has them at its end.
 std::span<const Row> job_rows();
 std::span<const Row> postgres_rows();
+std::span<const Row> media_rows();
+std::span<const Row> embedding_rows();
 /// Rows of one [[providers]], [[routes]] and [[routes.candidates]] element.
 std::span<const Row> provider_rows();
 std::span<const Row> route_rows();

@@ -169,6 +169,13 @@ constexpr std::array kRows = {
         "Longest wait for news of a batch before its state is looked at again."),
     row<kBatches, &BatchSet::keep>("batches.keep", {1000, 3650 * kDay},
                                    "How long ended batches are listed, from when they were made."),
+
+    row<&Settings::analysis, &AnalysisSettings::body_max>(
+        "analysis.body_max", {kKiB, 1024 * kGiB},
+        "Size of one text given to POST /v1/analyze; it is never whole in memory."),
+    row<&Settings::analysis, &AnalysisSettings::at_once>("analysis.at_once", {1, 1000},
+                                                         "Texts analysed at once; more are "
+                                                         "refused. Each holds up to 14 MB."),
 };
 
 }  // namespace

@@ -11,6 +11,8 @@
 #include "jobs/kind.h"
 #include "jobs/post.h"
 #include "knowledge/library.h"
+#include "storage/files.h"
+#include "storage/shelf.h"
 
 namespace mainstay::jobs {
 
@@ -37,7 +39,12 @@ struct Tools {
   /// How an error looks to a client of /v1/chat/completions: api::http_status, api::error_json.
   std::function<int(const Error&)> status_of;
   std::function<std::string(const Error&)> body_of;
+  storage::Files* files = nullptr;  ///< null with `shelf`: jobs over files are refused
+  storage::Shelf* shelf = nullptr;
 };
+
+/// Purpose of a file that an ingest job takes and then removes.
+inline constexpr const char* kForIngest = "ingest";
 
 std::unique_ptr<Kinds> all_kinds(Tools tools);
 

@@ -1,13 +1,19 @@
-// "ingest": a text, Markdown or HTML document into a collection. Doing it twice is doing it once:
-// the library knows a document by its content.
+// "ingest": a text, or a file of any size, into a collection. Doing it twice is doing it once: the
+// document's id comes from the job's, and the library knows a document by its content.
+#include <algorithm>
+
 #include "base/json_fields.h"
+#include "jobs/document_upkeep.h"
 #include "jobs/kind_fields.h"
 #include "jobs/kinds_inside.h"
+#include "storage/files.h"
+#include "storage/shelf.h"
 
 namespace mainstay::jobs {
 namespace {
 
 constexpr std::size_t kNameMax = 1024;
+constexpr Duration kTellEvery = std::chrono::milliseconds(500);
 
 Json info_of(const storage::Added& added) {
   const auto& document = added.document;
@@ -22,9 +28,57 @@ Json info_of(const storage::Added& added) {
   out["bytes"] = document.size.value;
   out["chunks"] = document.chunks;
   out["created_at"] = unix_seconds(document.created);
+  if (!document.tags.empty()) out["tags"] = document.tags;
   out["existed"] = added.existed;
   out["replaced"] = added.replaced;
   return out;
+}
+
+/// Tells a job's followers how far it is, not more often than is of use.
+class Teller final : public knowledge::IngestWatcher {
+ public:
+  Teller(Run& run, Clock& clock) : run_(run), clock_(clock) {}
+  Co<> progress(knowledge::IngestProgress now) override {
+    const TimePoint at = clock_.now();
+    if (last_ && at - *last_ < kTellEvery) co_return;
+    last_ = at;
+    Json data = {{"stage", "storing"},
+                 {"bytes", now.bytes},
+                 {"bytes_total", now.of},
+                 {"chunks", now.chunks}};
+    co_await run_.tell("progress", std::move(data));
+  }
+
+ private:
+  Run& run_;
+  Clock& clock_;
+  std::optional<TimePoint> last_;
+};
+
+Result<std::vector<std::string>> tags_member(const Json& input) {
+  std::vector<std::string> out;
+  const auto found = input.find("tags");
+  if (found == input.end() || found->is_null()) return out;
+  const bool words =
+      found->is_array() &&
+      std::all_of(found->begin(), found->end(), [](const Json& tag) { return tag.is_string(); });
+  if (!words) {
+    return Error::say(Errc::invalid, "invalid_type", "'input.tags' must be a list of words.",
+                      "input.tags");
+  }
+  for (const auto& tag : *found) out.push_back(tag.get<std::string>());
+  return out;
+}
+
+knowledge::NewFile file_of(const Json& input) {
+  knowledge::NewFile file;
+  file.collection = CollectionName(string_field(input, "collection"));
+  file.title = string_field(input, "title");
+  file.source = string_field(input, "source");
+  file.format = string_field(input, "format");
+  auto tags = tags_member(input);
+  if (tags.ok()) file.tags = std::move(*tags);
+  return file;
 }
 
 class IngestKind final : public Kind {
@@ -32,37 +86,48 @@ class IngestKind final : public Kind {
   explicit IngestKind(const Tools& tools) : tools_(tools), limits_(common_limits(tools.settings)) {
     limits_.scope = admission::Scope::knowledge;
     limits_.priority = storage::JobClass::batch;
+    limits_.timeout = tools.settings.knowledge.ingest_timeout;
   }
   std::string_view name() const noexcept override { return "ingest"; }
   const KindLimits& limits() const noexcept override { return limits_; }
 
   Result<std::string> check(const Json& input, const admission::Caller&) const override {
-    auto known = check_members(input, {"collection", "title", "source", "format", "text"});
+    auto known =
+        check_members(input, {"collection", "title", "source", "format", "tags", "text", "file"});
     if (!known.ok()) return known.error();
-    const InForce now = tools_.in_force();
-    auto text = text_member(input, "text", 1, now.settings->knowledge.document_max.value);
-    if (!text.ok()) return text.error();
     Json kept = Json::object();
-    for (const char* name : {"collection", "title", "source"}) {
+    for (const char* name : {"collection", "title", "source", "format", "file"}) {
       auto value = text_member(input, name, 0, kNameMax);
       if (!value.ok()) return value.error();
       if (!value->empty()) kept[name] = std::move(*value);
     }
+    const bool of_file = kept.contains("file");
+    if (of_file && input.contains("text")) {
+      return Error::say(Errc::invalid, "invalid_value",
+                        "Give 'input.text' or 'input.file', not both.", "input.file");
+    }
+    auto text = text_member(input, "text", of_file ? 0 : 1, limits_.input_max.value);
+    if (!text.ok()) return text.error();
     const std::string collection = string_field(kept, "collection");
     if (!collection.empty() && !is_plain_name(collection)) {
       return Error::say(Errc::invalid, "invalid_name",
                         "A collection's name has 1 to 128 characters of A-Z a-z 0-9 . _ : -",
                         "input.collection");
     }
-    auto format = text_member(input, "format", 0, 16);
-    if (!format.ok()) return format.error();
-    if (format->empty()) *format = "text";
-    if (*format != "text" && *format != "markdown" && *format != "html") {
-      return Error::say(Errc::invalid, "invalid_value",
-                        "'input.format' must be one of text, markdown, html.", "input.format");
+    auto tags = tags_member(input);
+    if (!tags.ok()) return tags.error();
+    if (!tags->empty()) kept["tags"] = *tags;
+    auto fits = knowledge::Ingest::check(file_of(kept));
+    if (!fits.ok()) return below_input(fits.error());
+    if (!of_file) {
+      auto type = knowledge::type_of({}, {}, string_field(kept, "format"));
+      if (!type.ok() || *type == knowledge::FileType::pdf) {
+        return Error::say(Errc::invalid, "invalid_value",
+                          "'input.format' of a text is one of text, markdown, html, csv, jsonl.",
+                          "input.format");
+      }
+      kept["text"] = std::move(*text);
     }
-    kept["format"] = std::move(*format);
-    kept["text"] = std::move(*text);
     return dump(kept);
   }
 
@@ -70,21 +135,46 @@ class IngestKind final : public Kind {
     auto input = parse_json(run.job().job.input);
     if (!input.ok()) co_return input.error();
     const InForce now = tools_.in_force();
-    knowledge::NewText text;
-    text.collection = CollectionName(
-        string_field(*input, "collection", now.settings->knowledge.default_collection));
-    text.title = string_field(*input, "title");
-    text.source = string_field(*input, "source");
-    text.format = string_field(*input, "format", "text");
-    text.text = string_field(*input, "text");
-    auto added = co_await now.library->add(run.job().job.owner.tenant, std::move(text), by);
+    knowledge::NewFile file = file_of(*input);
+    file.id = document_of(run.job().job.id);
+    if (input->contains("text") && file.format.empty()) file.format = "text";
+    Teller teller(run, tools_.clock);
+    const storage::Owner owner = run.job().job.owner;
+    storage::FileInfo kept;
+    kept.id = storage::FileId(string_field(*input, "file"));
+    std::unique_ptr<knowledge::ByteSource> source;
+    if (kept.id.empty()) {
+      source = std::make_unique<knowledge::TextSource>(string_field(*input, "text"));
+    } else {
+      auto found = co_await find(owner, kept.id, by);
+      if (!found.ok()) co_return found.error();
+      kept = std::move(*found);
+      if (file.source.empty()) file.source = kept.name;
+      source = std::make_unique<knowledge::ShelfSource>(*tools_.shelf, kept.id.text(), kept.size);
+    }
+    auto added = co_await now.library->ingest(owner.tenant, std::move(file), *source, &teller,
+                                              run.last_attempt(), by);
     if (!added.ok()) co_return added.error();
+    // A file that was put here for this alone. One of a job that failed goes when its time is over.
+    if (kept.purpose == kForIngest) co_await forget(owner, kept.id, by);
     Outcome out;
     out.result = dump(info_of(*added));
     co_return out;
   }
 
  private:
+  Co<Result<storage::FileInfo>> find(storage::Owner owner, storage::FileId id, Deadline by) {
+    if (tools_.files == nullptr || tools_.shelf == nullptr) {
+      co_return Error::say(Errc::unavailable, "files_unavailable",
+                           "This server has no place for files now.");
+    }
+    auto found = co_await tools_.files->get(std::move(owner), std::move(id), by);
+    co_return found;
+  }
+  Co<> forget(storage::Owner owner, storage::FileId id, Deadline by) {
+    auto gone = co_await tools_.files->erase(std::move(owner), id, by);
+    if (gone.ok()) tools_.shelf->drop(id.text());
+  }
   const Tools tools_;
   KindLimits limits_;
 };

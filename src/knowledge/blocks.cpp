@@ -53,11 +53,16 @@ bool is_item(std::string_view line) {
 
 class Reader {
  public:
-  Reader(std::string_view text, Format format) : text_(text), format_(format) {}
+  Reader(std::string_view text, Format format, BlockState& state)
+      : text_(text), format_(format), state_(state) {}
 
   std::vector<Block> run() {
-    std::size_t at = text_.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-    if (format_ != Format::text) at = skip_front_matter(at);
+    std::size_t at = 0;
+    if (!state_.begun && !text_.empty()) {
+      state_.begun = true;
+      if (text_.starts_with("\xEF\xBB\xBF")) at = 3;
+      if (format_ != Format::text) at = skip_front_matter(at);
+    }
     while (at < text_.size()) {
       const std::size_t end = std::min(text_.find('\n', at), text_.size());
       const Line line{at, end, trim(text_.substr(at, end - at))};
@@ -88,24 +93,24 @@ class Reader {
 
   void markdown(const Line& line) {
     const bool fence = line.bare.starts_with("```") || line.bare.starts_with("~~~");
-    if (fenced_) {
+    if (state_.fenced) {
       extend(BlockKind::code, line);
-      if (fence && line.bare.substr(0, 3) == fence_) {
-        fenced_ = false;
+      if (fence && line.bare.substr(0, 3) == state_.fence) {
+        state_.fenced = false;
         close();
       }
       return;
     }
     if (fence) {
       close();
-      fenced_ = true;
-      fence_ = line.bare.substr(0, 3);
+      state_.fenced = true;
+      state_.fence = line.bare.substr(0, 3);
       extend(BlockKind::code, line);
       return;
     }
-    if (commented_ || line.bare.starts_with("<!--")) {
+    if (state_.commented || line.bare.starts_with("<!--")) {
       close();
-      commented_ = line.bare.find("-->") == std::string_view::npos;
+      state_.commented = line.bare.find("-->") == std::string_view::npos;
       return;
     }
     if (line.bare.empty()) {
@@ -165,19 +170,22 @@ class Reader {
 
   std::string_view text_;
   Format format_;
+  BlockState& state_;
   std::vector<Block> out_;
   bool open_ = false;
   std::size_t open_lines_ = 0;
   bool after_item_ = false;
-  bool fenced_ = false;
-  bool commented_ = false;  ///< inside an HTML comment
-  std::string_view fence_;
 };
 
 }  // namespace
 
+std::vector<Block> blocks_of(std::string_view text, Format format, BlockState& state) {
+  return Reader(text, format, state).run();
+}
+
 std::vector<Block> blocks_of(std::string_view text, Format format) {
-  return Reader(text, format).run();
+  BlockState start;
+  return blocks_of(text, format, start);
 }
 
 std::string title_of(std::string_view text, const std::vector<Block>& blocks) {

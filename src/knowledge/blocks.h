@@ -22,7 +22,18 @@ struct Block {
   std::string heading;  ///< of a heading: its words
 };
 
+/// Where a text stands between two pieces of it that are read one after the other.
+struct BlockState {
+  bool begun = false;      ///< a byte order mark and front matter stand at the start alone
+  bool fenced = false;     ///< inside a block of code
+  std::string fence;       ///< that ends it
+  bool commented = false;  ///< inside an HTML comment
+};
+
 /// Blocks in order; blank lines, rulers and front matter are in none. Plain text has no headings.
+/// `text` goes on where the piece before it ended, and ends with a line.
+std::vector<Block> blocks_of(std::string_view text, Format format, BlockState& state);
+/// Of a whole text.
 std::vector<Block> blocks_of(std::string_view text, Format format);
 
 /// The first heading, else the first words of the text; at most 120 bytes.

@@ -17,11 +17,14 @@ struct Piece {
 
 class Chunker {
  public:
-  Chunker(std::string_view text, ChunkSize size)
+  Chunker(std::string_view text, ChunkSize size, HeadingPath& path)
       : text_(text),
         // estimate_tokens() counts four bytes a token.
         max_(std::max<std::size_t>(size.tokens, 8) * 4),
-        overlap_(std::min(size.overlap * 4, max_ / 2)) {}
+        overlap_(std::min(size.overlap * 4, max_ / 2)),
+        path_(path) {
+    tell_path();
+  }
 
   std::vector<storage::Chunk> run(const std::vector<Block>& blocks) {
     for (const auto& block : blocks) {
@@ -43,6 +46,10 @@ class Chunker {
     flush();
     while (!path_.empty() && path_.back().level >= heading.level) path_.pop_back();
     path_.push_back({heading.level, heading.heading});
+    tell_path();
+  }
+
+  void tell_path() {
     path_text_.clear();
     for (const auto& step : path_) {
       if (!path_text_.empty()) path_text_ += " > ";
@@ -124,14 +131,10 @@ class Chunker {
     if (begin < end) out.push_back({begin, end});
   }
 
-  struct Step {
-    int level;
-    std::string words;
-  };
   std::string_view text_;
   const std::size_t max_;
   const std::size_t overlap_;
-  std::vector<Step> path_;
+  HeadingPath& path_;
   std::string path_text_;
   std::vector<Piece> pieces_;
   std::vector<storage::Chunk> out_;
@@ -140,8 +143,14 @@ class Chunker {
 }  // namespace
 
 std::vector<storage::Chunk> chunks_of(std::string_view text, const std::vector<Block>& blocks,
+                                      ChunkSize size, HeadingPath& path) {
+  return Chunker(text, size, path).run(blocks);
+}
+
+std::vector<storage::Chunk> chunks_of(std::string_view text, const std::vector<Block>& blocks,
                                       ChunkSize size) {
-  return Chunker(text, size).run(blocks);
+  HeadingPath none;
+  return chunks_of(text, blocks, size, none);
 }
 
 }  // namespace mainstay::knowledge

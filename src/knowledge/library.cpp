@@ -2,148 +2,122 @@
 #include "knowledge/library.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/text.h"
-#include "knowledge/blocks.h"
-#include "knowledge/chunker.h"
-#include "knowledge/html.h"
+#include "knowledge/fusion.h"
 
 namespace mainstay::knowledge {
 namespace {
 
-constexpr std::size_t kTitleMax = 512;
-constexpr std::size_t kSourceMax = 2048;
+constexpr std::uint32_t kDepth = 50;  ///< of each ranking
 
-Result<Format> format_of(const std::string& name) {
-  const std::string lower = lower_ascii(name);
-  if (lower == "text" || lower == "txt" || lower == "text/plain") return Format::text;
-  if (lower == "markdown" || lower == "md" || lower == "text/markdown") return Format::markdown;
-  if (lower == "html" || lower == "htm" || lower == "text/html") return Format::html;
-  return Error::say(Errc::invalid, "invalid_value", "'format' must be one of text, markdown, html.",
-                    "format");
+/// The text is the file that an error speaks of.
+Error of_text(Error error) {
+  if (error.field == "file") error.field = "text";
+  return error;
 }
 
-const char* media_type(Format format) {
-  switch (format) {
-    case Format::text:
-      return "text/plain";
-    case Format::markdown:
-      return "text/markdown";
-    case Format::html:
-      return "text/html";
-  }
-  return "text/plain";
-}
-
-Status check_line(const std::string& value, std::size_t max, const std::string& field) {
-  if (value.size() > max) {
-    return Error::say(Errc::too_large, "field_too_long",
-                      "'" + field + "' may have at most " + std::to_string(max) + " bytes.", field);
-  }
-  if (!is_utf8(value)) {
-    return Error::say(Errc::invalid, "invalid_value", "'" + field + "' is not valid UTF-8.", field);
-  }
-  if (has_control_characters(value) || value.find_first_of("\r\n") != std::string::npos) {
-    return Error::say(Errc::invalid, "control_character",
-                      "'" + field + "' must be one line without control characters.", field);
-  }
-  return done();
-}
-
-Error empty_text() {
-  return Error::say(Errc::invalid, "empty_field", "'text' holds no words.", "text");
-}
-
-Status check_text(const std::string& text, Bytes max) {
-  if (text.size() > max.value) {
-    return Error::say(Errc::too_large, "document_too_large",
-                      "The document is larger than knowledge.document_max (" +
-                          std::to_string(max.value) + " bytes); cut it into parts.",
-                      "text");
-  }
-  if (trim(text).empty()) return empty_text();
-  if (!is_utf8(text)) {
-    return Error::say(Errc::invalid, "invalid_value",
-                      "'text' is not valid UTF-8. Binary files cannot be read; convert other "
-                      "encodings with iconv.",
-                      "text");
-  }
-  if (text.find('\0') != std::string::npos) {
-    return Error::say(Errc::invalid, "control_character",
-                      "'text' holds a NUL: it seems to be a binary file.", "text");
-  }
-  return done();
-}
-
-/// Form feeds, escapes and the like become spaces, so that offsets stay as they are.
-void blank_controls(std::string& text) {
-  for (char& c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if ((u < 0x20 && c != '\t' && c != '\n' && c != '\r') || u == 0x7f) c = ' ';
-  }
-}
-
-struct Order {
-  NewText text;
-  DocumentId id;
-  KnowledgeSettings settings;
-};
-
-/// The whole of it, on a pool thread.
-Result<storage::NewDocument> prepare(Order& order) {
-  NewText& given = order.text;
-  auto format = format_of(given.format);
-  if (!format.ok()) return format.error();
-  auto title_ok = check_line(given.title, kTitleMax, "title");
-  if (!title_ok.ok()) return title_ok.error();
-  auto source_ok = check_line(given.source, kSourceMax, "source");
-  if (!source_ok.ok()) return source_ok.error();
-  auto text_ok = check_text(given.text, order.settings.document_max);
-  if (!text_ok.ok()) return text_ok.error();
-
-  storage::NewDocument out;
-  out.id = order.id;
-  out.collection = given.collection;
-  if (out.collection.empty()) out.collection = CollectionName(order.settings.default_collection);
-  out.source = given.source;
-  out.media_type = media_type(*format);
-  out.sha256 = sha256_hex(given.text);
-  out.size = Bytes{given.text.size()};
-  out.title = given.title;
-  std::string text = std::move(given.text);
-  if (*format == Format::html) {
-    auto page = read_html(text);
-    if (!page.ok()) return page.error();
-    if (out.title.empty()) out.title = page->title;
-    text = std::move(page->markdown);
-  }
-  blank_controls(text);
-  const auto blocks = blocks_of(text, *format);
-  out.chunks =
-      chunks_of(text, blocks, {order.settings.chunk_tokens, order.settings.chunk_overlap_tokens});
-  if (out.chunks.empty()) return empty_text();
-  if (out.title.empty()) out.title = title_of(text, blocks);
-  return out;
+Status check_format(const std::string& format) {
+  auto type = type_of({}, {}, format);
+  if (type.ok() && *type != FileType::pdf) return done();
+  return Error::say(Errc::invalid, "invalid_value",
+                    "'format' must be one of text, markdown, html, csv, jsonl.", "format");
 }
 
 }  // namespace
 
 Library::Library(const KnowledgeSettings& settings, Clock& clock, Random& random, OffloadPool& pool,
-                 storage::Documents& documents)
-    : settings_(settings), clock_(clock), random_(random), pool_(pool), documents_(documents) {}
+                 storage::Documents& documents, media::Decoders* decoders)
+    : settings_(settings),
+      clock_(clock),
+      random_(random),
+      documents_(documents),
+      ingest_(ExtractTools{settings_, clock, pool, decoders}, documents) {}
 
 Co<Result<storage::Added>> Library::add(TenantId tenant, NewText text, Deadline by) {
-  Order order{std::move(text), DocumentId(make_id("doc_", clock_, random_)), settings_};
-  auto work = [order = std::move(order)]() mutable { return prepare(order); };
-  auto document = co_await offload(clock_, pool_, std::move(work), by);
-  if (!document.ok()) co_return document.error();
-  co_return co_await documents_.add(std::move(tenant), std::move(*document), by);
+  if (text.format.empty()) text.format = "text";
+  auto known = check_format(text.format);
+  if (!known.ok()) co_return known.error();
+  NewFile file;
+  file.id = DocumentId(make_id("doc_", clock_, random_));
+  file.collection = std::move(text.collection);
+  file.title = std::move(text.title);
+  file.source = std::move(text.source);
+  file.format = std::move(text.format);
+  file.tags = std::move(text.tags);
+  TextSource source(std::move(text.text));
+  auto added = co_await ingest_.run(std::move(tenant), std::move(file), source, nullptr, true, by);
+  if (!added.ok()) co_return of_text(added.error());
+  co_return added;
+}
+
+Co<Result<storage::Added>> Library::ingest(TenantId tenant, NewFile file, ByteSource& source,
+                                           IngestWatcher* watcher, bool last_attempt, Deadline by) {
+  auto added =
+      co_await ingest_.run(std::move(tenant), std::move(file), source, watcher, last_attempt, by);
+  co_return added;
 }
 
 Co<Result<std::vector<storage::Passage>>> Library::find(storage::PassageQuery query, Deadline by) {
+  auto found = co_await search(std::move(query), by);
+  if (!found.ok()) co_return found.error();
+  co_return std::move(found->passages);
+}
+
+Co<Result<storage::Found>> Library::search(storage::PassageQuery query, Deadline by) {
   query.limit = std::min(query.limit, settings_.search_max);
-  if (trim(query.text).empty()) co_return co_await newest(std::move(query), by);
-  co_return co_await documents_.search(std::move(query), by);
+  if (trim(query.text).empty()) {
+    storage::Found out;
+    auto first = co_await newest(std::move(query), by);
+    if (!first.ok()) co_return first.error();
+    out.passages = std::move(*first);
+    co_return out;
+  }
+  if (meaning_ == nullptr) co_return co_await documents_.find(std::move(query), by);
+  co_return co_await fused(std::move(query), by);
+}
+
+/// Both rankings are looked at deeper than is asked for: a passage that is far down in one may be
+/// the best of both.
+Co<Result<storage::Found>> Library::fused(storage::PassageQuery query, Deadline by) {
+  const std::uint32_t limit = query.limit;
+  const std::uint32_t depth = std::max(limit, kDepth);
+  storage::PassageQuery by_words = query;
+  by_words.limit = depth;
+  auto words = co_await documents_.find(std::move(by_words), by);
+  if (!words.ok()) co_return words.error();
+  const TenantId tenant = query.tenant;
+  auto near = co_await meaning_->nearest(std::move(query), depth, by);
+  if (!near) {
+    if (words->passages.size() > limit) words->passages.resize(limit);
+    co_return words;
+  }
+  std::vector<Ranking> rankings(2);
+  std::unordered_map<std::int64_t, storage::Passage> known;
+  for (auto& passage : words->passages) {
+    rankings[0].items.push_back(passage.number);
+    known.emplace(passage.number, std::move(passage));
+  }
+  for (const auto& hit : *near) rankings[1].items.push_back(hit.chunk);
+  auto order = fuse(rankings);
+  if (order.size() > limit) order.resize(limit);
+  std::vector<std::int64_t> unknown;
+  for (const auto& one : order) {
+    if (!known.contains(one.item)) unknown.push_back(one.item);
+  }
+  auto others = co_await documents_.passages(tenant, std::move(unknown), by);
+  if (!others.ok()) co_return others.error();
+  for (auto& passage : *others) known.emplace(passage.number, std::move(passage));
+  storage::Found out;
+  out.corrected = std::move(words->corrected);
+  for (const auto& one : order) {
+    const auto found = known.find(one.item);
+    if (found == known.end()) continue;  // it went meanwhile
+    out.passages.push_back(std::move(found->second));
+    out.passages.back().score = one.score;
+  }
+  co_return out;
 }
 
 Co<Result<std::vector<storage::Passage>>> Library::newest(storage::PassageQuery query,

@@ -4,40 +4,53 @@
 
 #include <string>
 
-#include "base/offload.h"
-#include "config/settings.h"
+#include "knowledge/ingest.h"
+#include "knowledge/meaning.h"
 #include "models/passages.h"
-#include "storage/documents.h"
 
 namespace mainstay::knowledge {
 
-/// A document as a client gives it.
+/// A document that a client gives as a text.
 struct NewText {
   CollectionName collection;
   std::string title;            ///< empty: the first heading or line
   std::string source;           ///< file name or address; same source, new content: replaced
-  std::string format = "text";  ///< text markdown html
+  std::string format = "text";  ///< text markdown html csv jsonl
   std::string text;
+  std::vector<std::string> tags = {};
 };
 
 /// Any loop may call. References outlive it.
 class Library final : public models::PassageSource {
  public:
+  /// `decoders` may be null: PDFs are refused then.
   Library(const KnowledgeSettings& settings, Clock& clock, Random& random, OffloadPool& pool,
-          storage::Documents& documents);
-  /// Extracts, cuts into chunks (on the pool) and stores. Errors: invalid (named fields: "text",
-  /// "format", "title"), too_large, unavailable, deadline, and storage's.
+          storage::Documents& documents, media::Decoders* decoders = nullptr);
+  /// Extracts, cuts into chunks (on the pool) and stores. Errors: as Ingest::run(), with the field
+  /// "text" for what is wrong with the text.
   Co<Result<storage::Added>> add(TenantId tenant, NewText text, Deadline by);
+  /// Of a file of any size: see Ingest::run().
+  Co<Result<storage::Added>> ingest(TenantId tenant, NewFile file, ByteSource& source,
+                                    IngestWatcher* watcher, bool last_attempt, Deadline by);
+  /// From now on passages are found by meaning too. Before anybody searches; it outlives this.
+  void use(Meaning& meaning) noexcept { meaning_ = &meaning; }
+  /// By words, and by meaning where that is configured and can be said now; fused by rank. Any text
+  /// is a valid query; a blank one gives the beginning of the newest document. Errors: as
+  /// storage::Documents::find.
+  Co<Result<storage::Found>> search(storage::PassageQuery query, Deadline by);
+  /// search() without what was corrected.
   Co<Result<std::vector<storage::Passage>>> find(storage::PassageQuery query, Deadline by) override;
 
  private:
   /// What an empty query gives: the beginning of the newest document.
   Co<Result<std::vector<storage::Passage>>> newest(storage::PassageQuery query, Deadline by);
+  Co<Result<storage::Found>> fused(storage::PassageQuery query, Deadline by);
   const KnowledgeSettings settings_;
   Clock& clock_;
   Random& random_;
-  OffloadPool& pool_;
   storage::Documents& documents_;
+  Ingest ingest_;
+  Meaning* meaning_ = nullptr;
 };
 
 }  // namespace mainstay::knowledge

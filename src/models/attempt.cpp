@@ -196,6 +196,7 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
                   .first_token = settings.first_token_timeout,
                   .between_tokens = settings.between_tokens_timeout,
                   .by = ask.by.sooner(now, settings.total_timeout)};
+  if (ask.embed != nullptr) co_return co_await embed_at(ask, candidate, std::move(call), attempt);
   if (ask.request.stream) co_return co_await start_stream(ask, candidate, std::move(call), attempt);
   AttemptTimings timings;
   auto reply = co_await upstream.provider->complete(ask.request, attempt, timings);

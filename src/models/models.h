@@ -35,6 +35,7 @@ struct Attribution {
 struct Answer {
   std::optional<ChatReply> reply;
   std::unique_ptr<ChatStream> stream;
+  std::unique_ptr<Embeddings> embeddings;  ///< of embed() alone
   Attribution by;
 };
 
@@ -54,6 +55,10 @@ class Models {
   /// Errors: as ChatProvider's, of the last candidate; not_found "unknown_model"; unavailable
   /// "no_provider", "provider_busy" (concurrency), "circuit_open".
   virtual Co<Result<Answer>> chat(ChatRequest request, Deadline by) = 0;
+  /// The vectors of the texts, in Answer::embeddings. `model` is "provider/model", a route or a
+  /// model some provider serves; the built-in answerer has none. Errors: as chat()'s; invalid
+  /// "model_cannot_embed".
+  virtual Co<Result<Answer>> embed(EmbedRequest request, std::string model, Deadline by);
   virtual Co<Result<std::vector<ModelInfo>>> list(Deadline by) = 0;
   virtual std::vector<ProviderState> providers() const = 0;
   /// Drops the cached answers (of one tenant, or all when empty). Returns how many.

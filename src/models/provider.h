@@ -1,29 +1,15 @@
-// Face: one provider of chat completions. Inner rooms openai, ollama, gemini, anthropic and
-// extractive implement it; the router alone calls it.
+// Face: one provider of chat completions and, of many, embeddings. Inner rooms openai, ollama,
+// gemini, anthropic and extractive implement it; the router alone calls it.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "models/attempt.h"
 #include "models/chat.h"
+#include "models/embed.h"
 
 namespace mainstay::models {
-
-/// One try at one provider. Filled by the router, timings by the provider.
-struct Attempt {
-  std::string model;  ///< the provider's own name for the model
-  Duration connect{};
-  Duration first_token{};  ///< sent -> reply head (whole reply) or first event (stream)
-  Duration between_tokens{};
-  Deadline by = Deadline::never();  ///< of the whole attempt
-};
-
-/// What an attempt took, for Server-Timing and metrics.
-struct AttemptTimings {
-  Duration queue{};
-  Duration connect{};
-  Duration first_byte{};
-};
 
 /// How a provider's failures are told; the router decides by these (models/verdict.h):
 ///   unavailable  upstream_refused, upstream_unresolved, upstream_pool_full,
@@ -40,9 +26,8 @@ struct AttemptTimings {
 ///   unsupported  upstream_cannot (the provider cannot do tools, images … that were asked for)
 /// `message` of upstream_rejected may quote the provider; others use general sentences, the
 /// provider's words go to `detail`.
-class ChatProvider {
+class ChatProvider : public Embedder {
  public:
-  virtual ~ChatProvider() = default;
   virtual const std::string& name() const noexcept = 0;
   /// The whole answer. `request` and `timings` outlive the call.
   virtual Co<Result<ChatReply>> complete(const ChatRequest& request, Attempt attempt,

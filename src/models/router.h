@@ -24,6 +24,7 @@ class Router final : public Models {
          std::unique_ptr<ChatProvider> built_in, Tools tools);
 
   Co<Result<Answer>> chat(ChatRequest request, Deadline by) override;
+  Co<Result<Answer>> embed(EmbedRequest request, std::string model, Deadline by) override;
   Co<Result<std::vector<ModelInfo>>> list(Deadline by) override;
   std::vector<ProviderState> providers() const override;
   std::size_t forget(TenantId tenant) override;
@@ -52,6 +53,7 @@ class Router final : public Models {
     std::optional<Error> error;   ///< the failure worth telling
     /// How the first candidate's first call failed, which chat() makes itself.
     std::optional<Error> first;
+    const EmbedRequest* embed = nullptr;  ///< vectors are asked for, not an answer
   };
 
   std::optional<Answer> from_cache(Ask& ask);
@@ -66,6 +68,8 @@ class Router final : public Models {
   Co<Result<Answer>> attempt(Ask& ask, const Candidate& candidate);
   Co<Result<Answer>> start_stream(Ask& ask, const Candidate& candidate, Upstream::Call call,
                                   Attempt attempt);
+  Co<Result<Answer>> embed_at(Ask& ask, const Candidate& candidate, Upstream::Call call,
+                              Attempt attempt);
   Co<Status> name_model(Candidate& candidate, Deadline by);
   std::optional<Duration> again(const Ask& ask, Upstream& upstream, const Error& error,
                                 std::uint32_t attempt, bool last, bool called);

@@ -51,7 +51,7 @@ struct ChildProcess {
   Descriptor signs;  ///< datagrams of the service manager's protocol
 };
 
-/// From the process's main thread alone (a child dies with the thread that made it). Blocks until
+/// From a thread that lives as long as the child (which dies with it). Blocks until
 /// the new program runs: milliseconds. The error of ChildExit: an errno.
 struct Spawned {
   ChildProcess process;

@@ -106,6 +106,12 @@ Result<std::string> read_now(int folder, const std::string& name, std::uint64_t 
   return out;
 }
 
+Result<OpenContent> open_now(int folder, const std::string& name) {
+  OpenContent file(::openat(folder, name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file.get() < 0) return disk_error("open");
+  return file;
+}
+
 Result<std::vector<std::string>> older_now(int folder, Duration age, WallTime now) {
   std::vector<std::string> out;
   Descriptor copy(::openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -138,6 +144,10 @@ Error bad_name() {
 }
 
 }  // namespace
+
+OpenContent::~OpenContent() {
+  if (fd_ >= 0) ::close(fd_);
+}
 
 struct Shelf::Folder {
   explicit Folder(int fd) : descriptor(fd) {}
@@ -183,6 +193,12 @@ Co<Result<std::string>> Shelf::read(std::string name, std::uint64_t at, std::siz
   auto work = [folder = folder_, name = std::move(name), at, most] {
     return read_now(folder->get(), name, at, most);
   };
+  co_return co_await offload(clock_, pool_, std::move(work), by);
+}
+
+Co<Result<OpenContent>> Shelf::open_content(std::string name, Deadline by) {
+  if (!is_name(name)) co_return bad_name();
+  auto work = [folder = folder_, name = std::move(name)] { return open_now(folder->get(), name); };
   co_return co_await offload(clock_, pool_, std::move(work), by);
 }
 

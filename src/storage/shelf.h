@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/co.h"
@@ -12,6 +13,24 @@
 #include "base/result.h"
 
 namespace mainstay::storage {
+
+/// A content that is open for reading; closed with its owner.
+class OpenContent {
+ public:
+  explicit OpenContent(int fd) noexcept : fd_(fd) {}
+  OpenContent(OpenContent&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  OpenContent& operator=(OpenContent&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~OpenContent();
+  int get() const noexcept { return fd_; }
+  /// Given away: the caller closes it.
+  int release() noexcept { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
 
 /// Thread-safe; the work is done on the pool. Names have 1 to 128 characters A-Z a-z 0-9 _ - and
 /// are opened beneath the folder alone, never through a link. Errors of every verb: invalid (name),
@@ -31,6 +50,8 @@ class Shelf {
   Co<Status> put(std::string name, std::uint64_t at, std::string bytes, bool synced, Deadline by);
   /// Up to `most` bytes from `at` on; empty at the end. Errors: not_found "unknown_file".
   Co<Result<std::string>> read(std::string name, std::uint64_t at, std::size_t most, Deadline by);
+  /// For whoever reads it by itself (a decoder). Errors: not_found "unknown_file".
+  Co<Result<OpenContent>> open_content(std::string name, Deadline by);
   /// Nothing happens when there is no such content.
   Co<Status> remove(std::string name, Deadline by);
   /// The same without waiting, for work that was cancelled.

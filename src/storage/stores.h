@@ -12,11 +12,13 @@
 #include "storage/batches.h"
 #include "storage/conversations.h"
 #include "storage/documents.h"
+#include "storage/embedding_cache.h"
 #include "storage/files.h"
 #include "storage/jobs.h"
 #include "storage/leader.h"
 #include "storage/replies.h"
 #include "storage/signal.h"
+#include "storage/vectors.h"
 
 namespace mainstay::storage {
 
@@ -79,6 +81,8 @@ class Stores {
   virtual Replies& replies() { return missing<Replies>(); }
   virtual Files& files() { return missing<Files>(); }
   virtual Batches& batches() { return missing<Batches>(); }
+  virtual Vectors& vectors() { return missing<Vectors>(); }
+  virtual EmbeddingCache& embedding_cache() { return missing<EmbeddingCache>(); }
   virtual StoreFigures figures() const = 0;
   /// Why jobs cannot be taken or shown now, where they are kept apart from the rest; empty: they
   /// can. Any thread, at once.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <unordered_set>
+#include <utility>
 
 namespace mainstay::storage {
 namespace {
@@ -49,6 +50,28 @@ bool is_letter_or_digit(std::uint32_t code) {
   if (code >= 0xfe10 && code <= 0xfe6f) return false;
   return code < 0x1f000 || code > 0x1faff;  // emoji
 }
+
+/// Letters of scripts that put no space between words. (Korean does, but glues particles on.)
+bool is_unspaced(std::uint32_t code) {
+  if (code < 0x3005) return false;
+  if (code <= 0x3007) return true;
+  if (code < 0x3041) return false;
+  if (code <= 0x30ff) return code != 0x30a0 && code != 0x30fb;
+  return (code >= 0x3400 && code <= 0x4dbf) || (code >= 0x4e00 && code <= 0x9fff) ||
+         (code >= 0xac00 && code <= 0xd7af) || (code >= 0xf900 && code <= 0xfaff) ||
+         (code >= 0x20000 && code <= 0x3ffff);
+}
+
+/// For each byte: its lower-case letter or digit; 0: it separates; 1: a longer character.
+constexpr std::array<char, 256> kAscii = [] {
+  std::array<char, 256> out{};
+  for (std::size_t c = 0; c < 256; ++c) {
+    if (c >= 0x80) out[c] = 1;
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')) out[c] = static_cast<char>(c);
+    if (c >= 'A' && c <= 'Z') out[c] = static_cast<char>(c + 32);
+  }
+  return out;
+}();
 
 bool is_mark(std::uint32_t code) {
   return code >= 0x300 && code <= 0x36f;
@@ -232,22 +255,62 @@ class Porter {
 
 }  // namespace
 
+/// Whether the pair that begins at at_ was made; `second` is where its second letter would be.
+bool WordCutter::pair(Word& word, std::size_t second) {
+  if (second >= text_.size()) return false;
+  const Character c = character_at(text_, second);
+  if (!is_unspaced(c.code)) return false;
+  word.text.assign(text_.substr(at_, second + c.size - at_));
+  word.begin = at_;
+  word.end = second + c.size;
+  return true;
+}
+
+bool WordCutter::next(Word& word) {
+  word.text.clear();
+  const std::size_t size = text_.size();
+  while (at_ < size) {
+    const char ascii = kAscii[static_cast<unsigned char>(text_[at_])];
+    if (ascii > 1) {  // by far the most
+      if (word.text.empty()) word.begin = at_;
+      word.text += ascii;
+      word.end = ++at_;
+      continue;
+    }
+    const Character c = ascii == 0 ? Character{0, 1} : character_at(text_, at_);
+    const bool unspaced = is_unspaced(c.code);
+    const bool goes_on = !unspaced && c.code != 0 &&
+                         (is_letter_or_digit(c.code) || (is_mark(c.code) && !word.text.empty()));
+    if (goes_on) {
+      if (word.text.empty()) word.begin = at_;
+      if (!is_mark(c.code)) append_folded(word.text, c.code, text_.substr(at_, c.size));
+      word.end = at_ + c.size;
+    } else if (!word.text.empty()) {
+      if (!unspaced) at_ += c.size;
+      return true;
+    }
+    if (unspaced) {
+      const bool made = pair(word, at_ + c.size);
+      const bool alone = !made && !std::exchange(paired_, made);
+      paired_ = made;
+      if (alone) {
+        word.text.assign(text_.substr(at_, c.size));
+        word.begin = at_;
+        word.end = at_ + c.size;
+      }
+      at_ += c.size;
+      if (made || alone) return true;
+      continue;
+    }
+    at_ += c.size;
+  }
+  return !word.text.empty();
+}
+
 std::vector<Word> words_of(std::string_view text) {
   std::vector<Word> out;
-  Word word;
-  for (std::size_t at = 0; at < text.size();) {
-    const Character c = character_at(text, at);
-    if (c.code != 0 && (is_letter_or_digit(c.code) || (is_mark(c.code) && !word.text.empty()))) {
-      if (word.text.empty()) word.begin = at;
-      if (!is_mark(c.code)) append_folded(word.text, c.code, text.substr(at, c.size));
-      word.end = at + c.size;
-    } else if (!word.text.empty()) {
-      out.push_back(std::move(word));
-      word = Word{};
-    }
-    at += c.size;
-  }
-  if (!word.text.empty()) out.push_back(std::move(word));
+  WordCutter cutter(text);
+  for (Word word; cutter.next(word);) out.push_back(word);
   return out;
 }
 

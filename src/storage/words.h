@@ -16,7 +16,22 @@ struct Word {
   std::size_t end = 0;
 };
 
-/// Runs of letters and digits; every other character separates. Any bytes are accepted.
+/// Gives the words of a text one after the other, each into the same Word, so that nothing is
+/// allocated for short ones. Runs of letters and digits; every other character separates. Runs of
+/// Chinese, Japanese and Korean letters come as pairs that overlap (one that stands alone by
+/// itself), since nothing separates their words. Any bytes are accepted; the text outlives it.
+class WordCutter {
+ public:
+  explicit WordCutter(std::string_view text) : text_(text) {}
+  bool next(Word& word);
+
+ private:
+  bool pair(Word& word, std::size_t second);
+  std::string_view text_;
+  std::size_t at_ = 0;
+  bool paired_ = false;  ///< the letter at at_ was the second of a pair already
+};
+
 std::vector<Word> words_of(std::string_view text);
 /// Porter's stem (1980) of a lower-case word; other than English letters: unchanged.
 std::string stem(std::string_view word);

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -42,6 +43,19 @@ class TemporaryDir {
   std::string path_;
 };
 
+/// The same numbers in each run, for stores that have threads of their own.
+class LockedRandom final : public Random {
+ public:
+  std::uint64_t next() noexcept override {
+    std::lock_guard lock(mutex_);
+    return random_.next();
+  }
+
+ private:
+  std::mutex mutex_;
+  SeededRandom random_{7};
+};
+
 /// Clock, loop, log and metrics for a test.
 struct Ground {
   Ground() {
@@ -50,7 +64,7 @@ struct Ground {
     log = std::move(*Log::open(quiet, clock));
   }
   TestClock clock;
-  SeededRandom random{7};
+  LockedRandom random;
   std::unique_ptr<Log> log;
   Metrics metrics;
   asio::io_context io{1};

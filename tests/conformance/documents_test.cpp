@@ -1,84 +1,10 @@
-// What every back end of documents must do.
-#include "conformance/back_ends.h"
+// What every back end of documents must do with whole documents, and with questions.
+#include "conformance/documents_rig.h"
 
 namespace mainstay::storage {
 namespace {
 
-NewDocument document_of(int n, const std::string& collection = "notes") {
-  const std::string tag = std::to_string(n);
-  NewDocument out;
-  out.id = DocumentId("doc_" + tag);
-  out.collection = CollectionName(collection);
-  out.title = "Title " + tag;
-  out.source = "file" + tag + ".md";
-  out.media_type = n % 2 == 0 ? "text/html" : "text/markdown";
-  out.sha256 = "hash" + tag;
-  out.size = Bytes{static_cast<std::uint64_t>(n) * 17 + 1000};
-  for (std::uint64_t i = 0; i < 3; ++i) {
-    out.chunks.push_back({"chunk " + std::to_string(i) + " of " + tag, i * 100 + 1, i * 100 + 90,
-                          "Heading " + tag + " > Part " + std::to_string(i)});
-  }
-  return out;
-}
-
-class DocumentsFace : public testing::TestWithParam<const char*> {
- protected:
-  Documents& face() { return back_end_->stores().documents(); }
-  Result<Added> add(const TenantId& tenant, NewDocument document) {
-    return ground_.run(face().add(tenant, std::move(document), ground_.soon()));
-  }
-  void add_text(const std::string& id, const std::string& title, const std::string& heading,
-                const std::string& text, const std::string& collection = "notes") {
-    NewDocument out;
-    out.id = DocumentId(id);
-    out.collection = CollectionName(collection);
-    out.title = title;
-    out.source = id + ".txt";
-    out.media_type = "text/plain";
-    out.sha256 = "hash of " + id;
-    out.chunks.push_back({text, 0, text.size(), heading});
-    ASSERT_TRUE(add(clinic_, out).ok());
-  }
-  Result<DocumentInfo> get(const TenantId& tenant, const std::string& id) {
-    return ground_.run(face().get(tenant, DocumentId(id), ground_.soon()));
-  }
-  Result<std::vector<Chunk>> chunks(const TenantId& tenant, const std::string& id,
-                                    std::uint64_t from, std::uint32_t limit) {
-    return ground_.run(face().chunks(tenant, DocumentId(id), from, limit, ground_.soon()));
-  }
-  Result<PageOfDocuments> list(const TenantId& tenant, std::optional<CollectionName> collection,
-                               const std::string& after, std::uint32_t limit) {
-    return ground_.run(
-        face().list(tenant, std::move(collection), DocumentId(after), limit, ground_.soon()));
-  }
-  Status erase(const TenantId& tenant, const std::string& id) {
-    return ground_.run(face().erase(tenant, DocumentId(id), ground_.soon()));
-  }
-  std::vector<Passage> search(const std::string& text, std::uint32_t limit = 10,
-                              std::optional<CollectionName> collection = {}) {
-    PassageQuery query;
-    query.tenant = clinic_;
-    query.text = text;
-    query.limit = limit;
-    query.collection = std::move(collection);
-    auto found = ground_.run(face().search(query, ground_.soon()));
-    EXPECT_TRUE(found.ok()) << text << ": " << (found.ok() ? "" : found.error().detail);
-    return found.ok() ? *found : std::vector<Passage>();
-  }
-  static std::vector<std::string> ids(const std::vector<Passage>& passages) {
-    std::vector<std::string> out;
-    for (const auto& passage : passages) out.push_back(passage.document.text());
-    return out;
-  }
-
-  Ground ground_;
-  std::unique_ptr<BackEnd> back_end_ = back_end(GetParam(), ground_);
-  const TenantId clinic_{"clinic"};
-  const TenantId school_{"school"};
-};
 INSTANTIATE_TEST_SUITE_P(Over, DocumentsFace, testing::ValuesIn(kBackEnds), back_end_name);
-
-using Ids = std::vector<std::string>;
 
 TEST_P(DocumentsFace, an_added_document_is_read_back_in_every_field) {
   const WallTime before = ground_.clock.wall();

@@ -41,7 +41,8 @@ async function town(t, config = {}) {
   const batch = await server.post('/v1/batches', { input_file_id: file.json.id, endpoint: CHAT, completion_window: '24h' }, as.ann);
   assert.equal(batch.status, 200, batch.text);
   return { server, provider, as, ids: {
-    conversations: chat.headers['x-conversation-id'], documents: doc.json.id, jobs: job.json.id, files: file.json.id, batches: batch.json.id } };
+    conversations: chat.headers['x-conversation-id'], documents: doc.json.id, jobs: job.json.id, files: file.json.id, batches: batch.json.id,
+    collections: 'vault' } };
 }
 
 describe('whose it is', () => {
@@ -57,16 +58,17 @@ describe('whose it is', () => {
   test('security_01_object_access: every route with an id answers a stranger as if there were none', async (t) => {
     let seen = 0;
     for (const [target, operations] of Object.entries(api.paths)) {
-      const kind = /^\/v1\/(conversations|documents|jobs|files|batches)\/\{id\}/.exec(target)?.[1];
+      const kind = /^\/v1\/(conversations|documents|collections|jobs|files|batches)\/\{id\}/.exec(target)?.[1];
       if (!target.includes('{id}')) continue;
       if (!kind) { assert.match(target, /^\/(v1\/models|admin\/(tasks|jobs))\//, `${target} needs a case here`); continue; }
-      const strangers = kind === 'documents' ? [as.eve] : [as.bob, as.eve];
+      const strangers = ['documents', 'collections'].includes(kind) ? [as.eve] : [as.bob, as.eve];
       for (const method of Object.keys(operations)) {
         for (const stranger of strangers) {
           seen += 1;
-          const unknown = `${{ documents: 'doc_', conversations: 'conv_', jobs: 'job_', files: 'file-', batches: 'batch_' }[kind]}00000000000000000000000000`;
-          const his = await server.request(method.toUpperCase(), target.replace('{id}', ids[kind]), { headers: stranger });
-          const none = await server.request(method.toUpperCase(), target.replace('{id}', unknown), { headers: stranger });
+          const body = kind === 'collections' && method === 'post' ? { id: 'another' } : undefined;
+          const unknown = `${{ documents: 'doc_', collections: 'name-', conversations: 'conv_', jobs: 'job_', files: 'file-', batches: 'batch_' }[kind]}00000000000000000000000000`;
+          const his = await server.request(method.toUpperCase(), target.replace('{id}', ids[kind]), { headers: stranger, body });
+          const none = await server.request(method.toUpperCase(), target.replace('{id}', unknown), { headers: stranger, body });
           assert.equal(his.status, 404, `${method} ${target}: ${his.text}`);
           assert.equal(shape(his, ids[kind]), shape(none, unknown), `${method} ${target}`);
         }
@@ -92,6 +94,7 @@ describe('whose it is', () => {
     }
     assert.deepEqual((await server.get('/v1/documents', as.eve)).json.data, []);
     assert.deepEqual((await server.get('/v1/documents?collection=vault', as.eve)).json.data, []);
+    assert.deepEqual((await server.get('/v1/collections', as.eve)).json.data, []);
     assert.deepEqual((await server.post('/v1/search', { query: 'vault code heliotrope', collection: 'vault' }, as.eve)).json.data, []);
     for (const who of [as.bob, as.eve]) {
       const went_on = await server.chat(ask('what did I say?', { conversation: ids.conversations }), who);
@@ -110,8 +113,8 @@ describe('whose it is', () => {
     for (const name of ['chat', 'knowledge', 'jobs', 'admin']) scopes[name] = bearer((await new_key(data, name, '--scopes', name)).key);
     for (const name of Object.keys(scopes)) await server.until(async () => (await server.get('/v1/models', scopes[name])).status === 200, 'known');
     const wanted = (target) => target.startsWith('/admin/') ? 'admin'
-      : /^\/(chat$|v1\/(chat|conversations|files|batches))/.test(target) ? 'chat'
-        : /^\/v1\/(documents|search)/.test(target) ? 'knowledge'
+      : /^\/(chat$|v1\/(chat|embeddings|conversations|files|batches))/.test(target) ? 'chat'
+        : /^\/v1\/(documents|collections|vectors|search|images|analyze)/.test(target) ? 'knowledge'
           : /^\/v1\/(jobs|ws)/.test(target) ? 'jobs' : 'any';
     let refusals = 0;
     for (const [target, operations] of Object.entries(api.paths)) {
@@ -163,7 +166,7 @@ describe('whose it is', () => {
     const targets = Object.entries(api.paths).filter(([, o]) => o.get?.responses['200']?.content?.['application/json']?.schema);
     let seen = 0;
     for (const [target, operations] of targets) {
-      const kind = /^\/(?:v1|admin)\/(conversations|documents|jobs|files|batches)\/\{id\}/.exec(target)?.[1];
+      const kind = /^\/(?:v1|admin)\/(conversations|documents|collections|jobs|files|batches)\/\{id\}/.exec(target)?.[1];
       const at = target.replace('{id}', kind ? ids[kind] : 'model-a');
       if (target === '/openapi.json') continue;
       const headers = target.startsWith('/admin') ? admin_of(server) : as.ann;

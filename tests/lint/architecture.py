@@ -21,6 +21,9 @@ LIBRARIES = (
     (r"toml\+\+|toml\.hpp", ("config",)),
     (r"CLI/", ("app",)),
     (r"nlohmann/", ("base",)),
+    (r"vips/", ("decoder",)),
+    (r"poppler-", ("decoder",)),
+    (r"seccomp\.h", ("resources",)),
 )
 
 

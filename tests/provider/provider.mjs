@@ -1,7 +1,8 @@
 // A model provider that does what a test tells it, on real sockets; Node >= 18, no packages.
 //
 // It speaks OpenAI (/v1/chat/completions, /v1/models, /v1/embeddings), Ollama (/api/chat, generate,
-// tags, version, show, ps), Gemini (/v1beta/models/M:generateContent, :streamGenerateContent) and
+// embed, tags, version, show, ps), Gemini (/v1beta/models/M:generateContent, :streamGenerateContent,
+// :batchEmbedContents) and
 // Anthropic (/v1/messages, /v1/models), whole and streamed, and refuses what those servers refuse.
 // Without a script it answers "You said: <last user message>", token by token when streamed.
 //
@@ -24,6 +25,7 @@ import { fileURLToPath } from 'node:url';
 import { serve_socket } from './http.mjs';
 import { openai, ollama, reply_tokens } from './formats.mjs';
 import { anthropic, gemini } from './formats2.mjs';
+import { embedding_format } from './embeddings.mjs';
 
 /** Faults by name: each gets the exchange {wire, format, ask, reply} and ends the answer itself. */
 const FAULTS = {
@@ -148,10 +150,10 @@ function format_of(path) {
   if (path === '/v1/chat/completions') return openai;
   if (path === '/api/chat' || path === '/api/generate') return ollama;
   if (/^\/v1(beta)?\/models\/[^/:]+:(generateContent|streamGenerateContent)$/.test(path)) return gemini;
-  return path === '/v1/messages' ? anthropic : undefined;
+  return path === '/v1/messages' ? anthropic : embedding_format(path);
 }
 
-/** Replies to everything that is not a chat: lists of models, versions, embeddings. */
+/** Replies to everything that is neither chat nor embeddings: lists of models, versions. */
 function side_reply({ method, path, json, headers }, models) {
   const ids = Object.keys(models);
   if (method === 'GET' && path === '/v1/models' && headers['anthropic-version']) {
@@ -175,11 +177,6 @@ function side_reply({ method, path, json, headers }, models) {
       capabilities: ['completion', 'tools'] };
   }
   if (path === '/health') return { status: 'ok' };
-  if (path === '/v1/embeddings' && json) {
-    return { object: 'list', model: json.model, usage: { prompt_tokens: 3, total_tokens: 3 },
-      data: [json.input].flat().map((text, index) => ({ object: 'embedding', index,
-        embedding: [String(text).length, index + 0.5, 0.25] })) };
-  }
   return undefined;
 }
 

@@ -105,6 +105,26 @@ class Provider final : public ChatProvider {
     co_return made;
   }
 
+  Co<Result<Embeddings>> embed(const EmbedRequest& request, Attempt attempt,
+                               AttemptTimings& timings) override {
+    const std::string model = bare(attempt.model);
+    Embeddings out;
+    for (std::size_t at = 0; at < request.texts.size(); at += kEmbedMost) {
+      const std::size_t end = std::min(request.texts.size(), at + kEmbedMost);
+      std::string text = embed_body(request, model, at, end);
+      net::CallTags tags = tags_of(request);
+      auto reply =
+          co_await post(":batchEmbedContents", std::move(text), std::move(tags), attempt, timings);
+      if (!reply.ok()) co_return reply.error();
+      auto body = co_await net::read_all(**reply, api_.settings().response_max, attempt.by);
+      if (!body.ok()) co_return body.error();
+      auto read = read_embeddings(*body, out);
+      if (!read.ok()) co_return read.error();
+      if (out.vectors.size() != end) co_return not_understood("a wrong number of embeddings");
+    }
+    co_return out;
+  }
+
   Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
     auto got = co_await api_.get("/models?pageSize=1000", by);
     if (!got.ok()) co_return got.error();
@@ -126,22 +146,34 @@ class Provider final : public ChatProvider {
  private:
   Co<Result<std::unique_ptr<net::Reply>>> ask(std::string verb, const ChatRequest& request,
                                               const Attempt& attempt, AttemptTimings& timings) {
+    auto body = generate_body(request);
+    if (!body.ok()) co_return body.error();
+    net::CallTags tags = tags_of(request);
+    co_return co_await post(std::move(verb), std::move(*body), std::move(tags), attempt, timings);
+  }
+
+  template <class Request>
+  static net::CallTags tags_of(const Request& request) {
+    net::CallTags tags;
+    tags.request_id = request.request.text();
+    tags.traceparent = request.traceparent;
+    return tags;
+  }
+
+  Co<Result<std::unique_ptr<net::Reply>>> post(std::string verb, std::string body,
+                                               net::CallTags tags, const Attempt& attempt,
+                                               AttemptTimings& timings) {
     const std::string model = bare(attempt.model);
     if (!is_plain_name(model)) {
       co_return refused_by_provider(404, "not a model's name", std::chrono::milliseconds(0));
     }
-    auto body = generate_body(request);
-    if (!body.ok()) co_return body.error();
-    net::CallTags tags;
-    tags.request_id = request.request.text();
-    tags.traceparent = request.traceparent;
     net::CallTimers timers;
     timers.connect = attempt.connect;
     timers.first_byte = attempt.first_token;
     timers.between_bytes = attempt.between_tokens;
     std::string target = "/models/" + model + verb;
-    auto reply = co_await api_.post(std::move(target), std::move(*body), std::move(tags), timers,
-                                    attempt.by);
+    auto reply =
+        co_await api_.post(std::move(target), std::move(body), std::move(tags), timers, attempt.by);
     if (!reply.ok()) co_return reply.error();
     if (reply->refusal) co_return refusal_error(*reply->refusal);
     const auto& taken = reply->reply->timings();

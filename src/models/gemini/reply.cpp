@@ -78,6 +78,30 @@ Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& ra
   return piece;
 }
 
+Status read_embeddings(const std::string& text, Embeddings& into) {
+  auto parsed = read_json(text);
+  simdjson::dom::object reply;
+  if (!parsed.ok() || parsed->get(reply) != simdjson::SUCCESS) {
+    return not_understood("not a JSON object");
+  }
+  simdjson::dom::element error;
+  if (reply["error"].get(error) == simdjson::SUCCESS) return told_error(to_json(error), text);
+  simdjson::dom::array entries;
+  if (reply["embeddings"].get(entries) != simdjson::SUCCESS) {
+    return not_understood("the reply has no embeddings");
+  }
+  for (const auto& entry : entries) {
+    simdjson::dom::element values;
+    if (entry["values"].get(values) != simdjson::SUCCESS) {
+      return not_understood("an embedding has no values");
+    }
+    auto vector = read_vector(values);
+    if (!vector.ok()) return vector.error();
+    into.vectors.push_back(std::move(*vector));
+  }
+  return done();
+}
+
 ChatReply whole(const AnswerHead& head, const Piece& piece) {
   Json message = {{"role", "assistant"}, {"content", piece.text}};
   if (!piece.thinking.empty()) message["reasoning_content"] = piece.thinking;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "models/embed.h"
 #include "models/shape.h"
 
 namespace mainstay::models::gemini {
@@ -21,6 +22,9 @@ struct Piece {
 
 /// Errors: bad_upstream "upstream_bad_reply", "upstream_error".
 Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& random);
+
+/// The reply of batchEmbedContents, added to `into`. Errors as read_piece.
+Status read_embeddings(const std::string& text, Embeddings& into);
 
 /// A whole reply as a chat.completion.
 ChatReply whole(const AnswerHead& head, const Piece& piece);

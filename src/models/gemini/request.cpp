@@ -164,4 +164,18 @@ Result<std::string> generate_body(const ChatRequest& request) {
   return dump(out);
 }
 
+std::string embed_body(const EmbedRequest& request, const std::string& model, std::size_t from,
+                       std::size_t to) {
+  Json requests = Json::array();
+  for (std::size_t i = from; i < to; ++i) {
+    Json one = {{"model", "models/" + model},
+                {"content", {{"parts", Json::array({{{"text", request.texts[i]}}})}}}};
+    if (request.purpose == EmbedPurpose::query) one["taskType"] = "RETRIEVAL_QUERY";
+    if (request.purpose == EmbedPurpose::document) one["taskType"] = "RETRIEVAL_DOCUMENT";
+    if (request.dimensions > 0) one["outputDimensionality"] = request.dimensions;
+    requests.push_back(std::move(one));
+  }
+  return dump(Json{{"requests", std::move(requests)}});
+}
+
 }  // namespace mainstay::models::gemini

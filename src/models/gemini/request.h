@@ -6,10 +6,17 @@
 
 #include "base/json.h"
 #include "models/chat.h"
+#include "models/embed.h"
 
 namespace mainstay::models::gemini {
 
 /// Errors: unsupported "upstream_cannot", invalid, with the field's path.
 Result<std::string> generate_body(const ChatRequest& request);
+
+/// Texts of one batchEmbedContents; Gemini takes no more.
+inline constexpr std::size_t kEmbedMost = 100;
+/// For batchEmbedContents: the texts [from, to) of the request.
+std::string embed_body(const EmbedRequest& request, const std::string& model, std::size_t from,
+                       std::size_t to);
 
 }  // namespace mainstay::models::gemini

@@ -78,6 +78,18 @@ class Provider final : public ChatProvider {
     co_return made;
   }
 
+  Co<Result<Embeddings>> embed(const EmbedRequest& request, Attempt attempt,
+                               AttemptTimings& timings) override {
+    std::string text = embed_body(request, attempt.model);
+    net::CallTags tags = tags_of(request);
+    auto reply = co_await post("/api/embed", std::move(text), std::move(tags), attempt, timings);
+    if (!reply.ok()) co_return reply.error();
+    if (reply->refusal) co_return refusal_error(*reply->refusal);
+    auto body = co_await net::read_all(*reply->reply, api_.settings().response_max, attempt.by);
+    if (!body.ok()) co_return body.error();
+    co_return read_embeddings(*body);
+  }
+
   Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
     auto tags = co_await get("/api/tags", by);
     if (!tags.ok()) co_return tags.error();
@@ -116,14 +128,17 @@ class Provider final : public ChatProvider {
     if (!is_refuser(attempt.model)) {
       auto body = chat_body(request, attempt.model);
       if (!body.ok()) co_return body.error();
-      auto reply = co_await post("/api/chat", std::move(*body), request, attempt, timings);
+      net::CallTags tags = tags_of(request);
+      auto reply = co_await post("/api/chat", std::move(*body), std::move(tags), attempt, timings);
       if (!reply.ok()) co_return reply.error();
       if (reply->reply) co_return std::move(reply->reply);
       if (!refuses_chat(*reply->refusal)) co_return refusal_error(*reply->refusal);
     }
     auto body = generate_body(request, attempt.model);
     if (!body.ok()) co_return body.error();
-    auto reply = co_await post("/api/generate", std::move(*body), request, attempt, timings);
+    net::CallTags tags = tags_of(request);
+    auto reply =
+        co_await post("/api/generate", std::move(*body), std::move(tags), attempt, timings);
     if (!reply.ok()) co_return reply.error();
     if (reply->refusal) {
       // Maybe the server or the model was replaced since: chat is asked for again next time.
@@ -135,11 +150,16 @@ class Provider final : public ChatProvider {
     co_return std::move(reply->reply);
   }
 
-  Co<Result<net::ApiReply>> post(std::string path, std::string body, const ChatRequest& request,
-                                 const Attempt& attempt, AttemptTimings& timings) {
+  template <class Request>
+  static net::CallTags tags_of(const Request& request) {
     net::CallTags tags;
     tags.request_id = request.request.text();
     tags.traceparent = request.traceparent;
+    return tags;
+  }
+
+  Co<Result<net::ApiReply>> post(std::string path, std::string body, net::CallTags tags,
+                                 const Attempt& attempt, AttemptTimings& timings) {
     net::CallTimers timers;
     timers.connect = attempt.connect;
     timers.first_byte = attempt.first_token;

@@ -69,6 +69,29 @@ Status LineTranslator::closed() const {
   return cut_off("no line said done");
 }
 
+Result<Embeddings> read_embeddings(const std::string& text) {
+  auto parsed = read_json(text);
+  simdjson::dom::object reply;
+  if (!parsed.ok() || parsed->get(reply) != simdjson::SUCCESS) {
+    return not_understood("not a JSON object");
+  }
+  simdjson::dom::element error;
+  if (reply["error"].get(error) == simdjson::SUCCESS) return failed_inside(words_of(text));
+  simdjson::dom::array vectors;
+  if (reply["embeddings"].get(vectors) != simdjson::SUCCESS) {
+    return not_understood("the reply has no embeddings");
+  }
+  Embeddings out;
+  out.vectors.reserve(vectors.size());
+  for (const auto& each : vectors) {
+    auto vector = read_vector(each);
+    if (!vector.ok()) return vector.error();
+    out.vectors.push_back(std::move(*vector));
+  }
+  if (reply["prompt_eval_count"].get(out.tokens) != simdjson::SUCCESS) out.tokens = 0;
+  return out;
+}
+
 ChatReply whole(const AnswerHead& head, const Piece& piece) {
   Json message = {{"role", "assistant"}, {"content", piece.text}};
   if (!piece.thinking.empty()) message["reasoning_content"] = piece.thinking;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "models/embed.h"
 #include "models/shape.h"
 
 namespace mainstay::models::ollama {
@@ -51,6 +52,9 @@ class LineTranslator {
   std::size_t tools_ = 0;
   bool ended_ = false;
 };
+
+/// The reply of /api/embed. Errors as read_piece.
+Result<Embeddings> read_embeddings(const std::string& text);
 
 /// The whole reply as a chat.completion.
 ChatReply whole(const AnswerHead& head, const Piece& piece);

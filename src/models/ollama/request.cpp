@@ -165,4 +165,11 @@ Result<std::string> generate_body(const ChatRequest& request, const std::string&
   return dump(out);
 }
 
+std::string embed_body(const EmbedRequest& request, const std::string& model) {
+  Json out = {{"model", model}, {"truncate", true}};
+  if (request.dimensions > 0) out["dimensions"] = request.dimensions;
+  out["input"] = request.texts;
+  return dump(out);
+}
+
 }  // namespace mainstay::models::ollama

@@ -141,6 +141,24 @@ class Provider final : public ChatProvider {
     co_return made;
   }
 
+  Co<Result<Embeddings>> embed(const EmbedRequest& request, Attempt attempt,
+                               AttemptTimings& timings) override {
+    net::Call call = call_to("POST", "/embeddings", embed_body(request, attempt.model));
+    call.headers.add("accept", "application/json");
+    tag(call, request.request, request.traceparent);
+    const net::CallTimers timers = timers_of(attempt);
+    auto reply = co_await client_.send(std::move(call), timers, attempt.by);
+    if (!reply.ok()) co_return std::move(reply.error());
+    timings = timings_of(**reply);
+    if (!fine(**reply)) {
+      auto error = co_await refusal_of(std::move(*reply), attempt.by);
+      co_return error;
+    }
+    auto body = co_await net::read_all(**reply, upstream_.response_max, attempt.by);
+    if (!body.ok()) co_return std::move(body.error());
+    co_return read_embeddings(*body);
+  }
+
   Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
     net::CallTimers timers;
     timers.connect = upstream_.connect_timeout;
@@ -199,9 +217,12 @@ class Provider final : public ChatProvider {
     net::Call call =
         call_to("POST", "/chat/completions", body_of(request, attempt.model, streamed));
     call.headers.add("accept", streamed ? "text/event-stream" : "application/json");
-    if (!request.request.empty()) call.headers.add("x-request-id", request.request.text());
-    if (!request.traceparent.empty()) call.headers.add("traceparent", request.traceparent);
+    tag(call, request.request, request.traceparent);
     return call;
+  }
+  static void tag(net::Call& call, const RequestId& request, const std::string& traceparent) {
+    if (!request.empty()) call.headers.add("x-request-id", request.text());
+    if (!traceparent.empty()) call.headers.add("traceparent", traceparent);
   }
   static net::CallTimers timers_of(const Attempt& attempt) {
     net::CallTimers timers;

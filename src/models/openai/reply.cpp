@@ -169,6 +169,49 @@ Result<ChatChunk> chunk_of_reply(std::string_view body) {
   return read_chunk(dump(tree));
 }
 
+std::string embed_body(const EmbedRequest& request, const std::string& model) {
+  std::string out = R"({"model":)";
+  append_json_string(out, model);
+  // Base64 would be shorter, but not every server that speaks this knows it.
+  out += R"(,"encoding_format":"float")";
+  if (request.dimensions > 0) out += ",\"dimensions\":" + std::to_string(request.dimensions);
+  out += ",\"input\":[";
+  for (std::size_t i = 0; i < request.texts.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_string(out, request.texts[i]);
+  }
+  out += "]}";
+  return out;
+}
+
+Result<Embeddings> read_embeddings(std::string_view body) {
+  const std::string text = padded(body);
+  auto reply = open(text, "the embeddings");
+  if (!reply.ok()) return std::move(reply.error());
+  const auto data = member<array>(*reply, "data");
+  if (!data) return not_understood("the embeddings have no data");
+  Embeddings out;
+  out.vectors.resize(data->size());
+  std::size_t at = 0;
+  for (const element entry : *data) {
+    object one;
+    element values;
+    if (entry.get(one) != simdjson::SUCCESS || one["embedding"].get(values) != simdjson::SUCCESS) {
+      return not_understood("an entry holds no embedding");
+    }
+    const auto index = member<std::uint64_t>(one, "index").value_or(at++);
+    if (index >= out.vectors.size() || !out.vectors[index].empty()) {
+      return not_understood("an embedding's index is out of range or comes twice");
+    }
+    auto vector = read_vector(values);
+    if (!vector.ok()) return std::move(vector.error());
+    if (vector->empty()) return not_understood("an embedding is empty");
+    out.vectors[index] = std::move(*vector);
+  }
+  out.tokens = usage_of(*reply).prompt;
+  return out;
+}
+
 std::string param_of(std::string_view body) {
   const std::string text = padded(body);
   auto parsed = read_json(text);

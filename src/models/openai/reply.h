@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/chat.h"
+#include "models/embed.h"
 
 namespace mainstay::models::openai {
 
@@ -20,6 +21,11 @@ Result<ChatChunk> read_chunk(std::string_view data);
 
 /// A whole chat.completion as the one chunk of a stream, for servers that ignore `stream`.
 Result<ChatChunk> chunk_of_reply(std::string_view body);
+
+/// A request of POST /embeddings.
+std::string embed_body(const EmbedRequest& request, const std::string& model);
+/// Its reply: by each entry's `index`, or in order. Errors as read_reply.
+Result<Embeddings> read_embeddings(std::string_view body);
 
 /// error.param of an error body; empty when none.
 std::string param_of(std::string_view body);

@@ -10,19 +10,23 @@
 #include "storage/memory/files.h"
 #include "storage/memory/jobs.h"
 #include "storage/memory/replies.h"
+#include "storage/memory/vectors.h"
 
 namespace mainstay::storage::memory {
 namespace {
 
 class MemoryStores final : public Stores {
  public:
-  MemoryStores(Clock& clock, const JobLimits& jobs, const SignalLimits& signal)
+  MemoryStores(Clock& clock, const JobLimits& jobs, const SignalLimits& signal,
+               const VectorLimits& vectors)
       : documents_(clock),
         jobs_(clock, jobs, conversations_),
         signal_(clock, signal),
         leader_(clock, roles_),
         replies_(clock),
-        files_(clock) {}
+        files_(clock),
+        vectors_(documents_),
+        embeddings_(vectors) {}
   Conversations& conversations() override { return conversations_; }
   Documents& documents() override { return documents_; }
   AccessKeys& access_keys() override { return access_keys_; }
@@ -32,6 +36,8 @@ class MemoryStores final : public Stores {
   Replies& replies() override { return replies_; }
   Files& files() override { return files_; }
   Batches& batches() override { return batches_; }
+  Vectors& vectors() override { return vectors_; }
+  EmbeddingCache& embedding_cache() override { return embeddings_; }
   StoreFigures figures() const override {
     StoreFigures out;
     out.operations = out.commits = conversations_.operations();
@@ -53,12 +59,15 @@ class MemoryStores final : public Stores {
   MemoryReplies replies_;
   MemoryFiles files_;
   MemoryBatches batches_;
+  MemoryVectors vectors_;
+  MemoryEmbeddingCache embeddings_;
 };
 
 }  // namespace
 
-std::unique_ptr<Stores> open(Clock& clock, const JobLimits& jobs, const SignalLimits& signal) {
-  return std::make_unique<MemoryStores>(clock, jobs, signal);
+std::unique_ptr<Stores> open(Clock& clock, const JobLimits& jobs, const SignalLimits& signal,
+                             const VectorLimits& vectors) {
+  return std::make_unique<MemoryStores>(clock, jobs, signal, vectors);
 }
 
 }  // namespace mainstay::storage::memory

@@ -13,6 +13,6 @@ namespace mainstay::storage::memory {
 
 /// Nothing survives close(). `clock` outlives the stores.
 std::unique_ptr<Stores> open(Clock& clock, const JobLimits& jobs = {},
-                             const SignalLimits& signal = {});
+                             const SignalLimits& signal = {}, const VectorLimits& vectors = {});
 
 }  // namespace mainstay::storage::memory

@@ -20,6 +20,8 @@ class PostgresStores final : public Stores {
 
   Conversations& conversations() override { return conversations_; }
   Documents& documents() override { return embedded_->documents(); }
+  Vectors& vectors() override { return embedded_->vectors(); }
+  EmbeddingCache& embedding_cache() override { return embedded_->embedding_cache(); }
   AccessKeys& access_keys() override { return keys_; }
   JobStore& jobs() override { return jobs_; }
   Signal& signal() override { return embedded_->signal(); }

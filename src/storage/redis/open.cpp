@@ -20,6 +20,8 @@ class RedisStores final : public Stores {
 
   Conversations& conversations() override { return embedded_->conversations(); }
   Documents& documents() override { return embedded_->documents(); }
+  Vectors& vectors() override { return embedded_->vectors(); }
+  EmbeddingCache& embedding_cache() override { return embedded_->embedding_cache(); }
   AccessKeys& access_keys() override { return embedded_->access_keys(); }
   JobStore& jobs() override { return jobs_; }
   Signal& signal() override { return signal_; }

@@ -36,8 +36,7 @@ Status add_key(Connection& db, const AccessKey& key, std::uint32_t keys_max) {
       .bind(key.id, key.digest, key.prefix, key.name, key.owner.tenant.text(),
             key.owner.user.text(), key.scopes, key.priority, key.requests_per_minute, key.burst,
             key.concurrent, key.tokens_per_minute, key.tokens_per_day, micros(key.created),
-            micros(key.expires), micros(key.last_used), micros(key.revoked),
-            key.queued)
+            micros(key.expires), micros(key.last_used), micros(key.revoked), key.queued)
       .finish();
   next_generation(db);
   return done();

@@ -3,6 +3,8 @@
 
 #include <cerrno>
 
+#include "storage/sqlite/tokenizer.h"
+
 namespace mainstay::storage::sqlite {
 namespace {
 
@@ -52,7 +54,8 @@ Error to_error(const Failure& failure) {
   return error;
 }
 
-Connection::Connection(const std::string& path, Mode mode, Duration busy_timeout) {
+Connection::Connection(const std::string& path, Mode mode, Duration busy_timeout)
+    : tokenizer_(std::make_unique<Tokenizer>()) {
   const int how =
       mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(path.c_str(), &db_, how | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
@@ -67,6 +70,11 @@ Connection::Connection(const std::string& path, Mode mode, Duration busy_timeout
   if (mode == Mode::read) sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  if (const int code = tokenizer_->attach(db_); code != SQLITE_OK) {
+    Failure failure(code, 0, "attach the tokenizer to " + path);
+    close();
+    throw failure;
+  }
 }
 
 Connection::~Connection() {
@@ -157,6 +165,26 @@ std::string Query::text(int column) {
   const auto* data = sqlite3_column_text(statement_, column);
   const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
   return data == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(data), size);
+}
+
+std::string_view Query::blob(int column) {
+  const void* data = sqlite3_column_blob(statement_, column);
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_, column));
+  return data == nullptr ? std::string_view()
+                         : std::string_view(static_cast<const char*>(data), size);
+}
+
+void Query::put_blob(int at, std::string_view value) {
+  const char* data = value.data() == nullptr ? "" : value.data();  // a null pointer would bind NULL
+  if (sqlite3_bind_blob64(statement_, at, data, value.size(),
+                          lasting_ ? SQLITE_STATIC : SQLITE_TRANSIENT) != SQLITE_OK) {
+    db_.fail("bind");
+  }
+}
+
+Query& Query::bind_pointer(int at, void* pointer, const char* type) {
+  if (sqlite3_bind_pointer(statement_, at, pointer, type, nullptr) != SQLITE_OK) db_.fail("bind");
+  return *this;
 }
 
 void Query::put_number(int at, std::int64_t value) {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -18,6 +19,8 @@
 #include "base/error.h"
 
 namespace mainstay::storage::sqlite {
+
+class Tokenizer;
 
 /// What SQLite answered. Thrown by Connection and Query, caught by Writer, Readers and open().
 class Failure : public std::exception {
@@ -50,6 +53,11 @@ struct Literal {
   const char* text;
 };
 
+/// A value of a BLOB column.
+struct Blob {
+  std::string_view bytes;
+};
+
 /// Owns the handle. Statements are prepared once for each SQL text and kept.
 class Connection {
  public:
@@ -70,6 +78,7 @@ class Connection {
   std::int64_t changes() const { return sqlite3_changes64(db_); }
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
   sqlite3* handle() noexcept { return db_; }
+  Tokenizer& tokenizer() noexcept { return *tokenizer_; }
   [[noreturn]] void fail(const std::string& doing);
   /// The system's error behind the last failure; 0: none is known.
   int system_errno() const noexcept;
@@ -79,6 +88,7 @@ class Connection {
   sqlite3_stmt* prepared(std::string_view sql);
   sqlite3_stmt* prepared(Literal sql);
   void close() noexcept;
+  std::unique_ptr<Tokenizer> tokenizer_;
   sqlite3* db_ = nullptr;
   struct TextHash {
     using is_transparent = void;
@@ -116,6 +126,8 @@ class Query {
     lasting_ = true;
     return bind(values...);
   }
+  /// For a function of ours that takes it back by its type; it outlives the query.
+  Query& bind_pointer(int at, void* pointer, const char* type);
   /// True when there is a row to read.
   bool step();
   void finish() {
@@ -126,18 +138,23 @@ class Query {
   std::uint64_t count(int column) { return static_cast<std::uint64_t>(number(column)); }
   double real(int column) { return sqlite3_column_double(statement_, column); }
   std::string text(int column);
+  /// Until the next step().
+  std::string_view blob(int column);
 
  private:
   template <class Value>
   void put(int at, const Value& value) {
     if constexpr (std::is_integral_v<Value>) {
       put_number(at, static_cast<std::int64_t>(value));
+    } else if constexpr (std::is_same_v<Value, Blob>) {
+      put_blob(at, value.bytes);
     } else {
       put_text(at, value);
     }
   }
   void put_number(int at, std::int64_t value);
   void put_text(int at, std::string_view value);
+  void put_blob(int at, std::string_view value);
   Connection& db_;
   sqlite3_stmt* statement_;
   bool lasting_ = false;

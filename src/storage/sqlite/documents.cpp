@@ -1,201 +1,388 @@
-// The queries of documents: one function for each verb, run on the writer or on a reader.
+// The verbs of documents: each one operation of the writer or one read.
 #include "storage/sqlite/documents.h"
 
-#include "storage/words.h"
+#include <limits>
+
+#include "storage/document_rules.h"
+#include "storage/sqlite/document_rows.h"
+#include "storage/sqlite/document_search.h"
+#include "storage/sqlite/tokenizer.h"
 
 namespace mainstay::storage::sqlite {
 namespace {
 
-/// A wide OR is what makes a search slow (measured: 9 to 775 ms over 1.5 million chunks).
-constexpr std::size_t kSearchWordsMax = 24;
-
-#define MAINSTAY_DOCUMENT_COLUMNS                                                            \
-  "SELECT id, collection, title, source, media_type, sha256, size, chunks, created, n FROM " \
-  "document "
-constexpr const char* kGet = MAINSTAY_DOCUMENT_COLUMNS "WHERE id = ? AND tenant = ?";
-constexpr const char* kSame =
-    MAINSTAY_DOCUMENT_COLUMNS "WHERE tenant = ? AND collection = ? AND sha256 = ?";
-constexpr const char* kListAll =
-    MAINSTAY_DOCUMENT_COLUMNS "WHERE tenant = ? AND n < ? ORDER BY n DESC LIMIT ?";
-constexpr const char* kListOne = MAINSTAY_DOCUMENT_COLUMNS
-    "WHERE tenant = ? AND collection = ? AND n < ? ORDER BY n DESC LIMIT ?";
-#undef MAINSTAY_DOCUMENT_COLUMNS
-constexpr const char* kFind = "SELECT n FROM document WHERE id = ? AND tenant = ?";
-constexpr const char* kSameSource =
-    "SELECT n FROM document WHERE tenant = ? AND collection = ? AND source = ?";
+constexpr const char* kListAll = MAINSTAY_DOCUMENT
+    "WHERE d.tenant = ? AND d.state = 0 AND d.n < ? AND c.name IS NOT NULL "
+    "ORDER BY d.n DESC LIMIT ?";
+constexpr const char* kListOne = MAINSTAY_DOCUMENT
+    "WHERE d.collection = ? AND d.state = 0 AND d.n < ? ORDER BY d.n DESC LIMIT ?";
+#define MAINSTAY_UNFINISHED                                                                 \
+  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, "      \
+  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, "      \
+  "d.retitled, t.name FROM document AS d CROSS JOIN collection AS c ON c.n = d.collection " \
+  "CROSS JOIN tenant AS t ON t.n = d.tenant "
+constexpr const char* kUnfinished = MAINSTAY_UNFINISHED
+    "WHERE d.state = 1 AND d.created < ? AND c.name IS NOT NULL ORDER BY d.created LIMIT ?";
+#undef MAINSTAY_UNFINISHED
 constexpr const char* kChunks =
-    "SELECT text, begin_at, end_at, heading FROM chunk WHERE document = ? AND seq >= ? "
-    "ORDER BY seq LIMIT ?";
-constexpr const char* kUnindex =
-    "INSERT INTO words (words, rowid, title, heading, text) "
-    "SELECT 'delete', chunk.n, document.title, chunk.heading, chunk.text "
-    "FROM document JOIN chunk ON chunk.document = document.n WHERE document.n = ?";
-constexpr const char* kEraseChunks = "DELETE FROM chunk WHERE document = ?";
-constexpr const char* kErase = "DELETE FROM document WHERE n = ?";
-#define MAINSTAY_SEARCH                                                                       \
-  "SELECT document.id, document.collection, document.title, document.source, chunk.heading, " \
-  "chunk.begin_at, chunk.end_at, chunk.text, words.rank FROM words "                          \
-  "JOIN chunk ON chunk.n = words.rowid JOIN document ON document.n = chunk.document "         \
-  "WHERE words MATCH ? AND document.tenant = ? "
-constexpr const char* kSearchAll = MAINSTAY_SEARCH "ORDER BY words.rank LIMIT ?";
-constexpr const char* kSearchOne =
-    MAINSTAY_SEARCH "AND document.collection = ? ORDER BY words.rank LIMIT ?";
-#undef MAINSTAY_SEARCH
+    "SELECT text, begin_at, end_at, heading, page FROM chunk WHERE n >= ? AND n < ? "
+    "ORDER BY n LIMIT ?";
+constexpr const char* kAppended = "UPDATE document SET chunks = ?, checkpoint = ? WHERE n = ?";
+constexpr const char* kFinish =
+    "UPDATE document SET state = 0, sha256 = ?, size = ?, checkpoint = '' WHERE n = ?";
+constexpr const char* kCollections =
+    "SELECT c.name, c.documents, c.chunks, c.bytes, "
+    "(SELECT max(d.created) FROM document AS d WHERE d.collection = c.n AND d.state = 0) "
+    "FROM collection AS c WHERE c.tenant = ? AND c.name IS NOT NULL ORDER BY c.name";
+constexpr const char* kRename = "UPDATE collection SET name = ? WHERE n = ?";
+constexpr const char* kForsake = "UPDATE collection SET name = NULL WHERE n = ?";
+constexpr const char* kDocumentsOf = "SELECT documents FROM collection WHERE n = ?";
 
-Error unknown() {
-  return Error::say(Errc::not_found, "unknown_document", "There is no such document.", "document");
-}
-
-DocumentInfo info_of(Query& row) {
-  return DocumentInfo{DocumentId(row.text(0)),
-                      CollectionName(row.text(1)),
-                      row.text(2),
-                      row.text(3),
-                      row.text(4),
-                      row.text(5),
-                      Bytes{row.count(6)},
-                      row.count(7),
-                      wall_from_micros(row.number(8))};
-}
-
-/// The row number; not_found for another tenant's.
-Result<std::int64_t> find(Connection& db, const TenantId& tenant, const DocumentId& id) {
-  Query query(db, kFind);
-  query.bind(id.text(), tenant.text());
-  if (!query.step()) return unknown();
-  return query.number(0);
-}
-
-void erase_rows(Connection& db, std::int64_t n) {
-  Query(db, kUnindex).bind(n).finish();
-  Query(db, kEraseChunks).bind(n).finish();
-  Query(db, kErase).bind(n).finish();
-}
-
-void insert_rows(Connection& db, const TenantId& tenant, const NewDocument& document,
-                 const DocumentInfo& info) {
-  Query(db,
-        "INSERT INTO document (id, tenant, collection, title, source, media_type, sha256, size, "
-        "chunks, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(info.id.text(), tenant.text(), info.collection.text(), info.title, info.source,
-            info.media_type, info.sha256, info.size.value, info.chunks, micros(info.created))
-      .finish();
-  const std::int64_t n = db.last_rowid();
-  std::int64_t seq = 0;
-  for (const auto& chunk : document.chunks) {
-    Query(db,
-          "INSERT INTO chunk (document, seq, begin_at, end_at, heading, text) "
-          "VALUES (?, ?, ?, ?, ?, ?)")
-        .bind(n, seq++, chunk.begin, chunk.end, chunk.heading, chunk.text)
-        .finish();
-    Query(db, "INSERT INTO words (rowid, title, heading, text) VALUES (?, ?, ?, ?)")
-        .bind(db.last_rowid(), info.title, chunk.heading, chunk.text)
-        .finish();
+/// An operation that fails is undone, and with it the words that it brought.
+template <class Work>
+auto undoing(Connection& db, Work&& work) {
+  try {
+    auto out = work();
+    if (!out.ok()) db.tokenizer().forget();
+    return out;
+  } catch (...) {
+    db.tokenizer().forget();
+    throw;
   }
 }
 
-Result<Added> add_document(Connection& db, const TenantId& tenant, const NewDocument& document,
-                           WallTime now) {
+DocumentRow new_row(Connection& db, const TenantId& tenant, const NewDocument& document,
+                    DocumentState state, WallTime now) {
+  DocumentRow row;
+  row.tenant = tenant_made(db, tenant);
+  row.collection = collection_made(db, row.tenant, document.collection);
+  row.indexed = document.title;
+  DocumentInfo& info = row.info;
+  info.id = document.id;
+  info.collection = document.collection;
+  info.title = document.title;
+  info.source = document.source;
+  info.media_type = document.media_type;
+  info.sha256 = document.sha256;
+  info.size = document.size;
+  info.chunks = document.chunks.size();
+  info.created = now;
+  info.tags = document.tags;
+  info.state = state;
+  return row;
+}
+
+/// Hides older contents of the same source; whether there were any.
+bool replace_older(Connection& db, Vocabulary& vocabulary, const DocumentRow& row) {
+  const auto older = same_source(db, row.collection, row.info.source);
+  for (const auto& each : older) make_gone(db, vocabulary, each);
+  return !older.empty();
+}
+
+Result<Added> add_document(Connection& db, Vocabulary& vocabulary, const TenantId& tenant,
+                           const NewDocument& document, WallTime now) {
   Added added;
-  {
-    Query same(db, kSame);
-    same.bind(tenant.text(), document.collection.text(), document.sha256);
-    if (same.step()) {
-      added.document = info_of(same);
-      added.existed = true;
-      return added;
-    }
+  DocumentRow row = new_row(db, tenant, document, DocumentState::ready, now);
+  if (auto same = same_content(db, row.collection, document.sha256)) {
+    added.document = std::move(same->info);
+    added.existed = true;
+    return added;
   }
-  std::vector<std::int64_t> older;
-  if (!document.source.empty()) {
-    Query query(db, kSameSource);
-    query.bind(tenant.text(), document.collection.text(), document.source);
-    while (query.step()) older.push_back(query.number(0));
-  }
-  for (const auto n : older) erase_rows(db, n);
-  added.replaced = !older.empty();
-  added.document = DocumentInfo{document.id,     document.collection,    document.title,
-                                document.source, document.media_type,    document.sha256,
-                                document.size,   document.chunks.size(), now};
-  insert_rows(db, tenant, document, added.document);
+  added.replaced = replace_older(db, vocabulary, row);
+  if (taken_id(db, document.id)) return document_id_taken();
+  row.info.number = insert_document(db, row);
+  insert_chunks(db, vocabulary, row, 0, document.chunks);
+  count_in(db, row);
+  added.document = std::move(row.info);
   return added;
+}
+
+Result<Begun> begin_document(Connection& db, const TenantId& tenant, const NewDocument& head,
+                             WallTime now) {
+  Begun begun;
+  if (auto row = taken_id(db, head.id)) {
+    if (row->tenant != tenant_number(db, tenant)) return document_id_taken();
+    begun.document = std::move(row->info);
+    begun.checkpoint = std::move(row->checkpoint);
+    return begun;
+  }
+  DocumentRow row = new_row(db, tenant, head, DocumentState::ingesting, now);
+  if (auto same = same_content(db, row.collection, head.sha256)) {
+    begun.document = std::move(same->info);
+    begun.existed = true;
+    return begun;
+  }
+  row.info.chunks = 0;
+  row.info.number = insert_document(db, row);
+  begun.document = std::move(row.info);
+  return begun;
+}
+
+struct Part {
+  TenantId tenant;
+  DocumentId id;
+  std::uint64_t first = 0;
+  std::vector<Chunk> chunks;
+  std::string checkpoint;
+};
+
+/// The document, if it is being ingested.
+Result<DocumentRow> unfinished(Connection& db, const TenantId& tenant, const DocumentId& id) {
+  auto row = document_of(db, tenant, id);
+  if (!row || row->info.state != DocumentState::ingesting) return unknown_document();
+  return std::move(*row);
+}
+
+/// May run twice: the part stays as it is.
+Result<std::uint64_t> append_part(Connection& db, Vocabulary& vocabulary, const Part& part) {
+  auto row = unfinished(db, part.tenant, part.id);
+  if (!row.ok()) return row.error();
+  const std::uint64_t stored = row->info.chunks;
+  if (part.first > stored) return chunks_missing();
+  const std::uint64_t end = part.first + part.chunks.size();
+  if (end < stored || (end == stored && !part.chunks.empty())) return stored;
+  if (end > kChunksMax) return too_many_chunks();
+  const auto known = static_cast<std::ptrdiff_t>(stored - part.first);
+  if (known == 0) {
+    insert_chunks(db, vocabulary, *row, stored, part.chunks);
+  } else {
+    const std::vector<Chunk> rest(part.chunks.begin() + known, part.chunks.end());
+    insert_chunks(db, vocabulary, *row, stored, rest);
+  }
+  Query(db, Literal{kAppended}).bind(end, part.checkpoint, row->info.number).finish();
+  return end;
+}
+
+struct End {
+  TenantId tenant;
+  DocumentId id;
+  std::string sha256;
+  Bytes size;
+  std::string title;
+};
+
+Result<Added> finish_document(Connection& db, Vocabulary& vocabulary, const End& end) {
+  Added added;
+  auto row = document_of(db, end.tenant, end.id);
+  if (!row) return unknown_document();
+  if (row->info.state == DocumentState::ready) {
+    added.document = std::move(row->info);
+    return added;
+  }
+  if (auto same = same_content(db, row->collection, end.sha256)) {
+    make_gone(db, vocabulary, *row);
+    added.document = std::move(same->info);
+    added.existed = true;
+    return added;
+  }
+  added.replaced = replace_older(db, vocabulary, *row);
+  if (!end.title.empty() && end.title != row->info.title) {
+    retitle(db, vocabulary, *row, end.title);
+  }
+  Query(db, Literal{kFinish}).bind(end.sha256, end.size.value, row->info.number).finish();
+  row->info.sha256 = end.sha256;
+  row->info.size = end.size;
+  row->info.state = DocumentState::ready;
+  count_in(db, *row);
+  added.document = std::move(row->info);
+  return added;
+}
+
+Status abandon_document(Connection& db, Vocabulary& vocabulary, const TenantId& tenant,
+                        const DocumentId& id) {
+  auto row = unfinished(db, tenant, id);
+  if (!row.ok()) return row.error();
+  make_gone(db, vocabulary, *row);
+  return done();
+}
+
+Status erase_document(Connection& db, Vocabulary& vocabulary, const TenantId& tenant,
+                      const DocumentId& id) {
+  const auto row = document_of(db, tenant, id);
+  if (!row) return unknown_document();
+  make_gone(db, vocabulary, *row);
+  return done();
 }
 
 Result<PageOfDocuments> page(Connection& db, const TenantId& tenant,
                              const std::optional<CollectionName>& collection,
                              const DocumentId& after, std::uint32_t limit) {
+  PageOfDocuments out;
   std::int64_t before = std::numeric_limits<std::int64_t>::max();
   if (!after.empty()) {
-    auto found = find(db, tenant, after);
-    if (!found.ok()) return found.error();
-    before = *found;
+    const auto last = document_of(db, tenant, after);
+    if (!last) return unknown_document();
+    before = last->info.number;
   }
-  const std::int64_t one_more = std::int64_t(limit) + 1;
-  Query query(db, collection ? kListOne : kListAll);
-  if (collection)
-    query.bind(tenant.text(), collection->text(), before, one_more);
-  else
-    query.bind(tenant.text(), before, one_more);
-  PageOfDocuments out;
+  const auto owner = tenant_number(db, tenant);
+  if (!owner) return out;
+  std::int64_t of = *owner;
+  if (collection) {
+    const auto found = collection_number(db, *owner, *collection);
+    if (!found) return out;
+    of = *found;
+  }
+  Query query(db, Literal{collection ? kListOne : kListAll});
+  query.bind(of, before, std::int64_t(limit) + 1);
   while (query.step()) {
     if (out.items.size() == limit)
       out.more = true;
     else
-      out.items.push_back(info_of(query));
+      out.items.push_back(row_of(query).info);
   }
   return out;
 }
 
-Result<std::vector<Passage>> find_passages(Connection& db, const PassageQuery& asked) {
-  std::vector<Passage> out;
-  const std::string match = match_expression(asked.text);
-  if (match.empty() || asked.limit == 0) return out;
-  Query query(db, asked.collection ? kSearchOne : kSearchAll);
-  if (asked.collection) {
-    query.bind(match, asked.tenant.text(), asked.collection->text(), asked.limit);
-  } else {
-    query.bind(match, asked.tenant.text(), asked.limit);
-  }
+Result<std::vector<Chunk>> chunks_of(Connection& db, const TenantId& tenant, const DocumentId& id,
+                                     std::uint64_t from, std::uint32_t limit) {
+  const auto row = document_of(db, tenant, id);
+  if (!row || row->info.state != DocumentState::ready) return unknown_document();
+  std::vector<Chunk> out;
+  if (from >= kChunksMax) return out;
+  const std::int64_t number = row->info.number;
+  Query query(db, Literal{kChunks});
+  query.bind(chunk_number(number, from), chunk_number(number + 1, 0), limit);
   while (query.step()) {
-    Passage passage;
-    passage.document = DocumentId(query.text(0));
-    passage.collection = CollectionName(query.text(1));
-    passage.title = query.text(2);
-    passage.source = query.text(3);
-    passage.heading = query.text(4);
-    passage.begin = query.count(5);
-    passage.end = query.count(6);
-    passage.text = query.text(7);
-    passage.score = -query.real(8);  // FTS5 gives the best the lowest
-    out.push_back(std::move(passage));
+    Chunk chunk{query.text(0), query.count(1), query.count(2), query.text(3), {}};
+    if (query.number(4) > 0) chunk.page = static_cast<std::uint32_t>(query.number(4));
+    out.push_back(std::move(chunk));
   }
   return out;
+}
+
+Result<std::vector<CollectionInfo>> collections_of(Connection& db, const TenantId& tenant) {
+  std::vector<CollectionInfo> out;
+  const auto owner = tenant_number(db, tenant);
+  if (!owner) return out;
+  Query query(db, Literal{kCollections});
+  query.bind(*owner);
+  while (query.step()) {
+    CollectionInfo each;
+    each.name = CollectionName(query.text(0));
+    each.documents = query.count(1);
+    each.chunks = query.count(2);
+    each.size = Bytes{query.count(3)};
+    if (each.documents > 0) each.newest = wall_from_micros(query.number(4));
+    out.push_back(std::move(each));
+  }
+  return out;
+}
+
+Result<std::int64_t> collection_named(Connection& db, const TenantId& tenant,
+                                      const CollectionName& name) {
+  const auto owner = tenant_number(db, tenant);
+  if (!owner) return unknown_collection();
+  const auto found = collection_number(db, *owner, name);
+  if (!found) return unknown_collection();
+  return *found;
+}
+
+Status rename(Connection& db, const TenantId& tenant, const CollectionName& from,
+              const CollectionName& to) {
+  auto found = collection_named(db, tenant, from);
+  if (!found.ok()) return found.error();
+  if (from == to) return done();
+  if (collection_named(db, tenant, to).ok()) return collection_name_taken();
+  Query(db, Literal{kRename}).bind(to.text(), *found).finish();
+  return done();
+}
+
+/// The collection is nobody's from now on; gives how many ready documents it had.
+Result<std::uint64_t> forsake(Connection& db, const TenantId& tenant, const CollectionName& name) {
+  auto found = collection_named(db, tenant, name);
+  if (!found.ok()) return found.error();
+  std::uint64_t documents = 0;
+  {
+    Query query(db, Literal{kDocumentsOf});
+    query.bind(*found);
+    if (query.step()) documents = query.count(0);
+  }
+  Query(db, Literal{kForsake}).bind(*found).finish();
+  return documents;
 }
 
 }  // namespace
 
-std::string match_expression(const std::string& question) {
-  std::string out;
-  for (const auto& word : search_words(question, kSearchWordsMax)) {
-    if (!out.empty()) out += " OR ";
-    out += '"';
-    out += word;  // letters and digits only
-    out += '"';
+std::shared_ptr<void> SqliteDocuments::change() const {
+  return {nullptr, [version = version_](void*) { version->fetch_add(1); }};
+}
+
+std::vector<std::string> document_queries() {
+  std::vector<std::string> out{kListAll, kListOne, kUnfinished,  kChunks,  kAppended,
+                               kFinish,  kRename,  kCollections, kForsake, kDocumentsOf};
+  for (const auto& more :
+       {document_row_queries(), document_search_queries(), vocabulary_queries()}) {
+    out.insert(out.end(), more.begin(), more.end());
   }
   return out;
 }
 
-std::vector<std::string> document_queries() {
-  return {kGet,    kSame,  kListAll,     kListOne, kFind,      kSameSource,
-          kChunks, kErase, kEraseChunks, kUnindex, kSearchAll, kSearchOne};
+Co<Result<Added>> SqliteDocuments::add(TenantId tenant, NewDocument document, Deadline by) {
+  auto good = check_document(document);
+  if (!good.ok()) co_return good.error();
+  const WallTime now = clock_.wall();
+  auto work = [tenant = std::move(tenant), document = std::move(document), now,
+               vocabulary = vocabulary_, changed = change()](Connection& db) {
+    return undoing(db, [&] { return add_document(db, *vocabulary, tenant, document, now); });
+  };
+  auto added = co_await writer_.write("add_document", std::move(work), by);
+  version_->fetch_add(1);
+  co_return added;
 }
 
-Co<Result<Added>> SqliteDocuments::add(TenantId tenant, NewDocument document, Deadline by) {
+Co<Result<Begun>> SqliteDocuments::begin(TenantId tenant, NewDocument head, Deadline by) {
+  auto good = check_document(head);
+  if (!good.ok()) co_return good.error();
   const WallTime now = clock_.wall();
-  auto work = [tenant = std::move(tenant), document = std::move(document), now](Connection& db) {
-    return add_document(db, tenant, document, now);
+  auto work = [tenant = std::move(tenant), head = std::move(head), now](Connection& db) {
+    return begin_document(db, tenant, head, now);
   };
-  co_return co_await writer_.write("add_document", std::move(work), by);
+  co_return co_await writer_.write("begin_document", std::move(work), by);
+}
+
+Co<Result<std::uint64_t>> SqliteDocuments::append(TenantId tenant, DocumentId id,
+                                                  std::uint64_t first_seq,
+                                                  std::vector<Chunk> chunks, std::string checkpoint,
+                                                  Deadline by) {
+  auto good = check_append(chunks, checkpoint);
+  if (!good.ok()) co_return good.error();
+  Part part{std::move(tenant), std::move(id), first_seq, std::move(chunks), std::move(checkpoint)};
+  auto work = [part = std::move(part), vocabulary = vocabulary_](Connection& db) {
+    return undoing(db, [&] { return append_part(db, *vocabulary, part); });
+  };
+  co_return co_await writer_.write("append_chunks", std::move(work), by);
+}
+
+Co<Result<Added>> SqliteDocuments::finish(TenantId tenant, DocumentId id, std::string sha256,
+                                          Bytes size, std::string title, Deadline by) {
+  End end{std::move(tenant), std::move(id), std::move(sha256), size, std::move(title)};
+  auto work = [end = std::move(end), vocabulary = vocabulary_, changed = change()](Connection& db) {
+    return undoing(db, [&] { return finish_document(db, *vocabulary, end); });
+  };
+  auto added = co_await writer_.write("finish_document", std::move(work), by);
+  version_->fetch_add(1);
+  co_return added;
+}
+
+Co<Status> SqliteDocuments::abandon(TenantId tenant, DocumentId id, Deadline by) {
+  auto work = [tenant = std::move(tenant), id = std::move(id),
+               vocabulary = vocabulary_](Connection& db) {
+    return undoing(db, [&] { return abandon_document(db, *vocabulary, tenant, id); });
+  };
+  co_return co_await writer_.write("abandon_document", std::move(work), by);
+}
+
+Co<Result<std::vector<Documents::Unfinished>>> SqliteDocuments::ingesting(WallTime before,
+                                                                          std::uint32_t limit,
+                                                                          Deadline by) {
+  auto work = [before, limit](Connection& db) -> Result<std::vector<Unfinished>> {
+    std::vector<Unfinished> out;
+    Query query(db, Literal{kUnfinished});
+    query.bind(micros(before), limit);
+    while (query.step()) out.push_back({TenantId(query.text(17)), row_of(query).info});
+    return out;
+  };
+  co_return co_await readers_.read("list_ingesting", std::move(work), by);
 }
 
 Co<Result<PageOfDocuments>> SqliteDocuments::list(TenantId tenant,
@@ -211,10 +398,9 @@ Co<Result<PageOfDocuments>> SqliteDocuments::list(TenantId tenant,
 Co<Result<DocumentInfo>> SqliteDocuments::get(TenantId tenant, DocumentId id, Deadline by) {
   auto work = [tenant = std::move(tenant),
                id = std::move(id)](Connection& db) -> Result<DocumentInfo> {
-    Query query(db, kGet);
-    query.bind(id.text(), tenant.text());
-    if (!query.step()) return unknown();
-    return info_of(query);
+    auto row = document_of(db, tenant, id);
+    if (!row) return unknown_document();
+    return std::move(row->info);
   };
   co_return co_await readers_.read("get_document", std::move(work), by);
 }
@@ -222,34 +408,86 @@ Co<Result<DocumentInfo>> SqliteDocuments::get(TenantId tenant, DocumentId id, De
 Co<Result<std::vector<Chunk>>> SqliteDocuments::chunks(TenantId tenant, DocumentId id,
                                                        std::uint64_t from, std::uint32_t limit,
                                                        Deadline by) {
-  auto work = [tenant = std::move(tenant), id = std::move(id), from,
-               limit](Connection& db) -> Result<std::vector<Chunk>> {
-    auto found = find(db, tenant, id);
-    if (!found.ok()) return found.error();
-    std::vector<Chunk> out;
-    Query query(db, kChunks);
-    query.bind(*found, from, limit);
-    while (query.step()) {
-      out.push_back(Chunk{query.text(0), query.count(1), query.count(2), query.text(3)});
-    }
-    return out;
+  auto work = [tenant = std::move(tenant), id = std::move(id), from, limit](Connection& db) {
+    return chunks_of(db, tenant, id, from, limit);
   };
   co_return co_await readers_.read("chunks", std::move(work), by);
 }
 
 Co<Status> SqliteDocuments::erase(TenantId tenant, DocumentId id, Deadline by) {
-  auto work = [tenant = std::move(tenant), id = std::move(id)](Connection& db) -> Status {
-    auto found = find(db, tenant, id);
-    if (!found.ok()) return found.error();
-    erase_rows(db, *found);
-    return done();
+  auto work = [tenant = std::move(tenant), id = std::move(id), vocabulary = vocabulary_,
+               changed = change()](Connection& db) {
+    return undoing(db, [&] { return erase_document(db, *vocabulary, tenant, id); });
   };
-  co_return co_await writer_.write("erase_document", std::move(work), by);
+  auto erased = co_await writer_.write("erase_document", std::move(work), by);
+  version_->fetch_add(1);
+  co_return erased;
 }
 
-Co<Result<std::vector<Passage>>> SqliteDocuments::search(PassageQuery asked, Deadline by) {
-  auto work = [asked = std::move(asked)](Connection& db) { return find_passages(db, asked); };
+Co<Result<bool>> SqliteDocuments::sweep(Deadline by) {
+  auto work = [vocabulary = vocabulary_](Connection& db) {
+    return undoing(db, [&] { return Result<bool>(sqlite::sweep(db, *vocabulary)); });
+  };
+  co_return co_await writer_.write("sweep_documents", std::move(work), by);
+}
+
+Co<Result<std::vector<CollectionInfo>>> SqliteDocuments::collections(TenantId tenant, Deadline by) {
+  auto work = [tenant = std::move(tenant)](Connection& db) { return collections_of(db, tenant); };
+  co_return co_await readers_.read("list_collections", std::move(work), by);
+}
+
+Co<Status> SqliteDocuments::create_collection(TenantId tenant, CollectionName name, Deadline by) {
+  auto work = [tenant = std::move(tenant), name = std::move(name)](Connection& db) -> Status {
+    const auto owner = tenant_made(db, tenant);
+    if (collection_number(db, owner, name)) return collection_name_taken();
+    collection_made(db, owner, name);
+    return done();
+  };
+  co_return co_await writer_.write("create_collection", std::move(work), by);
+}
+
+Co<Status> SqliteDocuments::rename_collection(TenantId tenant, CollectionName from,
+                                              CollectionName to, Deadline by) {
+  auto work = [tenant = std::move(tenant), from = std::move(from),
+               to = std::move(to)](Connection& db) { return rename(db, tenant, from, to); };
+  co_return co_await writer_.write("rename_collection", std::move(work), by);
+}
+
+Co<Result<std::uint64_t>> SqliteDocuments::erase_collection(TenantId tenant, CollectionName name,
+                                                            Deadline by) {
+  auto work = [tenant = std::move(tenant), name = std::move(name),
+               changed = change()](Connection& db) { return forsake(db, tenant, name); };
+  auto erased = co_await writer_.write("erase_collection", std::move(work), by);
+  version_->fetch_add(1);
+  co_return erased;
+}
+
+Co<Result<Found>> SqliteDocuments::find(PassageQuery query, Deadline by) {
+  tidy(query.tags);
+  auto work = [query = std::move(query)](Connection& db) -> Result<Found> {
+    return find_passages(db, query);
+  };
   co_return co_await readers_.read("search", std::move(work), by);
+}
+
+Co<Result<std::vector<Passage>>> SqliteDocuments::passages(TenantId tenant,
+                                                           std::vector<std::int64_t> numbers,
+                                                           Deadline by) {
+  auto work = [tenant = std::move(tenant),
+               numbers = std::move(numbers)](Connection& db) -> Result<std::vector<Passage>> {
+    return passages_of(db, tenant, numbers);
+  };
+  co_return co_await readers_.read("passages", std::move(work), by);
+}
+
+Co<Result<std::vector<std::int64_t>>> SqliteDocuments::visible(TenantId tenant,
+                                                               DocumentFilter filter, Deadline by) {
+  tidy(filter.tags);
+  auto work = [tenant = std::move(tenant),
+               filter = std::move(filter)](Connection& db) -> Result<std::vector<std::int64_t>> {
+    return visible_documents(db, tenant, filter);
+  };
+  co_return co_await readers_.read("visible", std::move(work), by);
 }
 
 }  // namespace mainstay::storage::sqlite

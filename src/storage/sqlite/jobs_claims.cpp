@@ -166,7 +166,7 @@ void JobDesk::finish(std::shared_ptr<JobOp> op,
     if (claims) return_claims(static_cast<const ClaimJobs&>(*op));
     return;
   }
-  if (!op->alarm) return;
+  if (!op->awaited) return;
   try {
     for (auto& [executor, ops] : answers_) {
       if (executor != op->executor) continue;

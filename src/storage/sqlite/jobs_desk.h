@@ -25,10 +25,15 @@ class JobDesk;
 class JobOp {
  public:
   JobOp(const char* verb, Clock& clock, Executor on, Deadline until)
-      : by(until), handed(clock.now()), executor(on), alarm(clock.alarm(on)), verb_(verb) {}
+      : by(until),
+        handed(clock.now()),
+        executor(on),
+        awaited(true),
+        alarm(clock.alarm(on)),
+        verb_(verb) {}
   /// One that nobody waits for: given back by the desk itself, or by a caller who went away.
   JobOp(const char* verb, Clock& clock, Executor on)
-      : by(Deadline::never()), handed(clock.now()), executor(on), verb_(verb) {}
+      : by(Deadline::never()), handed(clock.now()), executor(on), awaited(false), verb_(verb) {}
   virtual ~JobOp() = default;
   JobOp(const JobOp&) = delete;
   JobOp& operator=(const JobOp&) = delete;
@@ -55,6 +60,7 @@ class JobOp {
   const Deadline by;
   const TimePoint handed;
   const Executor executor;
+  const bool awaited;            ///< somebody waits, or waited, for the answer
   std::unique_ptr<Alarm> alarm;  ///< the caller's; touched on its executor alone
   std::shared_ptr<const Error> error;
 

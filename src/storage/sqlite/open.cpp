@@ -12,11 +12,13 @@
 #include "storage/sqlite/conversations.h"
 #include "storage/sqlite/data_dir.h"
 #include "storage/sqlite/documents.h"
+#include "storage/sqlite/embedding_cache.h"
 #include "storage/sqlite/figures.h"
 #include "storage/sqlite/files.h"
 #include "storage/sqlite/jobs.h"
 #include "storage/sqlite/replies.h"
 #include "storage/sqlite/schema.h"
+#include "storage/sqlite/vectors.h"
 
 namespace mainstay::storage::sqlite {
 namespace {
@@ -126,7 +128,8 @@ class SqliteStores final : public Stores {
  public:
   SqliteStores(std::unique_ptr<DataDir> dir, std::unique_ptr<OffloadPool> pool, Talk talk,
                std::unique_ptr<Database> knowledge, std::unique_ptr<SqliteAccessKeys> keys,
-               const Surroundings& around, const SignalLimits& signal)
+               const Surroundings& around, const SignalLimits& signal, const VectorLimits& vectors,
+               const DocumentLimits& documents)
       : dir_(std::move(dir)),
         pool_(std::move(pool)),
         desk_(std::move(talk.desk)),
@@ -134,13 +137,15 @@ class SqliteStores final : public Stores {
         knowledge_(std::move(knowledge)),
         keys_(std::move(keys)),
         conversations_(talk_->writer, talk_->readers),
-        documents_(knowledge_->writer, knowledge_->readers, around.clock),
+        documents_(knowledge_->writer, knowledge_->readers, around.clock, documents),
         jobs_(*desk_, talk_->readers, around.settings.operation_timeout),
         signal_(around.clock, signal),
         leader_(around.clock, roles_),
         replies_(talk_->writer, talk_->readers, around.clock),
         files_(talk_->writer, talk_->readers, around.clock),
-        batches_(talk_->writer, talk_->readers) {}
+        batches_(talk_->writer, talk_->readers),
+        vectors_(knowledge_->writer, knowledge_->readers, around.clock, vectors),
+        embeddings_(knowledge_->writer, knowledge_->readers, around.clock, vectors) {}
   ~SqliteStores() override { [[maybe_unused]] auto closed = close(); }
 
   Conversations& conversations() override { return conversations_; }
@@ -152,6 +157,8 @@ class SqliteStores final : public Stores {
   Replies& replies() override { return replies_; }
   Files& files() override { return files_; }
   Batches& batches() override { return batches_; }
+  Vectors& vectors() override { return vectors_; }
+  EmbeddingCache& embedding_cache() override { return embeddings_; }
 
   StoreFigures figures() const override {
     StoreFigures out;
@@ -219,6 +226,8 @@ class SqliteStores final : public Stores {
   SqliteReplies replies_;
   SqliteFiles files_;
   SqliteBatches batches_;
+  SqliteVectors vectors_;
+  SqliteEmbeddingCache embeddings_;
 };
 
 }  // namespace
@@ -226,7 +235,8 @@ class SqliteStores final : public Stores {
 Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::string data_dir,
                                      Clock& clock, [[maybe_unused]] Random& random, Log& log,
                                      Metrics& metrics, const JobLimits& jobs,
-                                     const SignalLimits& signal) {
+                                     const SignalLimits& signal, const VectorLimits& vectors,
+                                     const DocumentLimits& documents) {
   const TimePoint start = clock.now();
   auto dir = DataDir::claim(std::move(data_dir));
   if (!dir.ok()) return dir.error();
@@ -241,9 +251,9 @@ Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::strin
   log.info("storage.open", {{"data_dir", (*dir)->path()},
                             {"sqlite", sqlite3_libversion()},
                             {"took_ms", clock.now() - start}});
-  return std::unique_ptr<Stores>(
-      std::make_unique<SqliteStores>(std::move(*dir), std::move(pool), std::move(*talk),
-                                     std::move(*knowledge), std::move(*keys), around, signal));
+  return std::unique_ptr<Stores>(std::make_unique<SqliteStores>(
+      std::move(*dir), std::move(pool), std::move(*talk), std::move(*knowledge), std::move(*keys),
+      around, signal, vectors, documents));
 }
 
 Result<std::unique_ptr<AccessKeys>> open_access_keys(const StorageSettings& settings,

@@ -19,7 +19,9 @@ namespace mainstay::storage::sqlite {
 /// refused file is not changed.
 Result<std::unique_ptr<Stores>> open(const StorageSettings& settings, std::string data_dir,
                                      Clock& clock, Random& random, Log& log, Metrics& metrics,
-                                     const JobLimits& jobs = {}, const SignalLimits& signal = {});
+                                     const JobLimits& jobs = {}, const SignalLimits& signal = {},
+                                     const VectorLimits& vectors = {},
+                                     const DocumentLimits& documents = {});
 
 /// Opens keys.db alone, without the directory's lock: for `mainstay keys` beside a running server.
 /// Otherwise as open(). The destructor closes it.

@@ -3,6 +3,9 @@
 
 #include <sys/stat.h>
 
+#include "storage/sqlite/document_rows.h"
+#include "storage/sqlite/vector_schema.h"
+
 namespace mainstay::storage::sqlite {
 namespace {
 
@@ -232,6 +235,96 @@ CREATE VIRTUAL TABLE words USING fts5 (
 INSERT INTO words (words, rank) VALUES ('rank', 'bm25(2.0, 3.0, 1.0)');
 )sql";
 
+// Documents that are ingested piece by piece, and words that are found although mistyped. A chunk's
+// number tells its document (storage/documents.h), so that documents are ranges of the index; what
+// else belongs to a chunk (its vectors) goes by a trigger on chunk. Tenants and collections are
+// numbers here, and marks in the index (column scope), so that a filter is part of the search.
+// The index has the tokenizer of tokenizer.h; documents_schema() fills it after this step.
+constexpr const char* kDocuments2 = R"sql(
+DROP INDEX document_by_tenant;
+DROP INDEX document_by_collection;
+DROP INDEX document_by_source;
+DROP TABLE words;
+DROP VIEW chunk_text;
+ALTER TABLE chunk RENAME TO old_chunk;
+ALTER TABLE document RENAME TO old_document;
+CREATE TABLE tenant (n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE collection (
+  n         INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant    INTEGER NOT NULL REFERENCES tenant (n),
+  name      TEXT,     -- NULL: gone with all its documents
+  documents INTEGER NOT NULL,
+  chunks    INTEGER NOT NULL,
+  bytes     INTEGER NOT NULL,
+  UNIQUE (tenant, name)
+) STRICT;
+CREATE INDEX collection_gone ON collection (n) WHERE name IS NULL;
+CREATE TABLE document (
+  n          INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         TEXT UNIQUE,       -- NULL: gone
+  tenant     INTEGER NOT NULL REFERENCES tenant (n),
+  collection INTEGER NOT NULL REFERENCES collection (n),
+  state      INTEGER NOT NULL,  -- 0 ready, 1 ingesting, 2 gone
+  title      TEXT NOT NULL,
+  source     TEXT NOT NULL,
+  media_type TEXT NOT NULL,
+  sha256     TEXT NOT NULL,
+  size       INTEGER NOT NULL,
+  chunks     INTEGER NOT NULL,
+  created    INTEGER NOT NULL,
+  tags       TEXT NOT NULL,     -- a line feed before and after each
+  checkpoint TEXT NOT NULL,
+  indexed    TEXT NOT NULL,     -- title in the index of chunks from number `retitled` on
+  retitled   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX document_by_tenant ON document (tenant, state);
+CREATE INDEX document_by_collection ON document (collection, state);
+CREATE INDEX document_by_time ON document (collection, created, tags) WHERE state = 0;
+CREATE UNIQUE INDEX document_by_content ON document (collection, sha256)
+  WHERE state = 0 AND sha256 <> '';
+CREATE INDEX document_by_source ON document (collection, source) WHERE state = 0 AND source <> '';
+CREATE INDEX document_unfinished ON document (created) WHERE state = 1;
+CREATE INDEX document_gone ON document (n) WHERE state = 2;
+CREATE TABLE chunk (
+  n        INTEGER PRIMARY KEY,  -- document * 2^24 + place
+  begin_at INTEGER NOT NULL,
+  end_at   INTEGER NOT NULL,
+  page     INTEGER NOT NULL,     -- 0: none
+  heading  TEXT NOT NULL,
+  text     TEXT NOT NULL
+) STRICT;
+CREATE VIRTUAL TABLE words USING fts5 (
+  title, heading, text, scope, content = '', tokenize = 'mainstay'
+);
+INSERT INTO words (words, rank) VALUES ('automerge', 8), ('pgsz', 4000), ('hashsize', 8000000);
+CREATE VIRTUAL TABLE words_row USING fts5vocab (words, row);
+CREATE TABLE word (
+  n       INTEGER PRIMARY KEY,
+  text    TEXT NOT NULL UNIQUE,
+  witness INTEGER NOT NULL      -- a chunk that holds the word's stem
+) STRICT;
+CREATE INDEX word_by_witness ON word (witness);
+CREATE VIRTUAL TABLE spelling USING fts5 (
+  text, content = '', columnsize = 0, detail = none, tokenize = 'trigram'
+);
+INSERT INTO tenant (name) SELECT DISTINCT tenant FROM old_document ORDER BY tenant;
+INSERT INTO collection (tenant, name, documents, chunks, bytes)
+  SELECT tenant.n, old.collection, count(*), sum(old.chunks), sum(old.size)
+  FROM old_document AS old JOIN tenant ON tenant.name = old.tenant
+  GROUP BY tenant.n, old.collection;
+INSERT INTO document (n, id, tenant, collection, state, title, source, media_type, sha256, size,
+                      chunks, created, tags, checkpoint, indexed, retitled)
+  SELECT old.n, old.id, tenant.n, collection.n, 0, old.title, old.source, old.media_type,
+         old.sha256, old.size, old.chunks, old.created, '', '', old.title, 0
+  FROM old_document AS old JOIN tenant ON tenant.name = old.tenant
+  JOIN collection ON collection.tenant = tenant.n AND collection.name = old.collection;
+INSERT INTO chunk (n, begin_at, end_at, page, heading, text)
+  SELECT (document << 24) | seq, begin_at, end_at, 0, heading, text FROM old_chunk
+  ORDER BY document, seq;
+DROP TABLE old_chunk;
+DROP TABLE old_document;
+)sql";
+
 constexpr const char* kAccessKeys1 = R"sql(
 CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
 INSERT INTO generation (number) VALUES (0);
@@ -267,6 +360,10 @@ CREATE INDEX revoked_token_by_end ON revoked_token (until);
 
 constexpr const char* kAccessKeys2 =
     "ALTER TABLE access_key ADD COLUMN queued INTEGER NOT NULL DEFAULT 0";
+
+void index_after_step(Connection& db, std::size_t version) {
+  if (version == 2) index_all(db);
+}
 
 Error newer(const std::string& path, std::int64_t found, std::size_t known) {
   return Error::say(Errc::invalid, "database_newer",
@@ -338,7 +435,9 @@ const Schema& conversations_schema() {
 }
 
 const Schema& documents_schema() {
-  static const Schema schema{"knowledge", "knowledge.db", 0x4d4e534b, {kDocuments1}};
+  static const Schema schema{"knowledge", "knowledge.db",
+                             0x4d4e534b,  {kDocuments1, kDocuments2, kVectors},
+                             false,       index_after_step};
   return schema;
 }
 
@@ -372,6 +471,7 @@ void migrate(const Schema& schema, Connection& db) {
     }
     try {
       db.run(schema.steps[version]);
+      if (schema.after_step != nullptr) schema.after_step(db, version + 1);
       db.run("PRAGMA application_id = " + std::to_string(schema.application_id));
       db.run("PRAGMA user_version = " + std::to_string(version + 1));
       db.run("COMMIT");

@@ -18,6 +18,8 @@ struct Schema {
   std::int64_t application_id;  ///< of the file's header; tells our files from others'
   std::vector<std::string> steps;
   bool shared = false;  ///< several processes may open it: a rollback journal instead of a WAL
+  /// Does what SQL cannot after the step that led to `version`, in its transaction.
+  void (*after_step)(Connection& db, std::size_t version) = nullptr;
 };
 
 const Schema& conversations_schema();

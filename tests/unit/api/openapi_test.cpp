@@ -36,6 +36,19 @@ struct OpenApiTest : JobWorld {
     return document["paths"][std::string(route.path)][lower_method(route)];
   }
   /// One request of each admin endpoint, and of the health pages that belong to them.
+  std::vector<std::pair<std::string, Sent>> collection_requests() {
+    Sent remove = get("/v1/collections/shelf");
+    remove.method = "DELETE";
+    return {
+        {"addVectors", post("/v1/vectors", R"({"passages":[{"text":"red","embedding":[1,0]}]})")},
+        {"createEmbedding", post("/v1/embeddings", R"({"model":"m","input":"red"})")},
+        {"createCollection", post("/v1/collections", R"({"id":"box"})")},
+        {"listCollections", get("/v1/collections")},
+        {"getCollection", get("/v1/collections/box")},
+        {"renameCollection", post("/v1/collections/box", R"({"id":"shelf"})")},
+        {"deleteCollection", remove},
+    };
+  }
   std::vector<std::pair<std::string, Sent>> admin_requests() {
     Sent cancel_task = get("/admin/tasks/7");
     cancel_task.method = "DELETE";
@@ -216,6 +229,7 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
       {"listDocuments", get("/v1/documents")},
       {"getDocument", get(document_path)},
       {"search", post("/v1/search", R"({"query":"capital"})")},
+      {"analyzeText", post("/v1/analyze", R"({"text":"The cat sat. The dog ran."})")},
       {"listConversations", get("/v1/conversations")},
       {"getConversation", get("/v1/conversations/conv-1")},
       {"deleteDocument", remove_document},
@@ -224,6 +238,7 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
       {"live", get("/health/live")},
       {"ready", get("/health/ready")},
   };
+  for (auto& one : collection_requests()) requests.push_back(std::move(one));
   for (auto& one : admin_requests()) requests.push_back(std::move(one));
   for (auto& one : job_requests()) requests.push_back(std::move(one));
   for (auto& one : file_requests()) requests.push_back(std::move(one));

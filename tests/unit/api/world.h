@@ -5,6 +5,7 @@
 #include <atomic>
 #include <deque>
 
+#include "api/analyze.h"
 #include "api/service.h"
 #include "storage/memory/open.h"
 #include "unit/api/fake_exchange.h"
@@ -39,6 +40,14 @@ class FakeStream final : public models::ChatStream {
 class FakeModels final : public models::Models {
  public:
   explicit FakeModels(Clock& clock) : clock_(clock) {}
+  Co<Result<models::Answer>> embed(models::EmbedRequest request, std::string, Deadline) override {
+    models::Answer answer;
+    answer.by = by;
+    answer.embeddings = std::make_unique<models::Embeddings>();
+    answer.embeddings->vectors.resize(request.texts.size(), {1, 0});
+    answer.embeddings->dimension = 2;
+    co_return answer;
+  }
   Co<Result<models::Answer>> chat(models::ChatRequest request, Deadline) override {
     asked.push_back(std::move(request));
     if (asked.back().hold && keeps) asked.back().hold->keep();
@@ -115,6 +124,7 @@ struct World : SimTest {
     desk.emplace(settings, clock, *log);
     desk->program = &program;
     rooms->admin = &*desk;
+    rooms->analyze = &analyze;
     api.emplace(*rooms);
   }
   using Reply = std::unique_ptr<FakeExchange>;
@@ -186,6 +196,7 @@ struct World : SimTest {
   std::unique_ptr<Log> log;
   Metrics metrics;
   OffloadPool pool{"test", 1, 16};
+  AnalyzeDesk analyze{pool};
   FakeModels models{clock};
   std::unique_ptr<storage::Stores> stores = storage::memory::open(clock);
   NoClient client;

@@ -36,7 +36,8 @@ TEST(Governance, every_account_has_a_cap_that_its_settings_give_and_counts_what_
   ASSERT_EQ(parts.size(), 7u);
   for (const auto& [name, part] : parts) EXPECT_GT(part.cap, 0u) << name;
   EXPECT_EQ(parts["cache"].bytes, 11u);
-  EXPECT_EQ(parts["cache"].cap, settings.cache.size_max.value);
+  EXPECT_EQ(parts["cache"].cap,
+            settings.cache.size_max.value + settings.embeddings.cache_memory.value);
   EXPECT_EQ(parts["index"].bytes, 13u);
   EXPECT_GE(parts["index"].cap, 2 * settings.storage.readers * settings.storage.reader_cache.value);
   EXPECT_EQ(parts["log"].bytes, 17u);

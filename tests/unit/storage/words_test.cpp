@@ -43,6 +43,23 @@ TEST(Words, of_any_bytes_are_harmless) {
   EXPECT_EQ(texts("\xE2\x80\x94x\xF0\x9F\x98\x80y"), (Texts{"x", "y"}));
 }
 
+TEST(Words, of_scripts_without_spaces_are_pairs_that_overlap) {
+  const std::string bear = "\xE7\x86\x8A";
+  const std::string cat = "\xE7\x8C\xAB";
+  const std::string big = "\xE5\xA4\xA7";
+  EXPECT_EQ(texts(big + bear + cat), (Texts{big + bear, bear + cat}));
+  EXPECT_EQ(texts(cat), (Texts{cat}));
+  EXPECT_EQ(texts("a" + cat + "b" + big + bear + "c"), (Texts{"a", cat, "b", big + bear, "c"}));
+  EXPECT_EQ(texts(cat + " " + bear + "\xE3\x80\x82" + big), (Texts{cat, bear, big}));
+  const std::string text = "x " + big + bear + cat;
+  const auto words = words_of(text);
+  ASSERT_EQ(words.size(), 3u);
+  EXPECT_EQ(words[1].begin, 2u);
+  EXPECT_EQ(words[1].end, 8u);
+  EXPECT_EQ(words[2].begin, 5u);
+  EXPECT_EQ(words[2].end, 11u);
+}
+
 TEST(Stem, follows_porter) {
   const std::pair<const char*, const char*> known[] = {{"caresses", "caress"},
                                                        {"ponies", "poni"},

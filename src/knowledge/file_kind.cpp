@@ -1,10 +1,10 @@
 // Signatures, and a count of what no text holds.
-#include "api/file_kind.h"
+#include "knowledge/file_kind.h"
 
 #include <algorithm>
 #include <array>
 
-namespace mainstay::api {
+namespace mainstay::knowledge {
 namespace {
 
 using namespace std::string_view_literals;
@@ -68,4 +68,4 @@ std::string_view file_kind(std::string_view text) noexcept {
   return is_binary(head) ? "binary data" : std::string_view();
 }
 
-}  // namespace mainstay::api
+}  // namespace mainstay::knowledge

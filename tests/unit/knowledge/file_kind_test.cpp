@@ -1,11 +1,11 @@
 // What a document's text really is.   proves M9 (file type by content)
-#include "api/file_kind.h"
+#include "knowledge/file_kind.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace mainstay::api {
+namespace mainstay::knowledge {
 namespace {
 
 using namespace std::string_literals;
@@ -44,4 +44,4 @@ TEST(FileKind, more_than_a_tenth_of_control_characters_is_binary) {
 }
 
 }  // namespace
-}  // namespace mainstay::api
+}  // namespace mainstay::knowledge

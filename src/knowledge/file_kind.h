@@ -1,13 +1,13 @@
 // What a text really is: files of other kinds sent in a document's place, told by their content.
-// Used by documents.cpp alone.
+// Used by file_type.cpp and api (documents).
 #pragma once
 
 #include <string_view>
 
-namespace mainstay::api {
+namespace mainstay::knowledge {
 
 /// "a PDF file", "a zip archive (Office documents are some)", ...; empty for text. Looks at the
 /// first bytes only, also through base64, and at how many control characters there are.
 std::string_view file_kind(std::string_view text) noexcept;
 
-}  // namespace mainstay::api
+}  // namespace mainstay::knowledge

@@ -1,0 +1,27 @@
+// SHA-256 of bytes that come in pieces. Of one text: sha256_hex() in base/text.h.
+// Used by knowledge.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace mainstay {
+
+/// Belongs to one thread at a time.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  void update(std::string_view bytes);
+  /// 64 hex digits; nothing may be added afterwards.
+  std::string hex();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mainstay

@@ -1,0 +1,307 @@
+// libvips by its C interface: one pass from the file to the result, small picture or large. Each
+// format is told by its first bytes and read by its own loader alone.
+#include "decoder/images.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+#include <vips/vips.h>
+// Needs what comes before it.
+#include <vips/vector.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdlib>
+#include <memory>
+#include <string_view>
+
+#include "decoder/frame_size.h"
+
+namespace mainstay::decoder {
+namespace {
+
+using media::Is;
+using media::Order;
+
+enum class Kind : std::uint8_t { unknown, jpeg, png, webp, gif, tiff };
+constexpr std::array<const char*, 6> kNames = {"", "jpeg", "png", "webp", "gif", "tiff"};
+constexpr auto kInSequence = VIPS_ACCESS_SEQUENTIAL;
+constexpr auto kWhole = VIPS_FAIL_ON_TRUNCATED;
+
+struct Unref {
+  void operator()(void* object) const noexcept { g_object_unref(object); }
+};
+using Image = std::unique_ptr<VipsImage, Unref>;
+using Source = std::unique_ptr<VipsSource, Unref>;
+
+Kind kind_of(int file) {
+  using namespace std::string_view_literals;
+  std::array<char, 16> bytes{};
+  const auto got = ::pread(file, bytes.data(), bytes.size(), 0);
+  const std::string_view head(bytes.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (head.starts_with("\xff\xd8\xff"sv)) return Kind::jpeg;
+  if (head.starts_with("\x89PNG\r\n\x1a\n"sv)) return Kind::png;
+  if (head.starts_with("RIFF"sv) && head.substr(8).starts_with("WEBP"sv)) return Kind::webp;
+  if (head.starts_with("GIF87a"sv) || head.starts_with("GIF89a"sv)) return Kind::gif;
+  if (head.starts_with("II*\0"sv) || head.starts_with("MM\0*"sv)) return Kind::tiff;
+  return Kind::unknown;
+}
+
+/// What libvips has to say goes to the log, cut short.
+Refusal damaged() {
+  std::string why = vips_error_buffer();
+  vips_error_clear();
+  const bool memory = why.find("out of memory") != std::string::npos;
+  std::replace(why.begin(), why.end(), '\n', ' ');
+  return {memory ? "decoder_memory" : "image_damaged", why.substr(0, 200)};
+}
+
+/// Reads the head; pixels come later, as they are asked for. `shrink`: JPEG and WebP are made
+/// smaller by about this much while they are decoded.
+Image load(Kind kind, VipsSource* source, double shrink) {
+  VipsImage* out = nullptr;
+  switch (kind) {
+    case Kind::jpeg:
+      vips_jpegload_source(source, &out, "access", kInSequence, "fail_on", kWhole, "shrink",
+                           shrink >= 8   ? 8
+                           : shrink >= 4 ? 4
+                           : shrink >= 2 ? 2
+                                         : 1,
+                           nullptr);
+      break;
+    case Kind::png:
+      vips_pngload_source(source, &out, "access", kInSequence, "fail_on", kWhole, nullptr);
+      break;
+    case Kind::webp:
+      vips_webpload_source(source, &out, "access", kInSequence, "fail_on", kWhole, "scale",
+                           1.0 / shrink, nullptr);
+      break;
+    case Kind::gif:
+      vips_gifload_source(source, &out, "access", kInSequence, "fail_on", kWhole, nullptr);
+      break;
+    case Kind::tiff:
+      vips_tiffload_source(source, &out, "access", kInSequence, "fail_on", kWhole, nullptr);
+      break;
+    case Kind::unknown:
+      break;
+  }
+  return Image(out);
+}
+
+/// Replaces the image by what an operation made of it; false when it failed.
+template <class Operation, class... Arguments>
+bool apply(Image& image, Operation operation, Arguments... arguments) {
+  VipsImage* out = nullptr;
+  if (operation(image.get(), &out, arguments..., nullptr) != 0) return false;
+  image.reset(out);
+  return true;
+}
+
+/// An image that was opened, and what is known from its head.
+struct Opened {
+  Kind kind = Kind::unknown;
+  Source source;
+  Image image;
+  Size size;
+  int orientation = 1;
+  std::uint64_t bytes = 0;
+};
+
+std::optional<Refusal> open_picture(const Order& order, int file, Opened& out) {
+  struct stat about{};
+  if (::fstat(file, &about) != 0 || about.st_size == 0) return Refusal{"file_empty", ""};
+  out.bytes = static_cast<std::uint64_t>(about.st_size);
+  out.kind = kind_of(file);
+  if (out.kind == Kind::unknown) return Refusal{"image_format", ""};
+  out.source.reset(vips_source_new_from_descriptor(file));
+  if (!out.source) return damaged();
+  out.image = load(out.kind, out.source.get(), 1);
+  if (!out.image) return damaged();
+  out.size = {static_cast<std::uint32_t>(vips_image_get_width(out.image.get())),
+              static_cast<std::uint32_t>(vips_image_get_height(out.image.get()))};
+  out.orientation = vips_image_get_orientation(out.image.get());
+  if (pixels(out.size) > order.pixels_max) {
+    return Refusal{"image_too_many_pixels", std::to_string(pixels(out.size))};
+  }
+  return std::nullopt;
+}
+
+bool resize(Image& image, Size to) {
+  const int width = vips_image_get_width(image.get());
+  const int height = vips_image_get_height(image.get());
+  if (static_cast<std::uint32_t>(width) == to.width &&
+      static_cast<std::uint32_t>(height) == to.height) {
+    return true;
+  }
+  // Colours of what cannot be seen must not bleed into what can.
+  const bool alpha = vips_image_hasalpha(image.get()) != 0;
+  const VipsBandFormat format = vips_image_get_format(image.get());
+  if (alpha && !apply(image, vips_premultiply)) return false;
+  const double across = static_cast<double>(to.width) / width;
+  const double down = static_cast<double>(to.height) / height;
+  if (!apply(image, vips_resize, across, "vscale", down)) return false;
+  if (!alpha) return true;
+  return apply(image, vips_unpremultiply) && apply(image, vips_cast, format);
+}
+
+/// To the colours that every program expects, eight bits each.
+bool to_srgb(Image& image, bool strip) {
+  const bool profile = vips_image_get_typeof(image.get(), VIPS_META_ICC_NAME) != 0;
+  const bool cmyk = vips_image_get_interpretation(image.get()) == VIPS_INTERPRETATION_CMYK;
+  if (cmyk || (profile && strip)) {
+    const bool fits = apply(image, vips_icc_transform, "srgb", "embedded", TRUE, "input_profile",
+                            cmyk ? "cmyk" : "srgb", "intent", VIPS_INTENT_PERCEPTUAL);
+    if (!fits) vips_error_clear();  // a broken profile: the colours as they are
+  }
+  const bool grey = vips_image_get_bands(image.get()) < 3;
+  return apply(image, vips_colourspace, grey ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB);
+}
+
+bool crop(Image& image, Size to) {
+  const int width = vips_image_get_width(image.get());
+  const int height = vips_image_get_height(image.get());
+  const int across = std::min(width, static_cast<int>(to.width));
+  const int down = std::min(height, static_cast<int>(to.height));
+  if (across == width && down == height) return true;
+  return apply(image, vips_extract_area, (width - across) / 2, (height - down) / 2, across, down);
+}
+
+bool turn(Image& image, int orientation) {
+  if (orientation <= 1) return true;
+  Image whole(vips_image_copy_memory(image.get()));
+  if (!whole) return false;
+  image = std::move(whole);
+  return apply(image, vips_autorot);
+}
+
+bool flatten(Image& image) {
+  if (vips_image_hasalpha(image.get()) == 0) return true;
+  const std::unique_ptr<VipsArrayDouble, void (*)(VipsArrayDouble*)> white(
+      vips_array_double_newv(1, 255.0),
+      [](VipsArrayDouble* array) { vips_area_unref(VIPS_AREA(array)); });
+  return apply(image, vips_flatten, "background", white.get());
+}
+
+/// The result as a file's bytes.
+class Blob {
+ public:
+  Blob() = default;
+  ~Blob() { g_free(data_); }
+  Blob(const Blob&) = delete;
+  Blob& operator=(const Blob&) = delete;
+  bool save(VipsImage* image, const std::string& format, const Order& order) {
+    const int quality = static_cast<int>(order.quality);
+    const int strip = order.strip ? TRUE : FALSE;
+    if (format == "png") {
+      return vips_pngsave_buffer(image, &data_, &size_, "strip", strip, nullptr) == 0;
+    }
+    if (format == "webp") {
+      return vips_webpsave_buffer(image, &data_, &size_, "Q", quality, "strip", strip, nullptr) ==
+             0;
+    }
+    return vips_jpegsave_buffer(image, &data_, &size_, "Q", quality, "strip", strip,
+                                "optimize_coding", TRUE, nullptr) == 0;
+  }
+  std::string_view bytes() const noexcept { return {static_cast<const char*>(data_), size_}; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+std::string result_format(const Order& order, Kind kind) {
+  if (!order.format.empty()) return order.format;
+  if (kind == Kind::gif) return "png";
+  if (kind == Kind::tiff) return "jpeg";
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+Json facts(const Order& order, Is is, const std::string& format, VipsImage* image,
+           std::uint64_t bytes) {
+  Json head = media::frame_head(order.item, is);
+  head["format"] = format;
+  head["width"] = vips_image_get_width(image);
+  head["height"] = vips_image_get_height(image);
+  head["alpha"] = vips_image_hasalpha(image) != 0;
+  head["bytes"] = bytes;
+  return head;
+}
+
+void send_bytes(const Order& order, std::string_view bytes) {
+  const Json head = media::frame_head(order.item, Is::data);
+  while (!bytes.empty()) {
+    const auto piece = bytes.substr(0, media::kBodyMax);
+    send(head, piece);
+    bytes.remove_prefix(piece.size());
+  }
+}
+
+void be_quiet(const char*, GLogLevelFlags, const char*, void*) {}
+
+}  // namespace
+
+bool warm_images() {
+  ::setenv("VIPSHOME", "/nonexistent", 1);      // its plugins read more formats than we want
+  ::setenv("VIPS_DISC_THRESHOLD", "1000g", 1);  // no files for what is between: memory or failure
+  ::setenv("VIPS_CONCURRENCY", "1", 1);
+  g_log_set_default_handler(&be_quiet, nullptr);
+  if (vips_init("mainstay-decoder") != 0) return false;
+  vips_concurrency_set(1);
+  vips_cache_set_max(0);
+  vips_cache_set_max_mem(0);
+  vips_cache_set_max_files(0);
+  vips_vector_set_enabled(FALSE);  // it would write code and run it
+  vips_block_untrusted_set(TRUE);
+  return true;
+}
+
+std::string images_version() {
+  return vips_version_string();
+}
+
+std::optional<Refusal> measure_picture(const Order& order, int file) {
+  Opened opened;
+  Order any = order;
+  any.pixels_max = UINT64_MAX;  // nothing is decoded
+  auto refused = open_picture(any, file, opened);
+  if (refused) return refused;
+  Json head = facts(order, Is::end, kNames[static_cast<std::size_t>(opened.kind)],
+                    opened.image.get(), opened.bytes);
+  head["orientation"] = opened.orientation;
+  head["frames"] = vips_image_get_n_pages(opened.image.get());
+  end_with(std::move(head));
+  return std::nullopt;
+}
+
+std::optional<Refusal> convert_picture(const Order& order, int file) {
+  Opened opened;
+  auto refused = open_picture(order, file, opened);
+  if (refused) return refused;
+  const bool sideways = opened.orientation >= 5;
+  const Plan plan = plan_of(order, sideways ? turned(opened.size) : opened.size);
+  if (pixels(plan.size) > order.pixels_max) {
+    return Refusal{"image_too_many_pixels", "as asked for"};
+  }
+  const Size as_stored = sideways ? turned(plan.size) : plan.size;
+  const double shrink = shrink_of(opened.size, as_stored);
+  if (shrink > 1 && (opened.kind == Kind::jpeg || opened.kind == Kind::webp)) {
+    opened.image = load(opened.kind, opened.source.get(), shrink);
+    if (!opened.image) return damaged();
+  }
+  Image& image = opened.image;
+  const std::string format = result_format(order, opened.kind);
+  Blob blob;
+  const bool made = resize(image, as_stored) && to_srgb(image, order.strip) &&
+                    turn(image, opened.orientation) && crop(image, plan.crop) &&
+                    (format != "jpeg" || flatten(image)) && blob.save(image.get(), format, order);
+  if (!made) return damaged();
+  if (blob.bytes().size() > order.result_max) {
+    return Refusal{"image_result_too_large", std::to_string(blob.bytes().size())};
+  }
+  send(facts(order, Is::start, format, image.get(), blob.bytes().size()), "");
+  send_bytes(order, blob.bytes());
+  end_with(media::frame_head(order.item, Is::end));
+  return std::nullopt;
+}
+
+}  // namespace mainstay::decoder

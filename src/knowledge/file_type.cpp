@@ -1,0 +1,129 @@
+// Signatures first, then what is said, then the name, then the looks of the first line.
+#include "knowledge/file_type.h"
+
+#include <array>
+#include <optional>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "knowledge/file_kind.h"
+
+namespace mainstay::knowledge {
+namespace {
+
+struct Word {
+  std::string_view word;
+  FileType type;
+};
+
+constexpr std::array kFormats = {
+    Word{"text", FileType::text},
+    Word{"txt", FileType::text},
+    Word{"text/plain", FileType::text},
+    Word{"markdown", FileType::markdown},
+    Word{"md", FileType::markdown},
+    Word{"text/markdown", FileType::markdown},
+    Word{"html", FileType::html},
+    Word{"htm", FileType::html},
+    Word{"text/html", FileType::html},
+    Word{"csv", FileType::csv},
+    Word{"tsv", FileType::csv},
+    Word{"text/csv", FileType::csv},
+    Word{"jsonl", FileType::json_lines},
+    Word{"ndjson", FileType::json_lines},
+    Word{"application/jsonl", FileType::json_lines},
+    Word{"application/x-ndjson", FileType::json_lines},
+    Word{"pdf", FileType::pdf},
+    Word{"application/pdf", FileType::pdf},
+};
+
+std::optional<FileType> named(std::string_view word) {
+  const std::string lower = lower_ascii(word);
+  for (const auto& known : kFormats) {
+    if (known.word == lower) return known.type;
+  }
+  return std::nullopt;
+}
+
+/// Of a file's name, without the dot.
+std::string_view extension(std::string_view name) {
+  const auto dot = name.find_last_of("./\\");
+  return dot == std::string_view::npos || name[dot] != '.' ? std::string_view()
+                                                           : name.substr(dot + 1);
+}
+
+bool looks_like_html(std::string_view head) {
+  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
+  const std::string start = lower_ascii(trim(head).substr(0, 1024));
+  if (start.starts_with("<!doctype html") || start.starts_with("<html")) return true;
+  return (start.starts_with("<?xml") || start.starts_with("<!--")) &&
+         start.find("<html") != std::string::npos;
+}
+
+/// The first line is an object; one that is cut by the head's end is not read.
+bool looks_like_json_lines(std::string_view head) {
+  const auto end = head.find('\n');
+  if (end == std::string_view::npos || !trim(head).starts_with('{')) return false;
+  auto first = parse_json(head.substr(0, end));
+  return first.ok() && first->is_object();
+}
+
+Error mismatch(std::string_view format, std::string_view is) {
+  return Error::say(Errc::invalid, "format_mismatch",
+                    "'format' says " + std::string(format) + ", but the file is " +
+                        std::string(is) + ". Leave 'format' out or correct it.",
+                    "format");
+}
+
+}  // namespace
+
+Result<FileType> type_of(std::string_view head, std::string_view name, std::string_view format) {
+  std::optional<FileType> said;
+  if (!format.empty()) {
+    said = named(format);
+    if (!said) {
+      return Error::say(Errc::invalid, "invalid_value",
+                        "'format' must be one of text, markdown, html, csv, jsonl, pdf.", "format");
+    }
+  }
+  // Some writers put a few bytes before a PDF's mark; readers look in the first kilobyte.
+  const bool pdf = head.substr(0, 1024).find("%PDF-") != std::string_view::npos;
+  const std::string_view kind = file_kind(head);
+  if (pdf && (kind == "a PDF file" || kind == "binary data" || said == FileType::pdf)) {
+    if (said && *said != FileType::pdf) return mismatch(format, "a PDF file");
+    return FileType::pdf;
+  }
+  if (!kind.empty()) {
+    return Error::say(Errc::unsupported, "unsupported_file_type",
+                      "The file is " + std::string(kind) +
+                          ", which cannot be read here. Send text, Markdown, HTML, CSV, JSON lines "
+                          "or PDF.",
+                      "file");
+  }
+  if (said == FileType::pdf) return mismatch(format, "text");
+  if (said) return *said;
+  if (looks_like_html(head)) return FileType::html;
+  const auto by_name = named(extension(name));
+  if (by_name && *by_name != FileType::pdf && *by_name != FileType::html) return *by_name;
+  return looks_like_json_lines(head) ? FileType::json_lines : FileType::text;
+}
+
+const char* media_type(FileType type) noexcept {
+  switch (type) {
+    case FileType::text:
+      return "text/plain";
+    case FileType::markdown:
+      return "text/markdown";
+    case FileType::html:
+      return "text/html";
+    case FileType::csv:
+      return "text/csv";
+    case FileType::json_lines:
+      return "application/x-ndjson";
+    case FileType::pdf:
+      return "application/pdf";
+  }
+  return "text/plain";
+}
+
+}  // namespace mainstay::knowledge

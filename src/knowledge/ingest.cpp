@@ -1,0 +1,241 @@
+// The first batch is read before anything is stored: it tells the title, and most documents end
+// there.
+#include "knowledge/ingest.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace mainstay::knowledge {
+namespace {
+
+constexpr std::size_t kTitleMax = 512;
+constexpr std::size_t kSourceMax = 2048;
+/// Texts of one commit; small enough not to hold the writer, large enough to be worth a sync.
+constexpr std::size_t kBatchBytes = 1 << 20;
+
+Status check_line(const std::string& value, std::size_t max, const std::string& field) {
+  if (value.size() > max) {
+    return Error::say(Errc::too_large, "field_too_long",
+                      "'" + field + "' may have at most " + std::to_string(max) + " bytes.", field);
+  }
+  if (!is_utf8(value)) {
+    return Error::say(Errc::invalid, "invalid_value", "'" + field + "' is not valid UTF-8.", field);
+  }
+  if (has_control_characters(value) || value.find_first_of("\r\n") != std::string::npos) {
+    return Error::say(Errc::invalid, "control_character",
+                      "'" + field + "' must be one line without control characters.", field);
+  }
+  return done();
+}
+
+/// A title that a file gives, as a line.
+std::string line_of(std::string_view title) {
+  std::string out(cut_utf8(trim(title), kTitleMax));
+  for (char& c : out) {
+    const auto u = static_cast<unsigned char>(c);
+    if (u < 0x20 || u == 0x7f) c = ' ';
+  }
+  return is_utf8(out) ? out : std::string();
+}
+
+Error empty_text() {
+  return Error::say(Errc::invalid, "empty_field", "The document holds no words.", "text");
+}
+
+/// Another attempt would meet it again.
+bool is_final(const Error& error) noexcept {
+  return error.code == Errc::invalid || error.code == Errc::too_large ||
+         error.code == Errc::unsupported || error.code == Errc::unprocessable ||
+         error.code == Errc::conflict || error.code == Errc::not_found;
+}
+
+}  // namespace
+
+/// One document under way.
+struct Ingest::Work {
+  TenantId tenant;
+  NewFile file;
+  ByteSource& source;
+  IngestWatcher* watcher;
+  FileType type = FileType::text;
+  std::unique_ptr<Extraction> extraction = {};
+  bool more = true;
+  std::vector<storage::Chunk> batch = {};
+  std::uint64_t batch_from = 0;  ///< number of its first chunk
+  std::uint64_t stored = 0;      ///< chunks that are there already
+  bool begun = false;            ///< there may be rows of it
+  std::optional<storage::Added> ready = {};
+
+  std::string title() const {
+    if (!file.title.empty()) return file.title;
+    std::string own = line_of(extraction->title());
+    return own.empty() ? line_of(extraction->cutter().title()) : own;
+  }
+  storage::NewDocument head() const {
+    storage::NewDocument out;
+    out.id = file.id;
+    out.collection = file.collection;
+    out.title = title();
+    out.source = file.source;
+    out.media_type = media_type(type);
+    out.size = Bytes{source.size()};
+    out.tags = file.tags;
+    return out;
+  }
+  /// How it is cut: chunks of another way do not fit those that are stored.
+  std::string way(const KnowledgeSettings& settings) const {
+    return "cut 1 " + std::to_string(settings.chunk_tokens) + "/" +
+           std::to_string(settings.chunk_overlap_tokens);
+  }
+};
+
+Status Ingest::check(const NewFile& file) {
+  auto title = check_line(file.title, kTitleMax, "title");
+  if (!title.ok()) return title;
+  auto source = check_line(file.source, kSourceMax, "source");
+  if (!source.ok()) return source;
+  if (!file.format.empty()) {
+    auto type = type_of({}, {}, file.format);
+    if (!type.ok() && type.error().reason == "invalid_value") return type.error();
+  }
+  if (file.tags.size() > storage::kTagsMax) {
+    return Error::say(Errc::invalid, "out_of_range",
+                      "A document may have at most " + std::to_string(storage::kTagsMax) + " tags.",
+                      "tags");
+  }
+  for (const auto& tag : file.tags) {
+    auto fits = check_line(tag, storage::kTagBytesMax, "tags");
+    if (!fits.ok()) return fits;
+    if (trim(tag).empty()) {
+      return Error::say(Errc::invalid, "empty_field", "A tag must not be empty.", "tags");
+    }
+  }
+  return done();
+}
+
+Co<Result<storage::Added>> Ingest::run(TenantId tenant, NewFile file, ByteSource& source,
+                                       IngestWatcher* watcher, bool last_attempt, Deadline by) {
+  auto checked = check(file);
+  if (!checked.ok()) co_return checked.error();
+  if (file.collection.empty()) file.collection = CollectionName(tools_.settings.default_collection);
+  if (source.size() > tools_.settings.document_max.value) {
+    co_return Error::say(Errc::too_large, "document_too_large",
+                         "The document is larger than knowledge.document_max (" +
+                             std::to_string(tools_.settings.document_max.value) +
+                             " bytes); cut it into parts.",
+                         "file");
+  }
+  Work work{std::move(tenant), std::move(file), source, watcher};
+  auto added = co_await read(work, by);
+  if (!added.ok() && work.begun && (last_attempt || is_final(added.error()))) {
+    const Deadline soon = Deadline::in(tools_.clock, std::chrono::seconds(10));
+    auto gone = co_await documents_.abandon(work.tenant, work.file.id, soon);
+    static_cast<void>(gone);  // upkeep finds what is left
+  }
+  co_return added;
+}
+
+Co<Result<storage::Added>> Ingest::read(Work& work, Deadline by) {
+  auto head = co_await work.source.read(0, kTypeHead, by);
+  if (!head.ok()) co_return head.error();
+  auto type = type_of(*head, work.file.source, work.file.format);
+  if (!type.ok()) co_return type.error();
+  work.type = *type;
+  work.extraction = extraction_of(tools_, work.type, work.source);
+  auto first = co_await read_batch(work, by);
+  if (!first.ok()) co_return first.error();
+  if (work.batch.empty()) co_return empty_text();
+  if (!work.more) co_return co_await add_whole(work, by);
+  co_return co_await add_in_pieces(work, by);
+}
+
+/// Reads until a batch is full or the file ends.
+Co<Status> Ingest::read_batch(Work& work, Deadline by) {
+  Cutter& cutter = work.extraction->cutter();
+  while (work.more && cutter.waiting_bytes() < kBatchBytes) {
+    auto more = co_await work.extraction->step(by);
+    if (!more.ok()) co_return more.error();
+    work.more = *more;
+  }
+  work.batch_from += work.batch.size();
+  work.batch = cutter.take();
+  co_return done();
+}
+
+Co<Result<storage::Added>> Ingest::add_whole(Work& work, Deadline by) {
+  storage::NewDocument document = work.head();
+  document.sha256 = work.extraction->sha256();
+  document.chunks = std::move(work.batch);
+  work.begun = true;  // by an attempt before this one
+  auto added = co_await documents_.add(work.tenant, std::move(document), by);
+  if (added.ok() || added.error().reason != "already_exists") co_return added;
+  // The attempt before stored it and could not say so.
+  auto known = co_await documents_.get(work.tenant, work.file.id, by);
+  if (!known.ok()) co_return known.error();
+  co_return storage::Added{std::move(*known), true, false};
+}
+
+Co<Result<storage::Added>> Ingest::add_in_pieces(Work& work, Deadline by) {
+  auto begun = co_await begin(work, by);
+  if (!begun.ok()) co_return begun.error();
+  if (work.ready) co_return std::move(*work.ready);
+  for (;;) {
+    auto stored = co_await append(work, by);
+    if (!stored.ok()) co_return stored.error();
+    if (!work.more) break;
+    auto read = co_await read_batch(work, by);
+    if (!read.ok()) co_return read.error();
+  }
+  std::string sha256 = work.extraction->sha256();
+  const Bytes size(work.source.size());
+  co_return co_await documents_.finish(work.tenant, work.file.id, std::move(sha256), size,
+                                       work.title(), by);
+}
+
+Co<Status> Ingest::begin(Work& work, Deadline by) {
+  work.begun = true;
+  auto begun = co_await documents_.begin(work.tenant, work.head(), by);
+  if (!begun.ok()) co_return begun.error();
+  if (begun->document.state == storage::DocumentState::ready) {
+    work.ready = storage::Added{std::move(begun->document), true, false};
+    co_return done();
+  }
+  work.stored = begun->document.chunks;
+  if (work.stored == 0 || begun->checkpoint == work.way(tools_.settings)) co_return done();
+  auto gone = co_await documents_.abandon(work.tenant, work.file.id, by);
+  if (!gone.ok()) co_return gone;
+  begun = co_await documents_.begin(work.tenant, work.head(), by);
+  if (!begun.ok()) co_return begun.error();
+  work.stored = begun->document.chunks;
+  co_return done();
+}
+
+/// Stores the batch, but for what is there already.
+Co<Status> Ingest::append(Work& work, Deadline by) {
+  std::uint64_t at = work.batch_from;
+  auto next = work.batch.begin();
+  while (next != work.batch.end()) {
+    std::vector<storage::Chunk> some;
+    std::size_t bytes = 0;
+    const std::uint64_t from = at;
+    for (; next != work.batch.end() && some.size() < storage::kAppendChunks; ++next, ++at) {
+      bytes += next->text.size() + next->heading.size();
+      if (!some.empty() && bytes > storage::kAppendBytes) break;
+      some.push_back(*next);
+    }
+    if (at <= work.stored) continue;
+    auto stored = co_await documents_.append(work.tenant, work.file.id, from, std::move(some),
+                                             work.way(tools_.settings), by);
+    if (!stored.ok()) co_return stored.error();
+    work.stored = *stored;
+  }
+  if (work.watcher != nullptr) {
+    const IngestProgress now{work.extraction->bytes_read(), work.source.size(),
+                             std::max(at, work.stored)};
+    co_await work.watcher->progress(now);
+  }
+  co_return done();
+}
+
+}  // namespace mainstay::knowledge

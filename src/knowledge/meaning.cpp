@@ -1,0 +1,255 @@
+// Rounds over what lacks a vector; a question waits for none of it.
+#include "knowledge/meaning.h"
+
+#include <algorithm>
+
+namespace mainstay::knowledge {
+namespace {
+
+constexpr Duration kPause = std::chrono::seconds(2);       ///< between two rounds
+constexpr Duration kFirstRetry = std::chrono::seconds(1);  ///< after a failure, then doubled
+constexpr Duration kLastRetry = std::chrono::minutes(1);
+constexpr Duration kStepTime = std::chrono::minutes(2);  ///< of one batch
+constexpr std::uint32_t kBatch = 256;
+constexpr std::size_t kSkippedMax = 10'000;
+constexpr std::size_t kSeenMax = 64;
+
+std::string key_of(const storage::PassageQuery& query) {
+  std::string key = query.tenant.text();
+  const auto add = [&key](std::string_view part) {
+    key += '\x1f';
+    key += part;
+  };
+  add(query.collection ? "c" + query.collection->text() : "");
+  add(query.document ? "d" + query.document->text() : "");
+  add(query.created_from ? std::to_string(micros(*query.created_from)) : "");
+  add(query.created_to ? std::to_string(micros(*query.created_to)) : "");
+  for (const auto& tag : query.tags) add(tag);
+  return key;
+}
+
+/// The provider will refuse it again.
+bool is_refusal(const Error& error) noexcept {
+  return error.code == Errc::invalid || error.code == Errc::too_large;
+}
+
+}  // namespace
+
+std::string embedded_text(const storage::ChunkToEmbed& chunk) {
+  std::string out = chunk.title;
+  if (!chunk.heading.empty() && chunk.heading != chunk.title) out += "\n" + chunk.heading;
+  if (!out.empty()) out += "\n\n";
+  return out + chunk.text;
+}
+
+Meaning::Meaning(MeaningParts parts, Metrics& metrics)
+    : parts_(std::move(parts)),
+      made_(metrics.counter("mainstay_knowledge_vectors_made_total",
+                            "Passages that were given a vector.")),
+      skipped_count_(metrics.counter("mainstay_knowledge_vectors_refused_total",
+                                     "Passages that the embedding model refused.")),
+      without_(metrics.counter("mainstay_knowledge_searches_by_words_alone_total",
+                               "Searches that could not ask the vectors.")) {}
+
+Deadline Meaning::soon() const {
+  return Deadline::in(parts_.clock, kStepTime);
+}
+
+Co<Result<models::Embeddings>> Meaning::embed(std::string model, std::vector<std::string> texts,
+                                              models::EmbedPurpose purpose, Deadline by) {
+  const DeskInForce now = parts_.desk();
+  models::EmbedWish wish;
+  wish.model = std::move(model);
+  wish.texts = std::move(texts);
+  wish.purpose = purpose;
+  auto got = co_await now.desk->embed(std::move(wish), by);
+  co_return got;
+}
+
+Co<std::optional<std::vector<storage::VectorHit>>> Meaning::nearest(storage::PassageQuery query,
+                                                                    std::uint32_t limit,
+                                                                    Deadline by) {
+  std::optional<Serving> serving;
+  {
+    std::lock_guard lock(mutex_);
+    serving = serving_;
+  }
+  if (!serving) {
+    without_.add();
+    co_return std::nullopt;
+  }
+  // A model that is slow must not hold up an answer that words can give.
+  const Deadline patience = by.sooner(parts_.clock.now(), parts_.settings.embedding_patience);
+  std::vector<std::string> texts{query.text};
+  auto embedded =
+      co_await embed(serving->model, std::move(texts), models::EmbedPurpose::query, patience);
+  if (!embedded.ok()) {
+    without_.add();
+    parts_.log.debug("knowledge.no_vector", {{"error", embedded.error().detail}});
+    co_return std::nullopt;
+  }
+  auto documents = co_await documents_of(std::move(query), by);
+  if (!documents.ok()) co_return std::nullopt;
+  storage::VectorSearch search;
+  search.space = serving->space;
+  search.queries = std::move(embedded->vectors);
+  search.documents = std::move(*documents);
+  search.nearest = std::min(limit, storage::kNearestMax);
+  auto found = co_await parts_.vectors.search(std::move(search), by);
+  if (!found.ok() || found->empty()) {
+    without_.add();
+    co_return std::nullopt;
+  }
+  co_return std::move(found->front());
+}
+
+Co<Result<std::shared_ptr<const storage::DocumentSet>>> Meaning::documents_of(
+    storage::PassageQuery query, Deadline by) {
+  const std::uint64_t version = parts_.documents.version();
+  std::string key = key_of(query);
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = seen_.find(key);
+    if (found != seen_.end() && found->second.version == version) co_return found->second.documents;
+  }
+  storage::DocumentFilter filter = query;
+  auto numbers = co_await parts_.documents.visible(std::move(query.tenant), std::move(filter), by);
+  if (!numbers.ok()) co_return numbers.error();
+  std::shared_ptr<const storage::DocumentSet> made =
+      std::make_shared<storage::DocumentSet>(std::move(*numbers));
+  std::lock_guard lock(mutex_);
+  if (seen_.size() >= kSeenMax) seen_.clear();
+  seen_[std::move(key)] = Seen{version, made};
+  co_return made;
+}
+
+/// The space of the configured model, made when there is none; tells searches which one serves.
+Co<Result<storage::VectorSpace>> Meaning::target(Deadline by) {
+  auto spaces = co_await parts_.vectors.spaces(by);
+  if (!spaces.ok()) co_return spaces.error();
+  const storage::VectorSpace* wanted = nullptr;
+  std::optional<Serving> serving;
+  for (const auto& space : *spaces) {
+    if (space.state == storage::SpaceState::serving) serving = Serving{space.number, space.model};
+    if (space.model == parts_.settings.embedding_model &&
+        space.state != storage::SpaceState::leaving) {
+      wanted = &space;
+    }
+  }
+  {
+    std::lock_guard lock(mutex_);
+    serving_ = std::move(serving);
+  }
+  if (wanted != nullptr) co_return *wanted;
+  std::vector<std::string> probe{"How long is a vector?"};
+  auto tried = co_await embed(parts_.settings.embedding_model, std::move(probe),
+                              models::EmbedPurpose::document, by);
+  if (!tried.ok()) co_return tried.error();
+  auto made = co_await parts_.vectors.make(parts_.settings.embedding_model, tried->dimension, by);
+  co_return made;
+}
+
+/// One round: whatever lacks a vector gets one.
+Co<Status> Meaning::fill(storage::VectorSpace space) {
+  std::int64_t after = 0;
+  for (;;) {
+    auto chunks = co_await parts_.vectors.missing(space.number, after, kBatch, soon());
+    if (!chunks.ok()) co_return chunks.error();
+    if (chunks->empty()) co_return done();
+    after = chunks->back().chunk;
+    std::erase_if(*chunks, [this](const auto& chunk) { return skipped_.contains(chunk.chunk); });
+    if (chunks->empty()) continue;
+    auto embedded = co_await embed_some(space, *chunks);
+    if (!embedded.ok() && is_refusal(embedded.error())) {
+      embedded = co_await embed_each(space, std::move(*chunks));
+    }
+    if (!embedded.ok()) co_return embedded;
+  }
+}
+
+Co<Status> Meaning::embed_some(storage::VectorSpace space,
+                               std::vector<storage::ChunkToEmbed> chunks) {
+  std::vector<std::string> texts;
+  for (const auto& chunk : chunks) texts.push_back(embedded_text(chunk));
+  auto got = co_await embed(space.model, std::move(texts), models::EmbedPurpose::document, soon());
+  if (!got.ok()) co_return got.error();
+  if (got->dimension != space.dimension) {
+    // The name stands for another model now: a space of its own, which the next round fills.
+    auto made = co_await parts_.vectors.make(space.model, got->dimension, soon());
+    if (!made.ok()) co_return made.error();
+    auto gone = co_await parts_.vectors.drop(space.number, soon());
+    if (!gone.ok()) co_return gone;
+    co_return Error::log(Errc::conflict, "the embedding model's dimension has changed");
+  }
+  std::vector<storage::NewVector> vectors;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    vectors.push_back({chunks[i].chunk, std::move(got->vectors[i])});
+  }
+  auto stored = co_await parts_.vectors.put(space.number, std::move(vectors), soon());
+  if (!stored.ok()) co_return stored.error();
+  made_.add(*stored);
+  co_return done();
+}
+
+/// Those that the model refuses stay without, and are found by words.
+Co<Status> Meaning::embed_each(storage::VectorSpace space,
+                               std::vector<storage::ChunkToEmbed> chunks) {
+  for (auto& chunk : chunks) {
+    const std::int64_t number = chunk.chunk;
+    std::vector<storage::ChunkToEmbed> one;
+    one.push_back(std::move(chunk));
+    auto embedded = co_await embed_some(space, std::move(one));
+    if (embedded.ok()) continue;
+    if (!is_refusal(embedded.error())) co_return embedded;
+    if (skipped_.size() >= kSkippedMax) skipped_.erase(skipped_.begin());
+    skipped_.insert(number);
+    skipped_count_.add();
+    parts_.log.warn("knowledge.passage_refused",
+                    {{"chunk", number}, {"error", embedded.error().message}});
+  }
+  co_return done();
+}
+
+Co<Status> Meaning::make_serve(storage::VectorSpace space) {
+  auto served = co_await parts_.vectors.serve(space.number, soon());
+  if (!served.ok()) co_return served;
+  {
+    std::lock_guard lock(mutex_);
+    serving_ = Serving{space.number, space.model};
+  }
+  parts_.log.info("knowledge.vectors_serve",
+                  {{"model", space.model}, {"dimension", space.dimension}});
+  auto spaces = co_await parts_.vectors.spaces(soon());
+  if (!spaces.ok()) co_return spaces.error();
+  for (const auto& other : *spaces) {
+    if (other.number == space.number || other.model.starts_with(storage::kGivenPrefix)) continue;
+    auto gone = co_await parts_.vectors.drop(other.number, soon());
+    if (!gone.ok()) co_return gone;
+  }
+  co_return done();
+}
+
+Co<> Meaning::keep_up() {
+  Duration retry = kFirstRetry;
+  std::optional<std::uint64_t> whole_at;  ///< version of the documents that all have vectors
+  for (;;) {
+    const std::uint64_t version = parts_.documents.version();
+    Status went = done();
+    if (whole_at != version) {
+      auto space = co_await target(soon());
+      went = space.ok() ? done() : Status(space.error());
+      if (went.ok()) went = co_await fill(*space);
+      if (went.ok() && space->state != storage::SpaceState::serving) {
+        went = co_await make_serve(*space);
+      }
+      if (went.ok()) whole_at = version;
+    }
+    if (!went.ok()) parts_.log.warn("knowledge.vectors_wait", {{"error", went.error().detail}});
+    const Duration pause = went.ok() ? kPause : retry;
+    retry = went.ok() ? kFirstRetry : std::min<Duration>(retry * 2, kLastRetry);
+    auto slept = co_await sleep(parts_.clock, pause);
+    if (!slept) co_return;
+  }
+}
+
+}  // namespace mainstay::knowledge

@@ -1,0 +1,51 @@
+// Rows of CSV and JSON lines as text that can be found and read: one paragraph for each, with its
+// names. Pieces of any size; memory is bounded by one row.
+// Used by extract.cpp.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace mainstay::knowledge {
+
+/// Bytes of one row, as of one JSON line.
+inline constexpr std::size_t kRowMax = 1 << 20;
+inline constexpr std::size_t kColumnsMax = 1000;
+
+/// Comma or semicolon or tab separated values (RFC 4180; the first row tells the mark and the
+/// names). Each row becomes "name: value" lines.
+class CsvText {
+ public:
+  /// Appends the text of the rows that are whole now. Errors: invalid "csv_row_too_long",
+  /// "csv_too_many_columns"; nothing more may be fed then.
+  Status feed(std::string_view bytes, std::string& text);
+  Status finish(std::string& text);
+
+ private:
+  Status end_row(std::string& text);
+  char mark_of() const;
+  std::string row_;  ///< as it came, without the line end
+  bool quoted_ = false;
+  bool begun_ = false;
+  char mark_ = ',';
+  std::vector<std::string> names_;
+};
+
+/// One JSON value a line; objects and lists become "path.to.name: value" lines.
+class JsonLinesText {
+ public:
+  /// Errors: invalid "json_line_too_long", "json_line_invalid" with the number of the line.
+  Status feed(std::string_view bytes, std::string& text);
+  Status finish(std::string& text);
+
+ private:
+  Status end_line(std::string& text);
+  std::string line_;
+  std::size_t number_ = 0;
+};
+
+}  // namespace mainstay::knowledge

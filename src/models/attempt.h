@@ -1,0 +1,28 @@
+// One try at one provider: what it may take, and what it took.
+// Used by the faces of providers (provider.h, embed.h) and the router.
+#pragma once
+
+#include <string>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+
+namespace mainstay::models {
+
+/// Filled by the router, timings by the provider.
+struct Attempt {
+  std::string model;  ///< the provider's own name for the model
+  Duration connect{};
+  Duration first_token{};  ///< sent -> reply head (whole reply) or first event (stream)
+  Duration between_tokens{};
+  Deadline by = Deadline::never();  ///< of the whole attempt
+};
+
+/// What an attempt took, for Server-Timing and metrics.
+struct AttemptTimings {
+  Duration queue{};
+  Duration connect{};
+  Duration first_byte{};
+};
+
+}  // namespace mainstay::models

@@ -1,0 +1,85 @@
+// The rows of documents and their place in the index: what the verbs of documents are made of.
+// Used inside storage/sqlite, by documents, their search and the schema. Everything may throw
+// Failure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/documents.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/vocabulary.h"
+
+namespace mainstay::storage::sqlite {
+
+/// As the table has them.
+enum class RowState { ready = 0, ingesting = 1, gone = 2 };
+
+/// A document's row with what its readers are not shown.
+struct DocumentRow {
+  DocumentInfo info;
+  std::int64_t tenant = 0;
+  std::int64_t collection = 0;
+  std::string checkpoint;
+  std::string indexed;         ///< title in the index of chunks from `retitled` on
+  std::uint64_t retitled = 0;  ///< chunks before this one have the title in the index
+};
+
+std::optional<std::int64_t> tenant_number(Connection& db, const TenantId& tenant);
+std::int64_t tenant_made(Connection& db, const TenantId& tenant);
+/// None: no such collection, or it is gone.
+std::optional<std::int64_t> collection_number(Connection& db, std::int64_t tenant,
+                                              const CollectionName& name);
+std::int64_t collection_made(Connection& db, std::int64_t tenant, const CollectionName& name);
+
+/// The columns that row_of() reads, FROM document AS d JOIN collection AS c.
+#define MAINSTAY_DOCUMENT                                                              \
+  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, " \
+  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, " \
+  "d.retitled FROM document AS d CROSS JOIN collection AS c ON c.n = d.collection "
+DocumentRow row_of(Query& query);
+
+/// Ready or ingesting, of any tenant; the row of an id whose collection is gone is freed of it.
+std::optional<DocumentRow> taken_id(Connection& db, const DocumentId& id);
+/// Ready or ingesting, of this tenant. Only reads.
+std::optional<DocumentRow> document_of(Connection& db, const TenantId& tenant,
+                                       const DocumentId& id);
+/// The ready document with this content; none for an empty sha256.
+std::optional<DocumentRow> same_content(Connection& db, std::int64_t collection,
+                                        const std::string& sha256);
+/// Ready documents of this source; none for an empty one.
+std::vector<DocumentRow> same_source(Connection& db, std::int64_t collection,
+                                     const std::string& source);
+
+/// Stores the row (without chunks) and gives its number.
+std::int64_t insert_document(Connection& db, const DocumentRow& row);
+/// Stores chunks from number `first` on, with their words.
+void insert_chunks(Connection& db, Vocabulary& vocabulary, const DocumentRow& row,
+                   std::uint64_t first, const std::vector<Chunk>& chunks);
+/// Puts the title into the index of the first kRetitled chunks.
+void retitle(Connection& db, Vocabulary& vocabulary, DocumentRow& row, const std::string& title);
+/// Counts a document into its collection's figures, or out of them.
+void count_in(Connection& db, const DocumentRow& row);
+
+/// Hides the document for ever. Its rows go now if they are few, else by sweep().
+void make_gone(Connection& db, Vocabulary& vocabulary, const DocumentRow& row);
+/// Removes a slice of what is gone. True: more is left.
+bool sweep(Connection& db, Vocabulary& vocabulary);
+
+/// Fills the index from all chunks: after the step that made it anew.
+void index_all(Connection& db);
+
+/// Marks in the index, see tokenizer.h.
+std::string tenant_mark(std::int64_t tenant);
+std::string collection_mark(std::int64_t collection);
+std::string tag_mark(const std::string& tag);
+
+/// Tags as their column has them.
+std::string tags_text(const std::vector<std::string>& tags);
+std::vector<std::string> tags_of(const std::string& text);
+
+/// The texts of its queries, for the test that looks at plans.
+std::vector<std::string> document_row_queries();
+
+}  // namespace mainstay::storage::sqlite

@@ -1,0 +1,267 @@
+// The statements themselves.
+#include "storage/sqlite/vector_rows.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace mainstay::storage::sqlite {
+namespace {
+
+static_assert(kChunkBits == 24, "kMissing has it");
+
+constexpr int kBuilding = static_cast<int>(SpaceState::building);
+constexpr int kServing = static_cast<int>(SpaceState::serving);
+constexpr int kLeaving = static_cast<int>(SpaceState::leaving);
+/// Rows that one step of a removal takes: a few milliseconds of the writer.
+constexpr std::int64_t kSlice = 512;
+/// Chunks that one read looks through for those without a vector: some ten milliseconds.
+constexpr std::int64_t kMissingSlice = 8192;
+/// Text that one answer of missing_rows holds at most, but for its last row.
+constexpr std::size_t kMissingBytes = 4U << 20;
+
+#define MAINSTAY_SPACE "SELECT n, model, dimension, state, vectors FROM vector_space "
+constexpr Literal kSpaces{MAINSTAY_SPACE "ORDER BY n"};
+constexpr Literal kSpace{MAINSTAY_SPACE "WHERE n = ?"};
+constexpr Literal kSame{MAINSTAY_SPACE "WHERE model = ? AND dimension = ?"};
+#undef MAINSTAY_SPACE
+constexpr Literal kAlive{"SELECT 1 FROM chunk WHERE n = ?"};
+constexpr Literal kOlder{"SELECT n FROM vector WHERE chunk = ? AND space = ?"};
+constexpr Literal kErase{"DELETE FROM vector WHERE n = ?"};
+constexpr Literal kInsert{
+    "INSERT INTO vector (n, chunk, space, code) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (chunk, space) DO NOTHING"};
+constexpr Literal kInsertFloats{"INSERT INTO vector_floats (n, floats) VALUES (?, ?)"};
+constexpr Literal kCount{"UPDATE vector_space SET vectors = vectors + ? WHERE n = ?"};
+constexpr Literal kSliceEnd{"SELECT n FROM chunk WHERE n > ? ORDER BY n LIMIT 1 OFFSET ?"};
+constexpr Literal kMissing{
+    "SELECT chunk.n, document.title, chunk.heading, chunk.text FROM chunk "
+    "JOIN document ON document.n = (chunk.n >> 24) "
+    "WHERE chunk.n > ?1 AND chunk.n <= ?4 AND document.state <> 2 AND NOT EXISTS "
+    "(SELECT 1 FROM vector WHERE vector.chunk = chunk.n AND vector.space = ?2) "
+    "ORDER BY chunk.n LIMIT ?3"};
+constexpr Literal kLoad{"SELECT n, chunk, code, space FROM vector WHERE n > ? ORDER BY n LIMIT ?"};
+constexpr Literal kHighest{"SELECT max(n) FROM vector"};
+constexpr Literal kFloats{"SELECT floats FROM vector_floats WHERE n = ?"};
+constexpr Literal kOfSpace{
+    "SELECT n, chunk FROM vector WHERE chunk > ? AND space = ? ORDER BY chunk LIMIT ?"};
+constexpr Literal kOfDocument{
+    "SELECT n FROM vector WHERE chunk >= ? AND chunk < ? ORDER BY chunk LIMIT ?"};
+
+VectorSpace space_of(Query& row) {
+  VectorSpace out;
+  out.number = row.number(0);
+  out.model = row.text(1);
+  out.dimension = static_cast<std::uint32_t>(row.number(2));
+  out.state = static_cast<SpaceState>(row.number(3));
+  out.vectors = row.count(4);
+  return out;
+}
+
+bool alive(Connection& db, std::int64_t chunk) {
+  Query query(db, kAlive);
+  query.bind(chunk);
+  return query.step();
+}
+
+std::optional<std::int64_t> older(Connection& db, std::int64_t chunk, std::int64_t space) {
+  Query query(db, kOlder);
+  query.bind(chunk, space);
+  if (!query.step()) return std::nullopt;
+  return query.number(0);
+}
+
+/// False: the chunk has a vector in this space.
+bool insert_code(Connection& db, std::int64_t number, std::int64_t space,
+                 const PackedVector& vector) {
+  Query(db, kInsert).bind_lasting(number, vector.chunk, space, Blob{vector.code}).finish();
+  return db.changes() > 0;
+}
+
+std::int64_t highest(Connection& db) {
+  Query query(db, kHighest);
+  return query.step() ? query.number(0) : 0;
+}
+
+}  // namespace
+
+std::vector<VectorSpace> read_spaces(Connection& db) {
+  std::vector<VectorSpace> out;
+  Query query(db, kSpaces);
+  while (query.step()) out.push_back(space_of(query));
+  return out;
+}
+
+std::optional<VectorSpace> read_space(Connection& db, std::int64_t space) {
+  Query query(db, kSpace);
+  query.bind(space);
+  if (!query.step()) return std::nullopt;
+  return space_of(query);
+}
+
+Result<VectorSpace> make_space(Connection& db, const std::string& model, std::uint32_t dimension) {
+  std::optional<VectorSpace> found;
+  {
+    Query same(db, kSame);
+    same.bind(model, dimension);
+    if (same.step()) found = space_of(same);
+  }
+  if (found && found->state != SpaceState::leaving) return *found;
+  if (found) {
+    Query(db, "UPDATE vector_space SET state = ? WHERE n = ?")
+        .bind(kBuilding, found->number)
+        .finish();
+    found->state = SpaceState::building;
+    return *found;
+  }
+  Query(db, "INSERT INTO vector_space (model, dimension, state, vectors) VALUES (?, ?, ?, 0)")
+      .bind(model, dimension, kBuilding)
+      .finish();
+  return VectorSpace{db.last_rowid(), model, dimension, SpaceState::building, 0};
+}
+
+Status serve_space(Connection& db, std::int64_t space) {
+  const auto found = read_space(db, space);
+  if (!found || found->state == SpaceState::leaving) return unknown_space();
+  Query(db, "UPDATE vector_space SET state = ? WHERE state = ? AND n <> ?")
+      .bind(kBuilding, kServing, space)
+      .finish();
+  Query(db, "UPDATE vector_space SET state = ? WHERE n = ?").bind(kServing, space).finish();
+  return done();
+}
+
+Result<PutRows> put_rows(Connection& db, std::int64_t space,
+                         const std::vector<PackedVector>& vectors, std::int64_t& next_number) {
+  const auto found = read_space(db, space);
+  if (!found || found->state == SpaceState::leaving) return unknown_space();
+  if (next_number == 0) next_number = highest(db) + 1;
+  PutRows out;
+  out.numbers.reserve(vectors.size());
+  std::int64_t added = 0;
+  for (const auto& vector : vectors) {
+    if (!alive(db, vector.chunk)) {
+      out.numbers.push_back(0);
+      continue;
+    }
+    const std::int64_t number = next_number++;
+    if (!insert_code(db, number, space, vector)) {
+      const auto old = older(db, vector.chunk, space);
+      if (old) {
+        Query(db, kErase).bind(*old).finish();
+        out.replaced.push_back(*old);
+      }
+      insert_code(db, number, space, vector);
+    }
+    Query(db, kInsertFloats).bind_lasting(number, Blob{vector.floats}).finish();
+    out.numbers.push_back(number);
+    ++added;
+  }
+  Query(db, kCount).bind(added, space).finish();
+  return out;
+}
+
+Result<MissingRows> missing_rows(Connection& db, std::int64_t space, std::int64_t after,
+                                 std::uint32_t limit) {
+  const auto found = read_space(db, space);
+  if (!found || found->state == SpaceState::leaving) return unknown_space();
+  MissingRows out;
+  {
+    Query slice(db, kSliceEnd);
+    slice.bind(after, kMissingSlice);
+    out.upto = slice.step() ? slice.number(0) : std::numeric_limits<std::int64_t>::max();
+    out.last = out.upto == std::numeric_limits<std::int64_t>::max();
+  }
+  std::size_t bytes = 0;
+  Query query(db, kMissing);
+  query.bind(after, space, limit, out.upto);
+  while (query.step()) {
+    if (bytes >= kMissingBytes) {
+      out.last = false;
+      out.upto = out.chunks.back().chunk;
+      break;
+    }
+    out.chunks.push_back({query.number(0), query.text(1), query.text(2), query.text(3)});
+    const ChunkToEmbed& chunk = out.chunks.back();
+    bytes += chunk.title.size() + chunk.heading.size() + chunk.text.size();
+  }
+  return out;
+}
+
+LoadedRows load_rows(Connection& db, std::int64_t space, std::int64_t after, std::size_t limit) {
+  LoadedRows out;
+  out.upto = after;
+  std::size_t seen = 0;
+  Query query(db, kLoad);
+  query.bind(after, limit);
+  while (query.step()) {
+    ++seen;
+    out.upto = query.number(0);
+    if (query.number(3) != space) continue;
+    out.rows.push_back({query.number(0), query.number(1), std::string(query.blob(2))});
+  }
+  out.last = seen < limit;
+  return out;
+}
+
+Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
+                 const std::vector<std::vector<Candidate>>& candidates, std::uint32_t nearest) {
+  Ranked out;
+  std::vector<float> floats;
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    std::vector<VectorHit> hits;
+    hits.reserve(candidates[q].size());
+    for (const auto& candidate : candidates[q]) {
+      Query query(db, kFloats);
+      query.bind(candidate.number);
+      if (!query.step() || !unpack_floats(query.blob(0), queries[q].size(), floats)) {
+        out.lost.push_back(candidate.number);
+        continue;
+      }
+      hits.push_back({candidate.chunk, dot(queries[q].data(), floats.data(), floats.size())});
+    }
+    std::sort(hits.begin(), hits.end(), [](const VectorHit& a, const VectorHit& b) {
+      return a.score != b.score ? a.score > b.score : a.chunk < b.chunk;
+    });
+    if (hits.size() > nearest) hits.resize(nearest);
+    out.hits.push_back(std::move(hits));
+  }
+  std::sort(out.lost.begin(), out.lost.end());
+  return out;
+}
+
+Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t space,
+                                               std::int64_t after) {
+  if (!read_space(db, space)) return unknown_space();
+  Query(db, "UPDATE vector_space SET state = ? WHERE n = ?").bind(kLeaving, space).finish();
+  std::vector<std::int64_t> numbers;
+  {
+    Query query(db, kOfSpace);
+    query.bind(after, space, kSlice);
+    while (query.step()) {
+      numbers.push_back(query.number(0));
+      after = query.number(1);
+    }
+  }
+  for (const auto number : numbers) Query(db, kErase).bind(number).finish();
+  if (!numbers.empty()) return std::optional<std::int64_t>(after);
+  Query(db, "DELETE FROM vector_space WHERE n = ?").bind(space).finish();
+  return std::optional<std::int64_t>();
+}
+
+bool forget_slice(Connection& db, std::int64_t document) {
+  std::vector<std::int64_t> numbers;
+  {
+    Query query(db, kOfDocument);
+    query.bind(chunk_number(document, 0), chunk_number(document + 1, 0), kSlice);
+    while (query.step()) numbers.push_back(query.number(0));
+  }
+  for (const auto number : numbers) Query(db, kErase).bind(number).finish();
+  return numbers.size() == kSlice;
+}
+
+std::vector<std::string> vector_queries() {
+  return {kSpace.text,   kSame.text,   kAlive.text,   kSliceEnd.text,
+          kOlder.text,   kErase.text,  kMissing.text, kLoad.text,
+          kHighest.text, kFloats.text, kOfSpace.text, kOfDocument.text};
+}
+
+}  // namespace mainstay::storage::sqlite

@@ -1,0 +1,75 @@
+// Statements over the rows of vectors: one function for each thing to do, on the writer or on a
+// reader. Used by vectors.cpp alone. All may throw Failure.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/sqlite/connection.h"
+#include "storage/vector_index.h"
+#include "storage/vectors.h"
+
+namespace mainstay::storage::sqlite {
+
+/// A vector on its way to the disk.
+struct PackedVector {
+  std::int64_t chunk = 0;
+  std::string code;    ///< pack(Code)
+  std::string floats;  ///< of unit length
+};
+
+/// What a put changed: numbers[i] belongs to the i-th vector, 0: its chunk is gone.
+struct PutRows {
+  std::vector<std::int64_t> numbers;
+  std::vector<std::int64_t> replaced;  ///< numbers that are no more
+};
+
+/// Rows of one space, for its index.
+struct LoadedRows {
+  struct Row {
+    std::int64_t number = 0;
+    std::int64_t chunk = 0;
+    std::string code;
+  };
+  std::vector<Row> rows;
+  bool last = false;      ///< there are no more now …
+  std::int64_t upto = 0;  ///< … and no number above this one had been handed out
+};
+
+struct Ranked {
+  std::vector<std::vector<VectorHit>> hits;
+  std::vector<std::int64_t> lost;  ///< numbers of candidates that have no row; sorted
+};
+
+std::vector<VectorSpace> read_spaces(Connection& db);
+std::optional<VectorSpace> read_space(Connection& db, std::int64_t space);
+Result<VectorSpace> make_space(Connection& db, const std::string& model, std::uint32_t dimension);
+Status serve_space(Connection& db, std::int64_t space);
+/// Errors: not_found "unknown_vector_space", also for one that is leaving.
+Result<PutRows> put_rows(Connection& db, std::int64_t space,
+                         const std::vector<PackedVector>& vectors, std::int64_t& next_number);
+/// One slice of the chunks after `after`: those that lack a vector, at most `limit`.
+struct MissingRows {
+  std::vector<ChunkToEmbed> chunks;
+  std::int64_t upto = 0;  ///< looked at up to this chunk
+  bool last = false;      ///< there are no chunks beyond it
+};
+Result<MissingRows> missing_rows(Connection& db, std::int64_t space, std::int64_t after,
+                                 std::uint32_t limit);
+LoadedRows load_rows(Connection& db, std::int64_t space, std::int64_t after, std::size_t limit);
+/// Exact scores of the candidates of each query, the `nearest` best of them.
+Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
+                 const std::vector<std::vector<Candidate>>& candidates, std::uint32_t nearest);
+/// Marks the space as leaving and removes a slice of its rows with chunks after `after`; gives
+/// where the next slice begins. nullopt: that was all, and the space is gone. Errors: not_found.
+Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t space,
+                                               std::int64_t after);
+/// Removes a slice of a document's vectors; true: more may be left.
+bool forget_slice(Connection& db, std::int64_t document);
+
+/// The texts of the queries whose plans a test looks at.
+std::vector<std::string> vector_queries();
+
+}  // namespace mainstay::storage::sqlite

@@ -1,0 +1,130 @@
+// The vectors of one space in memory, as eight-bit codes: appended to by one, scanned by many.
+// Used by storage/sqlite (its rows are the truth; this is a cache of them).
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/deadline.h"
+#include "storage/document_set.h"
+#include "storage/documents.h"
+#include "storage/vector_kernels.h"
+#include "storage/vector_math.h"
+
+namespace mainstay::storage {
+
+/// One row as it comes in; `packed` as vector_math's pack(Code).
+struct IndexRow {
+  std::int64_t number = 0;  ///< of the stored row; never used twice while the index lives
+  std::int64_t chunk = 0;
+  std::string_view packed;
+};
+
+/// A row that scored well by its codes.
+struct Candidate {
+  float score = 0;  ///< about the cosine
+  std::int64_t number = 0;
+  std::int64_t chunk = 0;
+};
+
+/// Rows of one allocation. Filled from the front; rows that a view has are never written again, but
+/// for the mark of a dead one.
+class Segment {
+ public:
+  Segment(std::size_t stride, std::size_t capacity);
+  ~Segment();
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  void write(std::size_t at, const IndexRow& row) noexcept;
+  const std::int8_t* codes(std::size_t row) const noexcept { return codes_ + row * stride_; }
+  bool dead(std::size_t row) const noexcept {
+    return (dead_[row / 64].load(std::memory_order_relaxed) >> (row % 64) & 1) != 0;
+  }
+  /// False when it was dead already.
+  bool kill(std::size_t row) noexcept;
+  std::size_t capacity() const noexcept { return capacity_; }
+  std::uint64_t bytes() const noexcept;
+
+  std::vector<float> scales;
+  std::vector<std::int64_t> numbers;
+  std::vector<std::int64_t> chunks;
+
+ private:
+  const std::size_t stride_;
+  const std::size_t capacity_;
+  std::int8_t* codes_ = nullptr;
+  std::vector<std::atomic<std::uint64_t>> dead_;
+};
+
+/// What a scan looks at: rows that were whole when it began.
+struct IndexView {
+  struct Part {
+    std::shared_ptr<Segment> segment;
+    std::size_t rows = 0;
+  };
+  std::vector<Part> parts;
+  std::size_t stride = 0;
+};
+
+/// Thread-safe. Readers take a view and scan it without a lock.
+class VectorIndex {
+ public:
+  explicit VectorIndex(std::uint32_t dimension);
+  /// Bytes that the index would hold with so many rows more.
+  std::uint64_t bytes_with(std::size_t more) const;
+  void append(std::span<const IndexRow> rows);
+  /// Marks the rows with these numbers (sorted) as dead; gives how many were not.
+  std::size_t remove(std::span<const std::int64_t> numbers);
+  std::size_t remove(const DocumentSet& documents);
+  std::shared_ptr<const IndexView> view() const;
+  std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
+  std::uint64_t rows() const noexcept { return rows_.load(std::memory_order_relaxed); }
+  std::uint64_t dead() const noexcept { return dead_.load(std::memory_order_relaxed); }
+
+ private:
+  std::size_t next_capacity(std::size_t rows) const;
+  template <class Wanted>
+  std::size_t remove_where(const Wanted& wanted);
+  void append_to(IndexView& view, const IndexRow& row) const;
+  void compact();
+  void publish(std::shared_ptr<IndexView> next);
+  const std::size_t dimension_;
+  const std::size_t stride_;
+  mutable std::mutex mutex_;  ///< of what appends and removes, and for taking a view
+  std::shared_ptr<const IndexView> view_;
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> rows_{0};
+  std::atomic<std::uint64_t> dead_{0};
+};
+
+/// A query ready for the scan: its code, aligned and filled up.
+class ScanQuery {
+ public:
+  explicit ScanQuery(const std::vector<float>& unit);
+  const std::int8_t* codes() const noexcept { return codes_.get(); }
+  float scale() const noexcept { return scale_; }
+
+ private:
+  struct Free {
+    void operator()(std::int8_t* at) const noexcept;
+  };
+  std::unique_ptr<std::int8_t[], Free> codes_;
+  float scale_ = 0;
+};
+
+/// The `keep` best rows of `documents` for each query, best first, equal ones by number. All
+/// queries share one pass. nullopt: `by` passed before the end.
+std::optional<std::vector<std::vector<Candidate>>> scan(const IndexView& view,
+                                                        const std::vector<ScanQuery>& queries,
+                                                        const DocumentSet& documents,
+                                                        std::size_t keep, const Kernel& kernel,
+                                                        const Clock& clock, Deadline by);
+
+}  // namespace mainstay::storage

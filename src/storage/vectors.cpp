@@ -1,0 +1,56 @@
+// The rules that every back end of vectors keeps.
+#include "storage/vectors.h"
+
+#include "storage/vector_math.h"
+
+namespace mainstay::storage {
+
+std::string_view name(SpaceState state) noexcept {
+  switch (state) {
+    case SpaceState::building:
+      return "building";
+    case SpaceState::serving:
+      return "serving";
+    case SpaceState::leaving:
+      return "leaving";
+  }
+  return "building";
+}
+
+Error unknown_space() {
+  return Error::say(Errc::not_found, "unknown_vector_space", "There is no such vector space.");
+}
+
+Status check_dimension(std::uint32_t dimension) {
+  if (dimension >= 1 && dimension <= kDimensionMax) return done();
+  return Error::say(Errc::invalid, "vector_dimension",
+                    "A vector has between 1 and " + std::to_string(kDimensionMax) + " dimensions.",
+                    "embedding");
+}
+
+Status check_vector(const std::vector<float>& values, std::uint32_t dimension) {
+  if (values.size() != dimension) {
+    return Error::say(Errc::invalid, "vector_dimension",
+                      "The vector has " + std::to_string(values.size()) + " dimensions; " +
+                          std::to_string(dimension) + " are expected.",
+                      "embedding");
+  }
+  if (all_finite(values)) return done();
+  return Error::say(Errc::invalid, "vector_not_finite",
+                    "A vector holds a number that is too large or not a number.", "embedding");
+}
+
+Status check_search(const VectorSearch& search, std::uint32_t dimension) {
+  if (search.queries.size() > kVectorQueriesMax) {
+    return Error::say(Errc::invalid, "too_many",
+                      "One search takes at most " + std::to_string(kVectorQueriesMax) + " queries.",
+                      "queries");
+  }
+  for (const auto& query : search.queries) {
+    auto checked = check_vector(query, dimension);
+    if (!checked.ok()) return checked;
+  }
+  return done();
+}
+
+}  // namespace mainstay::storage

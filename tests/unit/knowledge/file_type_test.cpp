@@ -1,0 +1,56 @@
+// What a file is.   proves M9 (file type by content, not name)
+#include "knowledge/file_type.h"
+
+#include <gtest/gtest.h>
+
+namespace mainstay::knowledge {
+namespace {
+
+FileType type(std::string_view head, std::string_view name = "", std::string_view format = "") {
+  auto found = type_of(head, name, format);
+  EXPECT_TRUE(found.ok()) << head;
+  return found.ok() ? *found : FileType::text;
+}
+
+std::string reason(std::string_view head, std::string_view name = "",
+                   std::string_view format = "") {
+  auto found = type_of(head, name, format);
+  return found.ok() ? "" : found.error().reason;
+}
+
+TEST(FileType, content_outranks_the_name) {
+  EXPECT_EQ(type("%PDF-1.7\n...", "notes.txt"), FileType::pdf);
+  EXPECT_EQ(type("<!DOCTYPE html><p>x", "notes.txt"), FileType::html);
+  EXPECT_EQ(type("  <HTML>", "page"), FileType::html);
+  EXPECT_EQ(type("plain words", "report.pdf"), FileType::text);
+  EXPECT_EQ(type("plain words", "page.html"), FileType::text);
+}
+
+TEST(FileType, the_name_decides_between_kinds_of_text) {
+  EXPECT_EQ(type("# x", "README.md"), FileType::markdown);
+  EXPECT_EQ(type("a,b", "t.CSV"), FileType::csv);
+  EXPECT_EQ(type("a\tb", "dir.md/t.tsv"), FileType::csv);
+  EXPECT_EQ(type("{}", "x.jsonl"), FileType::json_lines);
+  EXPECT_EQ(type("{\"a\":1}\n{\"a\":2}\n", "log.txt"), FileType::text);
+  EXPECT_EQ(type("{\"a\":1}\n{\"a\":2}\n", "log"), FileType::json_lines);
+  EXPECT_EQ(type("{ not json }\n", "log"), FileType::text);
+}
+
+TEST(FileType, what_is_said_outranks_the_name_but_not_the_content) {
+  EXPECT_EQ(type("# x", "a.txt", "markdown"), FileType::markdown);
+  EXPECT_EQ(type("# x", "a.txt", "text/markdown"), FileType::markdown);
+  EXPECT_EQ(reason("%PDF-1.4", "a.pdf", "text"), "format_mismatch");
+  EXPECT_EQ(reason("words", "a.pdf", "pdf"), "format_mismatch");
+  EXPECT_EQ(reason("words", "a", "docx"), "invalid_value");
+}
+
+TEST(FileType, other_files_are_named_for_what_they_are) {
+  auto zip = type_of(std::string_view("PK\x03\x04\x14\x00", 6), "book.docx", "");
+  ASSERT_FALSE(zip.ok());
+  EXPECT_EQ(zip.error().code, Errc::unsupported);
+  EXPECT_NE(zip.error().message.find("zip"), std::string::npos);
+  EXPECT_EQ(reason("\x89PNG\r\n\x1a\n"), "unsupported_file_type");
+}
+
+}  // namespace
+}  // namespace mainstay::knowledge

@@ -1,0 +1,86 @@
+// Tables and JSON lines as text.
+#include "knowledge/records.h"
+
+#include <gtest/gtest.h>
+
+namespace mainstay::knowledge {
+namespace {
+
+template <class Reader>
+std::string read(const std::string& bytes, std::size_t piece, Status* failed = nullptr) {
+  Reader reader;
+  std::string out;
+  for (std::size_t at = 0; at < bytes.size(); at += piece) {
+    const Status fed = reader.feed(std::string_view(bytes).substr(at, piece), out);
+    if (!fed.ok()) {
+      if (failed != nullptr) *failed = fed;
+      return out;
+    }
+  }
+  const Status ended = reader.finish(out);
+  if (!ended.ok() && failed != nullptr) *failed = ended;
+  return out;
+}
+
+TEST(Csv, each_row_becomes_a_paragraph_with_names) {
+  const std::string table = "name,city\r\nAda,London\r\n\"Grace \"\"G\"\"\",\"New York, USA\"\r\n";
+  const std::string text = "name: Ada\ncity: London\n\nname: Grace \"G\"\ncity: New York, USA\n\n";
+  for (std::size_t piece = 1; piece <= table.size(); ++piece) {
+    ASSERT_EQ(read<CsvText>(table, piece), text) << piece;
+  }
+}
+
+TEST(Csv, the_first_row_tells_the_mark) {
+  EXPECT_EQ(read<CsvText>("a;b\n1;2,5\n", 3), "a: 1\nb: 2,5\n\n");
+  EXPECT_EQ(read<CsvText>("a\tb\n1\t2\n", 3), "a: 1\nb: 2\n\n");
+  EXPECT_EQ(read<CsvText>("\xEF\xBB\xBF"
+                          "a,b\n1,2",
+                          3),
+            "a: 1\nb: 2\n\n");
+}
+
+TEST(Csv, fields_without_a_name_and_empty_ones_are_borne) {
+  EXPECT_EQ(read<CsvText>("a,b\n1,,extra\n\n,2\n", 2), "a: 1\nextra\n\nb: 2\n\n");
+  EXPECT_EQ(read<CsvText>("only,names\n", 4), "only\nnames\n");
+  EXPECT_EQ(read<CsvText>("", 1), "");
+}
+
+TEST(Csv, a_quote_may_hold_lines) {
+  EXPECT_EQ(read<CsvText>("a\n\"one\ntwo\"\n", 5), "a: one two\n\n");
+}
+
+TEST(Csv, a_row_has_a_longest_length_and_a_table_a_most_of_columns) {
+  Status failed = done();
+  read<CsvText>("a\n" + std::string(kRowMax, 'x'), 100'000, &failed);
+  EXPECT_TRUE(failed.ok());
+  read<CsvText>("a\n" + std::string(kRowMax + 1, 'x'), 100'000, &failed);
+  EXPECT_EQ(failed.error().reason, "csv_row_too_long");
+  failed = done();
+  read<CsvText>("a" + std::string(kColumnsMax - 1, ',') + "\n", 100, &failed);
+  EXPECT_TRUE(failed.ok());
+  read<CsvText>("a" + std::string(kColumnsMax, ',') + "\n", 100, &failed);
+  EXPECT_EQ(failed.error().reason, "csv_too_many_columns");
+}
+
+TEST(JsonLines, members_become_lines_with_their_path) {
+  const std::string lines =
+      "{\"name\":\"Ada\",\"born\":{\"year\":1815,\"town\":null},\"tags\":[\"x\",\"y\"]}"
+      "\n\n\"alone\"\n";
+  const std::string text = "name: Ada\nborn.year: 1815\ntags: x\ntags: y\n\nalone\n\n";
+  for (std::size_t piece = 1; piece <= lines.size(); ++piece) {
+    ASSERT_EQ(read<JsonLinesText>(lines, piece), text) << piece;
+  }
+}
+
+TEST(JsonLines, a_broken_line_is_named_by_its_number) {
+  Status failed = done();
+  read<JsonLinesText>("{}\n{}\n{oops\n", 100, &failed);
+  EXPECT_EQ(failed.error().reason, "json_line_invalid");
+  EXPECT_NE(failed.error().message.find("Line 3"), std::string::npos);
+  failed = done();
+  read<JsonLinesText>(std::string(kRowMax + 1, ' '), 100'000, &failed);
+  EXPECT_EQ(failed.error().reason, "json_line_too_long");
+}
+
+}  // namespace
+}  // namespace mainstay::knowledge
