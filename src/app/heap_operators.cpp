@@ -1,15 +1,12 @@
-// operator new and delete over mimalloc, in the release program alone. Debian's library is built as
-// C: its own operators never ask std::get_new_handler and end the process where memory is short,
-// while ours call the handler, which gives a reserve back or throws (base/memory_reserve.h).
-#include <cstddef>
-#include <new>
+// operator new and delete over malloc, which is mimalloc's, in the release program alone. Debian's
+// library is built as C: its own operators never ask std::get_new_handler and end the process where
+// memory is short, while ours call the handler, which gives a reserve back or throws
+// (base/memory_reserve.h).
+#include <malloc.h>
 
-extern "C" {
-// As in mimalloc.h of 2.0.
-void* mi_malloc(std::size_t size) noexcept;
-void* mi_malloc_aligned(std::size_t size, std::size_t alignment) noexcept;
-void mi_free(void* block) noexcept;
-}
+#include <cstddef>
+#include <cstdlib>
+#include <new>
 
 namespace {
 
@@ -19,18 +16,18 @@ namespace {
     const std::new_handler handler = std::get_new_handler();
     if (handler == nullptr) throw std::bad_alloc();
     handler();
-    void* const block = alignment == 0 ? mi_malloc(size) : mi_malloc_aligned(size, alignment);
+    void* const block = alignment == 0 ? std::malloc(size) : ::memalign(alignment, size);
     if (block != nullptr) return block;
   }
 }
 
 inline void* take(std::size_t size) {
-  void* const block = mi_malloc(size);
+  void* const block = std::malloc(size);
   return block != nullptr ? block : ask_handler(size, 0);
 }
 
 inline void* take(std::size_t size, std::align_val_t alignment) {
-  void* const block = mi_malloc_aligned(size, static_cast<std::size_t>(alignment));
+  void* const block = ::memalign(static_cast<std::size_t>(alignment), size);
   return block != nullptr ? block : ask_handler(size, static_cast<std::size_t>(alignment));
 }
 
@@ -64,26 +61,26 @@ void* operator new[](std::size_t size, const std::nothrow_t& /*nothrow*/) noexce
 }
 
 void operator delete(void* block) noexcept {
-  mi_free(block);
+  std::free(block);
 }
 void operator delete[](void* block) noexcept {
-  mi_free(block);
+  std::free(block);
 }
 void operator delete(void* block, std::size_t /*size*/) noexcept {
-  mi_free(block);
+  std::free(block);
 }
 void operator delete[](void* block, std::size_t /*size*/) noexcept {
-  mi_free(block);
+  std::free(block);
 }
 void operator delete(void* block, std::align_val_t /*alignment*/) noexcept {
-  mi_free(block);
+  std::free(block);
 }
 void operator delete[](void* block, std::align_val_t /*alignment*/) noexcept {
-  mi_free(block);
+  std::free(block);
 }
 void operator delete(void* block, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
-  mi_free(block);
+  std::free(block);
 }
 void operator delete[](void* block, std::size_t /*size*/, std::align_val_t /*alignment*/) noexcept {
-  mi_free(block);
+  std::free(block);
 }

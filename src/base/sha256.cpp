@@ -4,15 +4,17 @@
 #include <openssl/evp.h>
 
 #include <array>
-
-#include "base/check.h"
+#include <new>
 
 namespace mainstay {
 
 struct Sha256::State {
   State() : context(EVP_MD_CTX_new()) {
-    CHECK(context != nullptr);
-    EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
+    if (context == nullptr) throw std::bad_alloc();
+    if (EVP_DigestInit_ex(context, EVP_sha256(), nullptr) != 1) {
+      EVP_MD_CTX_free(context);
+      throw std::bad_alloc();  // the one way it fails
+    }
   }
   ~State() { EVP_MD_CTX_free(context); }
   State(const State&) = delete;

@@ -8,7 +8,7 @@
 
 namespace mainstay {
 
-/// Belongs to one thread at a time.
+/// Belongs to one thread at a time. Throws bad_alloc where there is no memory for it.
 class Sha256 {
  public:
   Sha256();

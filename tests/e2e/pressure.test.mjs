@@ -295,7 +295,7 @@ describe('memory', () => {
     const cached = async () => (await stats(server)).accounts.parts.cache.bytes;
     const trims = async () => Number(/mainstay_memory_trims_total (\d+)/.exec((await server.get('/metrics')).text)[1]);
     const before = await stats(server);
-    assert.deepEqual(Object.keys(before.accounts.parts).sort(), ['buffers', 'cache', 'index', 'limits', 'log', 'queues', 'sessions']);
+    assert.deepEqual(Object.keys(before.accounts.parts).sort(), ['buffers', 'cache', 'index', 'limits', 'log', 'queues', 'sessions', 'vectors']);
     for (const [name, part] of Object.entries(before.accounts.parts)) {
       assert.ok(part.cap_bytes > 0 && part.bytes <= part.cap_bytes, `${name}: ${JSON.stringify(part)}`);
     }
