@@ -175,12 +175,12 @@ build_preset_alone() {
 }
 
 # Builds build/release/mainstay when a source is newer than the last build. Deleted files count:
-# their folder is newer then.
+# their folder is newer then. Not web/ itself: the build may put node_modules into it.
 build_release() {
   local done=$root/build/release/.built
   if [ -x "$root/build/release/mainstay" ] && [ -e "$done" ] &&
-    [ -z "$(find "$root/src" "$root/cmake" "$root/CMakeLists.txt" "$root/CMakePresets.json" \
-      -newer "$done" -print -quit)" ]; then
+    [ -z "$(find "$root/src" "$root/cmake" "$root"/web/* "$root/CMakeLists.txt" \
+      "$root/CMakePresets.json" -name node_modules -prune -o -newer "$done" -print -quit)" ]; then
     return 0
   fi
   need_packages "$root/tools/packages-build.txt"

@@ -75,6 +75,7 @@ class Bench:
         self.tools = None
         self.binary = None
         self.started = []
+        self.curves = {}  # what --curves draws: name to [(seconds, MB)]
         self.folder = None
         _, self.files_max = resource.getrlimit(resource.RLIMIT_NOFILE)
         try:  # a proxy needs two descriptors for each stream

@@ -17,6 +17,7 @@
 #include "storage/sqlite/connection.h"
 #include "storage/sqlite/open.h"
 #include "storage/sqlite/schema.h"
+#include "storage/terms.h"
 
 namespace mainstay::bench {
 namespace {
@@ -26,7 +27,7 @@ using storage::NewDocument;
 
 constexpr const char* kUsage =
     "documents --mode ingest|search|erase [--dir D] [--mb N] [--chunks N] [--documents N] "
-    "[--batch-kb N] [--queries N] [--fts key=value]...";
+    "[--batch-kb N] [--queries N] [--terms 0|1] [--fts key=value]...";
 
 [[noreturn]] void stop(const std::string& what) {
   std::fprintf(stderr, "documents: %s\n", what.c_str());
@@ -130,6 +131,7 @@ double seconds_since(const Clock& clock, TimePoint start) {
 class Bench {
  public:
   explicit Bench(const Arguments& arguments) : dir_(arguments.text("dir", "/tmp/documents-bench")) {
+    terms_ = arguments.number("terms", 1) > 0;
     LogSettings quiet;
     quiet.sink = "none";
     log_ = std::move(*Log::open(quiet, clock_));
@@ -183,10 +185,12 @@ class Bench {
     run(documents().begin(tenant_, head, soon()));
     std::uint64_t bytes = 0;
     std::vector<Chunk> piece;
+    storage::TermCutter cutter;  // on the main thread, as an ingest has it on the pool's
     std::uint64_t first = 0;
     for (std::uint64_t i = 0; i < chunks; ++i) {
       piece.push_back(
           {speech.text(1000), i * 1000, i * 1000 + 1000, "Part " + std::to_string(i / 9), {}});
+      if (terms_) piece.back().terms = cutter.terms_of(piece.back().text);
       bytes += piece.back().text.size();
       if (piece.size() < batch && i + 1 < chunks) continue;
       made_ += seconds_since(clock_, mark_);
@@ -223,6 +227,7 @@ class Bench {
   StorageSettings settings_;
   asio::io_context io_{1};
   std::unique_ptr<storage::Stores> stores_;
+  bool terms_ = true;
   double made_ = 0;
   TimePoint mark_;
 };

@@ -106,6 +106,8 @@ class Bench {
   void open() {
     VectorLimits limits;
     limits.memory = 8ULL << 30;
+    settings_.read_timeout = Millis{60'000};  // a million rows, or a machine that does other things
+    settings_.operation_timeout = Millis{60'000};
     auto opened =
         sqlite::open(settings_, options_.dir, clock_, random_, *log_, metrics_, {}, {}, limits);
     if (!opened.ok()) stop(opened.error().detail);

@@ -1,7 +1,6 @@
 """Thumbnails of photographs through POST /v1/images beside npm sharp: a row of the knowledge suite."""
 import http.client
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import time
 
 from harness import build, servers
 from harness.measure import Failed, Figure, alternate, compare, failed
+from harness.watch import Watch
 
 SHARP = "npm sharp 0.35.5, two at once"
 THROUGHPUT = Figure("200 twelve-megapixel JPEG thumbnails ÷ sharp: throughput", "ratio", (">=", 0.9),
@@ -21,38 +21,6 @@ IMAGES = [THROUGHPUT, MEMORY]
 COUNT, IN_ONE_FORM, CONNECTIONS = 200, 5, 3
 NODE = shutil.which("node") or "node"
 SCRIPT = build.ROOT / "bench" / "images" / "sharp.mjs"
-
-
-def pss(pid):
-    """Proportional resident memory of a process and all below it, in MB."""
-    total = 0
-    try:
-        text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total = next(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:"))
-        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        for task in os.listdir(f"/proc/{pid}/task"):
-            if task != str(pid):
-                children += pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()
-    except (OSError, StopIteration):
-        return total / 1000
-    return total / 1000 + sum(pss(int(child)) for child in children)
-
-
-class Watch(threading.Thread):
-    """The most memory seen while it runs, and the curve of it."""
-
-    def __init__(self, pid):
-        super().__init__(daemon=True)
-        self.pid, self.stopped, self.curve = pid, threading.Event(), []
-
-    def run(self):
-        while not self.stopped.wait(0.05):
-            self.curve.append(pss(self.pid))
-
-    def peak(self):
-        self.stopped.set()
-        self.join()
-        return max(self.curve, default=0)
 
 
 def form_of(files):
@@ -97,7 +65,8 @@ def ours(bench, files):
                 raise Failed("mainstay did not start")
             time.sleep(0.02)
         forms = [form_of(files[at:at + IN_ONE_FORM]) for at in range(0, len(files), IN_ONE_FORM)]
-        problems, watch = [], Watch(server.pid)
+        problems = []
+        watch = Watch(server.pid, kept=bench.curves, name=f"{COUNT} thumbnails")
         watch.start()
         began = time.monotonic()
         senders = [threading.Thread(target=send, args=(port, forms, problems))

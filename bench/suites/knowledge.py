@@ -11,7 +11,8 @@ import textwrap
 
 from harness import build, servers
 from harness.measure import Failed, Figure, alone, alternate, compare, failed
-from suites import _knowledge_vectors
+from harness.watch import Watch
+from suites import _knowledge_documents, _knowledge_vectors
 from suites._knowledge_images import IMAGES, row_images
 
 PEERS = ["sharp", *_knowledge_vectors.PEERS]
@@ -25,7 +26,7 @@ ANALYSIS = [SPEED, MEMORY]
 
 
 def figures():
-    return [*ANALYSIS, *IMAGES, *_knowledge_vectors.VECTORS]
+    return [*ANALYSIS, *IMAGES, *_knowledge_documents.DOCUMENTS, *_knowledge_vectors.VECTORS]
 
 
 def run(bench):
@@ -34,6 +35,8 @@ def run(bench):
         results += analysis(bench)
     if bench.wants(IMAGES):
         results += row_images(bench)
+    if bench.wants(_knowledge_documents.DOCUMENTS):
+        results += _knowledge_documents.documents(bench, text_file)
     if bench.wants(_knowledge_vectors.VECTORS):
         results += _knowledge_vectors.vectors(bench)
     return bench.wanted(results)
@@ -115,6 +118,14 @@ def timed(command, environment):
     return {"seconds": seconds, "mb": megabytes, "kept_off": 0.0}
 
 
+def analysis_curve(bench, command, environment):
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        watch = Watch(process.pid, 0.05, bench.curves, "analysis of 1 GB")
+        watch.start()
+        process.wait()
+        watch.peak()
+
+
 def analysis(bench):
     """1 GB of prose; --quick: 100 MB."""
     megabytes = 100 if getattr(bench.options, "quick", False) else 1000
@@ -127,6 +138,8 @@ def analysis(bench):
     try:
         here, there = alternate(bench.options.rounds, lambda: timed(ours, environment),
                                 lambda: timed(theirs, environment))
+        if bench.options.curves:
+            analysis_curve(bench, ours, environment)
     except Failed as problem:
         return failed(ANALYSIS, problem)
     finally:

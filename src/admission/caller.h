@@ -10,8 +10,9 @@
 
 namespace mainstay::admission {
 
-/// What a caller may do. `admin` does not include the others.
-enum class Scope : std::uint8_t { chat = 1, jobs = 2, knowledge = 4, admin = 8 };
+/// What a caller may do. `admin` does not include the others but `admin_read` ("admin:read"), which
+/// looks at everything below /admin and changes nothing.
+enum class Scope : std::uint8_t { chat = 1, jobs = 2, knowledge = 4, admin = 8, admin_read = 16 };
 
 /// A set of scopes.
 struct Scopes {

@@ -10,16 +10,18 @@
 #include "admission/base64url.h"
 #include "base/check.h"
 #include "base/random.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 namespace mainstay::admission {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Scope>, 4> kScopes = {
+constexpr std::array<std::pair<std::string_view, Scope>, 5> kScopes = {
     {{"chat", Scope::chat},
      {"jobs", Scope::jobs},
      {"knowledge", Scope::knowledge},
-     {"admin", Scope::admin}}};
+     {"admin", Scope::admin},
+     {"admin:read", Scope::admin_read}}};
 constexpr std::size_t kNameMax = 128;
 
 /// One thread's hashing state: looking the algorithm up anew costs more than the hash itself.
@@ -93,14 +95,7 @@ KeyDigest key_digest(std::string_view key) {
 }
 
 std::string digest_hex(const KeyDigest& digest) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  out.reserve(2 * digest.size());
-  for (const unsigned char byte : digest) {
-    out += kDigits[byte >> 4];
-    out += kDigits[byte & 15];
-  }
-  return out;
+  return hex_digits({reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 bool digest_from_hex(std::string_view hex, KeyDigest& digest) {
@@ -130,7 +125,8 @@ Result<NewKey> make_key(KeyWishes wishes, const Clock& clock) {
   if (!wishes.user.empty() && !good_name(wishes.user)) return bad_name("user");
   if (wishes.scopes.bits == 0) {
     return Error::say(Errc::invalid, "invalid_scopes",
-                      "A key needs at least one of the scopes chat, jobs, knowledge, admin.",
+                      "A key needs at least one of the scopes chat, jobs, knowledge, admin, "
+                      "admin:read.",
                       "scopes");
   }
   NewKey made;
@@ -172,7 +168,7 @@ Result<Scopes> scopes_of(std::span<const std::string> names) {
   for (const auto& name : names) {
     if (add_scope(out, name)) continue;
     return Error::say(Errc::invalid, "invalid_scopes",
-                      "Scopes are chat, jobs, knowledge and admin.", "scopes");
+                      "Scopes are chat, jobs, knowledge, admin and admin:read.", "scopes");
   }
   return out;
 }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "api/audit.h"
+#include "api/console_desk.h"
 #include "api/context.h"
 #include "api/open_sockets.h"
 #include "api/program.h"
@@ -18,11 +19,13 @@ struct AdminDesk {
   AdminDesk(const Settings& settings, Clock& clock, Log& log)
       : audit(clock, log, settings.admin.audit_max),
         slow(settings.admin.slow_max),
-        sessions(settings.sessions.sessions_max) {}
+        sessions(settings.sessions.sessions_max),
+        console(settings.console, clock) {}
   Audit audit;
   SlowRequests slow;
   Sessions sessions;
   OpenSockets sockets;
+  ConsoleDesk console;
   Program* program = nullptr;  ///< set before the first request
 };
 

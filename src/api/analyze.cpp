@@ -2,8 +2,8 @@
 // that the caller put here. It is read in pieces; none but the current one is in memory.
 #include "api/analyze.h"
 
+#include "api/form_stream.h"
 #include "api/idempotency.h"
-#include "api/multipart.h"
 #include "api/routes.h"
 #include "base/text.h"
 #include "media/analysis.h"
@@ -90,38 +90,26 @@ Status begin_part(const PartHead& head, bool& has_file, bool& in_file) {
 }
 
 Co<Status> receive_form(const Rooms& rooms, Context& context, Shared work) {
-  auto boundary = boundary_of(context.exchange.head().header("content-type"));
-  if (!boundary.ok()) co_return boundary.error();
-  Multipart reader(*boundary);
   const Bytes most(rooms.settings.analysis.body_max.value + kFormMax);
+  auto form = FormStream::open(context, most, "file");
+  if (!form.ok()) co_return form.error();
   bool has_file = false;
   bool in_file = false;
-  bool ended = false;
   while (!work->analysis.refused()) {
-    auto event = reader.next();
+    auto event = co_await form->next();
     if (!event.ok()) co_return event.error();
+    if (*event == Multipart::Event::end) break;
     if (*event == Multipart::Event::part) {
-      auto begun = begin_part(reader.head(), has_file, in_file);
+      auto begun = begin_part(form->head(), has_file, in_file);
       if (!begun.ok()) co_return begun;
     } else if (*event == Multipart::Event::data && in_file) {
-      std::string bytes(reader.data());
+      std::string bytes(form->data());
       auto taken = co_await take(rooms, context, work, std::move(bytes));
       if (!taken.ok()) co_return taken;
-    } else if (*event == Multipart::Event::more || *event == Multipart::Event::end) {
-      ended = *event == Multipart::Event::end;
-      auto piece = co_await context.exchange.read_piece(most, context.by);
-      if (!piece.ok()) co_return piece.error();
-      if (piece->empty()) break;
-      reader.feed(*piece);
     }
   }
-  if (work->analysis.refused()) co_return done();
-  if (!ended) {
-    co_return bad_value("bad_multipart", "The multipart body ends before its last boundary.",
-                        "file");
-  }
-  if (!has_file) co_return bad_value("missing_field", "The form holds no 'file'.", "file");
-  co_return done();
+  if (work->analysis.refused() || has_file) co_return done();
+  co_return bad_value("missing_field", "The form holds no 'file'.", "file");
 }
 
 Co<Status> read_stored(const Rooms& rooms, Context& context, Shared work, std::string id) {

@@ -1,5 +1,5 @@
 // /v1/collections: what a tenant's documents are kept in.
-#include "api/document_upload.h"
+#include "api/document_fields.h"
 #include "api/query.h"
 #include "api/routes.h"
 
@@ -10,6 +10,15 @@ Json collection_json(const storage::CollectionInfo& info) {
   Json out = {{"id", info.name.text()}, {"object", "collection"},   {"documents", info.documents},
               {"chunks", info.chunks},  {"bytes", info.size.value}, {"newest_at", nullptr}};
   if (info.newest) out["newest_at"] = unix_seconds(*info.newest);
+  return out;
+}
+
+/// Null where no embedding model is configured.
+Json meaning_json(const std::optional<knowledge::MeaningOf>& of) {
+  if (!of) return nullptr;
+  Json out = {{"state", knowledge::name(of->state)}, {"model", of->model}, {"serves", nullptr},
+              {"documents", of->documents},          {"done", of->done},   {"share", of->share}};
+  if (!of->serves.empty()) out["serves"] = of->serves;
   return out;
 }
 
@@ -56,6 +65,9 @@ Co<Status> list_collections(const Rooms& rooms, Context& context) {
   if (!all.ok()) co_return all.error();
   Json out = {{"object", "list"}, {"data", Json::array()}};
   for (const auto& info : *all) out["data"].push_back(collection_json(info));
+  auto meaning = co_await rooms.library.meaning_of(context.caller.owner.tenant, context.by);
+  if (!meaning.ok()) co_return meaning.error();
+  out["meaning"] = meaning_json(*meaning);
   auto sent = co_await reply_json(context, 200, dump(out));
   co_return sent;
 }

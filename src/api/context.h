@@ -27,15 +27,20 @@ namespace mainstay::api {
 
 struct AdminDesk;
 struct AnalyzeDesk;
+class RunningChats;
 }  // namespace mainstay::api
 namespace mainstay::resources {
 class Governor;
 }
 namespace mainstay::storage {
+class AudioStore;
 class Shelf;
-}
+}  // namespace mainstay::storage
 namespace mainstay::media {
 class Decoders;
+}
+namespace mainstay::models {
+class Hosts;
 }
 namespace mainstay::jobs {
 class BatchDesk;
@@ -78,6 +83,9 @@ struct Rooms {
   media::Decoders* decoders = nullptr;            ///< null: no PDFs, no images
   AnalyzeDesk* analyze = nullptr;                 ///< null: texts are not analysed
   OffloadPool* pool = nullptr;                    ///< for long parsing; null: there is none
+  models::Hosts* hosts = nullptr;                 ///< model servers of ours; null: there are none
+  storage::AudioStore* audio = nullptr;           ///< null: spoken answers go inline
+  RunningChats* running_chats = nullptr;          ///< null: chats with a key cannot be stopped
 };
 
 struct Route;

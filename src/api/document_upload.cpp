@@ -3,10 +3,13 @@
 #include "api/document_upload.h"
 
 #include <algorithm>
+#include <optional>
 
+#include "api/document_fields.h"
+#include "api/file_facts.h"
 #include "api/file_form.h"
 #include "api/idempotency.h"
-#include "api/query.h"
+#include "api/routes.h"
 #include "base/json_fields.h"
 #include "base/text.h"
 #include "jobs/all_kinds.h"
@@ -16,15 +19,6 @@
 
 namespace mainstay::api {
 namespace {
-
-Error no_place() {
-  return Error::say(Errc::unavailable, "files_unavailable",
-                    "This server has no place for files now. GET /health/ready says why.");
-}
-
-Deadline soon(const Rooms& rooms, const Context& context) {
-  return context.by.sooner(rooms.clock.now(), rooms.settings.storage.operation_timeout);
-}
 
 std::vector<std::string> words_of(std::string_view list) {
   std::vector<std::string> out;
@@ -42,6 +36,7 @@ struct Wish {
   storage::FileInfo file;
   Json input = Json::object();
   std::string collection;
+  DocumentId replaces;  ///< the document that gets new content; empty: it will be a new one
 };
 
 void put_in(Json& input, const char* name, const std::string& value) {
@@ -64,10 +59,20 @@ Result<Wish> wish_of(const Rooms& rooms, const FileForm& form) {
   return out;
 }
 
+/// The place of a document that is there: what the request does not say stays as it is.
+void take_over(Wish& wish, const storage::DocumentInfo& changed) {
+  wish.replaces = changed.id;
+  wish.collection = changed.collection.text();
+  wish.input["collection"] = wish.collection;
+  if (!wish.input.contains("title")) wish.input["title"] = changed.title;
+  if (!changed.source.empty()) wish.input["source"] = changed.source;
+  if (!wish.input.contains("tags") && !changed.tags.empty()) wish.input["tags"] = changed.tags;
+}
+
 /// Whether the file is of a kind that can be read.
 Co<Status> look_at(const Rooms& rooms, Context& context, const Wish& wish) {
   auto head = co_await rooms.shelf->read(wish.file.id.text(), 0, knowledge::kTypeHead,
-                                         soon(rooms, context));
+                                         storage_time(rooms, context));
   if (!head.ok()) co_return head.error();
   if (head->empty()) {
     co_return Error::say(Errc::invalid, "empty_field", "The file is empty.", "file");
@@ -79,9 +84,10 @@ Co<Status> look_at(const Rooms& rooms, Context& context, const Wish& wish) {
 }
 
 Json accepted(const Wish& wish, const storage::JobId& job) {
-  return {{"id", jobs::document_of(job).text()},
+  const bool anew = wish.replaces.empty();
+  return {{"id", anew ? jobs::document_of(job).text() : wish.replaces.text()},
           {"object", "document"},
-          {"state", "ingesting"},
+          {"state", anew ? "ingesting" : "replacing"},
           {"collection", wish.collection},
           {"source", string_field(wish.input, "source")},
           {"bytes", wish.file.size},
@@ -92,9 +98,10 @@ Co<Status> hand_in(const Rooms& rooms, Context& context, Wish wish) {
   jobs::Order order;
   order.kind = "ingest";
   order.input = wish.input;
-  order.input["file"] = wish.file.id.text();
-  auto submitted =
-      co_await rooms.jobs->submit_own(context.caller, std::move(order), soon(rooms, context));
+  if (!wish.file.id.empty()) order.input["file"] = wish.file.id.text();
+  put_in(order.input, "document", wish.replaces.text());
+  auto submitted = co_await rooms.jobs->submit_own(context.caller, std::move(order),
+                                                   storage_time(rooms, context));
   if (!submitted.ok()) co_return submitted.error();
   auto sent = co_await reply_json(context, 202, dump(accepted(wish, submitted->id)));
   // The client may have gone: the job is there all the same.
@@ -103,19 +110,15 @@ Co<Status> hand_in(const Rooms& rooms, Context& context, Wish wish) {
 }
 
 Co<Status> keep_and_hand_in(const Rooms& rooms, Context& context, FileForm& form, Wish wish) {
+  wish.file = file_of_now(rooms, context, Duration(rooms.settings.files.keep));
   wish.file.id = form.id();
-  wish.file.owner = context.caller.owner;
   wish.file.name = form.file_name();
   wish.file.purpose = jobs::kForIngest;
   wish.file.size = form.size();
-  wish.file.created = rooms.clock.wall();
-  wish.file.expires = wish.file.created + std::chrono::duration_cast<WallTime::duration>(
-                                              Duration(rooms.settings.files.keep));
   auto looked = co_await look_at(rooms, context, wish);
   if (!looked.ok()) co_return looked;
-  const storage::FileLimits limits{rooms.settings.files.owner_entries_max,
-                                   rooms.settings.files.owner_bytes_max.value};
-  auto added = co_await rooms.stores.files().add(wish.file, limits, soon(rooms, context));
+  auto added = co_await rooms.stores.files().add(wish.file, file_limits(rooms.settings),
+                                                 storage_time(rooms, context));
   if (!added.ok()) co_return added;
   const storage::FileId id = wish.file.id;
   auto handed_in = co_await hand_in(rooms, context, std::move(wish));
@@ -123,46 +126,23 @@ Co<Status> keep_and_hand_in(const Rooms& rooms, Context& context, FileForm& form
     form.keep();
     co_return handed_in;
   }
-  auto gone = co_await rooms.stores.files().erase(context.caller.owner, id, soon(rooms, context));
+  auto gone =
+      co_await rooms.stores.files().erase(context.caller.owner, id, storage_time(rooms, context));
   static_cast<void>(gone);  // else it goes when its time is over
   co_return handed_in;
 }
 
-}  // namespace
-
-Result<std::optional<CollectionName>> collection_named(const std::string& name) {
-  if (name.empty()) return std::optional<CollectionName>();
-  if (!is_safe_name(name)) {
-    return Error::say(Errc::invalid, "invalid_name",
-                      "A collection's name has 1 to 128 characters of A-Z a-z 0-9 . _ : -",
-                      "collection");
-  }
-  return std::optional<CollectionName>(CollectionName(name));
-}
-
-Result<std::vector<std::string>> tags_in(const Json& object) {
-  std::vector<std::string> out;
-  const auto found = object.find("tags");
-  if (found == object.end() || found->is_null()) return out;
-  const bool words =
-      found->is_array() &&
-      std::all_of(found->begin(), found->end(), [](const Json& tag) { return tag.is_string(); });
-  if (!words) {
-    return Error::say(Errc::invalid, "invalid_type", "'tags' must be a list of words.", "tags");
-  }
-  for (const auto& tag : *found) out.push_back(tag.get<std::string>());
-  return out;
-}
-
-Co<Status> upload_document(const Rooms& rooms, Context& context) {
-  if (rooms.shelf == nullptr || rooms.jobs == nullptr) co_return no_place();
+/// A form; `changed`: the document whose content it is.
+Co<Status> take_form(const Rooms& rooms, Context& context,
+                     std::optional<storage::DocumentInfo> changed) {
   FileForm form(rooms, {"collection", "title", "source", "format", "tags"});
   auto received = co_await form.receive(context);
   if (!received.ok()) co_return received;
   auto wish = wish_of(rooms, form);
   if (!wish.ok()) co_return wish.error();
+  if (changed) take_over(*wish, *changed);
   if (context.keyed != nullptr) {
-    std::string digest = sha256_hex(form.digest() + dump(wish->input));
+    std::string digest = sha256_hex(form.digest() + dump(wish->input) + context.param);
     auto replayed = co_await begin_keyed(rooms, context, std::move(digest));
     if (!replayed.ok()) co_return replayed.error();
     if (*replayed) co_return done();
@@ -171,27 +151,146 @@ Co<Status> upload_document(const Rooms& rooms, Context& context) {
   co_return kept;
 }
 
-Co<Status> ingest_file(const Rooms& rooms, Context& context, Json object) {
-  if (rooms.shelf == nullptr || rooms.jobs == nullptr) co_return no_place();
+Result<Wish> wish_of(const Rooms& rooms, const Json& object, storage::FileInfo file) {
   Wish wish;
-  storage::FileId id(string_field(object, "file"));
-  auto file = co_await rooms.stores.files().get(context.caller.owner, std::move(id), context.by);
-  if (!file.ok()) co_return file.error();
-  wish.file = std::move(*file);
+  wish.file = std::move(file);
   auto collection = collection_named(string_field(object, "collection"));
-  if (!collection.ok()) co_return collection.error();
+  if (!collection.ok()) return collection.error();
   wish.collection = string_field(object, "collection", rooms.settings.knowledge.default_collection);
   put_in(wish.input, "collection", wish.collection);
   put_in(wish.input, "title", string_field(object, "title"));
   put_in(wish.input, "source", string_field(object, "source", wish.file.name));
   put_in(wish.input, "format", string_field(object, "format"));
-  auto tags = tags_in(object);
-  if (!tags.ok()) co_return tags.error();
+  auto tags = words_member(object, "tags", "tags");
+  if (!tags.ok()) return tags.error();
   if (!tags->empty()) wish.input["tags"] = *tags;
-  auto looked = co_await look_at(rooms, context, wish);
+  return wish;
+}
+
+Co<Status> take_file(const Rooms& rooms, Context& context, Json object,
+                     std::optional<storage::DocumentInfo> changed) {
+  const char* name = object.contains("file_id") ? "file_id" : "file";
+  if (object.contains("text") || (object.contains("file") && object.contains("file_id"))) {
+    co_return Error::say(Errc::invalid, "invalid_value", "Give 'text' or 'file_id', not both.",
+                         name);
+  }
+  auto id = text_member(object, name, {true, 128});
+  if (!id.ok()) co_return id.error();
+  storage::FileId wanted(std::move(*id));
+  auto file =
+      co_await rooms.stores.files().get(context.caller.owner, std::move(wanted), context.by);
+  if (!file.ok()) co_return file.error();
+  auto wish = wish_of(rooms, object, std::move(*file));
+  if (!wish.ok()) co_return wish.error();
+  if (changed) take_over(*wish, *changed);
+  auto looked = co_await look_at(rooms, context, *wish);
   if (!looked.ok()) co_return looked;
-  auto handed_in = co_await hand_in(rooms, context, std::move(wish));
+  auto handed_in = co_await hand_in(rooms, context, std::move(*wish));
   co_return handed_in;
+}
+
+/// New content that comes as a text: the job carries it.
+Co<Status> take_text(const Rooms& rooms, Context& context, Json object,
+                     storage::DocumentInfo changed) {
+  auto text = text_member(object, "text", {true, rooms.settings.jobs.input_max.value});
+  if (!text.ok()) co_return text.error();
+  auto wish = wish_of(rooms, object, storage::FileInfo());
+  if (!wish.ok()) co_return wish.error();
+  take_over(*wish, changed);
+  auto type = knowledge::type_of({}, {}, changed.media_type);
+  const bool known = type.ok() && knowledge::is_text(*type);
+  if (!wish->input.contains("format") && known) wish->input["format"] = changed.media_type;
+  wish->file.size = text->size();
+  wish->input["text"] = std::move(*text);
+  auto handed_in = co_await hand_in(rooms, context, std::move(*wish));
+  co_return handed_in;
+}
+
+/// Whether the job makes a document of this tenant's that was not there before.
+bool is_maker(const storage::Job& job, const TenantId& tenant) {
+  if (job.job.kind != "ingest" || job.job.owner.tenant != tenant) return false;
+  auto input = parse_json(job.job.input);
+  return input.ok() && !input->contains("document");
+}
+
+/// What is known of a document before its job begins it.
+storage::DocumentInfo accepted_document(const Rooms& rooms, const storage::Job& job,
+                                        DocumentId id) {
+  storage::DocumentInfo out;
+  out.id = std::move(id);
+  out.state = storage::DocumentState::ingesting;
+  out.created = job.created;
+  auto input = parse_json(job.job.input);
+  if (!input.ok()) return out;
+  out.collection = CollectionName(
+      string_field(*input, "collection", rooms.settings.knowledge.default_collection));
+  out.title = string_field(*input, "title");
+  out.source = string_field(*input, "source");
+  auto tags = words_member(*input, "tags", "tags");
+  if (tags.ok()) out.tags = std::move(*tags);
+  return out;
+}
+
+}  // namespace
+
+Co<Result<storage::DocumentInfo>> known_document(const Rooms& rooms, const Context& context,
+                                                 DocumentId id) {
+  const TenantId& tenant = context.caller.owner.tenant;
+  auto info = co_await rooms.stores.documents().get(tenant, id, context.by);
+  const storage::JobId maker = jobs::job_of(id);
+  const bool missing = !info.ok() && info.error().code == Errc::not_found;
+  if (!missing || maker.empty() || rooms.jobs == nullptr) co_return info;
+  auto job = co_await rooms.jobs->store().get(std::nullopt, maker, context.by);
+  if (!job.ok() || !is_maker(*job, tenant)) co_return info;
+  if (!storage::ended(job->state)) {
+    co_return accepted_document(rooms, *job, std::move(id));
+  }
+  // It may have begun and ended between the two looks.
+  info = co_await rooms.stores.documents().get(tenant, std::move(id), context.by);
+  co_return info;
+}
+
+bool is_form(const Context& context) {
+  return lower_ascii(context.exchange.head().header("content-type")).starts_with("multipart/");
+}
+
+bool names_file(const Json& object) {
+  return object.contains("file") || object.contains("file_id");
+}
+
+Co<Status> upload_document(const Rooms& rooms, Context& context) {
+  if (rooms.shelf == nullptr || rooms.jobs == nullptr) co_return no_place_for_files();
+  co_return co_await take_form(rooms, context, std::nullopt);
+}
+
+Co<Status> ingest_file(const Rooms& rooms, Context& context, Json object) {
+  if (rooms.shelf == nullptr || rooms.jobs == nullptr) co_return no_place_for_files();
+  co_return co_await take_file(rooms, context, std::move(object), std::nullopt);
+}
+
+Co<Status> replace_document(const Rooms& rooms, Context& context) {
+  DocumentId id(context.param);
+  auto changed = co_await known_document(rooms, context, std::move(id));
+  if (!changed.ok()) co_return changed.error();
+  if (changed->state != storage::DocumentState::ready) {
+    co_return Error::say(Errc::conflict, "document_ingesting",
+                         "The document is being ingested. Wait for its job to end.");
+  }
+  if (rooms.shelf == nullptr || rooms.jobs == nullptr) co_return no_place_for_files();
+  if (is_form(context)) co_return co_await take_form(rooms, context, std::move(*changed));
+  auto body = co_await read_json_body(rooms, context);
+  if (!body.ok()) co_return body.error();
+  auto object = object_of(*body, {"title", "format", "tags", "text", "file", "file_id"});
+  if (!object.ok()) co_return object.error();
+  if (context.keyed != nullptr) {
+    auto replayed = co_await begin_keyed(rooms, context, sha256_hex(*body + context.param));
+    if (!replayed.ok()) co_return replayed.error();
+    if (*replayed) co_return done();
+  }
+  if (names_file(*object)) {
+    co_return co_await take_file(rooms, context, std::move(*object), std::move(*changed));
+  }
+  co_return co_await take_text(rooms, context, std::move(*object), std::move(*changed));
 }
 
 }  // namespace mainstay::api

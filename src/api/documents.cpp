@@ -1,30 +1,16 @@
 // /v1/documents: texts, and what is known of documents. Files are in document_upload.cpp.
+#include "api/document_fields.h"
 #include "api/document_upload.h"
 #include "api/idempotency.h"
 #include "api/query.h"
 #include "api/routes.h"
 #include "api/vectors.h"
+#include "base/json_fields.h"
 #include "base/text.h"
 #include "knowledge/file_kind.h"
 
 namespace mainstay::api {
 namespace {
-
-Json document_json(const storage::DocumentInfo& info) {
-  const bool ready = info.state == storage::DocumentState::ready;
-  return {{"id", info.id.text()},
-          {"object", "document"},
-          {"state", ready ? "ready" : "ingesting"},
-          {"collection", info.collection.text()},
-          {"title", info.title},
-          {"source", info.source},
-          {"media_type", info.media_type},
-          {"sha256", info.sha256},
-          {"bytes", info.size.value},
-          {"chunks", info.chunks},
-          {"tags", info.tags},
-          {"created_at", unix_seconds(info.created)}};
-}
 
 /// The document that a request's body describes.
 Result<knowledge::NewText> new_text(const Rooms& rooms, const Json& object) {
@@ -52,15 +38,11 @@ Result<knowledge::NewText> new_text(const Rooms& rooms, const Json& object) {
                           ", whatever its format says. Send the text that is in it.",
                       "text");
   }
-  auto tags = tags_in(object);
+  auto tags = words_member(object, "tags", "tags");
   if (!tags.ok()) return tags.error();
   out.tags = std::move(*tags);
   out.text = std::move(*text);
   return out;
-}
-
-bool is_form(const Context& context) {
-  return lower_ascii(context.exchange.head().header("content-type")).starts_with("multipart/");
 }
 
 }  // namespace
@@ -69,23 +51,15 @@ Co<Status> add_document(const Rooms& rooms, Context& context) {
   if (is_form(context)) co_return co_await upload_document(rooms, context);
   auto body = co_await read_json_body(rooms, context);
   if (!body.ok()) co_return body.error();
-  auto object =
-      object_of(*body, {"collection", "title", "source", "format", "tags", "text", "file"});
+  auto object = object_of(
+      *body, {"collection", "title", "source", "format", "tags", "text", "file", "file_id"});
   if (!object.ok()) co_return object.error();
   if (context.keyed != nullptr) {
     auto replayed = co_await begin_keyed(rooms, context, sha256_hex(*body));
     if (!replayed.ok()) co_return replayed.error();
     if (*replayed) co_return done();
   }
-  if (object->contains("file") && !object->contains("text")) {
-    auto file = text_member(*object, "file", {true, 128});
-    if (!file.ok()) co_return file.error();
-    co_return co_await ingest_file(rooms, context, std::move(*object));
-  }
-  if (object->contains("file")) {
-    co_return Error::say(Errc::invalid, "invalid_value", "Give 'text' or 'file', not both.",
-                         "file");
-  }
+  if (names_file(*object)) co_return co_await ingest_file(rooms, context, std::move(*object));
   auto text = new_text(rooms, *object);
   if (!text.ok()) co_return text.error();
   auto permit = co_await rooms.admission.enter(context.caller, context.by);
@@ -120,8 +94,7 @@ Co<Status> list_documents(const Rooms& rooms, Context& context) {
 
 Co<Status> get_document(const Rooms& rooms, Context& context) {
   DocumentId id(context.param);
-  auto info =
-      co_await rooms.stores.documents().get(context.caller.owner.tenant, std::move(id), context.by);
+  auto info = co_await known_document(rooms, context, std::move(id));
   if (!info.ok()) co_return info.error();
   auto sent = co_await reply_json(context, 200, dump(document_json(*info)));
   co_return sent;

@@ -1,11 +1,7 @@
 // /v1/files: what clients put here, as OpenAI's client sends and reads it. Contents go to the shelf
 // block by block; the file is there once its facts are stored.
-#include <algorithm>
-#include <array>
-#include <charconv>
-
+#include "api/file_facts.h"
 #include "api/file_form.h"
-#include "api/gate.h"
 #include "api/idempotency.h"
 #include "api/query.h"
 #include "api/routes.h"
@@ -22,81 +18,36 @@ constexpr std::size_t kBlock = 256 * 1024;  ///< read at once
 constexpr std::uint32_t kListed = 100;
 constexpr const char* kAnchor = "expires_after[anchor]";
 constexpr const char* kKeep = "expires_after[seconds]";
-constexpr std::int64_t kKeepMin = 3600;
-constexpr std::int64_t kKeepMax = 30 * 24 * 3600;
-
-Error no_files() {
-  return Error::say(Errc::unavailable, "files_unavailable",
-                    "This server has no place for files now. GET /health/ready says why.");
-}
-
-Json file_json(const FileInfo& file) {
-  Json out = {{"id", file.id.text()},    {"object", "file"},
-              {"bytes", file.size},      {"created_at", unix_seconds(file.created)},
-              {"expires_at", nullptr},   {"filename", file.name},
-              {"purpose", file.purpose}, {"status", "processed"}};
-  if (file.expires != WallTime{}) out["expires_at"] = unix_seconds(file.expires);
-  return out;
-}
-
-Deadline soon(const Rooms& rooms, const Context& context) {
-  return context.by.sooner(rooms.clock.now(), rooms.settings.storage.operation_timeout);
-}
 
 Error bad_form(const char* reason, const std::string& sentence, const char* param) {
   return Error::say(Errc::invalid, reason, sentence, param);
 }
 
-Status check_purpose(const std::string& purpose) {
-  constexpr std::array<std::string_view, 6> kPurposes = {"batch",  "assistants", "fine-tune",
-                                                         "vision", "user_data",  "evals"};
-  if (std::find(kPurposes.begin(), kPurposes.end(), purpose) != kPurposes.end()) return done();
-  return bad_form(purpose.empty() ? "missing_field" : "invalid_value",
-                  "'purpose' is batch, assistants, fine-tune, vision, user_data or evals.",
-                  "purpose");
-}
-
 /// How long the file is kept: as the form says, else as the settings do.
-Result<Duration> keep_of(const Rooms& rooms, const FileForm& form) {
+Result<Duration> keep_wanted(const Rooms& rooms, const FileForm& form) {
   const std::string& anchor = form.field(kAnchor);
   const std::string& keep = form.field(kKeep);
   if (anchor.empty() && keep.empty()) return Duration(rooms.settings.files.keep);
-  std::int64_t seconds = 0;
-  const char* end = keep.data() + keep.size();
-  const auto [stop, failed] = std::from_chars(keep.data(), end, seconds);
-  const bool whole = failed == std::errc() && stop == end;
-  if (anchor != "created_at" || !whole || seconds < kKeepMin || seconds > kKeepMax) {
-    return bad_form("out_of_range",
-                    "'expires_after' has the anchor created_at and 3600 to 2592000 seconds.",
-                    "expires_after");
-  }
-  return Duration(std::chrono::seconds(seconds));
+  return keep_of(anchor, keep);
 }
 
 Result<FileInfo> file_of(const Rooms& rooms, const Context& context, const FileForm& form) {
   auto purpose = check_purpose(form.field("purpose"));
   if (!purpose.ok()) return purpose.error();
-  auto keep = keep_of(rooms, form);
+  auto keep = keep_wanted(rooms, form);
   if (!keep.ok()) return keep.error();
-  FileInfo file;
+  FileInfo file = file_of_now(rooms, context, *keep);
   file.id = form.id();
-  file.owner = context.caller.owner;
   file.name = form.file_name();
   file.purpose = form.field("purpose");
   file.size = form.size();
-  file.created = rooms.clock.wall();
-  file.expires = file.created + std::chrono::duration_cast<WallTime::duration>(*keep);
   return file;
-}
-
-storage::FileLimits limits_of(const FileSettings& settings) {
-  return {settings.owner_entries_max, settings.owner_bytes_max.value};
 }
 
 Co<Status> store(const Rooms& rooms, Context& context, FileInfo file) {
   const std::string body = dump(file_json(file));
-  auto added = co_await rooms.stores.files().add(std::move(file), limits_of(rooms.settings.files),
-                                                 soon(rooms, context));
+  auto added = co_await rooms.stores.files().add(std::move(file), file_limits(rooms.settings),
+                                                 storage_time(rooms, context));
   if (!added.ok()) co_return added;
   auto sent = co_await reply_json(context, 200, body);
   // The client may have gone: the file is stored all the same.
@@ -107,7 +58,7 @@ Co<Status> store(const Rooms& rooms, Context& context, FileInfo file) {
 }  // namespace
 
 Co<Status> upload_file(const Rooms& rooms, Context& context) {
-  if (rooms.shelf == nullptr) co_return no_files();
+  if (rooms.shelf == nullptr) co_return no_place_for_files();
   FileForm form(rooms, {"purpose", kAnchor, kKeep});
   auto received = co_await form.receive(context);
   if (!received.ok()) co_return received;
@@ -126,7 +77,7 @@ Co<Status> upload_file(const Rooms& rooms, Context& context) {
 }
 
 Co<Status> list_files(const Rooms& rooms, Context& context) {
-  if (rooms.shelf == nullptr) co_return no_files();
+  if (rooms.shelf == nullptr) co_return no_place_for_files();
   auto query = parse_query(context.exchange.head().query);
   if (!query.ok()) co_return query.error();
   auto limit = limit_of(*query, kListed, rooms.settings.files.owner_entries_max);
@@ -155,7 +106,7 @@ Co<Status> list_files(const Rooms& rooms, Context& context) {
 }
 
 Co<Status> get_file(const Rooms& rooms, Context& context) {
-  if (rooms.shelf == nullptr) co_return no_files();
+  if (rooms.shelf == nullptr) co_return no_place_for_files();
   FileId id(context.param);
   auto file = co_await rooms.stores.files().get(context.caller.owner, std::move(id), context.by);
   if (!file.ok()) co_return file.error();
@@ -164,7 +115,7 @@ Co<Status> get_file(const Rooms& rooms, Context& context) {
 }
 
 Co<Status> delete_file(const Rooms& rooms, Context& context) {
-  if (rooms.shelf == nullptr) co_return no_files();
+  if (rooms.shelf == nullptr) co_return no_place_for_files();
   FileId id(context.param);
   auto gone = co_await rooms.stores.files().erase(context.caller.owner, id, context.by);
   if (!gone.ok()) co_return gone;
@@ -175,11 +126,11 @@ Co<Status> delete_file(const Rooms& rooms, Context& context) {
 }
 
 Co<Status> file_content(const Rooms& rooms, Context& context) {
-  if (rooms.shelf == nullptr) co_return no_files();
+  if (rooms.shelf == nullptr) co_return no_place_for_files();
   FileId id(context.param);
   auto file = co_await rooms.stores.files().get(context.caller.owner, id, context.by);
   if (!file.ok()) co_return file.error();
-  auto block = co_await rooms.shelf->read(id.text(), 0, kBlock, soon(rooms, context));
+  auto block = co_await rooms.shelf->read(id.text(), 0, kBlock, storage_time(rooms, context));
   if (!block.ok()) co_return block.error();
   std::uint64_t at = block->size();
   net::Response head;
@@ -191,7 +142,7 @@ Co<Status> file_content(const Rooms& rooms, Context& context) {
   context.status = 200;
   auto sent = co_await context.exchange.begin(std::move(head));
   while (sent.ok() && at < file->size) {
-    block = co_await rooms.shelf->read(id.text(), at, kBlock, soon(rooms, context));
+    block = co_await rooms.shelf->read(id.text(), at, kBlock, storage_time(rooms, context));
     if (!block.ok() || block->empty()) {
       context.exchange.abort();  // the client must not take a part for the whole
       co_return block.ok() ? Status(Error::log(Errc::corrupt, "a file is short")) : block.error();

@@ -57,6 +57,17 @@ Error lacks_admin(bool local) {
                     "admin' made.");
 }
 
+/// Who may only look is told so, and not that the key lacks the scope it was made with.
+Status check_admin(const Context& context) {
+  const auto& scopes = context.caller.scopes;
+  if (scopes.has(Scope::admin)) return done();
+  if (!scopes.has(Scope::admin_read)) return lacks_admin(context.caller.local);
+  if (context.route.method == "GET") return done();
+  return Error::say(Errc::forbidden, "read_only_key",
+                    "This key may look at everything below /admin and change nothing. Use one "
+                    "with the admin scope.");
+}
+
 void add_lines(net::HeaderLines& lines, const std::vector<admission::Header>& headers) {
   for (const auto& [name, value] : headers) lines.add(name, value);
 }
@@ -108,7 +119,7 @@ Status Gate::check_scope(const Context& context) const {
     case Access::jobs:
       return scopes.has(Scope::jobs) ? done() : Status(lacks_scope("jobs"));
     case Access::admin:
-      return scopes.has(Scope::admin) ? done() : Status(lacks_admin(context.caller.local));
+      return check_admin(context);
   }
   return lacks_scope("admin");
 }
@@ -130,6 +141,7 @@ Status Gate::count(Context& context) const {
   }
   context.rate = rooms_.admission.count(context.caller, context.sender);
   if (!context.rate.allowed) return admission::Admission::refusal(context.rate);
+  if (context.route.sheds == Sheds::voice) context.priority = admission::Priority::voice;
   // Capped here, not only in the queue: a claim to be urgent must not pass by what is shed, and
   // neither must a key that makes none.
   context.priority = std::max(context.priority, context.caller.most_urgent);
@@ -148,7 +160,7 @@ Status Gate::check_pressure(const Context& context) const {
   if (rooms_.governor == nullptr || context.route.sheds == Sheds::never) return done();
   using resources::ShedPoint;
   ShedPoint point = ShedPoint::uploads;
-  if (context.route.sheds == Sheds::chat) {
+  if (context.route.sheds == Sheds::chat || context.route.sheds == Sheds::voice) {
     point = context.priority == admission::Priority::voice   ? ShedPoint::voice_turns
             : context.priority >= admission::Priority::batch ? ShedPoint::batch_jobs
             : context.caller.local                           ? ShedPoint::anonymous_chat

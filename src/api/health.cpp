@@ -1,5 +1,7 @@
 // /health*, /metrics. GET /health itself is answered by the listener; this is the same for a table
 // that is complete.
+#include "api/hosts.h"
+#include "api/ready.h"
 #include "api/routes.h"
 #include "api/status.h"
 #include "resources/governor.h"
@@ -7,21 +9,6 @@
 
 namespace mainstay::api {
 namespace {
-
-/// Why no work is accepted; empty when it is.
-Json reasons_of(const Rooms& rooms) {
-  Json reasons = Json::array();
-  const char* phase = rooms.not_ready.load(std::memory_order_relaxed);
-  if (*phase != '\0') reasons.push_back({{"part", "engine"}, {"why", phase}});
-  const auto store = rooms.stores.figures();
-  if (!store.writable) reasons.push_back({{"part", "storage"}, {"why", store.why_not}});
-  auto trouble = rooms.stores.jobs_trouble();
-  if (!trouble.empty()) reasons.push_back({{"part", "jobs"}, {"why", std::move(trouble)}});
-  if (rooms.governor != nullptr && !rooms.governor->writes_allowed()) {
-    reasons.push_back({{"part", "disk"}, {"why", "nearly full: nothing new is stored"}});
-  }
-  return reasons;
-}
 
 Json providers_of(const Rooms& rooms) {
   Json out = Json::array();
@@ -50,6 +37,20 @@ void refresh_process_figures(const Rooms& rooms) {
 
 }  // namespace
 
+Json ready_reasons(const Rooms& rooms) {
+  Json reasons = Json::array();
+  const char* phase = rooms.not_ready.load(std::memory_order_relaxed);
+  if (*phase != '\0') reasons.push_back({{"part", "engine"}, {"why", phase}});
+  const auto store = rooms.stores.figures();
+  if (!store.writable) reasons.push_back({{"part", "storage"}, {"why", store.why_not}});
+  auto trouble = rooms.stores.jobs_trouble();
+  if (!trouble.empty()) reasons.push_back({{"part", "jobs"}, {"why", std::move(trouble)}});
+  if (rooms.governor != nullptr && !rooms.governor->writes_allowed()) {
+    reasons.push_back({{"part", "disk"}, {"why", "nearly full: nothing new is stored"}});
+  }
+  return reasons;
+}
+
 Co<Status> health(const Rooms&, Context& context) {
   auto sent = co_await reply_json(context, 200, std::string(kAlive));
   co_return sent;
@@ -61,12 +62,13 @@ Co<Status> live(const Rooms&, Context& context) {
 }
 
 Co<Status> ready(const Rooms& rooms, Context& context) {
-  const Json reasons = reasons_of(rooms);
+  const Json reasons = ready_reasons(rooms);
   Json out = {{"status", reasons.empty() ? "ready" : "not_ready"},
               {"reasons", reasons},
               {"providers", providers_of(rooms)}};
   Json processes = rooms.launched != nullptr ? rooms.launched->processes() : Json(nullptr);
   if (!processes.is_null()) out["processes"] = std::move(processes);
+  if (rooms.hosts != nullptr) out["hosts"] = hosts_progress(*rooms.hosts);
   const int status = reasons.empty() ? 200 : 503;
   auto sent = co_await reply_json(context, status, dump(out));
   co_return sent;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "api/routes.h"
+#include "api/running_chats.h"
 #include "base/text.h"
 
 namespace mainstay::api {
@@ -14,6 +15,8 @@ constexpr std::size_t kKeyMax = 255;
 constexpr std::string_view kStreamEnd = "data: [DONE]\n\n";
 /// Their keys are kept by the jobs themselves.
 constexpr std::string_view kOfJobs = "/v1/jobs";
+/// A reply that is kept would keep the new key.
+constexpr std::string_view kOfKeys = "/admin/keys";
 
 Status check_key(std::string_view key) {
   const auto printable = [](char c) { return c >= 0x20 && c < 0x7f; };
@@ -112,7 +115,7 @@ Co<Status> send_again(const Rooms& rooms, Context& context, const storage::KeptR
 }  // namespace
 
 std::unique_ptr<KeyedExchange> keyed_exchange(net::Exchange& exchange, const Route& route) {
-  if (route.method != "POST" || route.path == kOfJobs) return nullptr;
+  if (route.method != "POST" || route.path == kOfJobs || route.path == kOfKeys) return nullptr;
   const auto key = exchange.head().header("idempotency-key");
   if (key.data() == nullptr) return nullptr;  // not there; an empty one is refused later
   return std::make_unique<KeyedExchange>(exchange, key);
@@ -120,6 +123,7 @@ std::unique_ptr<KeyedExchange> keyed_exchange(net::Exchange& exchange, const Rou
 
 /// The hold ends here and not with the turn: what is left of the request is not to be cancelled.
 KeyedExchange::~KeyedExchange() {
+  leave_running();
   forget();
   if (held_) inner_.hold()->drop();
 }
@@ -137,10 +141,35 @@ Co<Status> KeyedExchange::read_ahead(Bytes max, Deadline by) {
   co_return done();
 }
 
-void KeyedExchange::keep_at(const Rooms& rooms, storage::ReplyPlace place) {
+Status KeyedExchange::keep_at(const Rooms& rooms, storage::ReplyPlace place) {
   rooms_ = &rooms;
   place_ = std::move(place);
   held_ = inner_.hold()->keep();
+  if (!held_ || rooms.running_chats == nullptr || place_.route != kStoppable) return done();
+  early_end_ = std::make_shared<assistant::EarlyEnd>();
+  if (!rooms.running_chats->add(place_, inner_.hold(), early_end_)) {
+    forget();
+    return Error::say(Errc::cancelled, "chat_stopped",
+                      "This chat was stopped. Ask again with a new Idempotency-Key.");
+  }
+  running_ = rooms.running_chats;
+  return done();
+}
+
+/// True: it was stopped, and the hold dropped with that.
+bool KeyedExchange::leave_running() {
+  if (running_ == nullptr) return false;
+  const bool stopped = std::exchange(running_, nullptr)->remove(place_);
+  if (stopped) held_ = false;
+  return stopped;
+}
+
+void KeyedExchange::heed_early_end() {
+  if (running_ == nullptr || !early_end_->stored()) return;
+  leave_running();
+  forget();
+  if (std::exchange(held_, false)) inner_.hold()->drop();
+  inner_.hold()->client_gone();
 }
 
 Co<Status> KeyedExchange::replay(net::Response response) {
@@ -193,6 +222,7 @@ void KeyedExchange::note_body(std::string_view piece) {
 /// Keeps what was noted, or frees the key where trying again may help. The client gets its answer
 /// either way: that the next one may not is no reason to withhold this one.
 Co<> KeyedExchange::settle() {
+  if (leave_running()) forget();
   if (rooms_ == nullptr) co_return;
   const Rooms& rooms = *rooms_;
   const bool cut = streams_ && !noted_.left_out && !noted_.body.ends_with(kStreamEnd);
@@ -247,6 +277,7 @@ Co<Result<net::WebSocket*>> KeyedExchange::upgrade(net::HeaderLines headers) {
 }
 
 void KeyedExchange::abort() {
+  leave_running();
   forget();
   inner_.abort();
 }
@@ -258,7 +289,8 @@ Co<Result<bool>> begin_keyed(const Rooms& rooms, Context& context, std::string d
   if (!kept.ok()) co_return kept.error();
   if (!kept->has_value()) {
     context.keyed_id = id_of(rooms, place, digest);
-    context.keyed->keep_at(rooms, std::move(place));
+    auto kept_at = context.keyed->keep_at(rooms, std::move(place));
+    if (!kept_at.ok()) co_return kept_at.error();
     co_return false;
   }
   if ((*kept)->left_out) co_return too_large_to_replay();

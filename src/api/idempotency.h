@@ -7,6 +7,7 @@
 #include <string>
 
 #include "api/context.h"
+#include "assistant/early_end.h"
 #include "storage/replies.h"
 
 namespace mainstay::api {
@@ -25,8 +26,14 @@ class KeyedExchange final : public net::Exchange {
   /// Reads the body, which the endpoint then gets from memory.
   Co<Status> read_ahead(Bytes max, Deadline by);
   const std::string& body() const noexcept { return body_; }
-  /// The turn at `place` is this request's: its reply is kept there.
-  void keep_at(const Rooms& rooms, storage::ReplyPlace place);
+  /// The turn at `place` is this request's: its reply is kept there. Errors: cancelled
+  /// "chat_stopped"; the turn is over then.
+  Status keep_at(const Rooms& rooms, storage::ReplyPlace place);
+  /// For an answer that can be stopped; else null.
+  const std::shared_ptr<assistant::EarlyEnd>& early_end() const noexcept { return early_end_; }
+  /// Between two chunks: where the reader stopped the answer and what there was is stored, the
+  /// rest is given up, unless others wait for it.
+  void heed_early_end();
   /// Sends what was kept; nothing is noted.
   Co<Status> replay(net::Response response);
 
@@ -38,6 +45,7 @@ class KeyedExchange final : public net::Exchange {
   Co<Status> write(const std::string& piece) override;
   Co<Status> finish() override;
   Co<Result<net::WebSocket*>> upgrade(net::HeaderLines headers) override;
+  void allow(TimePoint until) override { inner_.allow(until); }
   void abort() override;
   bool started() const noexcept override { return inner_.started(); }
   const std::shared_ptr<Hold>& hold() const noexcept override { return inner_.hold(); }
@@ -47,12 +55,15 @@ class KeyedExchange final : public net::Exchange {
   void note_body(std::string_view piece);
   Co<> settle();
   void forget() noexcept;
+  bool leave_running();
 
   net::Exchange& inner_;
   const std::string key_;
   std::string body_;
-  bool ahead_ = false;            ///< body_ is the request's body
-  const Rooms* rooms_ = nullptr;  ///< null: no turn
+  bool ahead_ = false;               ///< body_ is the request's body
+  const Rooms* rooms_ = nullptr;     ///< null: no turn
+  RunningChats* running_ = nullptr;  ///< in whose list it is
+  std::shared_ptr<assistant::EarlyEnd> early_end_;
   storage::ReplyPlace place_;
   storage::KeptReply noted_;
   Status sent_;  ///< of a stream whose client went; the noting goes on

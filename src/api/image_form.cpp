@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "api/form_stream.h"
 #include "api/gate.h"
-#include "api/multipart.h"
 
 namespace mainstay::api {
 namespace {
@@ -62,7 +62,7 @@ Status ImageForm::begin_part(bool is_file, const std::string& name, const std::s
   return done();
 }
 
-Co<Status> ImageForm::put(Context& context, bool last) {
+Co<Status> ImageForm::put(Context& context) {
   auto writable = check_writable(rooms_);
   if (!writable.ok()) co_return writable;
   SentImage& image = images_.back();
@@ -75,11 +75,12 @@ Co<Status> ImageForm::put(Context& context, bool last) {
   auto put =
       co_await rooms_.shelf->put(image.shelf.text(), image.size, std::move(block), false, by);
   image.size += size;
-  if (last) block_ = std::string();
   co_return put;
 }
 
-Co<Status> ImageForm::take(Context& context, std::string bytes) {
+/// `form` is the caller's, and stands where it is until this is over.
+Co<Status> ImageForm::take(Context& context, const FormStream& form) {
+  const std::string_view bytes = form.data();
   const MediaSettings& settings = rooms_.settings.media;
   SentImage& image = images_.back();
   total_ += bytes.size();
@@ -98,54 +99,43 @@ Co<Status> ImageForm::take(Context& context, std::string bytes) {
   }
   std::size_t at = 0;
   while (at < bytes.size()) {
+    if (block_.empty()) block_.reserve(kBlock);
     const std::size_t n = std::min(kBlock - block_.size(), bytes.size() - at);
-    block_.append(bytes, at, n);
+    block_.append(bytes.substr(at, n));
     at += n;
     if (block_.size() < kBlock) continue;
-    auto written = co_await put(context, false);
+    auto written = co_await put(context);
     if (!written.ok()) co_return written;
   }
   co_return done();
 }
 
 Co<Status> ImageForm::receive(Context& context) {
-  auto boundary = boundary_of(context.exchange.head().header("content-type"));
-  if (!boundary.ok()) co_return boundary.error();
   const MediaSettings& settings = rooms_.settings.media;
-  Multipart reader(*boundary, settings.images_max + kOtherParts);
   const Bytes most(settings.images_bytes_max.value + settings.images_max * kFormMax + 65536);
-  bool ended = false;
+  auto form = FormStream::open(context, most, "images", settings.images_max + kOtherParts);
+  if (!form.ok()) co_return form.error();
   for (;;) {
-    auto event = reader.next();
+    auto event = co_await form->next();
     if (!event.ok()) co_return event.error();
+    if (*event == Multipart::Event::end) break;
     if (*event == Multipart::Event::part) {
-      const PartHead& head = reader.head();
+      const PartHead& head = form->head();
       auto begun = begin_part(head.is_file, head.name, head.file_name);
       if (!begun.ok()) co_return begun;
     } else if (*event == Multipart::Event::data && in_ == In::image) {
-      std::string bytes(reader.data());
-      auto taken = co_await take(context, std::move(bytes));
+      auto taken = co_await take(context, *form);
       if (!taken.ok()) co_return taken;
     } else if (*event == Multipart::Event::data && in_ == In::operations) {
-      operations_.append(reader.data());
+      operations_.append(form->data());
       if (operations_.size() > kOperationsMax) {
         co_return bad_form("field_too_long", "'operations' is too long.", "operations");
       }
     } else if (*event == Multipart::Event::part_end && in_ == In::image) {
       if (images_.back().wrong) continue;
-      auto written = co_await put(context, true);
+      auto written = co_await put(context);
       if (!written.ok()) co_return written;
-    } else if (*event == Multipart::Event::more || *event == Multipart::Event::end) {
-      ended = *event == Multipart::Event::end;
-      auto piece = co_await context.exchange.read_piece(most, context.by);
-      if (!piece.ok()) co_return piece.error();
-      if (piece->empty()) break;
-      reader.feed(*piece);
     }
-  }
-  if (!ended) {
-    co_return bad_form("bad_multipart", "The multipart body ends before its last boundary.",
-                       "images");
   }
   if (images_.empty()) {
     co_return bad_form("missing_field", "The form holds no picture.", "images");

@@ -13,6 +13,8 @@
 
 namespace mainstay::api {
 
+class FormStream;
+
 /// One picture that came in.
 struct SentImage {
   std::string name;       ///< as it may be shown
@@ -41,8 +43,8 @@ class ImageForm {
 
  private:
   Status begin_part(bool is_file, const std::string& name, const std::string& file_name);
-  Co<Status> take(Context& context, std::string bytes);
-  Co<Status> put(Context& context, bool last);
+  Co<Status> take(Context& context, const FormStream& form);
+  Co<Status> put(Context& context);
 
   const Rooms& rooms_;
   std::vector<SentImage> images_;

@@ -6,8 +6,10 @@ namespace mainstay::api {
 namespace {
 
 Json model_json(const models::ModelInfo& info) {
-  Json capabilities = Json::array({"chat", "stream"});
-  if (info.tools) capabilities.push_back("tools");
+  Json capabilities = Json::array();
+  if (info.task == "chat") capabilities = Json::array({"chat", "stream"});
+  if (info.task != "chat") capabilities.push_back(info.task);
+  if (info.tools && info.task == "chat") capabilities.push_back("tools");
   if (info.images) capabilities.push_back("images");
   Json out = {{"id", info.id},
               {"object", "model"},
@@ -16,6 +18,7 @@ Json model_json(const models::ModelInfo& info) {
               {"loaded", info.loaded},
               {"state", info.state},
               {"capabilities", capabilities}};
+  if (!info.description.empty()) out["description"] = info.description;
   if (info.context > 0) out["context_window"] = info.context;
   return out;
 }

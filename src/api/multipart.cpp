@@ -128,6 +128,13 @@ void Multipart::feed(std::string_view bytes) {
   buffer_ += bytes;
 }
 
+void Multipart::feed_all(std::string bytes) {
+  if (held() > 0) return feed(bytes);
+  data_ = {};
+  used_ = 0;
+  buffer_ = std::move(bytes);
+}
+
 Result<Multipart::Event> Multipart::next() {
   data_ = {};
   switch (at_) {
@@ -189,6 +196,14 @@ Result<Multipart::Event> Multipart::at_head() {
   return Event::part;
 }
 
+/// What holds no delimiter is content, but for an end that may be the begin of one.
+std::size_t Multipart::sure_content() const noexcept {
+  const auto all = rest();
+  std::size_t at = all.size() - std::min(all.size(), delimiter_.size() - 1);
+  while (at < all.size() && !std::string_view(delimiter_).starts_with(all.substr(at))) ++at;
+  return at;
+}
+
 Result<Multipart::Event> Multipart::at_content() {
   const auto found = rest().find(delimiter_);
   if (found == 0) {
@@ -196,11 +211,7 @@ Result<Multipart::Event> Multipart::at_content() {
     at_ = At::behind;
     return Event::part_end;
   }
-  // The last bytes may be the begin of a delimiter.
-  const std::size_t sure = found != std::string_view::npos ? found
-                           : rest().size() >= delimiter_.size()
-                               ? rest().size() - delimiter_.size() + 1
-                               : 0;
+  const std::size_t sure = found != std::string_view::npos ? found : sure_content();
   if (sure == 0) return Event::more;
   data_ = rest().substr(0, sure);
   used_ += sure;

@@ -28,9 +28,12 @@ class Multipart {
     part_end,  ///< the part is whole
     end,       ///< the body is whole
   };
-  explicit Multipart(const std::string& boundary, std::uint32_t parts_max = 32);
+  static constexpr std::uint32_t kPartsMax = 32;
+  explicit Multipart(const std::string& boundary, std::uint32_t parts_max = kPartsMax);
   /// After `more` alone.
   void feed(std::string_view bytes);
+  /// The same without a copy when nothing is held.
+  void feed_all(std::string bytes);
   /// Errors: invalid "bad_multipart". After an error nothing more may be asked.
   Result<Event> next();
   const PartHead& head() const noexcept { return head_; }
@@ -46,6 +49,7 @@ class Multipart {
   Result<Event> at_content();
   Result<Event> behind_delimiter();
   std::string_view rest() const noexcept { return std::string_view(buffer_).substr(used_); }
+  std::size_t sure_content() const noexcept;
 
   const std::uint32_t parts_max_;
   const std::string delimiter_;  ///< "\r\n--" and the boundary

@@ -14,6 +14,59 @@ Json json_content(std::string_view schema) {
   return {{"application/json", {{"schema", reference_to(schema)}}}};
 }
 
+/// What single routes answer beside, or in the place of, JSON.
+void add_own_replies(const Route& route, const Json& success, Json& out) {
+  if (route.operation == "updateDocument") {
+    out["responses"]["202"] = {{"description", "A large document: the job makes the change"},
+                               {"content", json_content("Document")}};
+  }
+  if (route.operation == "documentThumbnail") {
+    out["responses"]["200"]["content"] = {
+        {"image/jpeg", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
+  }
+  if (route.operation == "submitJob") {
+    out["responses"]["200"] = success;
+    out["responses"]["200"]["description"] = "The Idempotency-Key was used before";
+  }
+  if (route.operation == "jobEvents") {
+    out["responses"]["200"]["content"] = {
+        {"text/event-stream", {{"schema", {{"type", "string"}}}}}};
+    out["responses"]["204"] = {{"description", "Last-Event-ID is the end: there is no more"}};
+  }
+  if (route.operation == "liveFigures") {
+    out["responses"]["200"]["content"] = {
+        {"text/event-stream", {{"schema", {{"type", "string"}}}}}};
+  }
+  if (route.operation == "console") {
+    out["responses"]["200"]["content"] = {{"text/html", {{"schema", {{"type", "string"}}}}}};
+  }
+  if (route.operation == "fileContent") {
+    out["responses"]["200"]["content"] = {
+        {"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
+  }
+  if (route.operation == "createSpeech" || route.operation == "audioContent") {
+    out["responses"]["200"]["content"]["audio/mpeg"] = {
+        {"schema", {{"type", "string"}, {"format", "binary"}}}};
+  }
+  if (route.operation == "voiceTurn") {
+    const Json sound = {{"schema", {{"type", "string"}, {"format", "binary"}}}};
+    out["requestBody"]["content"]["audio/wav"] = sound;
+    Json& content = out["responses"]["200"]["content"];
+    content = json_content("VoiceAnswer");
+    content["text/event-stream"] = {{"schema", {{"type", "string"}}}};
+    content["audio/mpeg"] = sound;
+  }
+  if (route.operation == "makeImages") {
+    out["responses"]["200"]["content"] = {
+        {"multipart/mixed", {{"schema", {{"type", "string"}, {"format", "binary"}}}}},
+        {"application/x-ndjson", {{"schema", {{"type", "string"}}}}}};
+  }
+  if (route.operation == "ready") {
+    out["responses"]["503"] = {{"description", "Not ready"},
+                               {"content", json_content("Readiness")}};
+  }
+}
+
 Json operation_of(const Route& route) {
   Json out = {{"operationId", route.operation}, {"summary", route.summary}};
   if (route.access == Access::open) out["security"] = Json::array();
@@ -33,7 +86,7 @@ Json operation_of(const Route& route) {
     content["text/plain"] = {{"schema", {{"type", "string"}}}};
     content["multipart/form-data"] = {{"schema", reference_to("AnalyzeUpload")}};
     out["requestBody"] = {{"required", true}, {"content", std::move(content)}};
-  } else if (route.operation == "addDocument") {
+  } else if (route.operation == "addDocument" || route.operation == "replaceDocument") {
     Json content = json_content(route.request);
     content["multipart/form-data"] = {{"schema", reference_to("DocumentUpload")}};
     out["requestBody"] = {{"required", true}, {"content", std::move(content)}};
@@ -53,28 +106,7 @@ Json operation_of(const Route& route) {
     out["responses"]["202"] = {{"description", "The file is kept; a job reads it"},
                                {"content", json_content("DocumentAccepted")}};
   }
-  if (route.operation == "submitJob") {
-    out["responses"]["200"] = success;
-    out["responses"]["200"]["description"] = "The Idempotency-Key was used before";
-  }
-  if (route.operation == "jobEvents") {
-    out["responses"]["200"]["content"] = {
-        {"text/event-stream", {{"schema", {{"type", "string"}}}}}};
-    out["responses"]["204"] = {{"description", "Last-Event-ID is the end: there is no more"}};
-  }
-  if (route.operation == "fileContent") {
-    out["responses"]["200"]["content"] = {
-        {"application/octet-stream", {{"schema", {{"type", "string"}, {"format", "binary"}}}}}};
-  }
-  if (route.operation == "makeImages") {
-    out["responses"]["200"]["content"] = {
-        {"multipart/mixed", {{"schema", {{"type", "string"}, {"format", "binary"}}}}},
-        {"application/x-ndjson", {{"schema", {{"type", "string"}}}}}};
-  }
-  if (route.operation == "ready") {
-    out["responses"]["503"] = {{"description", "Not ready"},
-                               {"content", json_content("Readiness")}};
-  }
+  add_own_replies(route, success, out);
   out["responses"]["default"] = {{"description", "Error"}, {"content", json_content("Error")}};
   return out;
 }

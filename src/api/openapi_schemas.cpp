@@ -20,13 +20,20 @@ constexpr const char* kRequests = R"json({
   "prompt":{"type":"string","minLength":1},"model":{"type":"string"},
   "conversation":{"type":"string"},"collection":{"type":"string"}}},
 "DocumentRequest": {"type":"object","additionalProperties":false,"properties":{
-  "text":{"type":"string","minLength":1},"file":{"type":"string"},"title":{"type":"string"},
-  "source":{"type":"string"},"collection":{"type":"string"},
+  "text":{"type":"string","minLength":1},"file_id":{"type":"string"},"file":{"type":"string"},
+  "title":{"type":"string"},"source":{"type":"string"},"collection":{"type":"string"},
   "tags":{"type":"array","items":{"type":"string"}},
-  "format":{"type":"string","enum":["text","markdown","html","csv","jsonl","pdf"]}}},
+  "format":{"type":"string","enum":["text","markdown","html","csv","jsonl","pdf","image"]}}},
 "DocumentUpload": {"type":"object","required":["file"],"properties":{
   "file":{"type":"string","format":"binary"},"title":{"type":"string"},"source":{"type":"string"},
   "collection":{"type":"string"},"tags":{"type":"string"},"format":{"type":"string"}}},
+"DocumentChanges": {"type":"object","additionalProperties":false,"minProperties":1,"properties":{
+  "title":{"type":"string","minLength":1},"tags":{"type":"array","items":{"type":"string"}},
+  "collection":{"type":"string","minLength":1}}},
+"DocumentContent": {"type":"object","additionalProperties":false,"properties":{
+  "text":{"type":"string","minLength":1},"file_id":{"type":"string"},"file":{"type":"string"},
+  "title":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
+  "format":{"type":"string"}}},
 "DocumentAccepted": {"type":"object","required":["id","object","state","job"],"properties":{
   "id":{"type":"string"},"object":{"type":"string"},"state":{"type":"string"},
   "collection":{"type":"string"},"source":{"type":"string"},"bytes":{"type":"integer"},
@@ -97,7 +104,8 @@ constexpr const char* kReplies = R"json({
 "Model": {"type":"object","required":["id","object","created","owned_by","loaded","state","capabilities"],
   "properties":{"id":{"type":"string"},"object":{"const":"model"},"created":{"type":"integer"},
   "owned_by":{"type":"string"},"loaded":{"type":"boolean"},"state":{"type":"string"},
-  "capabilities":{"type":"array","items":{"type":"string"}},"context_window":{"type":"integer"}}},
+  "capabilities":{"type":"array","items":{"type":"string"}},"context_window":{"type":"integer"},
+  "description":{"type":"string"}}},
 "ModelList": {"type":"object","required":["object","data"],"properties":{"object":{"const":"list"},
   "data":{"type":"array","items":{"$ref":"#/components/schemas/Model"}}}},
 "Document": {"type":"object",
@@ -106,7 +114,9 @@ constexpr const char* kReplies = R"json({
   "title":{"type":"string"},"source":{"type":"string"},"media_type":{"type":"string"},
   "sha256":{"type":"string"},"bytes":{"type":"integer"},"chunks":{"type":"integer"},
   "created_at":{"type":"integer"},"existed":{"type":"boolean"},"replaced":{"type":"boolean"},
-  "state":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}}}},
+  "state":{"type":"string"},"tags":{"type":"array","items":{"type":"string"}},
+  "thumbnail":{"type":"string","description":"Where a small JPEG of a picture is"},
+  "job":{"type":"string","description":"That makes the change, of a large document"}}},
 "DocumentList": {"type":"object","required":["object","data","has_more"],"properties":{
   "object":{"const":"list"},"has_more":{"type":"boolean"},
   "data":{"type":"array","items":{"$ref":"#/components/schemas/Document"}}}},
@@ -124,14 +134,33 @@ constexpr const char* kReplies = R"json({
     "query":{"type":"string"},
     "data":{"type":"array","items":{"$ref":"#/components/schemas/Passage"}},
     "corrected":{"type":"array","items":{"$ref":"#/components/schemas/Correction"}}}}}}},
+"PartList": {"type":"object","required":["object","data","has_more","total"],"properties":{
+  "object":{"const":"list"},"has_more":{"type":"boolean"},
+  "total":{"type":"integer","description":"Passages of the document"},
+  "data":{"type":"array","items":{"type":"object","required":["number","heading","position","text"],
+  "properties":{"number":{"type":"integer","description":"Its place, from 0"},
+  "heading":{"type":"string"},"page":{"type":"integer"},"text":{"type":"string"},
+  "position":{"type":"object","required":["start","end"],"properties":{
+    "start":{"type":"integer"},"end":{"type":"integer"}}}}}}}},
 "Collection": {"type":"object","required":["id","object","documents","chunks","bytes"],"properties":{
   "id":{"type":"string"},"object":{"const":"collection"},"documents":{"type":"integer"},
   "chunks":{"type":"integer"},"bytes":{"type":"integer"},"newest_at":{"type":["integer","null"]}}},
+"MeaningProgress": {"type":"object","required":["state","model","serves","documents","done","share"],
+  "description":"How far the vectors of the caller's documents are","properties":{
+  "state":{"type":"string","enum":["whole","filling","waiting"]},
+  "model":{"type":"string"},"serves":{"type":["string","null"]},
+  "documents":{"type":"integer"},"done":{"type":"integer"},
+  "share":{"type":"number","minimum":0,"maximum":1}}},
+"ChatCancel": {"type":"object","required":["idempotency_key"],"additionalProperties":false,
+  "properties":{"idempotency_key":{"type":"string","minLength":1,"maxLength":255,
+  "description":"That of the chat to be stopped"}}},
+"ChatCancelled": {"type":"object","required":["object","cancelled"],"properties":{
+  "object":{"const":"chat.completion.cancelled"},"cancelled":{"const":true}}},
 "CollectionDeleted": {"type":"object","required":["id","object","deleted","documents"],
   "properties":{"id":{"type":"string"},"object":{"type":"string"},"deleted":{"const":true},
   "documents":{"type":"integer"}}},
-"CollectionList": {"type":"object","required":["object","data"],"properties":{
-  "object":{"const":"list"},"data":{"type":"array","items":{"$ref":"#/components/schemas/Collection"}}}},
+"CollectionList": {"type":"object","required":["object","data","meaning"],"properties":{
+  "object":{"const":"list"},"meaning":{"oneOf":[{"type":"null"},{"$ref":"#/components/schemas/MeaningProgress"}]},"data":{"type":"array","items":{"$ref":"#/components/schemas/Collection"}}}},
 "Conversation": {"type":"object",
   "required":["id","object","title","created_at","updated_at","message_count"],"properties":{
   "id":{"type":"string"},"object":{"const":"conversation"},"title":{"type":"string"},
@@ -146,7 +175,7 @@ constexpr const char* kReplies = R"json({
   "function_call":{"type":["object","null"]},"refusal":{"type":["string","null"]},
   "audio":{"type":["object","null"]},"annotations":{"type":["array","null"]},
   "citations":{"type":["array","null"]},"reasoning":{},"reasoning_content":{},
-  "extra_content":{}}},
+  "interrupted":{"type":"boolean"},"extra_content":{}}},
 "ConversationList": {"type":"object","required":["object","data","has_more"],"properties":{
   "object":{"const":"list"},"has_more":{"type":"boolean"},
   "data":{"type":"array","items":{"$ref":"#/components/schemas/Conversation"}}}},
@@ -156,7 +185,8 @@ constexpr const char* kReplies = R"json({
 "Readiness": {"type":"object","required":["status","reasons","providers"],"properties":{
   "status":{"type":"string","enum":["ready","not_ready"]},
   "reasons":{"type":"array","items":{"type":"object"}},
-  "providers":{"type":"array","items":{"type":"object"}}}}
+  "providers":{"type":"array","items":{"type":"object"}},
+  "hosts":{"type":"array","items":{"$ref":"#/components/schemas/HostProgress"}}}}
 })json";
 
 }  // namespace
@@ -170,12 +200,21 @@ Json openapi_schemas() {
   CHECK(requests.ok() && replies.ok() && admin.ok() && jobs.ok() && files.ok());
   auto analyze = parse_json(analyze_schemas());
   CHECK(analyze.ok());
+  auto console = parse_json(console_schemas());
+  CHECK(console.ok());
   Json out = *requests;
+  for (const auto& [name, schema] : console->items()) out[name] = schema;
   for (const auto& [name, schema] : replies->items()) out[name] = schema;
   for (const auto& [name, schema] : admin->items()) out[name] = schema;
   for (const auto& [name, schema] : jobs->items()) out[name] = schema;
   for (const auto& [name, schema] : files->items()) out[name] = schema;
   for (const auto& [name, schema] : analyze->items()) out[name] = schema;
+  auto voice = parse_json(voice_schemas());
+  CHECK(voice.ok());
+  for (const auto& [name, schema] : voice->items()) out[name] = schema;
+  auto audio = parse_json(audio_schemas());
+  CHECK(audio.ok());
+  for (const auto& [name, schema] : audio->items()) out[name] = schema;
   return out;
 }
 

@@ -12,5 +12,11 @@ const char* admin_schemas();
 /// Those of the job endpoints.
 const char* job_schemas();
 const char* file_schemas();
+/// Those that the console is made of.
+const char* console_schemas();
 const char* analyze_schemas();
+/// Those of POST /v1/voice.
+const char* voice_schemas();
+/// Those of /v1/audio.
+const char* audio_schemas();
 }  // namespace mainstay::api

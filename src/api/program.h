@@ -78,6 +78,11 @@ class Program {
   virtual Co<Result<Json>> resources(Deadline by) = 0;
   /// Alerts raised now and of late, newest first.
   virtual Json alerts() const = 0;
+  /// What `mainstay doctor` finds, as it says it in JSON, with "took_ms". Seconds of work, not on
+  /// the loop. Errors: unavailable, deadline.
+  virtual Co<Result<Json>> doctor(Deadline) {
+    co_return Error::log(Errc::unavailable, "no doctor here");
+  }
   /// What runs jobs in this process.
   virtual std::vector<jobs::WorkerFigures> workers() const { return {}; }
   /// Steps that the stop will run.

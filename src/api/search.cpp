@@ -1,11 +1,11 @@
 // POST /v1/search: one question, or many at once.
 #include <algorithm>
-#include <charconv>
 
-#include "api/document_upload.h"
+#include "api/document_fields.h"
 #include "api/query.h"
 #include "api/routes.h"
 #include "api/vectors.h"
+#include "base/json_fields.h"
 
 namespace mainstay::api {
 namespace {
@@ -13,22 +13,10 @@ namespace {
 constexpr std::size_t kQueryMax = 8192;
 constexpr std::size_t kQueriesMax = 256;
 
-Json passage_json(const storage::Passage& p) {
-  Json out = {{"document", p.document.text()},
-              {"collection", p.collection.text()},
-              {"title", p.title},
-              {"source", p.source},
-              {"heading", p.heading},
-              {"position", {{"start", p.begin}, {"end", p.end}}},
-              {"text", p.text},
-              {"score", p.score}};
-  if (p.page) out["page"] = *p.page;
-  return out;
-}
-
 Json found_json(const storage::Found& found) {
   Json out = {{"data", Json::array()}, {"corrected", Json::array()}};
-  for (const auto& passage : found.passages) out["data"].push_back(passage_json(passage));
+  for (const auto& passage : found.passages)
+    out["data"].push_back(passage_json(passage, passage.score));
   for (const auto& one : found.corrected) {
     out["corrected"].push_back({{"word", one.word}, {"instead", one.instead}});
   }
@@ -71,7 +59,7 @@ Result<storage::PassageQuery> filter_in(const Rooms& rooms, const Context& conte
   auto collection = collection_named(*name);
   if (!collection.ok()) return collection.error();
   out.collection = std::move(*collection);
-  auto tags = tags_in(object);
+  auto tags = words_member(object, "tags", "tags");
   if (!tags.ok()) return tags.error();
   if (tags->size() > storage::kTagsMax) {
     return bad("out_of_range",

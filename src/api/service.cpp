@@ -113,7 +113,8 @@ bool Api::served(const Route& route) const noexcept {
   const bool admin = route.access == Access::admin;
   if (side_ == Side::public_side) return !admin;
   // A worker process has an admin side alone, and its figures are its own.
-  return admin || route.access == Access::open || route.path == "/metrics";
+  return admin || route.access == Access::open || route.path == "/metrics" ||
+         route.path == "/v1/me";
 }
 
 RequestId Api::request_id(const net::RequestHead& head) {

@@ -3,6 +3,7 @@
 
 #include <boost/system/system_error.hpp>
 
+#include "api/idempotency.h"
 #include "api/status.h"
 
 namespace mainstay::api {
@@ -94,6 +95,7 @@ Co<Status> send_stream(const Rooms& rooms, Context& context,
     }
     Step step = step_of(rooms, context, std::move(got), outcome);
     last = step.last;
+    if (context.keyed != nullptr) context.keyed->heed_early_end();
     if (!sent.ok()) continue;  // the answer is drawn to its end for those who share it
     if (exchange.started()) {
       sent = co_await exchange.write(step.event);

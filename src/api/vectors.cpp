@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "api/document_upload.h"
+#include "api/document_fields.h"
 #include "api/routes.h"
 #include "base/text.h"
 #include "models/embed.h"
@@ -288,24 +288,13 @@ Co<Result<storage::VectorSpace>> space_of(const Rooms& rooms, std::string model,
                   "embedding");
 }
 
-Json passage_of(const storage::Passage& p, float score) {
-  return {{"document", p.document.text()},
-          {"collection", p.collection.text()},
-          {"title", p.title},
-          {"source", p.source},
-          {"heading", p.heading},
-          {"position", {{"start", p.begin}, {"end", p.end}}},
-          {"text", p.text},
-          {"score", score}};
-}
-
 /// The hits of one query as a list; those whose passage is gone meanwhile are left out.
 Json list_of(const std::vector<storage::VectorHit>& hits,
              const std::map<std::int64_t, const storage::Passage*>& passages) {
   Json out = Json::array();
   for (const auto& hit : hits) {
     const auto found = passages.find(hit.chunk);
-    if (found != passages.end()) out.push_back(passage_of(*found->second, hit.score));
+    if (found != passages.end()) out.push_back(passage_json(*found->second, hit.score));
   }
   return out;
 }
@@ -365,12 +354,12 @@ Co<Status> search_vectors(const Rooms& rooms, Context& context, std::string body
   const TenantId tenant = context.caller.owner.tenant;
   auto space = co_await space_of(rooms, asked->model, asked->queries.front().size(), context.by);
   if (!space.ok()) co_return space.error();
-  auto visible = co_await rooms.stores.documents().visible(tenant, asked->filter, context.by);
+  auto visible = co_await rooms.library.visible(tenant, asked->filter, context.by);
   if (!visible.ok()) co_return visible.error();
   storage::VectorSearch search;
   search.space = space->number;
   search.queries = std::move(asked->queries);
-  search.documents = std::make_shared<const storage::DocumentSet>(std::move(*visible));
+  search.documents = std::move(*visible);
   search.nearest = asked->limit;
   auto hits = co_await rooms.stores.vectors().search(std::move(search), context.by);
   if (!hits.ok()) co_return hits.error();

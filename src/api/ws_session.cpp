@@ -1,9 +1,6 @@
 // The conversation on a WebSocket.
 #include "api/ws_session.h"
 
-#include "api/admin.h"
-#include "api/status.h"
-
 namespace mainstay::api {
 namespace {
 
@@ -15,25 +12,12 @@ constexpr std::uint32_t kEndsMax = 100;             ///< told after news were lo
 
 }  // namespace
 
-Result<admission::Caller> caller_of(const Rooms& rooms, const Badge& badge) {
-  admission::Credentials shown;
-  shown.authorization = badge.authorization;
-  shown.api_key = badge.api_key;
-  shown.forwarded = badge.forwarded;
-  shown.peer = badge.peer;
-  auto caller = rooms.admission.identify(shown);
-  if (!caller.ok()) return caller;
-  if (!caller->scopes.has(admission::Scope::jobs)) return lacks_scope("jobs");
-  return caller;
-}
-
 WsSession::WsSession(const Rooms& rooms, Context& context, net::WebSocket& socket, Badge badge,
                      Executor executor)
     : rooms_(rooms),
       context_(context),
       socket_(socket),
-      settings_(rooms.settings.server.websocket),
-      badge_(std::move(badge)),
+      guest_(rooms, context, socket, std::move(badge), admission::Scope::jobs),
       gate_(rooms),
       tasks_(rooms.clock, executor, [&rooms](const std::string& task, const std::string& what) {
         rooms.log.error("websocket.failed", {{"task", task}, {"what", what}});
@@ -49,52 +33,12 @@ void WsSession::answer(const std::string& text) {
 }
 
 Co<> WsSession::run() {
-  const Deadline auth_by = Deadline::in(rooms_.clock, settings_.auth_timeout);
-  // Without a key it may be the local user; else it says who it is in its first message.
-  auto caller = caller_of(rooms_, badge_);
-  if (caller.ok()) {
-    auto entered = enter(std::move(*caller));
-    if (entered.ok()) co_await welcome();
-  }
+  if (guest_.begin()) co_await welcome();
   for (;;) {
-    Deadline by = Deadline::in(rooms_.clock, settings_.recheck);
-    if (!known_) by = by.sooner(auth_by);
-    auto message = co_await socket_.read(by);
-    const TimePoint now = rooms_.clock.now();
-    if (!message.ok() && message.error().code != Errc::deadline) co_return;
-    if (!known_ && auth_by.passed(now)) socket_.close(CloseCode::policy, "auth_timeout");
-    if (known_ && now - looked_ >= settings_.recheck) look_again();
-    if (message.ok()) co_await handle(std::move(*message));
+    auto message = co_await guest_.read();
+    if (!message.ok()) co_return;
+    co_await handle(std::move(*message));
   }
-}
-
-/// A key may have been revoked, or a token have ended, since the socket opened.
-void WsSession::look_again() {
-  looked_ = rooms_.clock.now();
-  auto caller = caller_of(rooms_, badge_);
-  if (caller.ok() && caller->owner == context_.caller.owner) {
-    context_.caller = std::move(*caller);
-    return;
-  }
-  known_ = false;
-  socket_.close(CloseCode::policy, caller.ok() ? "changed_key" : stable_code(caller.error()));
-}
-
-/// The socket belongs to this caller from now on. Closes it when the user has too many.
-Status WsSession::enter(admission::Caller caller) {
-  if (rooms_.admin != nullptr &&
-      !rooms_.admin->sockets.enter(caller.owner, settings_.per_user, place_)) {
-    Error error = Error::say(Errc::over_limit, "too_many_sockets",
-                             "This user has as many WebSockets open as one may have. Close one, or "
-                             "use one for several jobs.");
-    refuse({}, error);
-    socket_.close(CloseCode::policy, "too_many_sockets");
-    return error;
-  }
-  context_.caller = std::move(caller);
-  known_ = true;
-  looked_ = rooms_.clock.now();
-  return done();
 }
 
 Co<> WsSession::welcome() {
@@ -119,11 +63,8 @@ Co<> WsSession::handle(net::WebSocketMessage message) {
     refuse(id, said.error());
     co_return;
   }
-  if (!known_ && said->type != Said::Type::auth) {
-    refuse(id, Error::say(Errc::denied, "missing_key",
-                          "Say who you are first: {\"type\":\"auth\",\"token\":\"…\"}, or send "
-                          "'Authorization: Bearer KEY' with the request."));
-    socket_.close(CloseCode::policy, "missing_key");
+  if (!guest_.known() && said->type != Said::Type::auth) {
+    guest_.refuse_stranger(id);
     co_return;
   }
   co_await act(std::move(*said));
@@ -132,7 +73,8 @@ Co<> WsSession::handle(net::WebSocketMessage message) {
 Co<> WsSession::act(Said said) {
   switch (said.type) {
     case Said::Type::auth:
-      co_await auth(std::move(said));
+      if (!guest_.auth(said.id, std::move(said.token), asked_)) break;
+      co_await welcome();
       break;
     case Said::Type::submit:
       co_await submit(std::move(said));
@@ -148,25 +90,6 @@ Co<> WsSession::act(Said said) {
       answer(pong_message(said.id));
       break;
   }
-}
-
-Co<> WsSession::auth(Said said) {
-  if (asked_ || !badge_.empty()) {
-    refuse(said.id, Error::say(Errc::conflict, "already_known",
-                               "This WebSocket belongs to a user already. Open another one."));
-    co_return;
-  }
-  badge_.authorization = "Bearer " + said.token;
-  auto caller = caller_of(rooms_, badge_);
-  if (!caller.ok()) {
-    known_ = false;
-    refuse(said.id, caller.error());
-    socket_.close(CloseCode::policy, stable_code(caller.error()));
-    co_return;
-  }
-  place_ = {};
-  auto entered = enter(std::move(*caller));
-  if (entered.ok()) co_await welcome();
 }
 
 Co<> WsSession::submit(Said said) {

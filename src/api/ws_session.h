@@ -7,24 +7,12 @@
 
 #include "api/context.h"
 #include "api/gate.h"
-#include "api/open_sockets.h"
+#include "api/ws_door.h"
 #include "api/ws_messages.h"
 #include "base/task_group.h"
 #include "net/websocket.h"
 
 namespace mainstay::api {
-
-/// What a client showed of itself; kept, because a key may be revoked while the socket is open.
-struct Badge {
-  std::string authorization;
-  std::string api_key;
-  bool forwarded = false;
-  asio::ip::address peer;
-  bool empty() const noexcept { return authorization.empty() && api_key.empty(); }
-};
-
-/// Who shows this badge, when it may use jobs. Errors: Identity's; forbidden "scope_required".
-Result<admission::Caller> caller_of(const Rooms& rooms, const Badge& badge);
 
 /// Lives in its endpoint's coroutine, on one loop. Two coroutines: one reads and answers messages
 /// in their order, the other tells events.
@@ -41,14 +29,11 @@ class WsSession {
   Co<> welcome();
   Co<> handle(net::WebSocketMessage message);
   Co<> act(Said said);
-  Co<> auth(Said said);
   Co<> submit(Said said);
   Co<> cancel_or_retry(Said said);
   Co<> attach(Said said);
   Co<> tell_events();
   Co<> tell_ends();
-  Status enter(admission::Caller caller);
-  void look_again();
   void start_telling();
   bool is_for_us(const std::string& client) const noexcept {
     return client_.empty() || client.empty() || client == client_;
@@ -60,15 +45,11 @@ class WsSession {
   const Rooms& rooms_;
   Context& context_;
   net::WebSocket& socket_;
-  const WebSocketSettings& settings_;
-  Badge badge_;
+  SocketGuest guest_;
   Gate gate_;
-  bool known_ = false;    ///< context_.caller is who it is
   bool asked_ = false;    ///< something was asked for: it stays who it is
   bool telling_ = false;  ///< events are told
   std::string client_;
-  OpenSockets::Place place_;
-  TimePoint looked_{};  ///< when the badge was looked at
   std::unique_ptr<jobs::Follower> follower_;
   TaskGroup tasks_;
 };

@@ -1,11 +1,8 @@
-// mainstay ask, search, ingest.
-#include <unistd.h>
-
+// mainstay ask, search.
 #include <cstdio>
 #include <string>
 
 #include "app/commands.h"
-#include "app/files.h"
 #include "app/remote.h"
 #include "app/terminal.h"
 #include "base/json_fields.h"
@@ -18,28 +15,12 @@ void print_json(const Json& value) {
   std::printf("%s\n", value.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
-Exit fail(const Common& common, const Error& error) {
-  print_error(common, error);
-  return error.reason == "invalid_config" ? Exit::config : exit_for(error);
-}
-
 std::string one_line(std::string text, std::size_t max) {
   for (char& c : text) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   const std::string_view cut = cut_utf8(text, max);
   return std::string(cut) + (cut.size() < text.size() ? "…" : "");
-}
-
-/// Text of a model or a document, as a terminal may show it: no control characters, so that nothing
-/// can move the cursor, rename the window or hide a line.
-std::string printable(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if ((u >= 0x20 && u != 0x7f) || c == '\n' || c == '\t') out += c;
-  }
-  return out;
 }
 
 void print_citations(const Json& citations) {
@@ -108,6 +89,7 @@ Exit ask_streaming(const Common& common, Remote& remote, Json body) {
 }  // namespace
 
 Exit ask(const Common& common, const AskOptions& options) {
+  if (!options.voice_file.empty() || !options.out_file.empty()) return ask_aloud(common, options);
   auto remote = Remote::open(common);
   if (!remote.ok()) return fail(common, remote.error());
   Json body = body_of(options, (*remote)->settings());
@@ -144,52 +126,6 @@ Exit search(const Common& common, const SearchOptions& options) {
   }
   if (data.empty()) std::fprintf(stderr, "Nothing was found.\n");
   return Exit::ok;
-}
-
-Exit ingest(const Common& common, const IngestOptions& options) {
-  auto files = documents_at(options.paths);
-  if (!files.ok()) return fail(common, files.error());
-  auto remote = Remote::open(common);
-  if (!remote.ok()) return fail(common, remote.error());
-  Json results = Json::array();
-  std::size_t stored = 0;
-  std::size_t failed = 0;
-  {
-    ProgressBar bar("Ingesting", files->size());
-    for (const auto& file : *files) {
-      bar.show(stored + failed, file.name);
-      auto text = read_file(file.path, (*remote)->settings().knowledge.document_max);
-      Result<HttpAnswer> answer = text.ok() ? HttpAnswer() : Result<HttpAnswer>(text.error());
-      if (text.ok()) {
-        Json body = {{"text", to_utf8(*text)},
-                     {"source", file.name},
-                     {"format", format_of(file.path, *text)}};
-        if (!options.collection.empty()) body["collection"] = options.collection;
-        answer = (*remote)->call("POST", "/v1/documents", dump(body));
-      }
-      Json result = {{"file", file.path}};
-      if (answer.ok() && (answer->status == 200 || answer->status == 201)) {
-        ++stored;
-        auto parsed = parse_json(answer->body);
-        if (parsed.ok()) result["document"] = *parsed;
-      } else {
-        ++failed;
-        const Error error = answer.ok() ? error_of(*answer) : answer.error();
-        result["error"] = error.message.empty() ? error.detail : error.message;
-        if (!common.json) {
-          std::fprintf(stderr, "%s%s: %s\n", is_terminal(STDERR_FILENO) ? "\r\033[K" : "",
-                       file.path.c_str(), result["error"].get_ref<const std::string&>().c_str());
-        }
-      }
-      results.push_back(std::move(result));
-    }
-  }
-  if (common.json) {
-    print_json({{"stored", stored}, {"failed", failed}, {"files", results}});
-  } else {
-    std::printf("%zu stored, %zu failed\n", stored, failed);
-  }
-  return failed == 0 ? Exit::ok : Exit::failed;
 }
 
 }  // namespace mainstay::app

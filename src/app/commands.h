@@ -28,6 +28,8 @@ config::Sources sources_of(const Common& common);
 std::optional<config::Loaded> load_settings(const Common& common);
 /// One error line on standard error (or JSON on standard output with --json).
 void print_error(const Common& common, const Error& error);
+/// Prints it, and says with which code the command ends.
+Exit fail(const Common& common, const Error& error);
 
 Exit serve(const Common& common);
 
@@ -42,11 +44,35 @@ Exit launch(const Common& common);
 
 struct AskOptions {
   std::string question;
+  std::string voice_file;  ///< the question is spoken in this file
+  std::string out_file;    ///< the answer is spoken into this one
+  std::string voice;
+  std::string format;  ///< empty: by out_file's ending
   std::string model;
   std::string collection;
   std::string conversation;
 };
 Exit ask(const Common& common, const AskOptions& options);
+/// The same by voice: spoken in, spoken out, or both.
+Exit ask_aloud(const Common& common, const AskOptions& options);
+
+struct SayOptions {
+  std::string text;
+  std::string out_file;  ///< "-": standard output
+  std::string voice;
+  std::string model;
+  std::string format;  ///< empty: by out_file's ending
+  double speed = 1;
+};
+Exit say(const Common& common, const SayOptions& options);
+
+struct TranscribeOptions {
+  std::string file;
+  std::string format = "text";  ///< text json srt vtt
+  std::string language;
+  std::string model;
+};
+Exit transcribe(const Common& common, const TranscribeOptions& options);
 
 struct SearchOptions {
   std::string query;
@@ -58,6 +84,9 @@ Exit search(const Common& common, const SearchOptions& options);
 struct IngestOptions {
   std::vector<std::string> paths;
   std::string collection;
+  std::vector<std::string> tags;
+  std::vector<std::string> include;  ///< patterns of files below directories; empty: by ending
+  std::vector<std::string> exclude;
 };
 Exit ingest(const Common& common, const IngestOptions& options);
 

@@ -32,6 +32,11 @@ void print_error(const Common& common, const Error& error) {
   std::fprintf(stderr, "mainstay: %s\n", text.c_str());
 }
 
+Exit fail(const Common& common, const Error& error) {
+  print_error(common, error);
+  return error.reason == "invalid_config" ? Exit::config : exit_for(error);
+}
+
 Exit config_check(const Common& common) {
   const auto problems = config::check(sources_of(common));
   if (common.json) {

@@ -51,33 +51,42 @@ bool all_fine_enough(const Findings& findings) {
                       [](const Finding& f) { return f.mark == Mark::bad; });
 }
 
+Findings all_findings(const config::Loaded& loaded, const Clock& clock) {
+  const std::string dir = data_dir_of(loaded.settings);
+  const config::Machine machine = config::read_machine("");
+  const ResourceSettings& limits = loaded.settings.resources;
+  Findings findings;
+  for (auto part :
+       {machine_findings(machine, resources::Roots{}, limits), choice_findings(loaded, machine),
+        process_findings(clock), disk_findings(dir, limits), setup_findings(loaded, dir),
+        database_findings(dir, clock), postgres_findings(loaded.settings),
+        decoder_findings(loaded.settings), sound_findings(loaded.settings),
+        host_findings(loaded.settings, resources::Roots{}), provider_findings(loaded.settings)}) {
+    for (auto& finding : part) findings.push_back(std::move(finding));
+  }
+  return findings;
+}
+
+Json doctor_json(const config::Loaded& loaded, const Findings& findings) {
+  const config::Machine machine = config::read_machine("");
+  return {{"ok", all_fine_enough(findings)},
+          {"version", version()},
+          {"profile", loaded.profile},
+          {"machine", {{"cores", machine.cores}, {"memory_bytes", machine.memory}}},
+          {"checks", findings_json(findings)}};
+}
+
 Exit doctor(const Common& common) {
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
   const RealClock clock;
-  const std::string dir = data_dir_of(loaded->settings);
-  const config::Machine machine = config::read_machine("");
-  const ResourceSettings& limits = loaded->settings.resources;
-  Findings findings;
-  for (auto part :
-       {machine_findings(machine, resources::Roots{}, limits), choice_findings(*loaded, machine),
-        process_findings(clock), disk_findings(dir, limits), setup_findings(*loaded, dir),
-        database_findings(dir, clock), postgres_findings(loaded->settings),
-        decoder_findings(loaded->settings), provider_findings(loaded->settings)}) {
-    for (auto& finding : part) findings.push_back(std::move(finding));
-  }
-  const bool ok = all_fine_enough(findings);
+  const Findings findings = all_findings(*loaded, clock);
   if (common.json) {
-    const Json out = {{"ok", ok},
-                      {"version", version()},
-                      {"profile", loaded->profile},
-                      {"machine", {{"cores", machine.cores}, {"memory_bytes", machine.memory}}},
-                      {"checks", findings_json(findings)}};
-    std::printf("%s\n", out.dump(2).c_str());
+    std::printf("%s\n", doctor_json(*loaded, findings).dump(2).c_str());
   } else {
     print_findings(findings);
   }
-  return ok ? Exit::ok : Exit::failed;
+  return all_fine_enough(findings) ? Exit::ok : Exit::failed;
 }
 
 }  // namespace mainstay::app

@@ -57,8 +57,17 @@ Findings database_findings(const std::string& data_dir, const Clock& clock);
 Findings postgres_findings(const Settings& settings);
 /// The decoder for PDFs and images, started once to be asked.
 Findings decoder_findings(const Settings& settings);
+/// The program for sound, started once to be asked, and what it hears and speaks with.
+Findings sound_findings(const Settings& settings);
+/// The programs of model hosts, and the room for them; none without hosts.
+Findings host_findings(const Settings& settings, const resources::Roots& roots);
 /// Each provider, asked for its models.
 Findings provider_findings(const Settings& settings);
+
+/// All of the above.
+Findings all_findings(const config::Loaded& loaded, const Clock& clock);
+/// What `mainstay doctor --json` and GET /admin/doctor say of them.
+Json doctor_json(const config::Loaded& loaded, const Findings& findings);
 
 /// Why `auto` picked `profile` for the machine.
 std::string profile_reason(const config::Machine& machine, const std::string& profile);

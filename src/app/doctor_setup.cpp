@@ -296,6 +296,11 @@ Findings provider_findings(const Settings& settings) {
                        [&](const ProviderSettings& p) { return p.name == state.name; });
       const bool configured = wanted != settings.providers.end();
       any = any || configured || state.up;
+      if (configured && !wanted->host.empty() && !state.up) {
+        out.push_back({Mark::fine, "provider",
+                       state.name + ": its host " + wanted->host + " starts on first use", ""});
+        continue;
+      }
       // One that was only looked for may be missing.
       if (configured || state.up) out.push_back(provider(state, configured ? &*wanted : nullptr));
     }

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "api/wyoming.h"
 #include "app/files.h"
 #include "app/issuer.h"
 #include "base/memory_reserve.h"
@@ -106,8 +107,9 @@ Status Engine::start() {
 
 Status Engine::start_parts() {
   for (auto step : {&Engine::start_foundation, &Engine::start_stores, &Engine::start_decoders,
-                    &Engine::start_models, &Engine::start_api, &Engine::start_watches,
-                    &Engine::start_jobs, &Engine::open_listener}) {
+                    &Engine::start_audio, &Engine::start_models, &Engine::start_hosts,
+                    &Engine::start_api, &Engine::start_watches, &Engine::start_jobs,
+                    &Engine::open_wyoming, &Engine::open_listener}) {
     Status status = (this->*step)();
     if (!status.ok()) return status;
   }
@@ -130,6 +132,7 @@ Status Engine::start_foundation() {
              auto opened = Log::open(settings_.log, clock_);
              if (!opened.ok()) return opened.error();
              log_ = std::move(*opened);
+             log_->keep_tail(settings_.console.log_tail);
              return done();
            }};
   Status status = lifecycle_.start(std::move(log));
@@ -221,6 +224,7 @@ void Engine::start_governor() {
   governor_->watch_pool(
       "readers", [this] { return stores_->figures().readers_busy; },
       2ULL * settings_.storage.readers);
+  watch_hosts_pressure();
   governor_->watch_connections([this] { return open_connections(); });
   AccountReaders readers;
   readers.cache = [this] { return live_->once()->models().cache_bytes(); };
@@ -310,6 +314,10 @@ void Engine::start_background() {
       return program_->watch_resources(settings_.resources.sample_interval);
     });
   }
+  if (settings_.console.history) {
+    loops_->spawn("console.sample", [this] { return sample_figures(); });
+  }
+  keep_audio();
   loops_->spawn("decoders.tidy", [this] { return decoders_->tidy(); });
   loops_->spawn("sessions.tidy", [this] { return program_->tidy(); });
   loops_->spawn("keys.watch", [this] {

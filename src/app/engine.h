@@ -12,6 +12,7 @@
 #include <string>
 
 #include "admission/admission.h"
+#include "api/running_chats.h"
 #include "app/generation.h"
 #include "app/job_room.h"
 #include "app/launch_state.h"
@@ -24,9 +25,18 @@
 #include "app/wire.h"
 #include "config/load.h"
 #include "knowledge/meaning.h"
+#include "media/archive.h"
+#include "media/audio.h"
 #include "media/decoders.h"
+#include "models/hosts.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "storage/audio_store.h"
+#include "telemetry/history_sampler.h"
+
+namespace mainstay::api {
+class WyomingServer;
+}
 
 namespace mainstay::app {
 
@@ -44,6 +54,8 @@ struct EngineOptions {
   std::function<void()> on_failure = {};
   bool jobs = true;  ///< runs jobs; false: only takes and shows them
   Listens listens = Listens::everywhere;
+  bool hosts = true;  ///< starts model hosts; false: another process of this machine does
+  std::vector<std::string> job_kinds = {};  ///< runs these alone; empty: as the settings say
 };
 
 /// Owns every part. Used from the main thread.
@@ -66,6 +78,7 @@ class Engine {
   std::string health_address() const;
   /// The same of server.admin_listen.
   std::string admin_address() const;
+  const Settings& settings() const noexcept { return settings_; }  ///< of the start
   const std::string& data_dir() const noexcept { return data_dir_; }
   /// The admin key when this start made it, to be shown once; else empty.
   const std::string& fresh_admin_key() const noexcept { return fresh_admin_key_; }
@@ -87,9 +100,13 @@ class Engine {
   Status start_foundation();
   Status start_stores();
   Status start_decoders();
+  Status start_audio();
+  void keep_audio();
   void make_meaning();
   void keep_knowledge();
   Status start_models();
+  Status start_hosts();
+  void watch_hosts_pressure();
   Status start_api();
   Status start_identity();
   Status start_watches();
@@ -111,6 +128,7 @@ class Engine {
   void note_reload(Origin origin, const Result<api::ReloadReport>& outcome);
   Ground ground();
   net::Relief relief() const noexcept;
+  Status open_wyoming();
   Status open_listener();
   Status open_admin_listener();
   void start_background();
@@ -119,6 +137,8 @@ class Engine {
   Co<> watch_models();
   Co<> watch_stores();
   Co<> watch_launch();
+  Co<> sample_figures();
+  void add_to_sample(SampleRow& row) const;
   Co<> ingest_starter();
 
   const config::Loaded loaded_;
@@ -137,8 +157,12 @@ class Engine {
   std::unique_ptr<storage::Stores> stores_;
   std::unique_ptr<storage::Shelf> shelf_;
   std::unique_ptr<media::Decoders> decoders_;
+  std::unique_ptr<media::Audio> sound_;
+  std::unique_ptr<storage::AudioStore> audio_store_;  ///< null: this process serves nobody
+  std::unique_ptr<media::Archives> archives_;
   std::unique_ptr<knowledge::Meaning> meaning_;  ///< null: search is by words alone
   std::unique_ptr<net::Client> client_;
+  std::unique_ptr<models::Hosts> hosts_;  ///< null: none is configured
   std::unique_ptr<admission::Admission> admission_;
   std::string fresh_admin_key_;
   std::atomic<const char*> not_ready_{"starting"};
@@ -146,13 +170,15 @@ class Engine {
   std::unique_ptr<JobRoom> jobs_;
   LaunchView launched_;
   std::unique_ptr<api::AdminDesk> admin_;
+  api::RunningChats running_chats_{clock_};
   std::unique_ptr<config::Live<Generation>> live_;
   std::unique_ptr<Reload> reload_;
   std::unique_ptr<EngineProgram> program_;
   std::unique_ptr<LiveService> service_;
   std::unique_ptr<LiveService> admin_service_;
   std::unique_ptr<net::Server> server_;
-  std::unique_ptr<net::Server> admin_server_;  ///< on server.admin_listen; null without
+  std::unique_ptr<api::WyomingServer> wyoming_;  ///< null: it is off
+  std::unique_ptr<net::Server> admin_server_;    ///< on server.admin_listen; null without
   Lifecycle lifecycle_;
 
   mutable std::mutex mutex_;

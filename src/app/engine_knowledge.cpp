@@ -1,6 +1,7 @@
 // The engine's part in knowledge: search by meaning, where a model for it is configured.
 #include "app/engine.h"
 #include "jobs/document_upkeep.h"
+#include "jobs/upload_upkeep.h"
 
 namespace mainstay::app {
 
@@ -25,6 +26,12 @@ void Engine::keep_knowledge() {
   loops_->spawn("documents.keep", [this] {
     return jobs::keep_documents(clock_, *log_, stores_->documents(), stores_->jobs());
   });
+  if (shelf_ && settings_.jobs.runs != "shared") {
+    loops_->spawn("uploads.keep", [this] {
+      return jobs::keep_uploads(clock_, *log_, stores_->uploads(), *shelf_);
+    });
+  }
+  loops_->spawn("archives.tidy", [this] { return archives_->tidy(); });
   if (meaning_) loops_->spawn("vectors.keep", [this] { return meaning_->keep_up(); });
 }
 

@@ -12,9 +12,12 @@ Status Engine::start_decoders() {
               decoders_ = std::make_unique<media::Decoders>(
                   settings_.media, media::find_decoder(settings_.media.decoder), clock_, *log_,
                   metrics_);
+              archives_ = std::make_unique<media::Archives>(
+                  settings_, media::find_decoder(settings_.media.decoder), clock_, *log_, metrics_);
               return done();
             },
             [this] {
+              archives_->close();
               decoders_->close();
               return done();
             }};

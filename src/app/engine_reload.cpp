@@ -144,7 +144,11 @@ Ground Engine::ground() {
           &jobs_->batches(),
           &launched_,
           decoders_.get(),
-          meaning_.get()};
+          meaning_.get(),
+          hosts_.get(),
+          sound_.get(),
+          audio_store_.get(),
+          &running_chats_};
 }
 
 }  // namespace mainstay::app

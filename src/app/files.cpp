@@ -2,6 +2,7 @@
 #include "app/files.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,10 +21,48 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array<std::string_view, 5> kEndings = {".md", ".markdown", ".txt", ".html", ".htm"};
+constexpr std::array<std::string_view, 6> kMoreEndings = {".text",  ".csv",    ".tsv",
+                                                          ".jsonl", ".ndjson", ".pdf"};
+
+std::string ending_of(const fs::path& path) {
+  return lower_ascii(path.extension().string());
+}
 
 bool is_document(const fs::path& path) {
-  const std::string ending = lower_ascii(path.extension().string());
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end();
+  return std::find(kEndings.begin(), kEndings.end(), ending_of(path)) != kEndings.end();
+}
+
+bool fits_any(const std::vector<std::string>& patterns, const std::string& name,
+              const std::string& path) {
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
+    return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0 ||
+           ::fnmatch(pattern.c_str(), path.c_str(), 0) == 0;
+  });
+}
+
+bool is_chosen(const FileChoice& choice, const fs::path& file, const std::string& below) {
+  const std::string name = file.filename().string();
+  if (!choice.include.empty()) return fits_any(choice.include, name, below);
+  const std::string ending = ending_of(file);
+  return is_document(file) ||
+         std::find(kMoreEndings.begin(), kMoreEndings.end(), ending) != kMoreEndings.end();
+}
+
+void choose(const fs::path& root, const FileChoice& choice, std::vector<NamedFile>& into) {
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator it(root, ignored), end; it != end; it.increment(ignored)) {
+    const std::string name = it->path().filename().string();
+    const std::string below = it->path().lexically_relative(root).string();
+    const bool passed_over =
+        name.starts_with('.') || it->is_symlink(ignored) || fits_any(choice.exclude, name, below);
+    if (passed_over) {
+      it.disable_recursion_pending();
+      continue;
+    }
+    if (it->is_regular_file(ignored) && is_chosen(choice, it->path(), below)) {
+      into.push_back({it->path().string(), below});
+    }
+  }
 }
 
 void collect(const fs::path& root, const fs::path& base, std::vector<NamedFile>& into) {
@@ -54,12 +93,13 @@ std::vector<NamedFile> starter_files(const std::string& directory) {
   return out;
 }
 
-Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& paths) {
+Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& paths,
+                                            const FileChoice& choice) {
   std::vector<NamedFile> out;
   for (const auto& given : paths) {
     std::error_code failed;
     if (fs::is_directory(given, failed)) {
-      collect(given, given, out);
+      choose(given, choice, out);
     } else if (fs::is_regular_file(given, failed)) {
       out.push_back({given, given});
     } else {
@@ -98,6 +138,8 @@ std::string format_of(const std::string& path, const std::string& text) {
   const std::string ending = lower_ascii(fs::path(path).extension().string());
   if (ending == ".md" || ending == ".markdown") return "markdown";
   if (ending == ".html" || ending == ".htm") return "html";
+  if (ending == ".csv" || ending == ".tsv") return "csv";
+  if (ending == ".jsonl" || ending == ".ndjson") return "jsonl";
   const std::string start = lower_ascii(trim(std::string_view(text).substr(0, 256)));
   if (start.starts_with("<!doctype html") || start.starts_with("<html")) return "html";
   return "text";

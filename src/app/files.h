@@ -17,14 +17,22 @@ struct NamedFile {
   std::string name;  ///< as a document's source: relative to the directory given
 };
 
+/// Which files below a directory are meant: patterns of the shell, held against the file's name and
+/// against its path below the directory.
+struct FileChoice {
+  std::vector<std::string> include = {};  ///< empty: texts, tables and PDFs by their endings
+  std::vector<std::string> exclude = {};  ///< also of directories, which are not entered then
+};
+
 /// README.md and docs/**/*.md of a directory, sorted.
 std::vector<NamedFile> starter_files(const std::string& directory);
-/// The given files, and the .md .markdown .txt .html .htm files below given directories.
-/// Errors: not_found naming the path.
-Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& paths);
+/// The given files, and those below given directories that are chosen. Hidden ones and links below
+/// a directory are passed over. Errors: not_found naming the path.
+Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& paths,
+                                            const FileChoice& choice = {});
 /// A whole file of at most `max` bytes. Errors: not_found, too_large, unavailable.
 Result<std::string> read_file(const std::string& path, Bytes max);
-/// text, markdown or html by the file's ending, else by how it starts.
+/// text, markdown, html, csv or jsonl by the file's ending, else by how it starts.
 std::string format_of(const std::string& path, const std::string& text);
 
 /// DATA/address tells other commands where the server of this data directory listens.

@@ -12,9 +12,9 @@ namespace {
 
 /// Settings that the library, the router and the providers were made from.
 bool concerns_models(const std::string& key) {
-  constexpr std::array<std::string_view, 9> kPrefixes = {
-      "models.",   "cache.",      "knowledge.",           "providers.",           "routes.",
-      "upstream.", "embeddings.", "server.write_timeout", "limits.concurrent_max"};
+  constexpr std::array<std::string_view, 10> kPrefixes = {
+      "audio.",  "models.",   "cache.",      "knowledge.",           "providers.",
+      "routes.", "upstream.", "embeddings.", "server.write_timeout", "limits.concurrent_max"};
   return std::any_of(kPrefixes.begin(), kPrefixes.end(),
                      [&](std::string_view prefix) { return key.starts_with(prefix); });
 }
@@ -41,7 +41,7 @@ Status Generation::build(const Ground& g, const std::shared_ptr<const Generation
     parts_->library = std::make_unique<knowledge::Library>(s.knowledge, g.clock, g.random, g.pool,
                                                            g.stores.documents(), g.decoders);
     auto wired = wire_models(s, g.clock, g.random, g.log, g.metrics, g.client, *parts_->library,
-                             &g.stores.embedding_cache());
+                             &g.stores.embedding_cache(), g.hosts, g.sound);
     if (!wired.ok()) return wired.error();
     parts_->models = std::move(*wired);
     if (g.meaning != nullptr) parts_->library->use(*g.meaning);
@@ -65,6 +65,9 @@ Status Generation::build(const Ground& g, const std::shared_ptr<const Generation
     out->decoders = g.decoders;
     out->analyze = analyze_.get();
     out->pool = &g.pool;
+    out->hosts = g.hosts;
+    out->audio = g.audio;
+    out->running_chats = g.running_chats;
     out->disk_was_full = g.disk_was_full;
     return out;
   };

@@ -41,6 +41,10 @@ struct Ground {
   const api::Launched* launched = nullptr;
   media::Decoders* decoders = nullptr;
   knowledge::Meaning* meaning = nullptr;
+  models::Hosts* hosts = nullptr;
+  media::Audio* sound = nullptr;
+  storage::AudioStore* audio = nullptr;
+  api::RunningChats* running_chats = nullptr;
 };
 
 /// Thread-safe. The last holder destroys it, on whichever thread that is.
@@ -58,6 +62,7 @@ class Generation {
   WiredModels& models() const noexcept { return *parts_->models; }
   knowledge::Library& library() const noexcept { return *parts_->library; }
   assistant::Assistant& assistant() const noexcept { return *assistant_; }
+  const api::Rooms& rooms() const noexcept { return *rooms_; }
   /// True when the models were made for this generation.
   bool new_models() const noexcept { return new_models_; }
   api::Api& api(api::Side side) const noexcept {

@@ -137,15 +137,14 @@ Json accounts_json(const resources::Accounts& accounts) {
           {"growth_percent_an_hour", accounts.growth ? Json(*accounts.growth) : Json(nullptr)}};
 }
 
-/// The usual places, below `root` unless that is empty.
+}  // namespace
+
 resources::Roots roots_below(const std::string& root) {
   resources::Roots out;
   if (root.empty()) return out;
   for (std::string* place : {&out.proc, &out.sys, &out.cgroup}) place->insert(0, root);
   return out;
 }
-
-}  // namespace
 
 void open_accounts(resources::MemoryBook& book, const Settings& settings, AccountReaders readers) {
   const StorageSettings& storage = settings.storage;

@@ -36,6 +36,9 @@ void open_accounts(resources::MemoryBook& book, const Settings& settings, Accoun
 void shrink_under_pressure(resources::Governor& governor, Duration period,
                            std::function<void(double share)> shrink);
 
+/// The usual places of the machine's figures, below `root` unless that is empty.
+resources::Roots roots_below(const std::string& root);
+
 /// Over the real machine and the data folder, which must be there. References outlive it.
 std::unique_ptr<resources::Governor> make_governor(const Settings& settings,
                                                    const std::string& data_dir, Clock& clock,

@@ -34,6 +34,8 @@ jobs::Tools tools_of(const JobRoom::Parts& parts, jobs::Post& post) {
   if (parts.shelf != nullptr) {
     tools.files = &parts.stores.files();
     tools.shelf = parts.shelf;
+    tools.decoders = parts.decoders;
+    tools.archives = parts.archives;
   }
   return tools;
 }
@@ -54,7 +56,7 @@ JobRoom::JobRoom(Parts parts)
                           *parts_.shelf},
         groups_.front()->loop->get_executor());
   }
-  jobs::show_store(parts_.metrics, parts_.clock, parts_.stores.jobs());
+  jobs::show_store(parts_.metrics, parts_.stores.jobs());
   for (const auto& group : groups_) jobs::show_workers(parts_.metrics, *group->workers);
 }
 
@@ -84,6 +86,7 @@ void JobRoom::make_groups() {
 
 /// Kinds that the workers take; empty: all. With SQLite nobody shares the queue.
 std::vector<std::string> JobRoom::taken() const {
+  if (!parts_.kinds.empty()) return parts_.kinds;
   const std::string& runs = parts_.settings.jobs.runs;
   if (parts_.settings.storage.redis_url.empty() || runs == "all") return {};
   auto out = kinds_->names();
@@ -106,7 +109,8 @@ void JobRoom::start() {
     asio::post(*group->loop, [this, group] {
       if (draining_.load()) return;
       group->workers->start();
-      if (feeder_ && group == groups_.front().get()) feeder_->start();
+      const bool feeds = feeder_ && parts_.kinds.empty();
+      if (feeds && group == groups_.front().get()) feeder_->start();
     });
   }
   parts_.loops.spawn("jobs.upkeep", [this] {

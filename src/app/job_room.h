@@ -38,6 +38,9 @@ class JobRoom {
     std::function<jobs::InForce()> in_force;
     std::function<Co<Result<std::string>>(Deadline)> cleanup;
     storage::Shelf* shelf = nullptr;  ///< null: no batches are worked at
+    media::Decoders* decoders = nullptr;
+    media::Archives* archives = nullptr;
+    std::vector<std::string> kinds = {};  ///< these alone are run; empty: as the settings say
   };
   explicit JobRoom(Parts parts);
   ~JobRoom();

@@ -23,11 +23,6 @@ void print_json(const Json& value) {
   std::printf("%s\n", value.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
 }
 
-Exit fail(const Common& common, const Error& error) {
-  print_error(common, error);
-  return error.reason == "invalid_config" ? Exit::config : exit_for(error);
-}
-
 /// For a path or a query: what is not a plain character goes as %XX.
 std::string escaped(const std::string& text) {
   constexpr const char* kHex = "0123456789ABCDEF";

@@ -16,10 +16,6 @@ namespace {
 constexpr int kTries = 30;  ///< connections in a row that brought nothing
 constexpr Duration kPause = std::chrono::seconds(1);
 
-bool is_end(std::string_view event) {
-  return event == "succeeded" || event == "dead" || event == "cancelled" || event == "expired";
-}
-
 /// What has come so far.
 class Watcher {
  public:
@@ -27,7 +23,7 @@ class Watcher {
   void take(const net::SseEvent& event) {
     place_ = event.id;
     heard_ = true;
-    if (is_end(event.event)) end_ = event.event;
+    if (ends_job(event.event)) end_ = event.event;
     auto data = parse_json(event.data);
     const Json value = data.ok() ? std::move(*data) : Json::object();
     if (json_) {
@@ -94,13 +90,8 @@ class Watcher {
 
 }  // namespace
 
-std::string printable(const std::string& text) {
-  std::string out;
-  for (const char c : to_utf8(text)) {
-    const auto u = static_cast<unsigned char>(c);
-    if ((u >= 0x20 && u != 0x7f) || c == '\n' || c == '\t') out += c;
-  }
-  return out;
+bool ends_job(std::string_view event) {
+  return event == "succeeded" || event == "dead" || event == "cancelled" || event == "expired";
 }
 
 Exit watch_job(const Common& common, Remote& remote, const std::string& id) {

@@ -1,8 +1,9 @@
 // Following one job on a terminal or for a program.
-// Used by jobs_command.cpp.
+// Used by jobs_command.cpp and ingest_sender.cpp.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "app/commands.h"
 #include "app/remote.h"
@@ -14,7 +15,7 @@ namespace mainstay::app {
 /// line. Comes back after a break behind the last event seen. Exit::failed unless it succeeded.
 Exit watch_job(const Common& common, Remote& remote, const std::string& id);
 
-/// Text of a model or a client as a terminal may show it: without control characters.
-std::string printable(const std::string& text);
+/// Whether the event of that name is a job's last one.
+bool ends_job(std::string_view event);
 
 }  // namespace mainstay::app

@@ -21,8 +21,11 @@ struct Words {
   mainstay::app::WorkerOptions worker;
   mainstay::app::AskOptions ask;
   std::vector<std::string> question;
+  mainstay::app::SayOptions say;
+  mainstay::app::TranscribeOptions transcribe;
   mainstay::app::SearchOptions search;
   std::vector<std::string> query;
+  std::vector<std::string> spoken;
   mainstay::app::IngestOptions ingest;
   mainstay::app::AnalyzeOptions analyze;
   mainstay::app::KeysNewOptions keys_new;
@@ -56,6 +59,10 @@ std::string joined(const std::vector<std::string>& words) {
   std::string out;
   for (const auto& word : words) out += (out.empty() ? "" : " ") + word;
   return out;
+}
+
+bool is_blank(const std::string& text) {
+  return text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
 /// The flags as settings; false when one is no KEY=VALUE.
@@ -156,6 +163,41 @@ void describe_analyze(CLI::App& app, Words& words) {
   analyze->add_flag("--json", words.common.json, "Print JSON, a line for each file");
 }
 
+void describe_voice(CLI::App& app, Words& words) {
+  const auto formats = CLI::IsMember({"mp3", "wav", "opus", "aac", "flac", "pcm"});
+  auto* say = app.add_subcommand("say", "Speak a text into a file");
+  remote_options(*say, words);
+  say->add_option("text", words.spoken, "The text")->required();
+  say->add_option("-o,--out", words.say.out_file, "File for the speech; - for standard output")
+      ->required();
+  say->add_option("--voice", words.say.voice, "Voice (default: the engine's own)");
+  say->add_option("--model", words.say.model, "Model that speaks (default: auto)");
+  say->add_option("--speed", words.say.speed, "0.25 to 4 (default: 1)")
+      ->check(CLI::Range(0.25, 4.0));
+  say->add_option("--format", words.say.format, "mp3, wav, opus, aac, flac or pcm")->check(formats);
+  auto* transcribe = app.add_subcommand("transcribe", "Write down what a recording says");
+  remote_options(*transcribe, words);
+  transcribe->add_option("file", words.transcribe.file, "The recording")->required();
+  transcribe->add_option("--format", words.transcribe.format, "text, json, srt or vtt")
+      ->check(CLI::IsMember({"text", "json", "srt", "vtt"}));
+  transcribe->add_option("--language", words.transcribe.language, "Of the speech, such as en");
+  transcribe->add_option("--model", words.transcribe.model, "Model that hears (default: auto)");
+}
+
+void describe_ask(CLI::App& app, Words& words) {
+  auto* ask = app.add_subcommand("ask", "Ask one question, in writing or by voice");
+  remote_options(*ask, words);
+  auto* question = ask->add_option("question", words.question, "The question");
+  ask->add_option("--model", words.ask.model, "Model (default: auto)");
+  ask->add_option("--collection", words.ask.collection, "Collection to answer from");
+  ask->add_option("--conversation", words.ask.conversation, "Conversation to go on with");
+  ask->add_option("--voice", words.ask.voice_file, "Recording of the question")->excludes(question);
+  ask->add_option("-o,--out", words.ask.out_file, "File for the spoken answer");
+  ask->add_option("--speak-as", words.ask.voice, "Voice of the spoken answer");
+  ask->add_option("--format", words.ask.format, "mp3, wav, opus, aac or pcm")
+      ->check(CLI::IsMember({"mp3", "wav", "opus", "aac", "pcm"}));
+}
+
 void describe(CLI::App& app, Words& words) {
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("mainstay ") + mainstay::version());
@@ -174,16 +216,22 @@ void describe(CLI::App& app, Words& words) {
   launch->add_option("--listen", words.listen, "HOST:PORT of the server; port 0 picks a free one");
   launch->add_option("--starter", words.common.starter,
                      "Directory whose README.md and docs/ are kept as documents");
-  auto* ask = app.add_subcommand("ask", "Ask one question");
-  remote_options(*ask, words);
-  ask->add_option("question", words.question, "The question")->required();
-  ask->add_option("--model", words.ask.model, "Model (default: auto)");
-  ask->add_option("--collection", words.ask.collection, "Collection to answer from");
-  ask->add_option("--conversation", words.ask.conversation, "Conversation to go on with");
+  describe_ask(app, words);
+  describe_voice(app, words);
   auto* ingest = app.add_subcommand("ingest", "Store documents: files or directories");
   remote_options(*ingest, words);
   ingest->add_option("paths", words.ingest.paths, "Files and directories")->required();
   ingest->add_option("--collection", words.ingest.collection, "Collection to store in");
+  ingest->add_option("--tag", words.ingest.tags, "A tag of the documents; may be repeated")
+      ->allow_extra_args(false);
+  ingest
+      ->add_option("--include", words.ingest.include,
+                   "Files below directories, such as '*.pdf'; may be repeated")
+      ->allow_extra_args(false);
+  ingest
+      ->add_option("--exclude", words.ingest.exclude,
+                   "Files and directories that are passed over; may be repeated")
+      ->allow_extra_args(false);
   auto* search = app.add_subcommand("search", "Find passages in the documents");
   remote_options(*search, words);
   search->add_option("query", words.query, "What to look for")->required();
@@ -229,12 +277,17 @@ Exit run(const CLI::App& app, Words& words) {
   if (app.got_subcommand("launch")) return mainstay::app::launch(common);
   if (app.got_subcommand("ask")) {
     words.ask.question = joined(words.question);
-    if (words.ask.question.find_first_not_of(" \t\r\n") == std::string::npos) {
+    if (words.ask.voice_file.empty() && is_blank(words.ask.question)) {
       std::fprintf(stderr, "mainstay: the question is empty\n");
       return Exit::usage;
     }
     return mainstay::app::ask(common, words.ask);
   }
+  if (app.got_subcommand("say")) {
+    words.say.text = joined(words.spoken);
+    return mainstay::app::say(common, words.say);
+  }
+  if (app.got_subcommand("transcribe")) return mainstay::app::transcribe(common, words.transcribe);
   if (app.got_subcommand("ingest")) return mainstay::app::ingest(common, words.ingest);
   if (app.got_subcommand("search")) {
     words.search.query = joined(words.query);

@@ -44,6 +44,7 @@ class EngineProgram final : public api::Program {
   Co<Result<std::vector<storage::DatabaseFigures>>> databases(Deadline by) override;
   Co<Result<Json>> resources(Deadline by) override;
   Json alerts() const override;
+  Co<Result<Json>> doctor(Deadline by) override;
   std::vector<jobs::WorkerFigures> workers() const override { return parts_.jobs.figures(); }
   std::size_t cleanups() const override { return parts_.cleanups(); }
   WallTime started() const override { return started_; }

@@ -6,6 +6,7 @@
 
 #include "app/files.h"
 #include "base/json_fields.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "net/sse.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr auto kStarterWait = std::chrono::seconds(60);
 constexpr auto kCallTime = std::chrono::minutes(10);
+constexpr auto kUploadTime = std::chrono::hours(12);
 
 std::string key_of(const Common& common) {
   if (!common.key_file.empty()) {
@@ -53,7 +55,11 @@ Error error_of(const HttpAnswer& answer) {
   return out;
 }
 
-Remote::Remote(Settings settings) : settings_(std::move(settings)) {}
+net::FormWriter new_form() {
+  return net::FormWriter("mainstay-" + std::to_string(RealRandom().next()));
+}
+
+Remote::Remote(Settings settings) : call_time_(kCallTime), settings_(std::move(settings)) {}
 
 Remote::~Remote() {
   if (client_) client_->close();
@@ -100,7 +106,7 @@ Result<std::unique_ptr<Remote>> Remote::open_running(const Common& common, Admin
   return remote;
 }
 
-Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
+Result<std::unique_ptr<Remote>> Remote::open(const Common& common, std::vector<std::string> kinds) {
   auto prepared = prepare(common);
   if (!prepared.ok()) return prepared.error();
   auto remote = std::move(*prepared);
@@ -121,7 +127,8 @@ Result<std::unique_ptr<Remote>> Remote::open(const Common& common) {
   own.settings.limits.enabled = false;
   EngineOptions options;
   options.starter = common.starter;
-  options.jobs = false;  // what waits is for a server, not for one command
+  options.jobs = !kinds.empty();  // what waits is for a server, not for one command
+  options.job_kinds = std::move(kinds);
   remote->engine_ = std::make_unique<Engine>(std::move(own), std::move(options));
   auto started = remote->engine_->start();
   if (!started.ok()) return started.error();
@@ -144,12 +151,13 @@ Status Remote::connect(const std::string& address) {
   return done();
 }
 
-net::Call Remote::call_to(std::string_view method, std::string target, std::string body) const {
+net::Call Remote::call_to(std::string_view method, std::string target, std::string body,
+                          const std::string& content_type) const {
   net::Call call;
   call.method = method;
   call.url = url_;
   call.target = (url_->path == "/" ? "" : url_->path) + target;
-  call.headers.add("content-type", "application/json");
+  call.headers.add("content-type", content_type);
   if (!key_.empty()) call.headers.add("authorization", "Bearer " + key_);
   call.body = std::move(body);
   return call;
@@ -160,6 +168,21 @@ Result<HttpAnswer> Remote::call(std::string_view method, std::string target, std
   net::Call call = call_to(method, std::move(target), std::move(body));
   for (const auto& [name, value] : more) call.headers.add(name, value);
   return stream_call(std::move(call), nullptr);
+}
+
+Result<HttpAnswer> Remote::send(std::string target, const std::string& content_type,
+                                std::string body) {
+  return stream_call(call_to("POST", std::move(target), std::move(body), content_type), nullptr);
+}
+
+Result<HttpAnswer> Remote::upload(std::string target, Upload what, OnEvent on_event) {
+  net::Call call = call_to("POST", std::move(target), std::move(what.head), what.content_type);
+  call.source = std::move(what.source);
+  call.tail = std::move(what.tail);
+  call_time_ = kUploadTime;
+  auto answer = stream_call(std::move(call), std::move(on_event));
+  call_time_ = kCallTime;
+  return answer;
 }
 
 Result<HttpAnswer> Remote::events(std::string target, const std::string& place, OnEvent on_event) {
@@ -196,10 +219,10 @@ Co<> Remote::run_call(net::Call call, Result<HttpAnswer>& out, OnEvent on_event)
 }
 
 Co<Result<HttpAnswer>> Remote::exchange(net::Call call, OnEvent on_event) {
-  const Deadline by = Deadline::in(clock_, kCallTime);
+  const Deadline by = Deadline::in(clock_, call_time_);
   net::CallTimers timers;
-  timers.first_byte = kCallTime;
-  timers.between_bytes = kCallTime;
+  timers.first_byte = call_time_;
+  timers.between_bytes = call_time_;
   auto reply = co_await client_->send(std::move(call), timers, by);
   if (!reply.ok()) co_return reply.error();
   HttpAnswer answer;

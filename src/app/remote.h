@@ -12,6 +12,7 @@
 #include "app/commands.h"
 #include "app/engine.h"
 #include "net/client.h"
+#include "net/form_writer.h"
 #include "net/sse.h"
 
 namespace mainstay::app {
@@ -32,12 +33,17 @@ using MoreHeaders = std::vector<std::pair<std::string, std::string>>;
 /// Whether DATA/admin.key stands in for a key that was not given.
 enum class AdminKey { use, leave };
 
+/// A form for send() and upload(), with a boundary drawn at random.
+net::FormWriter new_form();
+
 /// Blocking; main thread only.
 class Remote {
  public:
   /// Finds or starts an engine. Errors: config problems are printed and become Errc::invalid
   /// "invalid_config"; unavailable when --url does not answer; the engine's own.
-  static Result<std::unique_ptr<Remote>> open(const Common& common);
+  /// `kinds`: of the jobs that an engine of its own runs; empty: none.
+  static Result<std::unique_ptr<Remote>> open(const Common& common,
+                                              std::vector<std::string> kinds = {});
   /// The same for a running server alone; without a key given, DATA/admin.key is used when it can
   /// be read. Errors: also unavailable "server_not_running".
   static Result<std::unique_ptr<Remote>> open_running(const Common& common,
@@ -48,6 +54,17 @@ class Remote {
 
   Result<HttpAnswer> call(std::string_view method, std::string target, std::string body,
                           const MoreHeaders& more = {});
+  /// A POST of anything but JSON.
+  Result<HttpAnswer> send(std::string target, const std::string& content_type, std::string body);
+  /// A POST of a body that is partly a file, which is read as it is sent. Takes up to half a day.
+  /// An answer of events goes to `on_event` (null: it is read whole).
+  struct Upload {
+    std::string content_type;
+    std::string head;
+    std::shared_ptr<const net::BodySource> source;
+    std::string tail;
+  };
+  Result<HttpAnswer> upload(std::string target, Upload what, OnEvent on_event);
   /// Streams a POST's events: `on_data` gets each event's data.
   Result<HttpAnswer> stream(std::string target, std::string body, OnData on_data);
   /// Streams what GET `target` tells after the event `place` (empty: from the first).
@@ -61,11 +78,13 @@ class Remote {
   explicit Remote(Settings settings);
   static Result<std::unique_ptr<Remote>> prepare(const Common& common);
   Status connect(const std::string& address);
-  net::Call call_to(std::string_view method, std::string target, std::string body) const;
+  net::Call call_to(std::string_view method, std::string target, std::string body,
+                    const std::string& content_type = "application/json") const;
   Result<HttpAnswer> stream_call(net::Call call, OnEvent on_event);
   Co<> run_call(net::Call call, Result<HttpAnswer>& out, OnEvent on_event);
   Co<Result<HttpAnswer>> exchange(net::Call call, OnEvent on_event);
 
+  Duration call_time_;  ///< of the next call
   const Settings settings_;
   config::Loaded loaded_;
   std::unique_ptr<Engine> engine_;  ///< only when no server was running

@@ -1,6 +1,7 @@
 // mainstay serve: runs until a signal or a failed disk, then stops in order.
 #include <cstdio>
 
+#include "api/console_files.h"
 #include "app/engine_process.h"
 #include "base/version.h"
 
@@ -15,6 +16,10 @@ void print_welcome(const Engine& engine) {
       "Try:  curl -s %s/chat -H 'Content-Type: application/json' -d '{\"prompt\":\"What is "
       "Mainstay?\"}'\n",
       version(), at.c_str(), engine.data_dir().c_str(), at.c_str());
+  if (engine.settings().console.enabled && !api::console_files().empty()) {
+    std::printf("Console: %s/ (its dashboard asks for the key in %s/admin.key)\n", at.c_str(),
+                engine.data_dir().c_str());
+  }
   if (!engine.health_address().empty()) {
     std::printf("Health alone: %s/health\n", engine.health_address().c_str());
   }

@@ -76,6 +76,25 @@ Finding providers(const StatusReplies& r) {
   return {Mark::fine, "providers", up + (down.empty() ? "" : "; not up: " + down), ""};
 }
 
+/// Model servers of ours; none when none is configured.
+std::optional<Finding> hosts(const StatusReplies& r) {
+  const Json& all = field(r.ready, "hosts");
+  if (!all.is_array() || all.empty()) return std::nullopt;
+  std::string says;
+  Mark mark = Mark::fine;
+  for (const auto& host : all) {
+    const std::string state = string_field(host, "state");
+    says += (says.empty() ? "" : "; ") + string_field(host, "name") + " is " + state;
+    const std::string why = string_field(host, "why");
+    const bool trouble = state == "degraded" || state == "failed" || state == "waiting";
+    if (trouble && !why.empty()) says += " (" + why + ")";
+    const double waiting = number(host, "waiting");
+    if (waiting > 0) says += fmt::format(", {:.0f} wait for it", waiting);
+    if (trouble) mark = state == "degraded" ? Mark::bad : std::max(mark, Mark::warn);
+  }
+  return Finding{mark, "hosts", says, mark == Mark::fine ? "" : "See GET /admin/hosts and the log"};
+}
+
 Finding sessions(const StatusReplies& r, const MetricsText& metrics) {
   if (field(r.sessions, "active").is_number()) {
     const double active = number(r.sessions, "active");
@@ -248,6 +267,7 @@ Findings status_rows(const StatusReplies& replies, const StatusPlace& place) {
   for (auto& row : disk(place)) out.push_back(std::move(row));
   out.push_back(restarts(place));
   out.push_back(providers(replies));
+  if (auto row = hosts(replies)) out.push_back(std::move(*row));
   if (auto row = processes(replies)) out.push_back(std::move(*row));
   return out;
 }

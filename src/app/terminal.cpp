@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace mainstay::app {
 
 bool is_terminal(int descriptor) {
@@ -17,6 +19,15 @@ bool is_terminal(int descriptor) {
 bool wants_color(int descriptor) {
   const char* no_color = std::getenv("NO_COLOR");
   return is_terminal(descriptor) && (no_color == nullptr || *no_color == '\0');
+}
+
+std::string printable(const std::string& text) {
+  std::string out;
+  for (const char c : to_utf8(text)) {
+    const auto u = static_cast<unsigned char>(c);
+    if ((u >= 0x20 && u != 0x7f) || c == '\n' || c == '\t') out += c;
+  }
+  return out;
 }
 
 ProgressBar::ProgressBar(std::string what, std::uint64_t total)

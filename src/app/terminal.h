@@ -11,6 +11,9 @@ namespace mainstay::app {
 bool is_terminal(int descriptor);
 /// Colours are wanted: a terminal, and NO_COLOR is not set.
 bool wants_color(int descriptor);
+/// Text of a model, a document or a client as a terminal may show it: UTF-8 without control
+/// characters, so that nothing can move the cursor, rename the window or hide a line.
+std::string printable(const std::string& text);
 
 /// A bar on standard error; nothing at all when that is no terminal.
 class ProgressBar {

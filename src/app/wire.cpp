@@ -4,11 +4,14 @@
 #include <algorithm>
 
 #include "models/anthropic/provider.h"
+#include "models/builtin/engine.h"
+#include "models/builtin/packer.h"
 #include "models/extractive/provider.h"
 #include "models/gemini/provider.h"
 #include "models/ollama/provider.h"
 #include "models/openai/provider.h"
 #include "models/router.h"
+#include "models/wyoming/provider.h"
 #include "storage/postgres/open.h"
 #include "storage/redis/open.h"
 #include "storage/sqlite/inspect.h"
@@ -20,8 +23,9 @@ namespace {
 using MadeProvider = Result<std::unique_ptr<models::ChatProvider>>;
 
 MadeProvider make_provider(const ProviderSettings& provider, const Settings& settings, Clock& clock,
-                           Random& random, net::Client& client) {
+                           Random& random, net::Client& client, media::Audio* sound) {
   const auto& upstream = settings.upstream;
+  if (provider.kind == "wyoming") return models::wyoming::make(provider, clock, sound);
   if (provider.kind == "ollama")
     return models::ollama::make(provider, upstream, clock, random, client);
   if (provider.kind == "gemini")
@@ -117,12 +121,13 @@ Result<std::unique_ptr<storage::Stores>> open_stores(const Settings& settings,
                                                      Random& random, Log& log, Metrics& metrics) {
   const storage::JobLimits jobs = job_limits(settings.jobs);
   const storage::SignalLimits signal = signal_limits(settings.jobs.events);
+  const storage::DocumentLimits documents{settings.knowledge.vocabulary_max};
   auto stores = storage::sqlite::open(settings.storage, data_dir, clock, random, log, metrics, jobs,
-                                      signal, vector_limits(settings),
-                                      storage::DocumentLimits{settings.knowledge.vocabulary_max});
+                                      signal, vector_limits(settings), documents);
   if (stores.ok() && !settings.storage.postgres_url.empty()) {
-    stores = storage::postgres::open(settings.storage, settings.postgres, clock, random, log,
-                                     metrics, std::move(*stores));
+    stores =
+        storage::postgres::open(settings.storage, settings.postgres, clock, random, log, metrics,
+                                std::move(*stores), documents, vector_limits(settings));
   }
   // Redis outermost: the turns of its jobs go to the conversations of what it holds.
   if (stores.ok() && !settings.storage.redis_url.empty()) {
@@ -164,12 +169,19 @@ Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock
                                                  Random& random, Log& log, Metrics& metrics,
                                                  net::Client& client,
                                                  models::PassageSource& passages,
-                                                 storage::EmbeddingCache* kept) {
+                                                 storage::EmbeddingCache* kept,
+                                                 models::Hosts* hosts, media::Audio* sound) {
   std::vector<models::NamedProvider> providers;
   const auto add = [&](const ProviderSettings& wanted, bool discovered) -> Status {
-    auto made = make_provider(wanted, settings, clock, random, client);
+    auto made = make_provider(wanted, settings, clock, random, client, sound);
     if (!made.ok()) return made.error();
-    providers.push_back({std::move(*made), wanted, discovered});
+    models::NamedProvider provider{std::move(*made), wanted, discovered};
+    if (hosts != nullptr) {
+      auto door = hosts->door(wanted.host);
+      if (!door.ok()) return door.error();
+      provider.host = *door;
+    }
+    providers.push_back(std::move(provider));
     return done();
   };
   for (const auto& wanted : settings.providers) {
@@ -185,6 +197,10 @@ Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock
   auto router = std::make_unique<models::Router>(std::make_shared<const Settings>(settings),
                                                  std::move(providers), std::move(built_in),
                                                  models::Tools{clock, random, log, metrics});
+  if (sound != nullptr) {
+    router->add_speech(
+        {models::builtin::make(*sound), models::builtin::make_packer(*sound, clock)});
+  }
   std::unique_ptr<WiredModels> wired =
       std::make_unique<RouterModels>(std::move(router), kept, settings, clock, metrics);
   return wired;

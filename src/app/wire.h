@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "config/settings.h"
+#include "media/audio.h"
 #include "models/embeddings.h"
+#include "models/hosts.h"
 #include "models/models.h"
 #include "models/passages.h"
 #include "net/client.h"
@@ -34,8 +36,8 @@ class WiredModels {
   virtual std::size_t shrink_cache(double fraction) = 0;
 };
 
-/// SQLite's stores; with storage.postgres_url conversations and keys are in PostgreSQL, with
-/// storage.redis_url jobs, signal and leader are in Redis. Blocks.
+/// SQLite's stores; with storage.postgres_url conversations, keys, documents and vectors are in
+/// PostgreSQL, with storage.redis_url jobs, signal and leader are in Redis. Blocks.
 Result<std::unique_ptr<storage::Stores>> open_stores(const Settings& settings,
                                                      const std::string& data_dir, Clock& clock,
                                                      Random& random, Log& log, Metrics& metrics);
@@ -62,11 +64,12 @@ struct StoredFile {
 Result<std::vector<StoredFile>> inspect_stores(const std::string& data_dir, const Clock& clock,
                                                Deadline by);
 
-/// References, and `kept` (null: vectors are kept in memory alone), outlive the result.
-Result<std::unique_ptr<WiredModels>> wire_models(const Settings& settings, Clock& clock,
-                                                 Random& random, Log& log, Metrics& metrics,
-                                                 net::Client& client,
-                                                 models::PassageSource& passages,
-                                                 storage::EmbeddingCache* kept);
+/// References, `kept` (null: vectors are kept in memory alone) and `hosts` (null: providers are
+/// called without their hosts being started) and `sound` (null: there is no built-in speech)
+/// outlive the result.
+Result<std::unique_ptr<WiredModels>> wire_models(
+    const Settings& settings, Clock& clock, Random& random, Log& log, Metrics& metrics,
+    net::Client& client, models::PassageSource& passages, storage::EmbeddingCache* kept,
+    models::Hosts* hosts = nullptr, media::Audio* sound = nullptr);
 
 }  // namespace mainstay::app

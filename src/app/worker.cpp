@@ -51,6 +51,7 @@ Exit worker(Common common, const WorkerOptions& options) {
   loaded = load_settings(common);
   if (!loaded) return Exit::config;
   EngineOptions engine = engine_options(common);
+  engine.hosts = false;  // the web process has them
   engine.listens = options.listen.empty() ? Listens::nowhere : Listens::admin_alone;
   const std::string says = "Worker " + options.name + " takes jobs";
   const auto status = [&says](const Engine&) { return says; };

@@ -78,6 +78,7 @@ Co<Result<models::Answer>> Assistant::ask_with_memory(Question question, Deadlin
       open.turn.request = RequestId(make_id("turn_", clock_, random_));
     }
     open.finished = question.finished;
+    open.early_end = std::move(question.early_end);
     open.turn.title = title_of(question_of(question.chat));
     open.turn.messages = new_messages(question.chat);
     auto fits = check_sizes(open.turn.messages, conversation_settings_.message_max);

@@ -23,6 +23,8 @@ struct Question {
   RequestId turn_id;  ///< the turn's, so that asking again is the same turn; empty: a new one
   /// Set: the finished turn of a conversation is put here instead of being stored.
   std::shared_ptr<storage::Turn> finished;
+  /// Null: the answer is not stopped but by cancelling. Heeded by streams of a conversation.
+  std::shared_ptr<EarlyEnd> early_end = {};
   TimePoint received;
 };
 

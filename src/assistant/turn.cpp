@@ -24,7 +24,9 @@ class Recorder final : public models::ChatStream {
         ledger_(ledger),
         open_(std::move(open)),
         by_(std::move(by)),
-        citations_(std::move(citations)) {}
+        citations_(std::move(citations)) {
+    if (ledger_ != nullptr && open_.early_end) open_.early_end->recording();
+  }
 
   Co<Result<std::optional<models::ChatChunk>>> next(Deadline by) override {
     auto chunk = co_await from_->next(by);
@@ -36,6 +38,14 @@ class Recorder final : public models::ChatStream {
     }
     auto taken = take(**chunk);
     if (!taken.ok()) co_return taken.error();
+    const auto early = open_.early_end;
+    if (ledger_ == nullptr || early == nullptr || !early->wished()) co_return chunk;
+    if (transcript_.size() > 0) {
+      auto stored = co_await store();
+      if (!stored.ok()) co_return stored.error();
+      ledger_ = nullptr;
+    }
+    early->store();
     co_return chunk;
   }
 

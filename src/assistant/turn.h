@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "assistant/early_end.h"
 #include "assistant/transcript.h"
 #include "models/models.h"
 #include "storage/conversations.h"
@@ -15,7 +16,8 @@ struct OpenTurn {
   storage::Owner owner;
   storage::Turn turn;  ///< the new messages; the answer's is added at the end
   TimePoint started;
-  std::shared_ptr<storage::Turn> finished;  ///< set: takes the turn, which then is not stored
+  std::shared_ptr<storage::Turn> finished;   ///< set: takes the turn, which then is not stored
+  std::shared_ptr<EarlyEnd> early_end = {};  ///< null: it is not ended early
 };
 
 /// Stores finished turns. References outlive it.
@@ -45,7 +47,8 @@ class Ledger {
 };
 
 /// Passes a stream through, collects it, and stores the turn before saying that it ended.
-/// Optional `citations` go out with the chunk that finishes the answer.
+/// Optional `citations` go out with the chunk that finishes the answer. Where `open.early_end` is
+/// wished, what there is of the answer is stored with the next chunk; the stream itself goes on.
 std::unique_ptr<models::ChatStream> record(std::unique_ptr<models::ChatStream> from, Ledger* ledger,
                                            OpenTurn open, models::Attribution by, Json citations);
 

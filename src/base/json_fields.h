@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 
@@ -60,6 +61,21 @@ inline std::uint64_t count_field(const Json& value, const char* key, std::uint64
   if (!found.is_number_float()) return otherwise;
   const auto n = found.get<double>();
   return n >= 0 && n <= static_cast<double>(kMost) ? static_cast<std::uint64_t>(n) : otherwise;
+}
+
+/// The member as a list of texts; absent or null: empty. Errors: invalid "invalid_type", which
+/// names `path`.
+inline Result<std::vector<std::string>> words_member(const Json& object, const char* key,
+                                                     const std::string& path) {
+  std::vector<std::string> out;
+  const Json& found = field(object, key);
+  bool fits = found.is_array() || found.is_null();
+  for (std::size_t i = 0; fits && i < found.size(); ++i) {
+    fits = found[i].is_string();
+    if (fits) out.push_back(found[i].get<std::string>());
+  }
+  if (fits) return out;
+  return Error::say(Errc::invalid, "invalid_type", "'" + path + "' must be a list of words.", path);
 }
 
 }  // namespace mainstay

@@ -32,11 +32,17 @@ void Sha256::update(std::string_view bytes) {
 }
 
 std::string Sha256::hex() {
+  std::array<char, 32> digest{};
+  EVP_DigestFinal_ex(state_->context, reinterpret_cast<unsigned char*>(digest.data()), nullptr);
+  return hex_digits({digest.data(), digest.size()});
+}
+
+std::string hex_digits(std::string_view bytes) {
   static constexpr char kHex[] = "0123456789abcdef";
-  std::array<unsigned char, 32> digest{};
-  EVP_DigestFinal_ex(state_->context, digest.data(), nullptr);
   std::string out;
-  for (const auto byte : digest) {
+  out.reserve(bytes.size() * 2);
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
     out += kHex[byte >> 4];
     out += kHex[byte & 15];
   }

@@ -8,6 +8,9 @@
 
 namespace mainstay {
 
+/// Two digits for each byte.
+std::string hex_digits(std::string_view bytes);
+
 /// Belongs to one thread at a time. Throws bad_alloc where there is no memory for it.
 class Sha256 {
  public:

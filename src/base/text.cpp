@@ -9,6 +9,8 @@
 #include <array>
 #include <numeric>
 
+#include "base/sha256.h"
+
 namespace mainstay {
 namespace {
 
@@ -113,15 +115,10 @@ std::size_t estimate_tokens(std::string_view text) noexcept {
 }
 
 std::string sha256_hex(std::string_view data) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::array<unsigned char, 32> digest{};
-  EVP_Digest(data.data(), data.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  std::string out;
-  for (const auto byte : digest) {
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
-  }
-  return out;
+  std::array<char, 32> digest{};
+  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr,
+             EVP_sha256(), nullptr);
+  return hex_digits({digest.data(), digest.size()});
 }
 
 bool equal_constant_time(std::string_view a, std::string_view b) noexcept {

@@ -13,6 +13,8 @@ namespace {
 
 /// The built-in answerer's provider name in routes.
 constexpr std::string_view kBuiltIn = "mainstay";
+/// The built-in engine of speech's.
+constexpr std::string_view kSpeech = "builtin";
 
 class Checks {
  public:
@@ -90,16 +92,47 @@ class Checks {
       if (provider.name.empty()) continue;  // said already
       const std::string key = "providers." + provider.name;
       if (provider.name == kBuiltIn) problem(key, "is the name of the built-in answerer");
+      if (provider.name == kSpeech) problem(key, "is the name of the built-in engine of speech");
       if (provider.kind.empty()) {
-        problem(key + ".kind", "is required and missing: openai, ollama, gemini or anthropic");
+        problem(key + ".kind",
+                "is required and missing: openai, ollama, gemini, anthropic or wyoming");
       }
+      address(key + ".base_url", provider);
       const auto [first, fresh] = seen.emplace(plain_name(provider.name), provider.name);
       if (!fresh) problem(key, "is too like the name of another provider, " + first->second);
     }
   }
 
+  void hosts() {
+    std::set<std::string> names;
+    std::set<std::uint32_t> ports;
+    for (const auto& host : s_.hosts) {
+      if (host.name.empty()) continue;  // said already
+      const std::string key = "hosts." + host.name;
+      if (!names.insert(host.name).second) problem(key, "is the name of an earlier host");
+      if (!ports.insert(host.port).second) problem(key + ".port", "is the port of an earlier host");
+      if (!host.ready_path.empty() && (host.ready_path[0] != '/' || has_blank(host.ready_path))) {
+        problem(key + ".ready_path", "must begin with / and hold no blank");
+      }
+      for (const auto& pair : host.environment) {
+        if (pair.find('=') == 0 || pair.find('=') == std::string::npos) {
+          problem(key + ".environment", "holds \"" + pair + "\": NAME=VALUE");
+        }
+      }
+      at_most((key + ".backoff_min").c_str(), host.backoff_min, "backoff_max", host.backoff_max);
+    }
+    const std::vector<std::string> known(names.begin(), names.end());
+    for (const auto& provider : s_.providers) {
+      if (provider.host.empty() || names.contains(provider.host)) continue;
+      const std::string near = nearest(provider.host, known);
+      problem("providers." + provider.name + ".host",
+              "names no configured host: \"" + provider.host + "\"" +
+                  (near.empty() ? std::string() : "; did you mean \"" + near + "\"?"));
+    }
+  }
+
   void routes() {
-    std::vector<std::string> names{std::string(kBuiltIn)};
+    std::vector<std::string> names{std::string(kBuiltIn), std::string(kSpeech)};
     for (const auto& provider : s_.providers) names.push_back(provider.name);
     std::set<std::string> taken;
     for (const auto& route : s_.routes) {
@@ -117,6 +150,15 @@ class Checks {
   }
 
  private:
+  void address(const std::string& key, const ProviderSettings& provider) {
+    const bool wyoming = provider.kind == "wyoming";
+    const bool tcp = provider.base_url.starts_with("tcp://");
+    if (wyoming && !tcp) problem(key, "must be tcp://HOST:PORT for a Wyoming server");
+    if (!wyoming && tcp) problem(key, "must be an http:// or https:// address");
+  }
+  static bool has_blank(const std::string& text) {
+    return text.find_first_of(" \t") != std::string::npos;
+  }
   static std::string text(std::uint32_t v) { return std::to_string(v); }
   static std::string text(double v) { return fmt::format("{}", v); }
   static std::string text(Millis v) { return print(v); }
@@ -173,6 +215,7 @@ void cross_check(const Loaded& loaded, std::vector<Problem>& problems) {
   checks.tokens();
   checks.providers();
   checks.routes();
+  checks.hosts();
 }
 
 }  // namespace mainstay::config

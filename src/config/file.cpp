@@ -68,6 +68,8 @@ class Reader {
         tables(name, node, content_.providers);
       } else if (name == "routes") {
         tables(name, node, content_.routes);
+      } else if (name == "hosts") {
+        tables(name, node, content_.hosts);
       } else {
         value(name, node);
       }

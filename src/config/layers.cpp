@@ -216,6 +216,13 @@ void Loader::apply_file(const FileContent& file) {
     loaded.origin.emplace(prefix, table.where);
     loaded.settings.providers.push_back(std::move(provider));
   }
+  for (const FileTable& table : file.hosts) {
+    HostSettings host;
+    const std::string prefix = "hosts." + named(table, "name");
+    apply_table(table, {"hosts", prefix, host_rows(), {"name", "command", "port"}}, &host);
+    loaded.origin.emplace(prefix, table.where);
+    loaded.settings.hosts.push_back(std::move(host));
+  }
   for (const FileTable& table : file.routes) {
     RouteSettings route;
     const std::string prefix = "routes." + named(table, "model");
@@ -277,6 +284,17 @@ void Loader::apply_flags() {
   }
 }
 
+/// Where the host of a provider listens; empty: it names none, or none that is there.
+std::string Loader::hosted_address(const ProviderSettings& provider) const {
+  for (const HostSettings& host : loaded.settings.hosts) {
+    if (provider.host.empty() || host.name != provider.host) continue;
+    const std::string at = "127.0.0.1:" + std::to_string(host.port);
+    if (provider.kind == "wyoming") return "tcp://" + at;
+    return "http://" + at + (provider.kind == "openai" ? "/v1" : "");
+  }
+  return {};
+}
+
 void Loader::run() {
   Sources from = sources_;
   const auto variable = from.environment.find(std::string(kFileVariable));
@@ -297,6 +315,7 @@ void Loader::run() {
   apply_flags();
   add_well_known(sources_.environment, loaded, problems);
   for (ProviderSettings& provider : loaded.settings.providers) {
+    if (provider.base_url.empty()) provider.base_url = hosted_address(provider);
     if (provider.base_url.empty()) provider.base_url = usual_address(provider.kind);
   }
   cross_check(loaded, problems);

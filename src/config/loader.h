@@ -32,6 +32,7 @@ struct FileContent {
   std::vector<FileValue> values;
   std::vector<FileTable> providers;
   std::vector<FileTable> routes;
+  std::vector<FileTable> hosts;
 };
 /// Which array of tables an element belongs to.
 struct TableKind {
@@ -65,6 +66,7 @@ class Loader {
   void apply_credentials();
   void apply_environment();
   void apply_flags();
+  std::string hosted_address(const ProviderSettings& provider) const;
   const Sources& sources_;
 };
 

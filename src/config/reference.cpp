@@ -107,6 +107,9 @@ std::string markdown_row(const Row& row, std::string_view key, void* defaults) {
   std::string bounds = bounds_of(row);
   if (bounds.empty() && row.form == Form::host_port) bounds = "HOST:PORT";
   if (bounds.empty() && row.form == Form::http_url) bounds = "http:// or https:// address";
+  if (bounds.empty() && row.form == Form::server_url) {
+    bounds = "http://, https:// or tcp:// address";
+  }
   if (bounds.empty() && row.form == Form::name) bounds = "letters, digits, - and _";
   return fmt::format("| `{}` | {} | `{}` | {} | {} | {} |\n", key, accepted_kind,
                      cell(toml_value(row, defaults)), cell(bounds),
@@ -155,6 +158,16 @@ constexpr const char* kTomlArrays = R"(
 #model = "gpt-4o-mini"
 #weight = 1
 #order = 0
+
+# Hosts: model servers that Mainstay starts on first use and stops when idle; a provider names its
+# host with host = "...".
+#[[hosts]]
+#name = "llama"
+#command = "llama-server"
+#arguments = ["--port", "{port}", "--model", "/models/model.gguf"]
+#port = 8090
+#ready_path = "/health"
+#memory = "6GiB"
 )";
 
 template <class T>
@@ -195,6 +208,11 @@ std::string reference_markdown() {
       "`[[routes.candidates]]`",
       "One table for each provider that may answer; `mainstay` is the built-in answerer's name.",
       candidate_rows());
+  out +=
+      markdown_array<HostSettings>("`[[hosts]]`",
+                                   "One table for each model server that Mainstay starts itself; "
+                                   "[hosts.md](hosts.md) shows how.",
+                                   host_rows());
   out += kProfiles;
   for (const ProfileValue& value : profile_values()) {
     out += fmt::format("| `{}` | `{}` | `{}` |\n", value.profile, value.key, value.value);
@@ -228,6 +246,7 @@ Json reference_json() {
           {"providers", json_rows<ProviderSettings>(provider_rows(), "providers.")},
           {"routes", json_rows<RouteSettings>(route_rows(), "routes.")},
           {"candidates", json_rows<CandidateSettings>(candidate_rows(), "routes.candidates.")},
+          {"hosts", json_rows<HostSettings>(host_rows(), "hosts.")},
           {"profiles", std::move(profiles)}};
 }
 

@@ -23,12 +23,14 @@ Slot sample(const Row& row) {
   static ProviderSettings provider;
   static RouteSettings route;
   static CandidateSettings candidate;
+  static HostSettings host;
   const auto within = [&](std::span<const Row> table) {
     return !table.empty() && &row >= table.data() && &row < table.data() + table.size();
   };
   if (within(provider_rows())) return row.slot(&provider);
   if (within(route_rows())) return row.slot(&route);
   if (within(candidate_rows())) return row.slot(&candidate);
+  if (within(host_rows())) return row.slot(&host);
   return row.slot(&settings);
 }
 
@@ -85,6 +87,7 @@ const std::vector<std::string>& known_keys() {
     add("providers.", provider_rows());
     add("routes.", route_rows());
     add("routes.candidates.", candidate_rows());
+    add("hosts.", host_rows());
     return out;
   }();
   return keys;

@@ -9,6 +9,11 @@
 
 #include "base/units.h"
 #include "config/secret.h"
+#include "config/settings_console.h"
+#include "config/settings_hosts.h"
+#include "config/settings_sound.h"
+#include "config/settings_uploads.h"
+#include "config/settings_voice.h"
 
 namespace mainstay {
 
@@ -59,7 +64,7 @@ struct StorageSettings {
   std::string data_dir;   ///< empty: $XDG_DATA_HOME/mainstay or ~/.local/share/mainstay
   std::string redis_url;  ///< of the server that holds jobs; empty: SQLite does
   std::string redis_durability = "always";  ///< always everysec; what its append-only file must do
-  Secret postgres_url;  ///< of the server that holds conversations and keys; empty: SQLite does
+  Secret postgres_url;  ///< of the server that holds conversations, keys, documents and vectors
   std::uint32_t readers = 4;  ///< reading connections
   std::uint32_t read_queue_max = 1024;
   std::uint32_t write_queue_max = 4096;
@@ -207,8 +212,9 @@ struct UpstreamSettings {
 /// [[providers]] one model server.
 struct ProviderSettings {
   std::string name;
-  std::string kind;  ///< openai ollama gemini anthropic
+  std::string kind;  ///< openai ollama gemini anthropic wyoming
   std::string base_url;
+  std::string host;  ///< name of the [[hosts]] entry that runs it; empty: it runs elsewhere
   Secret api_key;
   std::vector<std::string> models;  ///< served models; empty: asked of the provider
   std::string default_model;        ///< for `auto`; empty: the first
@@ -233,7 +239,9 @@ struct RouteSettings {
 /// [models] routing, timers, retry, breaker.
 struct ModelSettings {
   std::string default_model = "auto";
-  bool discover = true;  ///< look for Ollama and llama-server on loopback
+  std::string transcription = "auto";  ///< model of a recording whose request names none
+  std::string speech = "auto";         ///< model of a text to speak whose request names none
+  bool discover = true;                ///< look for Ollama and llama-server on loopback
   Millis discover_interval{30'000};
   Millis queue_timeout{10'000};  ///< waiting for a provider's permit
   Millis first_token_timeout{30'000};
@@ -438,8 +446,8 @@ struct IdempotencySettings {
 struct FileSettings {
   Bytes size_max{200_MiB};  ///< of one file
   std::uint32_t owner_entries_max = 1000;
-  Bytes owner_bytes_max{1_GiB};
-  Millis keep{2'592'000'000};  ///< of a file that names no time of its own
+  Bytes owner_bytes_max{16_GiB};  ///< with what its unfinished uploads will be
+  Millis keep{2'592'000'000};     ///< of a file that names no time of its own
 };
 /// [batches] many requests in one file.
 struct BatchSettings {
@@ -504,15 +512,24 @@ struct Settings {
   ReloadSettings reload;
   SessionSettings sessions;
   AdminSettings admin;
+  ConsoleSettings console;
   JobSettings jobs;
   LaunchSettings launch;
   IdempotencySettings idempotency;
   FileSettings files;
+  UploadSettings uploads;
+  ArchiveSettings archives;
   BatchSettings batches;
   AnalysisSettings analysis;
   MediaSettings media;
+  SoundSettings sound;
+  AudioSettings audio;
+  VoiceSettings voice;
+  HostingSettings hosting;
+  WyomingSettings wyoming;
   std::vector<ProviderSettings> providers;
   std::vector<RouteSettings> routes;
+  std::vector<HostSettings> hosts;
 };
 
 }  // namespace mainstay

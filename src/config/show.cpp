@@ -104,6 +104,20 @@ void route_differences(const Settings& a, const Settings& b, std::vector<std::st
   }
 }
 
+void host_differences(const Settings& a, const Settings& b, std::vector<std::string>& out) {
+  for (const auto& before : a.hosts) {
+    const auto* after = find_named(b.hosts, before.name, &HostSettings::name);
+    if (after == nullptr || !all_same(host_rows(), before, *after)) {
+      out.push_back("hosts." + before.name);
+    }
+  }
+  for (const auto& after : b.hosts) {
+    if (find_named(a.hosts, after.name, &HostSettings::name) == nullptr) {
+      out.push_back("hosts." + after.name);
+    }
+  }
+}
+
 }  // namespace
 
 Json show(const Loaded& loaded) {
@@ -120,6 +134,9 @@ Json show(const Loaded& loaded) {
           route.candidates[i]);
     }
   }
+  for (const auto& host : loaded.settings.hosts) {
+    add(out, loaded, "hosts." + host.name + ".", host_rows(), host);
+  }
   return out;
 }
 
@@ -130,6 +147,7 @@ std::vector<std::string> differences(const Settings& a, const Settings& b) {
   }
   provider_differences(a, b, out);
   route_differences(a, b, out);
+  host_differences(a, b, out);
   return out;
 }
 
@@ -148,6 +166,11 @@ std::vector<std::string> keep_until_restart(Settings& next, const Settings& boot
     std::visit([&](auto* to) { *to = *std::get<decltype(to)>(from); }, row.slot(&next));
     kept.emplace_back(row.key);
   }
+  // Hosts run on: what a reload says of them counts from the next start.
+  std::vector<std::string> all;
+  host_differences(next, boot, all);
+  if (!all.empty()) next.hosts = boot.hosts;
+  kept.insert(kept.end(), all.begin(), all.end());
   return kept;
 }
 

@@ -51,8 +51,8 @@ constexpr Row kRows[] = {
         "What Redis' append-only file must do at least; everysec can lose accepted jobs."),
     text<kStorage, &Storage::postgres_url>(
         "storage.postgres_url", Form::any,
-        "PostgreSQL server that holds conversations and keys, for several machines: "
-        "postgres://user:password@host:5432/database; empty: SQLite holds them."),
+        "PostgreSQL server that holds conversations, keys, documents and vectors, for several "
+        "machines: postgres://user:password@host:5432/database; empty: SQLite holds them."),
     row<kStorage, &Storage::readers>("storage.readers", {1, 64},
                                      "Database connections, each with a thread, that read."),
     row<kStorage, &Storage::read_queue_max>("storage.read_queue_max", kCount,
@@ -320,6 +320,16 @@ constexpr Row kRows[] = {
 
     text<kModels, &Models::default_model>("models.default_model", Form::any,
                                           "Model of a request that names none.", {1, 256}, kLive),
+    text<kModels, &Models::transcription>(
+        "models.transcription", Form::any,
+        "Model that hears a recording whose request names none or auto; auto: Wyoming servers that "
+        "are configured, then the built-in engine.",
+        {1, 256}, kLive),
+    text<kModels, &Models::speech>(
+        "models.speech", Form::any,
+        "Model that speaks a text whose request names none or auto; auto: Wyoming servers that are "
+        "configured, then the built-in engine.",
+        {1, 256}, kLive),
     row<kModels, &Models::discover>(
         "models.discover", kOnOff,
         "Look for Ollama and llama-server on their usual loopback ports.", kLive),
@@ -576,14 +586,11 @@ std::span<const Row> rows() {
     const auto server = server_rows();
     std::vector<Row> out(server.begin(), server.end());
     out.insert(out.end(), std::begin(kRows), std::end(kRows));
-    const auto jobs = job_rows();
-    out.insert(out.end(), jobs.begin(), jobs.end());
-    const auto postgres = postgres_rows();
-    out.insert(out.end(), postgres.begin(), postgres.end());
-    const auto embeddings = embedding_rows();
-    out.insert(out.end(), embeddings.begin(), embeddings.end());
-    const auto media = media_rows();
-    out.insert(out.end(), media.begin(), media.end());
+    for (const auto more : {&console_rows, &job_rows, &postgres_rows, &embedding_rows, &media_rows,
+                            &sound_rows, &upload_rows, &audio_rows, &voice_rows, &hosting_rows}) {
+      const auto part = more();
+      out.insert(out.end(), part.begin(), part.end());
+    }
     return out;
   }();
   return all;

@@ -24,7 +24,7 @@ struct Range {
 };
 
 /// What a text must look like beyond its length.
-enum class Form : std::uint8_t { any, host_port, http_url, name };
+enum class Form : std::uint8_t { any, host_port, http_url, server_url, name };
 
 /// When a change takes effect.
 enum class Change : std::uint8_t { restart, live };
@@ -48,11 +48,19 @@ std::span<const Row> server_rows();
 std::span<const Row> job_rows();
 std::span<const Row> postgres_rows();
 std::span<const Row> media_rows();
+std::span<const Row> console_rows();
+std::span<const Row> sound_rows();
+std::span<const Row> audio_rows();
+std::span<const Row> voice_rows();
+std::span<const Row> hosting_rows();
+std::span<const Row> upload_rows();
 std::span<const Row> embedding_rows();
 /// Rows of one [[providers]], [[routes]] and [[routes.candidates]] element.
 std::span<const Row> provider_rows();
 std::span<const Row> route_rows();
 std::span<const Row> candidate_rows();
+/// Rows of one [[hosts]] element.
+std::span<const Row> host_rows();
 
 /// The row of a key; also of "providers.<name>.<field>". Null when there is none.
 const Row* find_row(std::string_view key);

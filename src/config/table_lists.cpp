@@ -10,11 +10,16 @@ using P = ProviderSettings;
 constexpr std::array kProviderRows = {
     text<&P::name>("name", Form::name, "Name of the provider; required, used in routes.", {1, 64},
                    kLive),
-    choice<&P::kind>("kind", "openai|ollama|gemini|anthropic",
-                     "Wire format it speaks; required. openai fits every compatible server.",
-                     kLive),
-    text<&P::base_url>("base_url", Form::http_url, "Where it is; empty: the kind's usual address.",
-                       {0, 2048}, kLive),
+    choice<&P::kind>(
+        "kind", "openai|ollama|gemini|anthropic|wyoming",
+        "Wire format it speaks; required. openai fits every compatible server; wyoming: "
+        "a voice server of Home Assistant, tcp://HOST:PORT.",
+        kLive),
+    text<&P::base_url>("base_url", Form::server_url,
+                       "Where it is; empty: the kind's usual address.", {0, 2048}, kLive),
+    text<&P::host>("host", Form::any,
+                   "Name of the [[hosts]] entry that runs it; empty: Mainstay does not start it.",
+                   {0, 64}, kLive),
     row<&P::api_key>("api_key", {0, 4096}, "Key that is sent to it.", kLive),
     row<&P::models>("models", {0, 1000}, "Models it serves; empty: it is asked.", kLive),
     text<&P::default_model>("default_model", Form::any, "Its model for `auto`; empty: the first.",

@@ -141,6 +141,11 @@ std::string text_problem(const Row& row, std::string_view text) {
     case Form::http_url:
       if (!is_http_url(text)) return "an http:// or https:// address without a user";
       return {};
+    case Form::server_url:
+      if (!is_http_url(text) && !is_tcp_url(text)) {
+        return "an http:// or https:// address without a user, or tcp://HOST:PORT";
+      }
+      return {};
     case Form::name:
       if (text.find_first_not_of(
               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != text.npos) {
@@ -226,6 +231,12 @@ bool is_host_port(std::string_view text) {
   if (host.find_first_of(" /@?#") != host.npos) return false;
   if (host.front() == '[') return host.size() > 2 && host.back() == ']';
   return host.find_first_of(":[]") == host.npos;
+}
+
+bool is_tcp_url(std::string_view text) {
+  constexpr std::string_view kScheme = "tcp://";
+  return text.starts_with(kScheme) && is_host_port(text.substr(kScheme.size())) &&
+         !text.ends_with(":0");
 }
 
 bool is_http_url(std::string_view text) {

@@ -32,5 +32,7 @@ std::string assign(const Row& row, void* object, const Given& given);
 bool is_host_port(std::string_view text);
 /// http:// or https:// with a host and without user, blanks or control characters.
 bool is_http_url(std::string_view text);
+/// tcp://HOST:PORT, port not 0.
+bool is_tcp_url(std::string_view text);
 
 }  // namespace mainstay::config

@@ -15,11 +15,14 @@
 #include <memory>
 #include <string_view>
 
+#include "base/text.h"
 #include "decoder/frame_size.h"
 
 namespace mainstay::decoder {
 namespace {
 
+using child::end_with;
+using child::send;
 using media::Is;
 using media::Order;
 
@@ -227,6 +230,56 @@ Json facts(const Order& order, Is is, const std::string& format, VipsImage* imag
   return head;
 }
 
+constexpr std::size_t kSaid = 1024;
+
+/// A text of the head; empty: there is none. EXIF's come with their type behind them, in brackets.
+std::string said(VipsImage* image, const char* name) {
+  const char* text = nullptr;
+  if (vips_image_get_typeof(image, name) == 0) return {};
+  if (vips_image_get_string(image, name, &text) != 0 || text == nullptr) {
+    vips_error_clear();
+    return {};
+  }
+  std::string out(text);
+  if (std::string_view(name).starts_with("exif-")) out = out.substr(0, out.rfind(" ("));
+  return std::string(cut_utf8(to_utf8(out), kSaid));
+}
+
+/// "2024:05:01 12:30:00" as people write it.
+std::string date_of(VipsImage* image) {
+  std::string out = said(image, "exif-ifd2-DateTimeOriginal");
+  if (out.empty()) out = said(image, "exif-ifd0-DateTime");
+  for (std::size_t i = 0; i < out.size() && i < 10; ++i) {
+    if (out[i] == ':') out[i] = '-';
+  }
+  return out;
+}
+
+/// The first text of a PNG that says what it shows.
+void* note_comment(VipsImage*, const char* name, GValue* value, void* out) {
+  const std::string_view field(name);
+  if (!field.starts_with("png-comment-")) return nullptr;
+  const bool wanted =
+      field.ends_with("-Description") || field.ends_with("-Title") || field.ends_with("-Comment");
+  if (!wanted || !G_VALUE_HOLDS(value, VIPS_TYPE_REF_STRING)) return nullptr;
+  const char* text = vips_value_get_ref_string(value, nullptr);
+  if (text == nullptr) return nullptr;
+  *static_cast<std::string*>(out) = std::string(cut_utf8(to_utf8(text), kSaid));
+  return out;
+}
+
+/// What a picture's file says of it.
+void add_said(Json& head, VipsImage* image) {
+  std::string description = said(image, "exif-ifd0-ImageDescription");
+  if (description.empty()) vips_image_map(image, &note_comment, &description);
+  const std::string make = said(image, "exif-ifd0-Make");
+  const std::string model = said(image, "exif-ifd0-Model");
+  head["description"] = description;
+  head["date"] = date_of(image);
+  head["camera"] = model.starts_with(make) ? model : make + " " + model;
+  head["author"] = said(image, "exif-ifd0-Artist");
+}
+
 void send_bytes(const Order& order, std::string_view bytes) {
   const Json head = media::frame_head(order.item, Is::data);
   while (!bytes.empty()) {
@@ -269,6 +322,7 @@ std::optional<Refusal> measure_picture(const Order& order, int file) {
                     opened.image.get(), opened.bytes);
   head["orientation"] = opened.orientation;
   head["frames"] = vips_image_get_n_pages(opened.image.get());
+  add_said(head, opened.image.get());
   end_with(std::move(head));
   return std::nullopt;
 }

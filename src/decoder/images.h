@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 
-#include "decoder/answers.h"
+#include "child/answers.h"
 
 namespace mainstay::decoder {
+
+using child::Refusal;
 
 /// Starts libvips: one thread, no cache, no plugins, no code made at run time. False: it does not
 /// work.

@@ -16,6 +16,8 @@
 namespace mainstay::decoder {
 namespace {
 
+using child::end_with;
+using child::send;
 using media::Is;
 
 /// One empty page; held open, so that poppler keeps its tables.

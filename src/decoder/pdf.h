@@ -6,9 +6,11 @@
 #include <string>
 #include <string_view>
 
-#include "decoder/answers.h"
+#include "child/answers.h"
 
 namespace mainstay::decoder {
+
+using child::Refusal;
 
 /// Loads what poppler loads once, while files can still be opened. False: it does not work.
 bool warm_pdf();

@@ -1,18 +1,13 @@
-// Orders by recvmsg; what is read is mapped or read by its library, never copied whole.
+// What is read is mapped or read by its library, never copied whole.
 #include "decoder/serve.h"
 
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <new>
-
-#include "decoder/answers.h"
+#include "base/json_fields.h"
+#include "child/orders.h"
+#include "decoder/archive.h"
 #include "decoder/images.h"
 #include "decoder/pdf.h"
 
@@ -21,14 +16,6 @@ namespace {
 
 using media::Is;
 using media::Order;
-
-constexpr int kNoMemory = 77;  ///< exit code; media/decoders.cpp knows it
-constexpr std::uint32_t kOpenFiles = 64;
-constexpr std::uint32_t kHardSeconds = 24 * 3600;  ///< each item is granted far less
-
-[[noreturn]] void out_of_memory() {
-  ::_exit(kNoMemory);
-}
 
 /// A file that is looked at through the address space.
 class Mapped {
@@ -61,7 +48,7 @@ std::optional<Refusal> read_document(const Order& order, int file) {
   auto wrong = mapped.wrong();
   if (wrong) return wrong;
   auto refused = read_pdf(order, mapped.bytes());
-  if (!refused) end_with(media::frame_head(order.item, Is::end));
+  if (!refused) child::end_with(media::frame_head(order.item, Is::end));
   return refused;
 }
 
@@ -77,67 +64,29 @@ std::optional<Refusal> carry_out(const Order& order, int file) {
   return Refusal{"image_format", ""};
 }
 
-/// One datagram: a line of JSON and a descriptor.
-struct Incoming {
-  std::string text;
-  int file = -1;
-};
-
-bool receive(Incoming& out) {
-  std::array<char, media::kOrderMax> bytes{};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof out.file)> beside{};
-  iovec text{bytes.data(), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &text;
-  message.msg_iovlen = 1;
-  message.msg_control = beside.data();
-  message.msg_controllen = beside.size();
-  ssize_t got = 0;
-  do got = ::recvmsg(media::kOrders, &message, MSG_CMSG_CLOEXEC);
-  while (got < 0 && errno == EINTR);
-  if (got <= 0) return false;
-  out.text.assign(bytes.data(), static_cast<std::size_t>(got));
-  const cmsghdr* const head = CMSG_FIRSTHDR(&message);
-  if (head == nullptr || head->cmsg_type != SCM_RIGHTS) return false;
-  std::memcpy(&out.file, CMSG_DATA(head), sizeof out.file);
-  return out.file >= 0;
-}
-
-void answer(const Order& order, int file) {
-  grant_seconds(order.seconds);
-  auto refused = carry_out(order, file);
-  if (!refused) return;
-  Json head = media::frame_head(order.item, Is::failed);
-  head["reason"] = refused->reason;
-  head["detail"] = refused->detail;
-  end_with(std::move(head));
-}
-
 }  // namespace
 
 Result<resources::Sandbox> lock_in(std::uint64_t memory) {
   if (!warm_images()) return Error::log(Errc::unavailable, "libvips does not start");
   if (!warm_pdf()) return Error::log(Errc::unavailable, "poppler does not start");
-  open_memory_figures();
+  warm_archives();
+  child::open_memory_figures();
   resources::SandboxRules rules;
   rules.memory = memory;
-  rules.cpu_seconds = kHardSeconds;
-  rules.open_files = kOpenFiles;
+  rules.cpu_seconds = child::kHardSeconds;
+  rules.open_files = child::kOpenFiles;
   rules.threads = true;                     // libvips computes on one beside the main one
   rules.readable = {"/usr/share/poppler"};  // tables of East Asian encodings
   return resources::enter_sandbox(rules);
 }
 
 void serve() {
-  std::set_new_handler(&out_of_memory);
-  for (;;) {
-    Incoming incoming;
-    if (!receive(incoming)) return;
-    auto order = media::order_of(incoming.text);
-    if (!order.ok()) return;
-    answer(*order, incoming.file);
-    ::close(incoming.file);
-  }
+  child::serve([](const Json& object, int file) -> std::optional<Refusal> {
+    if (string_field(object, "want") == "archive") return unpack(object, file);
+    const auto order = media::order_in(object);
+    if (!order.ok()) return Refusal{"", "an order of an unknown kind"};
+    return carry_out(*order, file);
+  });
 }
 
 }  // namespace mainstay::decoder

@@ -20,6 +20,7 @@ std::unique_ptr<Kinds> all_kinds(Tools tools) {
   auto kinds = std::make_unique<Kinds>();
   kinds->add(make_chat_kind(tools));
   kinds->add(make_ingest_kind(tools));
+  kinds->add(make_images_kind(tools));
   kinds->add(make_webhook_kind(tools));
   kinds->add(make_batch_item_kind(tools));
   if (tools.cleanup) kinds->add(make_cleanup_kind(tools));

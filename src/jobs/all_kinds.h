@@ -11,6 +11,8 @@
 #include "jobs/kind.h"
 #include "jobs/post.h"
 #include "knowledge/library.h"
+#include "media/archive.h"
+#include "media/decoders.h"
 #include "storage/files.h"
 #include "storage/shelf.h"
 
@@ -41,6 +43,8 @@ struct Tools {
   std::function<std::string(const Error&)> body_of;
   storage::Files* files = nullptr;  ///< null with `shelf`: jobs over files are refused
   storage::Shelf* shelf = nullptr;
+  media::Decoders* decoders = nullptr;  ///< null: no pictures in bulk
+  media::Archives* archives = nullptr;  ///< null: none out of archives
 };
 
 /// Purpose of a file that an ingest job takes and then removes.

@@ -238,6 +238,8 @@ Co<> Workers::Parts::settle_success(std::shared_ptr<Attempt> attempt, Outcome ou
     auto result = parse_json(outcome.result);
     if (result.ok()) more["result"] = std::move(*result);
   }
+  // Before the store knows of the end: who looks there and finds it waits for no more pieces.
+  co_await say(attempt, true);
   auto completed = co_await complete(attempt, std::move(outcome));
   if (completed.ok()) {
     ++succeeded;

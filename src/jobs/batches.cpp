@@ -251,6 +251,8 @@ Co<> BatchFeeder::sweep_shelf() {
       needed = needed || name == output_id(row.id) || name == error_id(row.id);
     }
     if (needed) continue;
+    auto held = co_await parts_.stores.uploads().holds(name, soon());
+    if (!held.ok() || *held) continue;
     auto known = co_await parts_.stores.files().known(storage::FileId(name), soon());
     if (known.ok() && !*known) parts_.shelf.drop(name);
   }

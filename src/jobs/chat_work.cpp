@@ -55,7 +55,7 @@ bool ChatWork::travels(const std::string& body) const {
   auto parsed = models::parse_chat(body, now.settings->limits, now.settings->models.default_model);
   if (!parsed.ok()) return true;
   const bool kept_apart = !tools_.settings.storage.postgres_url.empty();
-  return !parsed->own.collection && (kept_apart || !parsed->own.conversation);
+  return kept_apart || (!parsed->own.collection && !parsed->own.conversation);
 }
 
 Result<assistant::Question> ChatWork::question_of(const Settings& settings, const Run& run,

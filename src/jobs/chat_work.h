@@ -14,8 +14,8 @@ class ChatWork {
   explicit ChatWork(const Tools& tools) : tools_(tools) {}
   /// A body as models::parse_chat() wants it. Errors name fields below the body.
   Status check(const std::string& body) const;
-  /// Whether any process can answer it: no conversation, unless those are in PostgreSQL, and no
-  /// collection, since documents are in the data directory. A body that is refused travels.
+  /// Whether any process can answer it: it names no conversation and no collection, or those are in
+  /// PostgreSQL. A body that is refused travels.
   bool travels(const std::string& body) const;
   /// `body` passed check(). The result is a chat.completion; tokens are told while they come,
   /// unless several choices are asked for or `quiet`. The turn's request is the job.

@@ -30,6 +30,8 @@ std::string_view name_of(admission::Scope scope) {
       return "knowledge";
     case admission::Scope::admin:
       return "admin";
+    case admission::Scope::admin_read:
+      return "admin:read";
   }
   return "jobs";
 }

@@ -3,34 +3,31 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 
 namespace mainstay::jobs {
 namespace {
 
-constexpr Duration kFresh = std::chrono::milliseconds(500);
-
-/// One look at the store for all series of a scrape.
+/// The store's figures for all series of one scrape, counted when the scrape asks first.
 class Look {
  public:
-  Look(Clock& clock, const storage::JobStore& store) : clock_(clock), store_(store) {}
+  Look(const Metrics& metrics, const storage::JobStore& store) : metrics_(metrics), store_(store) {}
   storage::JobFigures now() {
     std::lock_guard lock(mutex_);
-    const TimePoint at = clock_.now();
-    if (!taken_ || at - at_ >= kFresh) {
+    const std::uint64_t look = metrics_.look();
+    if (!figures_ || look != look_) {
       figures_ = store_.figures();
-      at_ = at;
-      taken_ = true;
+      look_ = look;
     }
-    return figures_;
+    return *figures_;
   }
 
  private:
-  Clock& clock_;
+  const Metrics& metrics_;
   const storage::JobStore& store_;
   std::mutex mutex_;
-  bool taken_ = false;
-  TimePoint at_{};
-  storage::JobFigures figures_;
+  std::uint64_t look_ = 0;
+  std::optional<storage::JobFigures> figures_;
 };
 
 double seconds(Duration d) {
@@ -60,8 +57,8 @@ constexpr Series kCounts[] = {
 
 }  // namespace
 
-void show_store(Metrics& metrics, Clock& clock, const storage::JobStore& store) {
-  auto look = std::make_shared<Look>(clock, store);
+void show_store(Metrics& metrics, const storage::JobStore& store) {
+  auto look = std::make_shared<Look>(metrics, store);
   metrics.gauge_from("mainstay_jobs_depth", "Jobs that have not ended.", {},
                      [look] { return static_cast<double>(look->now().depth); });
   metrics.gauge_from("mainstay_jobs_shedding", "1 while submissions are refused for the depth.", {},

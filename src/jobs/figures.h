@@ -9,8 +9,8 @@
 namespace mainstay::jobs {
 
 /// Registers depth, ages, states and counts of the store. The store must live as long as the
-/// registry; it is asked at most twice a second.
-void show_store(Metrics& metrics, Clock& clock, const storage::JobStore& store);
+/// registry; it is asked once for each look at the series.
+void show_store(Metrics& metrics, const storage::JobStore& store);
 /// Registers what one group of workers did, labelled with its name. It must live as long as the
 /// registry.
 void show_workers(Metrics& metrics, const Workers& workers);

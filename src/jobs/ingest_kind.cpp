@@ -1,7 +1,5 @@
 // "ingest": a text, or a file of any size, into a collection. Doing it twice is doing it once: the
 // document's id comes from the job's, and the library knows a document by its content.
-#include <algorithm>
-
 #include "base/json_fields.h"
 #include "jobs/document_upkeep.h"
 #include "jobs/kind_fields.h"
@@ -55,28 +53,14 @@ class Teller final : public knowledge::IngestWatcher {
   std::optional<TimePoint> last_;
 };
 
-Result<std::vector<std::string>> tags_member(const Json& input) {
-  std::vector<std::string> out;
-  const auto found = input.find("tags");
-  if (found == input.end() || found->is_null()) return out;
-  const bool words =
-      found->is_array() &&
-      std::all_of(found->begin(), found->end(), [](const Json& tag) { return tag.is_string(); });
-  if (!words) {
-    return Error::say(Errc::invalid, "invalid_type", "'input.tags' must be a list of words.",
-                      "input.tags");
-  }
-  for (const auto& tag : *found) out.push_back(tag.get<std::string>());
-  return out;
-}
-
 knowledge::NewFile file_of(const Json& input) {
   knowledge::NewFile file;
   file.collection = CollectionName(string_field(input, "collection"));
   file.title = string_field(input, "title");
   file.source = string_field(input, "source");
   file.format = string_field(input, "format");
-  auto tags = tags_member(input);
+  file.replaces = DocumentId(string_field(input, "document"));
+  auto tags = words_member(input, "tags", "input.tags");
   if (tags.ok()) file.tags = std::move(*tags);
   return file;
 }
@@ -92,11 +76,11 @@ class IngestKind final : public Kind {
   const KindLimits& limits() const noexcept override { return limits_; }
 
   Result<std::string> check(const Json& input, const admission::Caller&) const override {
-    auto known =
-        check_members(input, {"collection", "title", "source", "format", "tags", "text", "file"});
+    auto known = check_members(
+        input, {"collection", "title", "source", "format", "tags", "text", "file", "document"});
     if (!known.ok()) return known.error();
     Json kept = Json::object();
-    for (const char* name : {"collection", "title", "source", "format", "file"}) {
+    for (const char* name : {"collection", "title", "source", "format", "file", "document"}) {
       auto value = text_member(input, name, 0, kNameMax);
       if (!value.ok()) return value.error();
       if (!value->empty()) kept[name] = std::move(*value);
@@ -106,7 +90,9 @@ class IngestKind final : public Kind {
       return Error::say(Errc::invalid, "invalid_value",
                         "Give 'input.text' or 'input.file', not both.", "input.file");
     }
-    auto text = text_member(input, "text", of_file ? 0 : 1, limits_.input_max.value);
+    // A document and nothing else to read: it is made anew from its own passages.
+    const bool remade = kept.contains("document") && !of_file && !input.contains("text");
+    auto text = text_member(input, "text", of_file || remade ? 0 : 1, limits_.input_max.value);
     if (!text.ok()) return text.error();
     const std::string collection = string_field(kept, "collection");
     if (!collection.empty() && !is_plain_name(collection)) {
@@ -114,14 +100,14 @@ class IngestKind final : public Kind {
                         "A collection's name has 1 to 128 characters of A-Z a-z 0-9 . _ : -",
                         "input.collection");
     }
-    auto tags = tags_member(input);
+    auto tags = words_member(input, "tags", "input.tags");
     if (!tags.ok()) return tags.error();
     if (!tags->empty()) kept["tags"] = *tags;
     auto fits = knowledge::Ingest::check(file_of(kept));
     if (!fits.ok()) return below_input(fits.error());
-    if (!of_file) {
+    if (!of_file && !remade) {
       auto type = knowledge::type_of({}, {}, string_field(kept, "format"));
-      if (!type.ok() || *type == knowledge::FileType::pdf) {
+      if (!type.ok() || !knowledge::is_text(*type)) {
         return Error::say(Errc::invalid, "invalid_value",
                           "'input.format' of a text is one of text, markdown, html, csv, jsonl.",
                           "input.format");
@@ -131,38 +117,56 @@ class IngestKind final : public Kind {
     return dump(kept);
   }
 
+  /// Documents in PostgreSQL are those of all processes; files are of one.
+  bool travels(const std::string& input) const override {
+    if (tools_.settings.storage.postgres_url.empty()) return false;
+    auto parsed = parse_json(input);
+    return parsed.ok() && !parsed->contains("file");
+  }
+
   Co<Result<Outcome>> run(Run& run, Deadline by) override {
     auto input = parse_json(run.job().job.input);
     if (!input.ok()) co_return input.error();
     const InForce now = tools_.in_force();
     knowledge::NewFile file = file_of(*input);
     file.id = document_of(run.job().job.id);
-    if (input->contains("text") && file.format.empty()) file.format = "text";
     Teller teller(run, tools_.clock);
     const storage::Owner owner = run.job().job.owner;
-    storage::FileInfo kept;
-    kept.id = storage::FileId(string_field(*input, "file"));
-    std::unique_ptr<knowledge::ByteSource> source;
-    if (kept.id.empty()) {
-      source = std::make_unique<knowledge::TextSource>(string_field(*input, "text"));
+    Result<storage::Added> added;
+    if (input->contains("text")) {
+      if (file.format.empty()) file.format = "text";
+      knowledge::TextSource text(string_field(*input, "text"));
+      added = co_await now.library->ingest(owner.tenant, std::move(file), text, &teller,
+                                           run.last_attempt(), by);
+    } else if (input->contains("file")) {
+      storage::FileId id(string_field(*input, "file"));
+      added = co_await read_file(run, *now.library, std::move(file), std::move(id), teller, by);
     } else {
-      auto found = co_await find(owner, kept.id, by);
-      if (!found.ok()) co_return found.error();
-      kept = std::move(*found);
-      if (file.source.empty()) file.source = kept.name;
-      source = std::make_unique<knowledge::ShelfSource>(*tools_.shelf, kept.id.text(), kept.size);
+      added = co_await now.library->remake(owner.tenant, std::move(file), &teller,
+                                           run.last_attempt(), by);
     }
-    auto added = co_await now.library->ingest(owner.tenant, std::move(file), *source, &teller,
-                                              run.last_attempt(), by);
     if (!added.ok()) co_return added.error();
-    // A file that was put here for this alone. One of a job that failed goes when its time is over.
-    if (kept.purpose == kForIngest) co_await forget(owner, kept.id, by);
     Outcome out;
     out.result = dump(info_of(*added));
     co_return out;
   }
 
  private:
+  Co<Result<storage::Added>> read_file(Run& run, knowledge::Library& library,
+                                       knowledge::NewFile file, storage::FileId id, Teller& teller,
+                                       Deadline by) {
+    const storage::Owner owner = run.job().job.owner;
+    auto kept = co_await find(owner, id, by);
+    if (!kept.ok()) co_return kept.error();
+    if (file.source.empty()) file.source = kept->name;
+    knowledge::ShelfSource source(*tools_.shelf, id.text(), kept->size);
+    auto added = co_await library.ingest(owner.tenant, std::move(file), source, &teller,
+                                         run.last_attempt(), by);
+    // A file that was put here for this alone. One of a job that failed goes when its time is over.
+    const bool goes = added.ok() && kept->purpose == kForIngest;
+    if (goes) co_await forget(owner, std::move(id), by);
+    co_return added;
+  }
   Co<Result<storage::FileInfo>> find(storage::Owner owner, storage::FileId id, Deadline by) {
     if (tools_.files == nullptr || tools_.shelf == nullptr) {
       co_return Error::say(Errc::unavailable, "files_unavailable",

@@ -11,6 +11,7 @@ KindLimits common_limits(const Settings& settings);
 
 std::unique_ptr<Kind> make_chat_kind(const Tools& tools);
 std::unique_ptr<Kind> make_ingest_kind(const Tools& tools);
+std::unique_ptr<Kind> make_images_kind(const Tools& tools);
 std::unique_ptr<Kind> make_webhook_kind(const Tools& tools);
 std::unique_ptr<Kind> make_cleanup_kind(const Tools& tools);
 std::unique_ptr<Kind> make_batch_item_kind(const Tools& tools);

@@ -83,6 +83,7 @@ Status Cutter::cut(std::size_t size) {
     chunk.begin += base_;
     chunk.end += base_;
     chunk.page = page_;
+    if (terms_) chunk.terms = terms_->terms_of(chunk.text);
     waiting_bytes_ += chunk.text.size() + chunk.heading.size();
     out_.push_back(std::move(chunk));
   }

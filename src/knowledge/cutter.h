@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "knowledge/chunker.h"
+#include "storage/terms.h"
 
 namespace mainstay::knowledge {
 
@@ -20,7 +21,10 @@ class Cutter {
   /// a sentence, a word, at last between characters; overlap ends there.
   static constexpr std::size_t kWindow = 256 * 1024;
 
-  Cutter(Format format, ChunkSize size) : format_(format), size_(size) {}
+  /// `terms`: chunks have theirs, for a store that takes_terms().
+  Cutter(Format format, ChunkSize size, bool terms = false) : format_(format), size_(size) {
+    if (terms) terms_.emplace();
+  }
   /// Errors: invalid "control_character" (a NUL), "invalid_value" (not UTF-8); nothing more may be
   /// fed then.
   Status feed(std::string_view text);
@@ -45,6 +49,7 @@ class Cutter {
   std::uint64_t base_ = 0;  ///< of the buffer's first byte
   BlockState state_;
   HeadingPath path_;
+  std::optional<storage::TermCutter> terms_;
   std::optional<std::uint32_t> page_;
   std::vector<storage::Chunk> out_;
   std::size_t waiting_bytes_ = 0;

@@ -1,16 +1,19 @@
-// One class for each way of reading: pieces of text, a page of HTML as a whole, pages of a PDF.
-// Cutting and digesting happen on the pool, on a state that outlives a caller who gave up.
+// One class for each way of reading: pieces of text, a page of HTML as a whole, pages of a PDF,
+// what is known of a picture. Cutting and digesting happen on the pool, on a state that outlives a
+// caller who gave up.
 #include "knowledge/extract.h"
 
 #include "base/sha256.h"
 #include "knowledge/html.h"
+#include "knowledge/picture_text.h"
 #include "knowledge/records.h"
 #include "media/pdf_text.h"
 
 namespace mainstay::knowledge {
 namespace {
 
-constexpr std::size_t kPiece = 1 << 20;
+/// A batch of ingest.cpp may be larger than it should be by one of these.
+constexpr std::size_t kPiece = 256 * 1024;
 
 Format format_of(FileType type) noexcept {
   return type == FileType::markdown || type == FileType::html ? Format::markdown : Format::text;
@@ -18,7 +21,7 @@ Format format_of(FileType type) noexcept {
 
 /// What the pool works on.
 struct State {
-  State(FileType of, ChunkSize size) : type(of), cutter(format_of(of), size) {}
+  State(FileType of, ChunkSize size, bool terms) : type(of), cutter(format_of(of), size, terms) {}
 
   Status take(const std::string& bytes) {
     digest.update(bytes);
@@ -38,6 +41,7 @@ struct State {
         return cutter.feed(bytes);
       case FileType::html:
       case FileType::pdf:
+      case FileType::image:
         break;
     }
     return done();
@@ -59,7 +63,13 @@ struct State {
   Sha256 digest;
   std::uint64_t read = 0;
   std::string title;
+  std::string thumbnail;
 };
+
+Error no_decoder() {
+  return Error::say(Errc::unavailable, "decoder_missing",
+                    "This server cannot read PDF files and pictures: its decoder is missing.");
+}
 
 class Base : public Extraction {
  public:
@@ -67,15 +77,32 @@ class Base : public Extraction {
       : tools_(tools),
         source_(source),
         state_(std::make_shared<State>(
-            type, ChunkSize{tools.settings.chunk_tokens, tools.settings.chunk_overlap_tokens})) {}
+            type, ChunkSize{tools.settings.chunk_tokens, tools.settings.chunk_overlap_tokens},
+            tools.terms)) {}
   Cutter& cutter() noexcept override { return state_->cutter; }
   const std::string& title() const noexcept override { return state_->title; }
+  const std::string& thumbnail() const noexcept override { return state_->thumbnail; }
   std::uint64_t bytes_read() const noexcept override { return state_->read; }
   std::string sha256() override { return state_->digest.hex(); }
 
  protected:
   /// The next piece of the file; empty at its end.
   Co<Result<std::string>> next_piece(Deadline by) { return source_.read(state_->read, kPiece, by); }
+  /// Reads the file for its digest alone; then opens it for a decoder.
+  Co<Result<resources::Descriptor>> digest_and_open(Deadline by) {
+    if (tools_.decoders == nullptr) co_return no_decoder();
+    for (;;) {
+      auto piece = co_await next_piece(by);
+      if (!piece.ok()) co_return piece.error();
+      if (piece->empty()) break;
+      auto work = [state = state_, bytes = std::move(*piece)] { return state->take(bytes); };
+      auto digested = co_await offload(tools_.clock, tools_.pool, std::move(work), by);
+      if (!digested.ok()) co_return digested.error();
+    }
+    auto file = co_await source_.open(by);
+    if (!file.ok()) co_return file.error();
+    co_return resources::Descriptor(file->release());
+  }
   const ExtractTools tools_;
   ByteSource& source_;
   const std::shared_ptr<State> state_;
@@ -156,22 +183,9 @@ class PdfPages final : public Base {
 
  private:
   Co<Status> open(Deadline by) {
-    if (tools_.decoders == nullptr) {
-      co_return Error::say(Errc::unavailable, "decoder_missing",
-                           "This server cannot read PDF files: its decoder is missing.");
-    }
-    for (;;) {
-      auto piece = co_await next_piece(by);
-      if (!piece.ok()) co_return piece.error();
-      if (piece->empty()) break;
-      auto work = [state = state_, bytes = std::move(*piece)] { return state->take(bytes); };
-      auto digested = co_await offload(tools_.clock, tools_.pool, std::move(work), by);
-      if (!digested.ok()) co_return digested;
-    }
-    auto file = co_await source_.open(by);
+    auto file = co_await digest_and_open(by);
     if (!file.ok()) co_return file.error();
-    auto pdf =
-        co_await media::PdfText::open(*tools_.decoders, resources::Descriptor(file->release()), by);
+    auto pdf = co_await media::PdfText::open(*tools_.decoders, std::move(*file), by);
     if (!pdf.ok()) co_return pdf.error();
     pdf_ = std::move(*pdf);
     state_->title = pdf_->title();
@@ -181,10 +195,41 @@ class PdfPages final : public Base {
   bool same_page_ = false;  ///< the piece before was not the last of its page
 };
 
+/// Of a picture there is what its file says of it.
+class Picture final : public Base {
+ public:
+  Picture(const ExtractTools& tools, FileType type, ByteSource& source, std::string name)
+      : Base(tools, type, source), name_(std::move(name)) {}
+  Co<Result<bool>> step(Deadline by) override {
+    auto file = co_await digest_and_open(by);
+    if (!file.ok()) co_return file.error();
+    auto read = co_await read_picture(*tools_.decoders, std::move(*file), name_, by);
+    if (!read.ok()) co_return read.error();
+    state_->title = std::move(read->title);
+    auto again = co_await source_.open(by);
+    if (!again.ok()) co_return again.error();
+    resources::Descriptor whole(again->release());
+    auto small = co_await make_thumbnail(*tools_.decoders, std::move(whole), by);
+    if (!small.ok()) co_return small.error();
+    state_->thumbnail = std::move(*small);
+    auto fed = state_->cutter.feed(read->text);
+    if (!fed.ok()) co_return fed.error();
+    auto ended = state_->cutter.finish();
+    if (!ended.ok()) co_return ended.error();
+    co_return false;
+  }
+
+ private:
+  const std::string name_;
+};
+
 }  // namespace
 
 std::unique_ptr<Extraction> extraction_of(const ExtractTools& tools, FileType type,
-                                          ByteSource& source) {
+                                          ByteSource& source, std::string name) {
+  if (type == FileType::image) {
+    return std::make_unique<Picture>(tools, type, source, std::move(name));
+  }
   if (type == FileType::html) return std::make_unique<HtmlText>(tools, type, source);
   if (type == FileType::pdf) return std::make_unique<PdfPages>(tools, type, source);
   return std::make_unique<PlainText>(tools, type, source);

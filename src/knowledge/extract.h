@@ -20,6 +20,7 @@ struct ExtractTools {
   Clock& clock;
   OffloadPool& pool;
   media::Decoders* decoders = nullptr;
+  bool terms = false;  ///< chunks are to have theirs
 };
 
 /// One file. Belongs to one coroutine; the cutter may be looked at between two steps only.
@@ -33,13 +34,15 @@ class Extraction {
   virtual Cutter& cutter() noexcept = 0;
   /// What the file itself says, once step() was called; may be empty.
   virtual const std::string& title() const noexcept = 0;
+  /// A small JPEG of a picture, once step() was called; of all else empty.
+  virtual const std::string& thumbnail() const noexcept = 0;
   virtual std::uint64_t bytes_read() const noexcept = 0;
   /// SHA-256 of the file, in hex; once all was read.
   virtual std::string sha256() = 0;
 };
 
-/// References outlive it.
+/// References outlive it. `name`: of the file, as a picture's title.
 std::unique_ptr<Extraction> extraction_of(const ExtractTools& tools, FileType type,
-                                          ByteSource& source);
+                                          ByteSource& source, std::string name = {});
 
 }  // namespace mainstay::knowledge

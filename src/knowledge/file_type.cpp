@@ -35,6 +35,12 @@ constexpr std::array kFormats = {
     Word{"application/x-ndjson", FileType::json_lines},
     Word{"pdf", FileType::pdf},
     Word{"application/pdf", FileType::pdf},
+    Word{"image", FileType::image},
+    Word{"image/jpeg", FileType::image},
+    Word{"image/png", FileType::image},
+    Word{"image/webp", FileType::image},
+    Word{"image/gif", FileType::image},
+    Word{"image/tiff", FileType::image},
 };
 
 std::optional<FileType> named(std::string_view word) {
@@ -68,6 +74,11 @@ bool looks_like_json_lines(std::string_view head) {
   return first.ok() && first->is_object();
 }
 
+/// One that a file's name alone may say.
+bool by_name_alone(FileType type) noexcept {
+  return is_text(type) && type != FileType::html;
+}
+
 Error mismatch(std::string_view format, std::string_view is) {
   return Error::say(Errc::invalid, "format_mismatch",
                     "'format' says " + std::string(format) + ", but the file is " +
@@ -83,11 +94,16 @@ Result<FileType> type_of(std::string_view head, std::string_view name, std::stri
     said = named(format);
     if (!said) {
       return Error::say(Errc::invalid, "invalid_value",
-                        "'format' must be one of text, markdown, html, csv, jsonl, pdf.", "format");
+                        "'format' must be one of text, markdown, html, csv, jsonl, pdf, image.",
+                        "format");
     }
   }
   // Some writers put a few bytes before a PDF's mark; readers look in the first kilobyte.
   const bool pdf = head.substr(0, 1024).find("%PDF-") != std::string_view::npos;
+  if (*image_type(head) != '\0') {
+    if (said && *said != FileType::image) return mismatch(format, "a picture");
+    return FileType::image;
+  }
   const std::string_view kind = file_kind(head);
   if (pdf && (kind == "a PDF file" || kind == "binary data" || said == FileType::pdf)) {
     if (said && *said != FileType::pdf) return mismatch(format, "a PDF file");
@@ -96,15 +112,15 @@ Result<FileType> type_of(std::string_view head, std::string_view name, std::stri
   if (!kind.empty()) {
     return Error::say(Errc::unsupported, "unsupported_file_type",
                       "The file is " + std::string(kind) +
-                          ", which cannot be read here. Send text, Markdown, HTML, CSV, JSON lines "
-                          "or PDF.",
+                          ", which cannot be read here. Send text, Markdown, HTML, CSV, JSON "
+                          "lines, PDF or pictures (JPEG, PNG, WebP, GIF, TIFF).",
                       "file");
   }
-  if (said == FileType::pdf) return mismatch(format, "text");
+  if (said && !is_text(*said)) return mismatch(format, "text");
   if (said) return *said;
   if (looks_like_html(head)) return FileType::html;
   const auto by_name = named(extension(name));
-  if (by_name && *by_name != FileType::pdf && *by_name != FileType::html) return *by_name;
+  if (by_name && by_name_alone(*by_name)) return *by_name;
   return looks_like_json_lines(head) ? FileType::json_lines : FileType::text;
 }
 
@@ -122,8 +138,25 @@ const char* media_type(FileType type) noexcept {
       return "application/x-ndjson";
     case FileType::pdf:
       return "application/pdf";
+    case FileType::image:
+      return "image";
   }
   return "text/plain";
+}
+
+bool is_text(FileType type) noexcept {
+  return type != FileType::pdf && type != FileType::image;
+}
+
+const char* image_type(std::string_view head) noexcept {
+  using namespace std::string_view_literals;
+  if (head.starts_with("\xff\xd8\xff"sv)) return "image/jpeg";
+  if (head.starts_with("\x89PNG\r\n\x1a\n"sv)) return "image/png";
+  if (head.starts_with("RIFF"sv) && head.size() >= 12 && head.substr(8, 4) == "WEBP"sv)
+    return "image/webp";
+  if (head.starts_with("GIF87a"sv) || head.starts_with("GIF89a"sv)) return "image/gif";
+  if (head.starts_with("II*\0"sv) || head.starts_with("MM\0*"sv)) return "image/tiff";
+  return "";
 }
 
 }  // namespace mainstay::knowledge

@@ -1,8 +1,10 @@
 // The first batch is read before anything is stored: it tells the title, and most documents end
-// there.
+// there. While a later one is stored, the one behind it is read already.
 #include "knowledge/ingest.h"
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <tuple>
 
 #include "base/text.h"
 
@@ -13,6 +15,10 @@ constexpr std::size_t kTitleMax = 512;
 constexpr std::size_t kSourceMax = 2048;
 /// Texts of one commit; small enough not to hold the writer, large enough to be worth a sync.
 constexpr std::size_t kBatchBytes = 1 << 20;
+/// Times that a slow store is asked for one commit.
+constexpr int kPatience = 10;
+/// Chunks of one step of remake(); together far below what an append() takes.
+constexpr std::uint32_t kRemadeAtOnce = 256;
 
 Status check_line(const std::string& value, std::size_t max, const std::string& field) {
   if (value.size() > max) {
@@ -50,7 +56,46 @@ bool is_final(const Error& error) noexcept {
          error.code == Errc::conflict || error.code == Errc::not_found;
 }
 
+/// One commit of an append().
+struct Piece {
+  DocumentId document;
+  std::uint64_t from = 0;
+  std::vector<storage::Chunk> chunks;
+  std::string way;
+};
+
+/// For another try, which is rare: it can do without terms, and memory is short.
+std::vector<storage::Chunk> without_terms(const std::vector<storage::Chunk>& chunks) {
+  std::vector<storage::Chunk> out;
+  out.reserve(chunks.size());
+  for (const auto& chunk : chunks) {
+    out.push_back({chunk.text, chunk.begin, chunk.end, chunk.heading, chunk.page});
+  }
+  return out;
+}
+
+/// A disk that is slow for a while is no reason to read the file anew: a call may be repeated.
+Co<Result<std::uint64_t>> store_patiently(storage::Documents& documents, const Clock& clock,
+                                          TenantId tenant, Piece piece, Deadline by) {
+  for (int tries = 1;; ++tries) {
+    std::vector<storage::Chunk> handed = std::move(piece.chunks);
+    piece.chunks = without_terms(handed);
+    auto stored = co_await documents.append(tenant, piece.document, piece.from, std::move(handed),
+                                            piece.way, by);
+    const bool slow = !stored.ok() && stored.error().code == Errc::deadline;
+    if (!slow || tries == kPatience || by.passed(clock.now())) co_return stored;
+  }
+}
+
 }  // namespace
+
+/// Chunks that are stored together.
+struct Ingest::Batch {
+  std::vector<storage::Chunk> chunks;
+  std::uint64_t from = 0;  ///< number of the first
+  bool last = false;
+  std::uint64_t bytes_read = 0;  ///< of the file, when it was cut
+};
 
 /// One document under way.
 struct Ingest::Work {
@@ -59,12 +104,12 @@ struct Ingest::Work {
   ByteSource& source;
   IngestWatcher* watcher;
   FileType type = FileType::text;
+  const char* image = "";  ///< the kind of picture
   std::unique_ptr<Extraction> extraction = {};
-  bool more = true;
-  std::vector<storage::Chunk> batch = {};
-  std::uint64_t batch_from = 0;  ///< number of its first chunk
-  std::uint64_t stored = 0;      ///< chunks that are there already
-  bool begun = false;            ///< there may be rows of it
+  Batch first = {};
+  std::uint64_t cut = 0;     ///< chunks so far
+  std::uint64_t stored = 0;  ///< chunks that are there already
+  bool begun = false;        ///< there may be rows of it
   std::optional<storage::Added> ready = {};
 
   std::string title() const {
@@ -78,7 +123,8 @@ struct Ingest::Work {
     out.collection = file.collection;
     out.title = title();
     out.source = file.source;
-    out.media_type = media_type(type);
+    out.media_type = *image == '\0' ? media_type(type) : image;
+    out.thumbnail = extraction->thumbnail();
     out.size = Bytes{source.size()};
     out.tags = file.tags;
     return out;
@@ -142,31 +188,39 @@ Co<Result<storage::Added>> Ingest::read(Work& work, Deadline by) {
   auto type = type_of(*head, work.file.source, work.file.format);
   if (!type.ok()) co_return type.error();
   work.type = *type;
-  work.extraction = extraction_of(tools_, work.type, work.source);
-  auto first = co_await read_batch(work, by);
+  work.image = image_type(*head);
+  ExtractTools tools = tools_;
+  tools.terms = documents_.takes_terms() && work.source.size() > kBatchBytes;
+  work.extraction = extraction_of(tools, work.type, work.source, work.file.source);
+  auto first = co_await next_batch(work, by);
   if (!first.ok()) co_return first.error();
-  if (work.batch.empty()) co_return empty_text();
-  if (!work.more) co_return co_await add_whole(work, by);
+  if (first->chunks.empty()) co_return empty_text();
+  work.first = std::move(*first);
+  const bool whole = work.first.last && work.file.replaces.empty();
+  if (whole) co_return co_await add_whole(work, by);
   co_return co_await add_in_pieces(work, by);
 }
 
 /// Reads until a batch is full or the file ends.
-Co<Status> Ingest::read_batch(Work& work, Deadline by) {
+Co<Result<Ingest::Batch>> Ingest::next_batch(Work& work, Deadline by) {
   Cutter& cutter = work.extraction->cutter();
-  while (work.more && cutter.waiting_bytes() < kBatchBytes) {
+  Batch out;
+  while (!out.last && cutter.waiting_bytes() < kBatchBytes) {
     auto more = co_await work.extraction->step(by);
     if (!more.ok()) co_return more.error();
-    work.more = *more;
+    out.last = !*more;
   }
-  work.batch_from += work.batch.size();
-  work.batch = cutter.take();
-  co_return done();
+  out.chunks = cutter.take();
+  out.from = work.cut;
+  out.bytes_read = work.extraction->bytes_read();
+  work.cut += out.chunks.size();
+  co_return out;
 }
 
 Co<Result<storage::Added>> Ingest::add_whole(Work& work, Deadline by) {
   storage::NewDocument document = work.head();
   document.sha256 = work.extraction->sha256();
-  document.chunks = std::move(work.batch);
+  document.chunks = std::move(work.first.chunks);
   work.begun = true;  // by an attempt before this one
   auto added = co_await documents_.add(work.tenant, std::move(document), by);
   if (added.ok() || added.error().reason != "already_exists") co_return added;
@@ -180,17 +234,30 @@ Co<Result<storage::Added>> Ingest::add_in_pieces(Work& work, Deadline by) {
   auto begun = co_await begin(work, by);
   if (!begun.ok()) co_return begun.error();
   if (work.ready) co_return std::move(*work.ready);
-  for (;;) {
-    auto stored = co_await append(work, by);
-    if (!stored.ok()) co_return stored.error();
-    if (!work.more) break;
-    auto read = co_await read_batch(work, by);
-    if (!read.ok()) co_return read.error();
-  }
+  auto stored = co_await store_all(work, by);
+  if (!stored.ok()) co_return stored.error();
   std::string sha256 = work.extraction->sha256();
   const Bytes size(work.source.size());
+  if (!work.file.replaces.empty()) {
+    co_return co_await documents_.finish_as(work.tenant, work.file.id, work.file.replaces,
+                                            std::move(sha256), size, work.title(), by);
+  }
   co_return co_await documents_.finish(work.tenant, work.file.id, std::move(sha256), size,
                                        work.title(), by);
+}
+
+/// Stores each batch while the next one is read: two are in memory at most.
+Co<Status> Ingest::store_all(Work& work, Deadline by) {
+  using namespace asio::experimental::awaitable_operators;
+  Batch batch = std::move(work.first);
+  while (!batch.last) {
+    auto both = append(work, std::move(batch), by) && next_batch(work, by);
+    auto [stored, next] = co_await std::move(both);
+    if (!stored.ok()) co_return stored;
+    if (!next.ok()) co_return next.error();
+    batch = std::move(*next);
+  }
+  co_return co_await append(work, std::move(batch), by);
 }
 
 Co<Status> Ingest::begin(Work& work, Deadline by) {
@@ -211,31 +278,76 @@ Co<Status> Ingest::begin(Work& work, Deadline by) {
   co_return done();
 }
 
-/// Stores the batch, but for what is there already.
-Co<Status> Ingest::append(Work& work, Deadline by) {
-  std::uint64_t at = work.batch_from;
-  auto next = work.batch.begin();
-  while (next != work.batch.end()) {
+/// Stores the batch, but for what is there already. The extraction is not touched here.
+Co<Status> Ingest::append(Work& work, Batch batch, Deadline by) {
+  std::uint64_t at = batch.from;
+  auto next = batch.chunks.begin();
+  while (next != batch.chunks.end()) {
     std::vector<storage::Chunk> some;
     std::size_t bytes = 0;
     const std::uint64_t from = at;
-    for (; next != work.batch.end() && some.size() < storage::kAppendChunks; ++next, ++at) {
+    for (; next != batch.chunks.end() && some.size() < storage::kAppendChunks; ++next, ++at) {
       bytes += next->text.size() + next->heading.size();
       if (!some.empty() && bytes > storage::kAppendBytes) break;
-      some.push_back(*next);
+      some.push_back(std::move(*next));
     }
     if (at <= work.stored) continue;
-    auto stored = co_await documents_.append(work.tenant, work.file.id, from, std::move(some),
-                                             work.way(tools_.settings), by);
+    Piece piece{work.file.id, from, std::move(some), work.way(tools_.settings)};
+    auto stored =
+        co_await store_patiently(documents_, tools_.clock, work.tenant, std::move(piece), by);
     if (!stored.ok()) co_return stored.error();
     work.stored = *stored;
   }
   if (work.watcher != nullptr) {
-    const IngestProgress now{work.extraction->bytes_read(), work.source.size(),
-                             std::max(at, work.stored)};
+    const IngestProgress now{batch.bytes_read, work.source.size(), std::max(at, work.stored)};
     co_await work.watcher->progress(now);
   }
   co_return done();
+}
+
+Co<Result<storage::Added>> Ingest::remake(TenantId tenant, NewFile file, IngestWatcher* watcher,
+                                          bool last_attempt, Deadline by) {
+  auto made = co_await remake_now(tenant, file, watcher, by);
+  if (!made.ok() && (last_attempt || is_final(made.error()))) {
+    const Deadline soon = Deadline::in(tools_.clock, std::chrono::seconds(10));
+    auto gone = co_await documents_.abandon(tenant, file.id, soon);
+    static_cast<void>(gone);  // upkeep finds what is left
+  }
+  co_return made;
+}
+
+Co<Result<storage::Added>> Ingest::remake_now(const TenantId& tenant, const NewFile& file,
+                                              IngestWatcher* watcher, Deadline by) {
+  auto old = co_await documents_.get(tenant, file.replaces, by);
+  if (!old.ok()) co_return old.error();
+  auto thumbnail = co_await documents_.thumbnail(tenant, file.replaces, by);
+  if (!thumbnail.ok()) co_return thumbnail.error();
+  storage::NewDocument head;
+  head.id = file.id;
+  head.collection = file.collection.empty() ? old->collection : file.collection;
+  head.title = file.title.empty() ? old->title : file.title;
+  head.source = old->source;
+  head.media_type = old->media_type;
+  head.size = old->size;
+  head.tags = file.tags;
+  head.thumbnail = std::move(*thumbnail);
+  auto begun = co_await documents_.begin(tenant, std::move(head), by);
+  if (!begun.ok()) co_return begun.error();
+  std::uint64_t at = begun->document.chunks;
+  for (;;) {
+    auto chunks = co_await documents_.chunks(tenant, file.replaces, at, kRemadeAtOnce, by);
+    if (!chunks.ok()) co_return chunks.error();
+    if (chunks->empty()) break;
+    auto stored = co_await documents_.append(tenant, file.id, at, std::move(*chunks), "made", by);
+    if (!stored.ok()) co_return stored.error();
+    at = *stored;
+    if (watcher == nullptr) continue;
+    const IngestProgress now{old->chunks == 0 ? 0 : old->size.value * at / old->chunks,
+                             old->size.value, at};
+    co_await watcher->progress(now);
+  }
+  co_return co_await documents_.finish_as(tenant, file.id, file.replaces, old->sha256, old->size,
+                                          file.title, by);
 }
 
 }  // namespace mainstay::knowledge

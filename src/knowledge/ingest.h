@@ -19,6 +19,8 @@ struct NewFile {
   std::string source;  ///< file name or address; same source, new content: replaced
   std::string format;  ///< empty: by content
   std::vector<std::string> tags;
+  /// The ready document whose place this one takes, with its id, once it is whole; empty: none.
+  DocumentId replaces = {};
 };
 
 struct IngestProgress {
@@ -50,15 +52,23 @@ class Ingest {
   /// invalid "empty_field" (no words), too_large "document_too_large" (knowledge.document_max).
   Co<Result<storage::Added>> run(TenantId tenant, NewFile file, ByteSource& source,
                                  IngestWatcher* watcher, bool last_attempt, Deadline by);
+  /// Makes the document `file.replaces` anew from its own passages, with `file`'s title, tags and
+  /// collection; else as run(). Errors: as Documents::chunks() and finish_as().
+  Co<Result<storage::Added>> remake(TenantId tenant, NewFile file, IngestWatcher* watcher,
+                                    bool last_attempt, Deadline by);
 
  private:
   struct Work;
+  struct Batch;
   Co<Result<storage::Added>> read(Work& work, Deadline by);
-  Co<Status> read_batch(Work& work, Deadline by);
+  Co<Result<Batch>> next_batch(Work& work, Deadline by);
   Co<Result<storage::Added>> add_whole(Work& work, Deadline by);
   Co<Result<storage::Added>> add_in_pieces(Work& work, Deadline by);
+  Co<Status> store_all(Work& work, Deadline by);
+  Co<Result<storage::Added>> remake_now(const TenantId& tenant, const NewFile& file,
+                                        IngestWatcher* watcher, Deadline by);
   Co<Status> begin(Work& work, Deadline by);
-  Co<Status> append(Work& work, Deadline by);
+  Co<Status> append(Work& work, Batch batch, Deadline by);
   ExtractTools tools_;
   storage::Documents& documents_;
 };

@@ -20,7 +20,7 @@ Error of_text(Error error) {
 
 Status check_format(const std::string& format) {
   auto type = type_of({}, {}, format);
-  if (type.ok() && *type != FileType::pdf) return done();
+  if (type.ok() && is_text(*type)) return done();
   return Error::say(Errc::invalid, "invalid_value",
                     "'format' must be one of text, markdown, html, csv, jsonl.", "format");
 }
@@ -33,7 +33,8 @@ Library::Library(const KnowledgeSettings& settings, Clock& clock, Random& random
       clock_(clock),
       random_(random),
       documents_(documents),
-      ingest_(ExtractTools{settings_, clock, pool, decoders}, documents) {}
+      ingest_(ExtractTools{settings_, clock, pool, decoders}, documents),
+      visible_(documents) {}
 
 Co<Result<storage::Added>> Library::add(TenantId tenant, NewText text, Deadline by) {
   if (text.format.empty()) text.format = "text";
@@ -57,6 +58,13 @@ Co<Result<storage::Added>> Library::ingest(TenantId tenant, NewFile file, ByteSo
   auto added =
       co_await ingest_.run(std::move(tenant), std::move(file), source, watcher, last_attempt, by);
   co_return added;
+}
+
+Co<Result<storage::Added>> Library::remake(TenantId tenant, NewFile file, IngestWatcher* watcher,
+                                           bool last_attempt, Deadline by) {
+  auto made =
+      co_await ingest_.remake(std::move(tenant), std::move(file), watcher, last_attempt, by);
+  co_return made;
 }
 
 Co<Result<std::vector<storage::Passage>>> Library::find(storage::PassageQuery query, Deadline by) {
@@ -88,7 +96,10 @@ Co<Result<storage::Found>> Library::fused(storage::PassageQuery query, Deadline 
   auto words = co_await documents_.find(std::move(by_words), by);
   if (!words.ok()) co_return words.error();
   const TenantId tenant = query.tenant;
-  auto near = co_await meaning_->nearest(std::move(query), depth, by);
+  storage::DocumentFilter filter = query;
+  auto documents = co_await visible_.of(tenant, std::move(filter), by);
+  if (!documents.ok()) co_return documents.error();
+  auto near = co_await meaning_->nearest(std::move(query.text), std::move(*documents), depth, by);
   if (!near) {
     if (words->passages.size() > limit) words->passages.resize(limit);
     co_return words;

@@ -6,6 +6,7 @@
 
 #include "knowledge/ingest.h"
 #include "knowledge/meaning.h"
+#include "knowledge/visible.h"
 #include "models/passages.h"
 
 namespace mainstay::knowledge {
@@ -32,12 +33,22 @@ class Library final : public models::PassageSource {
   /// Of a file of any size: see Ingest::run().
   Co<Result<storage::Added>> ingest(TenantId tenant, NewFile file, ByteSource& source,
                                     IngestWatcher* watcher, bool last_attempt, Deadline by);
+  /// A document with another title, other tags, another collection: see Ingest::remake().
+  Co<Result<storage::Added>> remake(TenantId tenant, NewFile file, IngestWatcher* watcher,
+                                    bool last_attempt, Deadline by);
   /// From now on passages are found by meaning too. Before anybody searches; it outlives this.
   void use(Meaning& meaning) noexcept { meaning_ = &meaning; }
   /// By words, and by meaning where that is configured and can be said now; fused by rank. Any text
   /// is a valid query; a blank one gives the beginning of the newest document. Errors: as
   /// storage::Documents::find.
   Co<Result<storage::Found>> search(storage::PassageQuery query, Deadline by);
+  /// The documents that a tenant's filter lets through. Errors: as Documents::visible().
+  Co<Result<DocumentSetPtr>> visible(TenantId tenant, storage::DocumentFilter filter, Deadline by) {
+    return visible_.of(std::move(tenant), std::move(filter), by);
+  }
+  /// How far the vectors of this tenant's documents are; nullopt: there is no embedding model.
+  /// Errors: as Documents::visible().
+  Co<Result<std::optional<MeaningOf>>> meaning_of(TenantId tenant, Deadline by);
   /// search() without what was corrected.
   Co<Result<std::vector<storage::Passage>>> find(storage::PassageQuery query, Deadline by) override;
 
@@ -50,6 +61,7 @@ class Library final : public models::PassageSource {
   Random& random_;
   storage::Documents& documents_;
   Ingest ingest_;
+  VisibleDocuments visible_;
   Meaning* meaning_ = nullptr;
 };
 

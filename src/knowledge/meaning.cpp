@@ -12,21 +12,6 @@ constexpr Duration kLastRetry = std::chrono::minutes(1);
 constexpr Duration kStepTime = std::chrono::minutes(2);  ///< of one batch
 constexpr std::uint32_t kBatch = 256;
 constexpr std::size_t kSkippedMax = 10'000;
-constexpr std::size_t kSeenMax = 64;
-
-std::string key_of(const storage::PassageQuery& query) {
-  std::string key = query.tenant.text();
-  const auto add = [&key](std::string_view part) {
-    key += '\x1f';
-    key += part;
-  };
-  add(query.collection ? "c" + query.collection->text() : "");
-  add(query.document ? "d" + query.document->text() : "");
-  add(query.created_from ? std::to_string(micros(*query.created_from)) : "");
-  add(query.created_to ? std::to_string(micros(*query.created_to)) : "");
-  for (const auto& tag : query.tags) add(tag);
-  return key;
-}
 
 /// The provider will refuse it again.
 bool is_refusal(const Error& error) noexcept {
@@ -51,6 +36,34 @@ Meaning::Meaning(MeaningParts parts, Metrics& metrics)
       without_(metrics.counter("mainstay_knowledge_searches_by_words_alone_total",
                                "Searches that could not ask the vectors.")) {}
 
+std::string_view name(MeaningState state) noexcept {
+  switch (state) {
+    case MeaningState::whole:
+      return "whole";
+    case MeaningState::filling:
+      return "filling";
+    case MeaningState::waiting:
+      return "waiting";
+  }
+  return "waiting";
+}
+
+void Meaning::note(MeaningState state, std::optional<std::int64_t> after) {
+  std::lock_guard lock(mutex_);
+  state_ = state;
+  after_ = after.value_or(after_);
+}
+
+MeaningProgress Meaning::progress() const {
+  std::lock_guard lock(mutex_);
+  MeaningProgress out;
+  out.state = state_;
+  out.model = parts_.settings.embedding_model;
+  if (serving_) out.serves = serving_->model;
+  out.after = after_;
+  return out;
+}
+
 Deadline Meaning::soon() const {
   return Deadline::in(parts_.clock, kStepTime);
 }
@@ -66,9 +79,9 @@ Co<Result<models::Embeddings>> Meaning::embed(std::string model, std::vector<std
   co_return got;
 }
 
-Co<std::optional<std::vector<storage::VectorHit>>> Meaning::nearest(storage::PassageQuery query,
-                                                                    std::uint32_t limit,
-                                                                    Deadline by) {
+Co<std::optional<std::vector<storage::VectorHit>>> Meaning::nearest(
+    std::string question, std::shared_ptr<const storage::DocumentSet> documents,
+    std::uint32_t limit, Deadline by) {
   std::optional<Serving> serving;
   {
     std::lock_guard lock(mutex_);
@@ -80,7 +93,8 @@ Co<std::optional<std::vector<storage::VectorHit>>> Meaning::nearest(storage::Pas
   }
   // A model that is slow must not hold up an answer that words can give.
   const Deadline patience = by.sooner(parts_.clock.now(), parts_.settings.embedding_patience);
-  std::vector<std::string> texts{query.text};
+  std::vector<std::string> texts;
+  texts.push_back(std::move(question));
   auto embedded =
       co_await embed(serving->model, std::move(texts), models::EmbedPurpose::query, patience);
   if (!embedded.ok()) {
@@ -88,12 +102,10 @@ Co<std::optional<std::vector<storage::VectorHit>>> Meaning::nearest(storage::Pas
     parts_.log.debug("knowledge.no_vector", {{"error", embedded.error().detail}});
     co_return std::nullopt;
   }
-  auto documents = co_await documents_of(std::move(query), by);
-  if (!documents.ok()) co_return std::nullopt;
   storage::VectorSearch search;
   search.space = serving->space;
   search.queries = std::move(embedded->vectors);
-  search.documents = std::move(*documents);
+  search.documents = std::move(documents);
   search.nearest = std::min(limit, storage::kNearestMax);
   auto found = co_await parts_.vectors.search(std::move(search), by);
   if (!found.ok() || found->empty()) {
@@ -101,26 +113,6 @@ Co<std::optional<std::vector<storage::VectorHit>>> Meaning::nearest(storage::Pas
     co_return std::nullopt;
   }
   co_return std::move(found->front());
-}
-
-Co<Result<std::shared_ptr<const storage::DocumentSet>>> Meaning::documents_of(
-    storage::PassageQuery query, Deadline by) {
-  const std::uint64_t version = parts_.documents.version();
-  std::string key = key_of(query);
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = seen_.find(key);
-    if (found != seen_.end() && found->second.version == version) co_return found->second.documents;
-  }
-  storage::DocumentFilter filter = query;
-  auto numbers = co_await parts_.documents.visible(std::move(query.tenant), std::move(filter), by);
-  if (!numbers.ok()) co_return numbers.error();
-  std::shared_ptr<const storage::DocumentSet> made =
-      std::make_shared<storage::DocumentSet>(std::move(*numbers));
-  std::lock_guard lock(mutex_);
-  if (seen_.size() >= kSeenMax) seen_.clear();
-  seen_[std::move(key)] = Seen{version, made};
-  co_return made;
 }
 
 /// The space of the configured model, made when there is none; tells searches which one serves.
@@ -139,6 +131,9 @@ Co<Result<storage::VectorSpace>> Meaning::target(Deadline by) {
   {
     std::lock_guard lock(mutex_);
     serving_ = std::move(serving);
+    // Before the model has said a word: it may be slow, or away.
+    const bool serves = wanted != nullptr && wanted->state == storage::SpaceState::serving;
+    if (!serves && state_ == MeaningState::whole) state_ = MeaningState::filling;
   }
   if (wanted != nullptr) co_return *wanted;
   std::vector<std::string> probe{"How long is a vector?"};
@@ -159,6 +154,7 @@ Co<Status> Meaning::fill(storage::VectorSpace space) {
     after = chunks->back().chunk;
     std::erase_if(*chunks, [this](const auto& chunk) { return skipped_.contains(chunk.chunk); });
     if (chunks->empty()) continue;
+    note(MeaningState::filling, chunks->front().chunk - 1);
     auto embedded = co_await embed_some(space, *chunks);
     if (!embedded.ok() && is_refusal(embedded.error())) {
       embedded = co_await embed_each(space, std::move(*chunks));
@@ -243,6 +239,7 @@ Co<> Meaning::keep_up() {
         went = co_await make_serve(*space);
       }
       if (went.ok()) whole_at = version;
+      note(went.ok() ? MeaningState::whole : MeaningState::waiting);
     }
     if (!went.ok()) parts_.log.warn("knowledge.vectors_wait", {{"error", went.error().detail}});
     const Duration pause = went.ok() ? kPause : retry;

@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -37,32 +36,51 @@ struct MeaningParts {
   std::function<DeskInForce()> desk;  ///< any loop calls
 };
 
+enum class MeaningState : std::uint8_t {
+  whole,    ///< every passage has its vector
+  filling,  ///< vectors are being made
+  waiting,  ///< the model did not answer; it is asked again
+};
+std::string_view name(MeaningState state) noexcept;
+
+/// How far the vectors are.
+struct MeaningProgress {
+  MeaningState state = MeaningState::whole;
+  std::string model;       ///< the configured one
+  std::string serves;      ///< the model that searches use now; empty: none yet
+  std::int64_t after = 0;  ///< where not whole: what is numbered up to here has its vector
+};
+
+/// The same of one tenant's documents.
+struct MeaningOf : MeaningProgress {
+  std::uint64_t documents = 0;
+  std::uint64_t done = 0;  ///< those whose passages all have vectors
+  double share = 0;        ///< of the documents, with the part of the one that is under way
+};
+
 /// Any loop may call, but keep_up() once. References outlive it.
 class Meaning {
  public:
   Meaning(MeaningParts parts, Metrics& metrics);
-  /// The nearest passages that the query's tenant and filter let through, best first. Nullopt when
-  /// that cannot be said now: no index serves yet, the model does not answer, the index does not
-  /// fit its memory, or `by` is near. Search goes on by words then.
-  Co<std::optional<std::vector<storage::VectorHit>>> nearest(storage::PassageQuery query,
-                                                             std::uint32_t limit, Deadline by);
+  /// The passages of these documents nearest to the question, best first. Nullopt when that cannot
+  /// be said now: no index serves yet, the model does not answer, the index does not fit its
+  /// memory, or `by` is near. Search goes on by words then.
+  Co<std::optional<std::vector<storage::VectorHit>>> nearest(
+      std::string question, std::shared_ptr<const storage::DocumentSet> documents,
+      std::uint32_t limit, Deadline by);
   /// Makes vectors of what has none, for as long as the program runs: new passages within seconds.
   /// When the model was changed the index before serves until the new one is whole.
   Co<> keep_up();
+  MeaningProgress progress() const;
 
  private:
   struct Serving {
     std::int64_t space = 0;
     std::string model;
   };
-  struct Seen {
-    std::uint64_t version = 0;
-    std::shared_ptr<const storage::DocumentSet> documents;
-  };
-  Co<Result<std::shared_ptr<const storage::DocumentSet>>> documents_of(storage::PassageQuery query,
-                                                                       Deadline by);
   Co<Result<storage::VectorSpace>> target(Deadline by);
   Co<Status> fill(storage::VectorSpace space);
+  void note(MeaningState state, std::optional<std::int64_t> after = {});
   Co<Status> embed_some(storage::VectorSpace space, std::vector<storage::ChunkToEmbed> chunks);
   Co<Status> embed_each(storage::VectorSpace space, std::vector<storage::ChunkToEmbed> chunks);
   Co<Status> make_serve(storage::VectorSpace space);
@@ -75,9 +93,10 @@ class Meaning {
   Counter& skipped_count_;
   Counter& without_;
   std::set<std::int64_t> skipped_;  ///< chunks that the model refuses; keep_up() alone
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::optional<Serving> serving_;
-  std::map<std::string, Seen> seen_;  ///< documents by tenant and filter, a few
+  MeaningState state_ = MeaningState::whole;
+  std::int64_t after_ = 0;
 };
 
 /// What is embedded of a passage: where it stands, and its text.

@@ -1,38 +1,20 @@
-// The line before the decoders, and frames of one of them with deadlines.
+// Orders with their limits filled in, for the pool of mainstay-decoder.
 #include "media/decoders.h"
 
-#include <unistd.h>
+#include <type_traits>
 
-#include <algorithm>
-#include <array>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <csignal>
-#include <cstring>
-#include <deque>
-#include <thread>
-
-#include "base/json_fields.h"
-#include "base/offload.h"
-#include "media/decoder_child.h"
+#include "media/decoder_rules.h"
 #include "media/reasons.h"
 
 namespace mainstay::media {
 namespace {
 
-using Stream = asio::posix::basic_stream_descriptor<Executor>;
-using ChildPtr = std::shared_ptr<DecoderChild>;
+constexpr std::uint32_t kDecodersMax = 2;  ///< where the setting is 0
 
-constexpr std::size_t kRead = 64 * 1024;
-constexpr std::size_t kMakers = 256;  ///< starts and ends that wait for the one thread
-/// Exit code of a decoder that got no more memory.
-constexpr int kNoMemory = 77;
-
-Error missing(const std::string& detail) {
-  Error error = Error::say(Errc::unavailable, "decoder_missing",
-                           "This server has no decoder for PDFs and images: mainstay-decoder is "
-                           "not beside it. See media.decoder.");
-  error.detail = detail;
-  return error;
+Error missing() {
+  return Error::say(Errc::unavailable, "decoder_missing",
+                    "This server has no decoder for PDFs and images: mainstay-decoder is "
+                    "not beside it. See media.decoder.");
 }
 
 Error busy() {
@@ -47,463 +29,78 @@ Error too_slow() {
                     "Reading the file took longer than media.decoder_deadline.");
 }
 
-}  // namespace
-
-/// What decodings share with their Decoders.
-struct Decoders::Core : std::enable_shared_from_this<Decoders::Core> {
-  Core(const MediaSettings& given, std::string path, Clock& time, Log& lines, Metrics& metrics)
-      : settings(given),
-        program(std::move(path)),
-        most(given.decoders > 0 ? given.decoders
-                                : std::clamp(std::thread::hardware_concurrency(), 1U, 2U)),
-        clock(time),
-        log(lines),
-        changed(time),
-        makers("decoders", 1, kMakers),
-        done(metrics.counter("mainstay_decoder_items_total", "Files that decoders worked at.",
-                             {{"outcome", "done"}})),
-        refused(metrics.counter("mainstay_decoder_items_total", "Files that decoders worked at.",
-                                {{"outcome", "refused"}})),
-        failed(metrics.counter("mainstay_decoder_items_total", "Files that decoders worked at.",
-                               {{"outcome", "failed"}})),
-        killed(metrics.counter("mainstay_decoder_killed_total",
-                               "Decoders killed: out of time, or nobody wanted the rest.")),
-        started(metrics.counter("mainstay_decoder_started_total", "Decoder processes started.")),
-        running_now(metrics.gauge("mainstay_decoder_running", "Files that decoders work at now.")),
-        waiting_now(metrics.gauge("mainstay_decoder_waiting", "Files that wait for a decoder.")) {}
-
-  bool take_slot_now();
-  void free_slot();
-  ChildPtr take_idle();
-  void give_back(ChildPtr child, std::uint64_t memory);
-  void dispose(ChildPtr child);
-  Co<Result<ChildPtr>> make_child(Deadline by);
-
-  const MediaSettings settings;
-  const std::string program;
-  const std::uint32_t most;
-  Clock& clock;
-  Log& log;
-  Event changed;
-  /// Makes and ends the processes: they die with the thread that made them, so it is always this.
-  OffloadPool makers;
-  Counter& done;
-  Counter& refused;
-  Counter& failed;
-  Counter& killed;
-  Counter& started;
-  Gauge& running_now;
-  Gauge& waiting_now;
-
-  std::mutex mutex;
-  bool closing = false;
-  std::uint32_t running = 0;
-  std::uint64_t next_ticket = 1;
-  std::uint64_t next_item = 1;
-  std::deque<std::uint64_t> line;  ///< at most settings.decoder_waiting_max
-  std::deque<ChildPtr> idle;       ///< at most `most`; the one that rested last at the end
-};
-
-namespace {
-
-using Core = Decoders::Core;
-
-/// The right to keep one process busy.
-class Slot {
- public:
-  explicit Slot(std::shared_ptr<Core> core) : core_(std::move(core)) {}
-  Slot(Slot&&) noexcept = default;
-  Slot& operator=(Slot&&) = delete;
-  ~Slot() {
-    if (core_) core_->free_slot();
-  }
-
- private:
-  std::shared_ptr<Core> core_;
-};
-
-/// A place in the line, left at its end however that comes.
-class Waiting {
- public:
-  explicit Waiting(Core& core) : core_(core) {
-    std::lock_guard lock(core_.mutex);
-    full_ = core_.line.size() >= core_.settings.decoder_waiting_max;
-    if (full_) return;
-    ticket_ = core_.next_ticket++;
-    core_.line.push_back(ticket_);
-    core_.waiting_now.add(1);
-  }
-  ~Waiting() {
-    if (!full_) leave();
-  }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-  bool full() const noexcept { return full_; }
-  /// True when it is our turn: the slot is ours then.
-  bool turn() {
-    std::lock_guard lock(core_.mutex);
-    if (core_.line.front() != ticket_ || core_.running >= core_.most) return false;
-    ++core_.running;
-    core_.running_now.add(1);
-    return true;
-  }
-
- private:
-  void leave() {
-    {
-      std::lock_guard lock(core_.mutex);
-      const auto place = std::find(core_.line.begin(), core_.line.end(), ticket_);
-      if (place != core_.line.end()) core_.line.erase(place);
-      core_.waiting_now.add(-1);
-    }
-    core_.changed.notify();  // the next one may be first now
-  }
-  Core& core_;
-  bool full_ = false;
-  std::uint64_t ticket_ = 0;
-};
-
-bool is_closing(Core& core) {
-  std::lock_guard lock(core.mutex);
-  return core.closing;
+Error no_memory(const std::string& detail) {
+  return error_of("decoder_memory", detail);
 }
 
-Co<Result<Slot>> take_slot(std::shared_ptr<Core> core, IfBusy if_busy, Deadline by) {
-  if (core->take_slot_now()) co_return Slot(core);
-  if (if_busy == IfBusy::refuse) co_return busy();
-  Waiting waiting(*core);
-  if (waiting.full()) co_return busy();
-  for (;;) {
-    const auto seen = core->changed.version();
-    if (is_closing(*core)) co_return busy();
-    if (waiting.turn()) co_return Slot(core);
-    auto woken = co_await core->changed.wait(seen, by);
-    if (!woken && by.passed(core->clock.now())) co_return busy();
-  }
+ChildRules rules_of(const MediaSettings& settings, std::string program) {
+  ChildRules out = decoder_rules(settings, std::move(program));
+  out.name = "decoder";
+  out.items = "Files that decoders worked at";
+  out.most = for_cores(settings.decoders, kDecodersMax);
+  out.errors.missing = &missing;
+  out.errors.busy = &busy;
+  out.errors.slow = &too_slow;
+  out.errors.of = &error_of;
+  return out;
 }
 
-/// Wakes a coroutine that waits for a pipe or its deadline.
-struct Bell {
-  bool rung = false;
-  std::unique_ptr<Alarm> alarm;
-};
-
-class PipeDecoding final : public Decoding {
- public:
-  PipeDecoding(std::shared_ptr<Core> core, Slot slot, ChildPtr child, std::uint64_t item,
-               Executor executor)
-      : core_(std::move(core)),
-        slot_(std::in_place, std::move(slot)),
-        child_(std::move(child)),
-        item_(item),
-        left_(core_->settings.decoder_deadline),
-        out_(executor, child_->out().release()),
-        bell_(std::make_shared<Bell>()),
-        bytes_(kRead, '\0') {
-    bell_->alarm = core_->clock.alarm(executor);
-  }
-  ~PipeDecoding() override {
-    if (child_) abandon();
-  }
-  Co<Result<Frame>> next(Deadline by) override;
-
- private:
-  Co<bool> readable(Deadline by);
-  Co<Result<Frame>> ended(Deadline by);
-  Result<Frame> taken(Frame frame);
-  Error nonsense(const std::string& detail);
-  void abandon();
-  void finish(const Json& head);
-
-  const std::shared_ptr<Core> core_;
-  std::optional<Slot> slot_;
-  ChildPtr child_;  ///< null once the item has ended
-  const std::uint64_t item_;
-  Duration left_;  ///< that we wait for it
-  Stream out_;
-  const std::shared_ptr<Bell> bell_;
-  std::string bytes_;
-  FrameReader reader_;
-};
-
-/// False when the deadline came first. A wake-up may be for nothing.
-Co<bool> PipeDecoding::readable(Deadline by) {
-  if (by.passed(core_->clock.now())) co_return false;
-  bell_->rung = false;
-  const auto ring = [bell = bell_](error_code) {
-    bell->rung = true;
-    bell->alarm->ring();
-  };
-  out_.async_wait(asio::posix::descriptor_base::wait_read, ring);
-  auto late = co_await bell_->alarm->wait_until(by.at());
-  if (!bell_->rung) {
-    error_code ignored;
-    out_.cancel(ignored);
-  }
-  co_return !late;
-}
-
-void PipeDecoding::abandon() {
-  core_->killed.add();
-  child_->kill();
-  core_->dispose(std::move(child_));
-  child_.reset();
-  slot_.reset();
-}
-
-Error PipeDecoding::nonsense(const std::string& detail) {
-  core_->failed.add();
-  core_->log.warn("decoder.failed", {{"why", detail}});
-  abandon();
-  return decoder_failed(detail);
-}
-
-/// The process is free for the next item.
-void PipeDecoding::finish(const Json& head) {
-  child_->out() = resources::Descriptor(out_.release());
-  core_->give_back(std::move(child_), count_field(head, "memory"));
-  child_.reset();
-  slot_.reset();  // after the process is back: who takes the slot finds it there
-}
-
-Result<Frame> PipeDecoding::taken(Frame frame) {
-  if (frame.item != item_) return nonsense("a frame of another item");
-  const bool last = frame.is == Is::end || frame.is == Is::failed;
-  if (last && !reader_.empty()) return nonsense("more than its last frame");
-  if (frame.is == Is::end) {
-    core_->done.add();
-    finish(frame.head);
-  } else if (frame.is == Is::failed) {
-    core_->refused.add();
-    finish(frame.head);
-    return error_of(string_field(frame.head, "reason"), string_field(frame.head, "detail"));
-  }
-  return frame;
-}
-
-/// Its process is gone: why?
-Co<Result<Frame>> PipeDecoding::ended(Deadline by) {
-  const ChildPtr child = std::move(child_);
-  child_.reset();
-  slot_.reset();
-  const std::string words = child->last_words();
-  const auto end = [child]() -> Result<resources::ChildExit> { return child->end(); };
-  auto how = co_await offload(core_->clock, core_->makers, end, by);
-  core_->failed.add();
-  using How = resources::ChildExit::How;
-  const std::string detail = how.ok() ? resources::describe(*how) : "it ended";
-  core_->log.warn("decoder.ended", {{"why", detail}, {"words", words}});
-  if (how.ok() && how->how == How::signal && how->value == SIGXCPU) co_return too_slow();
-  if (how.ok() && how->how == How::code && how->value == kNoMemory) {
-    co_return error_of("decoder_memory", words);
-  }
-  co_return decoder_failed(detail + (words.empty() ? "" : ": " + words));
-}
-
-Co<Result<Frame>> PipeDecoding::next(Deadline by) {
-  for (;;) {
-    if (!child_) co_return Error::log(Errc::internal, "the decoding has ended");
-    auto frame = reader_.next();
-    if (!frame.ok()) co_return nonsense(frame.error().detail);
-    if (*frame) co_return taken(std::move(**frame));
-    const auto got = ::read(out_.native_handle(), bytes_.data(), bytes_.size());
-    if (got > 0) {
-      reader_.feed(std::string_view(bytes_).substr(0, static_cast<std::size_t>(got)));
-      continue;
-    }
-    if (got == 0) co_return co_await ended(by);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) co_return nonsense(std::strerror(errno));
-    const TimePoint began = core_->clock.now();
-    const Deadline until = by.sooner(began, left_);
-    auto in_time = co_await readable(until);
-    left_ -= core_->clock.now() - began;
-    if (in_time) continue;
-    const bool ours = left_ <= Duration::zero();
-    core_->failed.add();
-    if (ours) core_->log.warn("decoder.killed", {{"why", "media.decoder_deadline"}});
-    abandon();
-    if (ours) co_return too_slow();
-    co_return Error::log(Errc::deadline, "decoder: the caller's time is over");
-  }
-}
-
-Order within(Order order, const MediaSettings& settings, std::uint64_t item) {
+Order within(Order order, const MediaSettings& settings) {
   const auto or_setting = [](auto& value, std::uint64_t setting) {
     using Value = std::remove_reference_t<decltype(value)>;
     if (value == 0 || value > setting) value = static_cast<Value>(setting);
   };
-  order.item = item;
   or_setting(order.pages_max, settings.pdf_pages_max);
   or_setting(order.text_max, settings.pdf_text_max.value);
   or_setting(order.pixels_max, settings.image_pixels_max);
   or_setting(order.result_max, settings.image_result_max.value);
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(settings.decoder_deadline);
-  order.seconds = static_cast<std::uint32_t>(seconds.count()) + 1;
   return order;
 }
 
 }  // namespace
 
-bool Decoders::Core::take_slot_now() {
-  std::lock_guard lock(mutex);
-  if (closing || !line.empty() || running >= most) return false;
-  ++running;
-  running_now.add(1);
-  return true;
-}
-
-void Decoders::Core::free_slot() {
-  {
-    std::lock_guard lock(mutex);
-    --running;
-    running_now.add(-1);
-  }
-  changed.notify();
-}
-
-/// One that is still there, the warmest first; null: none.
-ChildPtr Decoders::Core::take_idle() {
-  for (;;) {
-    ChildPtr child;
-    {
-      std::lock_guard lock(mutex);
-      if (idle.empty()) return nullptr;
-      child = std::move(idle.back());
-      idle.pop_back();
-    }
-    if (!child->gone()) return child;
-    log.warn("decoder.ended", {{"why", "while it had nothing to do"}});
-    dispose(std::move(child));
-  }
-}
-
-void Decoders::Core::give_back(ChildPtr child, std::uint64_t memory) {
-  const bool worn =
-      child->items >= settings.items_per_decoder || memory > settings.decoder_resident.value;
-  child->rested = clock.now();
-  {
-    std::lock_guard lock(mutex);
-    if (!worn && !closing && idle.size() < most) {
-      idle.push_back(std::move(child));
-      return;
-    }
-  }
-  child->kill();
-  dispose(std::move(child));
-}
-
-/// Waits for its end elsewhere: that takes a moment.
-void Decoders::Core::dispose(ChildPtr child) {
-  child->kill();
-  [[maybe_unused]] const bool queued = makers.submit([child] { child->end(); });
-}
-
-Co<Result<ChildPtr>> Decoders::Core::make_child(Deadline by) {
-  if (program.empty()) co_return missing("not found");
-  resources::ChildProgram what;
-  what.path = program;
-  what.argv = {"mainstay-decoder", "serve", std::to_string(settings.decoder_memory.value)};
-  what.env = {"LANG=C.UTF-8"};
-  const auto make = [what]() -> Result<ChildPtr> {
-    auto made = resources::spawn(what);
-    if (made.error != 0) return missing(what.path + ": " + std::strerror(made.error));
-    return std::make_shared<DecoderChild>(std::move(made.process));
-  };
-  auto child = co_await offload(clock, makers, make, by);
-  if (child.ok()) started.add();
-  co_return child;
+ChildRules decoder_rules(const MediaSettings& settings, std::string program) {
+  ChildRules out;
+  out.program = std::move(program);
+  out.argv = {"mainstay-decoder", "serve", std::to_string(settings.decoder_memory.value)};
+  out.waiting_max = settings.decoder_waiting_max;
+  out.items_per_process = settings.items_per_decoder;
+  out.resident = settings.decoder_resident.value;
+  out.deadline = settings.decoder_deadline;
+  out.idle = settings.decoder_idle;
+  out.errors.failed = &decoder_failed;
+  out.errors.memory = &no_memory;
+  return out;
 }
 
 Decoders::Decoders(const MediaSettings& settings, std::string program, Clock& clock, Log& log,
                    Metrics& metrics)
-    : core_(std::make_shared<Core>(settings, std::move(program), clock, log, metrics)) {}
+    : settings_(settings), pool_(rules_of(settings, std::move(program)), clock, log, metrics) {}
 
-Decoders::~Decoders() {
-  close();
-}
+Decoders::~Decoders() = default;
 
 Co<Result<std::unique_ptr<Decoding>>> Decoders::begin(resources::Descriptor file, Order order,
-                                                      Deadline by, IfBusy if_busy) {
-  const std::shared_ptr<Core> core = core_;
-  auto slot = co_await take_slot(core, if_busy, by);
-  if (!slot.ok()) co_return slot.error();
-  std::uint64_t item = 0;
-  {
-    std::lock_guard lock(core->mutex);
-    item = core->next_item++;
-  }
-  ChildPtr child = core->take_idle();
-  if (!child) {
-    auto made = co_await core->make_child(by);
-    if (!made.ok()) co_return made.error();
-    child = std::move(*made);
-  }
-  const std::string text = order_text(within(std::move(order), core->settings, item));
-  if (text.size() > kOrderMax) co_return Error::log(Errc::invalid, "the order is too long");
-  if (!child->send(text, file.get())) {
-    core->dispose(std::move(child));
-    core->failed.add();
-    co_return decoder_failed("it could not be reached");
-  }
-  const Executor executor = co_await asio::this_coro::executor;
-  co_return std::unique_ptr<Decoding>(
-      std::make_unique<PipeDecoding>(core, std::move(*slot), std::move(child), item, executor));
+                                                      Deadline by, IfBusy busy) {
+  ChildWork work;
+  work.file = std::move(file);
+  work.order = order_json(within(std::move(order), settings_));
+  co_return co_await pool_.begin(std::move(work), by, busy);
 }
 
 Co<> Decoders::tidy() {
-  const std::shared_ptr<Core> core = core_;
-  for (;;) {
-    const Duration rest =
-        std::max<Duration>(core->settings.decoder_idle / 4, std::chrono::milliseconds(100));
-    auto reached = co_await sleep(core->clock, rest);
-    if (!reached) co_return;
-    for (;;) {
-      ChildPtr child;
-      {
-        std::lock_guard lock(core->mutex);
-        // The one at the front has rested longest.
-        if (core->idle.empty() || core->clock.now() - core->idle.front()->rested <
-                                      Duration(core->settings.decoder_idle)) {
-          break;
-        }
-        child = std::move(core->idle.front());
-        core->idle.pop_front();
-      }
-      core->dispose(std::move(child));
-    }
-  }
+  return pool_.tidy();
 }
 
 void Decoders::close() {
-  std::deque<ChildPtr> rest;
-  {
-    std::lock_guard lock(core_->mutex);
-    core_->closing = true;
-    rest.swap(core_->idle);
-  }
-  core_->changed.notify();
-  for (auto& child : rest) core_->dispose(std::move(child));
+  pool_.close();
 }
 
 DecoderFigures Decoders::figures() const {
-  DecoderFigures out;
-  {
-    std::lock_guard lock(core_->mutex);
-    out.running = core_->running;
-    out.idle = static_cast<std::uint32_t>(core_->idle.size());
-    out.waiting = static_cast<std::uint32_t>(core_->line.size());
-  }
-  out.done = core_->done.value();
-  out.refused = core_->refused.value();
-  out.failed = core_->failed.value();
-  out.killed = core_->killed.value();
-  out.started = core_->started.value();
-  return out;
+  return pool_.figures();
 }
 
 std::uint32_t Decoders::size() const noexcept {
-  return core_->most;
+  return pool_.size();
 }
 
 }  // namespace mainstay::media

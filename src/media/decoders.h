@@ -12,37 +12,13 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "config/settings.h"
-#include "media/frames.h"
-#include "resources/child_process.h"
+#include "media/child_pool.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
 namespace mainstay::media {
 
-struct DecoderFigures {
-  std::uint32_t running = 0;  ///< items under way
-  std::uint32_t idle = 0;     ///< processes that wait for one
-  std::uint32_t waiting = 0;  ///< items that wait for a process
-  std::uint64_t done = 0;     ///< items that ended well
-  std::uint64_t refused = 0;  ///< files that a decoder found wanting
-  std::uint64_t failed = 0;   ///< items whose process ended or said what it must not
-  std::uint64_t killed = 0;   ///< processes killed: out of time, or nobody wanted the rest
-  std::uint64_t started = 0;  ///< processes
-};
-
-/// One file under way in one process. On the executor of whoever began it. Letting go of it before
-/// the last frame kills the process.
-class Decoding {
- public:
-  virtual ~Decoding() = default;
-  /// The next frame: start, page or data; after `end`, whose head it gives, nothing may be asked.
-  /// Errors: what the decoder says of the file (see reasons.h), unprocessable "decoder_failed"
-  /// (its process ended, or answered nonsense), "decoder_deadline" (media.decoder_deadline is the
-  /// time that is waited for all frames together), deadline (`by` came first).
-  virtual Co<Result<Frame>> next(Deadline by) = 0;
-};
-
-enum class IfBusy : std::uint8_t { wait, refuse };
+using DecoderFigures = ChildFigures;
 
 /// Thread-safe. Outlives what it began.
 class Decoders {
@@ -67,10 +43,9 @@ class Decoders {
   /// Processes at once.
   std::uint32_t size() const noexcept;
 
-  struct Core;
-
  private:
-  const std::shared_ptr<Core> core_;
+  const MediaSettings settings_;
+  ChildPool pool_;
 };
 
 /// Where the decoder is: `wanted` when it is given, else mainstay-decoder beside this program or in

@@ -45,44 +45,52 @@ Error garbled(const char* what) {
 
 }  // namespace
 
+Json order_json(const Order& order) {
+  return Json{{"item", order.item},
+              {"want", kWants[static_cast<std::size_t>(order.want)]},
+              {"pages_max", order.pages_max},
+              {"text_max", order.text_max},
+              {"pixels_max", order.pixels_max},
+              {"result_max", order.result_max},
+              {"width", order.width},
+              {"height", order.height},
+              {"fit", kFits[static_cast<std::size_t>(order.fit)]},
+              {"enlarge", order.enlarge},
+              {"format", order.format},
+              {"quality", order.quality},
+              {"strip", order.strip},
+              {"seconds", order.seconds}};
+}
+
 std::string order_text(const Order& order) {
-  return dump(Json{{"item", order.item},
-                   {"want", kWants[static_cast<std::size_t>(order.want)]},
-                   {"pages_max", order.pages_max},
-                   {"text_max", order.text_max},
-                   {"pixels_max", order.pixels_max},
-                   {"result_max", order.result_max},
-                   {"width", order.width},
-                   {"height", order.height},
-                   {"fit", kFits[static_cast<std::size_t>(order.fit)]},
-                   {"enlarge", order.enlarge},
-                   {"format", order.format},
-                   {"quality", order.quality},
-                   {"strip", order.strip},
-                   {"seconds", order.seconds}});
+  return dump(order_json(order));
 }
 
 Result<Order> order_of(std::string_view text) {
   auto object = parse_json(text);
   if (!object.ok()) return object.error();
-  const auto want = named<Want>(kWants, string_field(*object, "want"));
-  const auto fit = named<Fit>(kFits, string_field(*object, "fit", "inside"));
+  return order_in(*object);
+}
+
+Result<Order> order_in(const Json& object) {
+  const auto want = named<Want>(kWants, string_field(object, "want"));
+  const auto fit = named<Fit>(kFits, string_field(object, "fit", "inside"));
   if (!want || !fit) return Error::log(Errc::invalid, "an order of an unknown kind");
   Order out;
-  out.item = count_field(*object, "item");
+  out.item = count_field(object, "item");
   out.want = *want;
   out.fit = *fit;
-  out.pages_max = small(*object, "pages_max");
-  out.text_max = count_field(*object, "text_max");
-  out.pixels_max = count_field(*object, "pixels_max");
-  out.result_max = count_field(*object, "result_max");
-  out.width = small(*object, "width");
-  out.height = small(*object, "height");
-  out.enlarge = flag_field(*object, "enlarge");
-  out.format = string_field(*object, "format");
-  out.quality = small(*object, "quality");
-  out.strip = flag_field(*object, "strip");
-  out.seconds = small(*object, "seconds");
+  out.pages_max = small(object, "pages_max");
+  out.text_max = count_field(object, "text_max");
+  out.pixels_max = count_field(object, "pixels_max");
+  out.result_max = count_field(object, "result_max");
+  out.width = small(object, "width");
+  out.height = small(object, "height");
+  out.enlarge = flag_field(object, "enlarge");
+  out.format = string_field(object, "format");
+  out.quality = small(object, "quality");
+  out.strip = flag_field(object, "strip");
+  out.seconds = small(object, "seconds");
   return out;
 }
 

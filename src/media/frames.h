@@ -52,9 +52,12 @@ struct Order {
   std::uint32_t seconds = 0;   ///< of processor time
 };
 
+Json order_json(const Order& order);
 std::string order_text(const Order& order);
 /// Errors: invalid.
 Result<Order> order_of(std::string_view text);
+/// The same of a line that was read already.
+Result<Order> order_in(const Json& object);
 
 /// What kind of answer a frame is. `end` and `failed` are an item's last.
 enum class Is : std::uint8_t { start, page, data, end, failed };

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "base/json_fields.h"
+#include "base/text.h"
 #include "media/reasons.h"
 
 namespace mainstay::media {
@@ -15,6 +16,16 @@ constexpr std::array<const char*, 5> kFormats = {"jpeg", "png", "webp", "gif", "
 std::uint32_t small(const Json& head, const char* key, std::uint64_t otherwise = 0) {
   return static_cast<std::uint32_t>(
       std::min<std::uint64_t>(count_field(head, key, otherwise), UINT32_MAX));
+}
+
+/// A line that a file says of itself: neither it nor the decoder is to be trusted.
+std::string line_of(const Json& head, const char* key) {
+  std::string out(cut_utf8(to_utf8(string_field(head, key)), kSaysMax));
+  for (char& c : out) {
+    const auto u = static_cast<unsigned char>(c);
+    if (u < 0x20 || u == 0x7f) c = ' ';
+  }
+  return std::string(trim(out));
 }
 
 Result<ImageFacts> facts_of(const Json& head) {
@@ -29,6 +40,10 @@ Result<ImageFacts> facts_of(const Json& head) {
   out.frames = std::max(small(head, "frames", 1), 1U);
   out.alpha = flag_field(head, "alpha");
   out.bytes = count_field(head, "bytes");
+  out.date = line_of(head, "date");
+  out.description = line_of(head, "description");
+  out.camera = line_of(head, "camera");
+  out.author = line_of(head, "author");
   return out;
 }
 

@@ -19,7 +19,13 @@ struct ImageFacts {
   std::uint32_t frames = 1;       ///< of an animation; results hold the first one
   bool alpha = false;
   std::uint64_t bytes = 0;  ///< size as a file
+  // What a file says of itself, when it was measured; lines of UTF-8, at most kSaysMax bytes each.
+  std::string date;  ///< when it was taken, "2024-05-01 12:30:00"
+  std::string description;
+  std::string camera;
+  std::string author;
 };
+inline constexpr std::size_t kSaysMax = 1024;
 
 /// Looks at a picture's head alone. Errors: unsupported "image_format", unprocessable
 /// "image_damaged", "file_empty", and those of Decoders::begin() and Decoding::next().

@@ -161,6 +161,12 @@ Co<Status> Router::name_model(Candidate& candidate, Deadline by) {
   Upstream& upstream = *candidate.upstream;
   candidate.model = upstream.default_model();
   if (!candidate.model.empty()) co_return done();
+  HostLease lease;
+  if (upstream.host) {
+    auto ready = co_await upstream.host.lease(by);
+    if (!ready.ok()) co_return ready.error();
+    lease = std::move(*ready);
+  }
   const bool due = upstream.probe_due(tools_.clock.now(), settings_->models.discover_interval);
   if (due) {
     const Deadline until = probe_deadline(by);
@@ -178,6 +184,15 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
   Upstream& upstream = *candidate.upstream;
   const ModelSettings& settings = settings_->models;
   TimePoint now = tools_.clock.now();
+  HostLease lease;
+  if (upstream.host) {
+    auto ready = co_await upstream.host.lease(ask.by);
+    const TimePoint served = tools_.clock.now();
+    ask.at.queue_time += served - now;
+    now = served;
+    if (!ready.ok()) co_return ready.error();
+    lease = std::move(*ready);
+  }
   Permit permit = upstream.permits.try_take();
   if (!permit) {
     const Deadline until = ask.by.sooner(now, settings.queue_timeout);
@@ -190,6 +205,7 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
   auto pass = upstream.ask(now);
   if (!pass.ok()) co_return pass.error();
   Upstream::Call call(candidate.upstream, *pass, std::move(permit), now);
+  call.hold(std::move(lease));
   ++ask.at.attempts;
   Attempt attempt{.model = candidate.model,
                   .connect = settings_->upstream.connect_timeout,
@@ -197,6 +213,8 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
                   .between_tokens = settings.between_tokens_timeout,
                   .by = ask.by.sooner(now, settings.total_timeout)};
   if (ask.embed != nullptr) co_return co_await embed_at(ask, candidate, std::move(call), attempt);
+  if (ask.hear != nullptr) co_return co_await hear_at(ask, candidate, std::move(call), attempt);
+  if (ask.say != nullptr) co_return co_await say_at(ask, candidate, std::move(call), attempt);
   if (ask.request.stream) co_return co_await start_stream(ask, candidate, std::move(call), attempt);
   AttemptTimings timings;
   auto reply = co_await upstream.provider->complete(ask.request, attempt, timings);

@@ -21,17 +21,7 @@ struct Digest {
   using Algorithm = std::unique_ptr<EVP_MD, decltype(&EVP_MD_free)>;
   Algorithm algorithm{EVP_MD_fetch(nullptr, "SHA256", nullptr), &EVP_MD_free};
   Context context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
-  std::string text;
 };
-
-/// Length first, so that no two lists of fields read the same.
-void put(std::string& out, std::string_view field) {
-  const std::uint64_t size = field.size();
-  char raw[sizeof size];
-  std::memcpy(raw, &size, sizeof size);
-  out.append(raw, sizeof size);
-  out.append(field);
-}
 
 bool blank(char c) noexcept {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
@@ -65,13 +55,32 @@ constexpr std::size_t kKeepTextBelow = 64 * 1024;
 
 }  // namespace
 
-CacheKey cache_key(const ChatRequest& request) {
+void put_field(std::string& out, std::string_view field) {
+  const std::uint64_t size = field.size();
+  char raw[sizeof size];
+  std::memcpy(raw, &size, sizeof size);
+  out.append(raw, sizeof size);
+  out.append(field);
+}
+
+CacheKey key_of_fields(std::string_view fields) {
   thread_local Digest mine;
-  std::string& text = mine.text;
+  CacheKey key;
+  unsigned size = 0;
+  const bool fine = EVP_DigestInit_ex2(mine.context.get(), mine.algorithm.get(), nullptr) == 1 &&
+                    EVP_DigestUpdate(mine.context.get(), fields.data(), fields.size()) == 1 &&
+                    EVP_DigestFinal_ex(mine.context.get(), key.bytes.data(), &size) == 1;
+  if (!fine) throw std::bad_alloc();  // hashing fails for nothing else
+  CHECK(size == key.bytes.size());
+  return key;
+}
+
+CacheKey cache_key(const ChatRequest& request) {
+  thread_local std::string text;
   text.clear();
-  put(text, request.tenant.text());
-  put(text, request.model);
-  put(text, request.collection ? request.collection->text() : std::string_view());
+  put_field(text, request.tenant.text());
+  put_field(text, request.model);
+  put_field(text, request.collection ? request.collection->text() : std::string_view());
   text += request.stream ? 's' : 'r';
   text += request.collection ? 'c' : '-';
   // Runs of members between the left-out ones are taken in one go, and joined as if the
@@ -89,13 +98,7 @@ CacheKey cache_key(const ChatRequest& request) {
     put_compact(text, body.substr(members[i].begin, members[end - 1].end - members[i].begin));
     i = end;
   }
-  CacheKey key;
-  unsigned size = 0;
-  const bool fine = EVP_DigestInit_ex2(mine.context.get(), mine.algorithm.get(), nullptr) == 1 &&
-                    EVP_DigestUpdate(mine.context.get(), text.data(), text.size()) == 1 &&
-                    EVP_DigestFinal_ex(mine.context.get(), key.bytes.data(), &size) == 1;
-  if (!fine) throw std::bad_alloc();  // hashing fails for nothing else
-  CHECK(size == key.bytes.size());
+  const CacheKey key = key_of_fields(text);
   if (text.capacity() > kKeepTextBelow) text = std::string();
   return key;
 }

@@ -1,10 +1,12 @@
 // What makes two questions the same: tenant, model as asked, and everything in the body that can
-// change the answer. Used by the cache and by coalescing.
+// change the answer. Used by the caches of answers and of speech, and by coalescing.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <string>
+#include <string_view>
 
 #include "models/chat.h"
 
@@ -23,6 +25,11 @@ struct CacheKeyHash {
     return out;
   }
 };
+
+/// Appends a field with its length first, so that no two lists of fields read the same.
+void put_field(std::string& out, std::string_view field);
+/// The key of a list of fields.
+CacheKey key_of_fields(std::string_view fields);
 
 /// Blanks between tokens do not count, the order of members does. `user` is left out; a stream and
 /// a whole reply have different keys.

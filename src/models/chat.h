@@ -107,7 +107,9 @@ struct ModelInfo {
   bool loaded = true;
   bool tools = true;
   bool images = false;
-  std::string state = "ready";  ///< ready, unavailable, degraded
+  std::string state = "ready";  ///< ready, loading, unavailable, degraded
+  std::string task = "chat";    ///< chat, transcription, speech
+  std::string description;      ///< what a person should know of it; may be empty
 };
 
 }  // namespace mainstay::models

@@ -35,7 +35,9 @@ struct Attribution {
 struct Answer {
   std::optional<ChatReply> reply;
   std::unique_ptr<ChatStream> stream;
-  std::unique_ptr<Embeddings> embeddings;  ///< of embed() alone
+  std::unique_ptr<Embeddings> embeddings;        ///< of embed() alone
+  std::unique_ptr<TranscriptStream> transcript;  ///< of transcribe() alone
+  std::unique_ptr<SpeechStream> speech;          ///< of speak() alone
   Attribution by;
 };
 
@@ -59,6 +61,18 @@ class Models {
   /// model some provider serves; the built-in answerer has none. Errors: as chat()'s; invalid
   /// "model_cannot_embed".
   virtual Co<Result<Answer>> embed(EmbedRequest request, std::string model, Deadline by);
+  /// A recording to text, in Answer::transcript; its first piece is there already, so that failures
+  /// before it were retried and passed to the next candidate. A request without `partial` is read
+  /// to its end within: any failure was. `model` as for chat(), "auto" and empty:
+  /// models.transcription, and the built-in engine at last. Errors: as chat()'s; invalid
+  /// "model_cannot_transcribe".
+  virtual Co<Result<Answer>> transcribe(TranscribeRequest request, std::string model, Deadline by);
+  /// Speech of a text, in Answer::speech, in the form asked for; its first piece is there already.
+  /// `model` as above with models.speech. Errors: as chat()'s; invalid "model_cannot_speak",
+  /// "voice_unknown"; unsupported "audio_format_unsupported".
+  virtual Co<Result<Answer>> speak(SpeechRequest request, std::string model, Deadline by);
+  /// The voices of all engines that say which they have.
+  virtual Co<Result<std::vector<Voice>>> voices(Deadline by);
   virtual Co<Result<std::vector<ModelInfo>>> list(Deadline by) = 0;
   virtual std::vector<ProviderState> providers() const = 0;
   /// Drops the cached answers (of one tenant, or all when empty). Returns how many.

@@ -1,5 +1,6 @@
-// Face: one provider of chat completions and, of many, embeddings. Inner rooms openai, ollama,
-// gemini, anthropic and extractive implement it; the router alone calls it.
+// Face: one provider of chat completions and, of many, embeddings, transcriptions and speech. Inner
+// rooms openai, ollama, gemini, anthropic, extractive, wyoming and builtin implement it; the router
+// alone calls it.
 #pragma once
 
 #include <string>
@@ -8,6 +9,8 @@
 #include "models/attempt.h"
 #include "models/chat.h"
 #include "models/embed.h"
+#include "models/synthesize.h"
+#include "models/transcribe.h"
 
 namespace mainstay::models {
 
@@ -26,7 +29,7 @@ namespace mainstay::models {
 ///   unsupported  upstream_cannot (the provider cannot do tools, images … that were asked for)
 /// `message` of upstream_rejected may quote the provider; others use general sentences, the
 /// provider's words go to `detail`.
-class ChatProvider : public Embedder {
+class ChatProvider : public Embedder, public Transcriber, public Synthesizer {
  public:
   virtual const std::string& name() const noexcept = 0;
   /// The whole answer. `request` and `timings` outlive the call.

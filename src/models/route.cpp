@@ -55,6 +55,7 @@ std::shared_ptr<Upstream> RouteTable::upstream_named(std::string_view name) cons
   for (const auto& upstream : upstreams_) {
     if (upstream->name() == name) return upstream;
   }
+  if (speech_ && speech_->name() == name) return speech_;
   return nullptr;
 }
 
@@ -76,7 +77,7 @@ Plan RouteTable::automatic() const {
   const TimePoint now = tools_.clock.now();
   std::vector<Candidate> doubtful;
   for (const auto& upstream : upstreams_) {
-    if (upstream->kind != Upstream::Kind::configured) continue;
+    if (upstream->kind != Upstream::Kind::configured || !upstream->chats()) continue;
     // What is not likely to answer comes after what is, but is still tried.
     auto& into = upstream->likely(now) ? plan.candidates : doubtful;
     into.push_back({upstream, upstream->default_model()});
@@ -114,6 +115,7 @@ Result<Plan> RouteTable::plan(const std::string& model) const {
   }
   for (const auto& upstream : upstreams_) {
     if (upstream->kind != Upstream::Kind::configured || !upstream->may_serve()) continue;
+    if (!upstream->chats()) continue;  // its names are its own
     plan.candidates.push_back({upstream, model});
     return plan;
   }
@@ -138,6 +140,8 @@ std::vector<std::string> RouteTable::names() const {
       out.push_back(upstream->name() + "/" + model.id);
     }
   }
+  if (!speech_) return out;
+  for (const auto& model : speech_->models()) out.push_back(speech_->name() + "/" + model.id);
   return out;
 }
 
@@ -163,9 +167,13 @@ std::vector<ModelInfo> RouteTable::list() const {
   }
   for (const auto& upstream : upstreams_) {
     if (upstream == built_in()) continue;
-    const bool up = upstream->state().up;
+    const auto now = upstream->state();
     for (auto& model : upstream->models()) {
-      if (!up) model.state = "unavailable";
+      if (!now.up) {
+        model.state = "unavailable";
+      } else if (now.breaker != "closed" && model.state == "ready") {
+        model.state = "degraded";  // it says what it has, and failed the last questions
+      }
       // A name that another provider has already: it is reached with the provider's name before it.
       if (seen.contains(model.id)) model.id = upstream->name() + "/" + model.id;
       add(std::move(model));
@@ -176,6 +184,11 @@ std::vector<ModelInfo> RouteTable::list() const {
   own.provider = "mainstay";
   own.tools = false;
   add(own);
+  if (!speech_) return out;
+  for (auto& model : speech_->models()) {
+    model.id = speech_->name() + "/" + model.id;
+    add(std::move(model));
+  }
   return out;
 }
 

@@ -33,6 +33,8 @@ class RouteTable {
   /// through to a provider whose list is not known yet. Errors: not_found "unknown_model" with the
   /// nearest name; unavailable "no_provider".
   Result<Plan> plan(const std::string& model) const;
+  /// The built-in engine of speech, "builtin" in names. Before the first question.
+  void add_speech(std::shared_ptr<Upstream> engine) { speech_ = std::move(engine); }
   /// What can be asked for.
   std::vector<ModelInfo> list() const;
 
@@ -46,6 +48,7 @@ class RouteTable {
 
   std::shared_ptr<const Settings> settings_;
   std::vector<std::shared_ptr<Upstream>> upstreams_;
+  std::shared_ptr<Upstream> speech_;  ///< null: there is none
   Tools tools_;
 };
 

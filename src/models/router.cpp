@@ -56,6 +56,7 @@ Router::Router(std::shared_ptr<const Settings> settings, std::vector<NamedProvid
       upstreams_(upstreams_of(std::move(providers), std::move(built_in), *settings_, tools)),
       table_(settings_, upstreams_, tools),
       cache_(settings_->cache, tools.metrics),
+      speech_cache_(settings_->audio, tools.metrics),
       flights_(tools.clock, settings_->cache),
       coalesced_(tools.metrics.counter("mainstay_coalesced_total",
                                        "Questions that shared another's upstream call")),
@@ -224,6 +225,9 @@ Co<Result<std::vector<ModelInfo>>> Router::list(Deadline by) {
     }
     [[maybe_unused]] auto probed = co_await upstream->probe(until);
   }
+  if (speech_ && !speech_->probed()) {
+    [[maybe_unused]] auto probed = co_await speech_->probe(until);
+  }
   co_return table_.list();
 }
 
@@ -234,6 +238,7 @@ std::vector<ProviderState> Router::providers() const {
 }
 
 std::size_t Router::forget(TenantId tenant) {
+  speech_cache_.forget(tenant);
   return cache_.forget(tenant);
 }
 
@@ -258,6 +263,7 @@ Co<> Router::look() {
   const Deadline never = Deadline::never();
   co_await probe(never);
   cache_.expire(tools_.clock.now());
+  speech_cache_.expire(tools_.clock.now());
 }
 
 }  // namespace mainstay::models

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/audio_streams.h"
 #include "models/cache.h"
 #include "models/flight.h"
 #include "models/models.h"
@@ -14,6 +15,12 @@
 #include "models/streams.h"
 
 namespace mainstay::models {
+
+/// The built-in engine of speech, and what packs its sound.
+struct SpeechParts {
+  std::unique_ptr<ChatProvider> engine;  ///< not null
+  std::unique_ptr<SpeechPacker> packer;  ///< null: sound goes out as it was made
+};
 
 /// Any loop may call. Outlives the answers' streams it gave out. The cache belongs to it: other
 /// settings mean another router and an empty cache.
@@ -25,10 +32,15 @@ class Router final : public Models {
 
   Co<Result<Answer>> chat(ChatRequest request, Deadline by) override;
   Co<Result<Answer>> embed(EmbedRequest request, std::string model, Deadline by) override;
+  Co<Result<Answer>> transcribe(TranscribeRequest request, std::string model, Deadline by) override;
+  Co<Result<Answer>> speak(SpeechRequest request, std::string model, Deadline by) override;
+  Co<Result<std::vector<Voice>>> voices(Deadline by) override;
   Co<Result<std::vector<ModelInfo>>> list(Deadline by) override;
   std::vector<ProviderState> providers() const override;
   std::size_t forget(TenantId tenant) override;
 
+  /// Before the first request.
+  void add_speech(SpeechParts parts);
   /// Asks each provider that is due for its models, one after the other; each has twice the
   /// connect timeout. For start-up, before the first request.
   Co<> probe(Deadline by);
@@ -36,8 +48,10 @@ class Router final : public Models {
   /// discover_interval, on one loop.
   Co<> look();
   /// Gives back a share (0 to 1) of the cache's memory; returns bytes freed.
-  std::size_t shrink_cache(double fraction) { return cache_.shrink(fraction); }
-  std::size_t cache_bytes() const { return cache_.bytes(); }
+  std::size_t shrink_cache(double fraction) {
+    return cache_.shrink(fraction) + speech_cache_.shrink(fraction);
+  }
+  std::size_t cache_bytes() const { return cache_.bytes() + speech_cache_.bytes(); }
 
  private:
   /// One question on its way.
@@ -53,7 +67,9 @@ class Router final : public Models {
     std::optional<Error> error;   ///< the failure worth telling
     /// How the first candidate's first call failed, which chat() makes itself.
     std::optional<Error> first;
-    const EmbedRequest* embed = nullptr;  ///< vectors are asked for, not an answer
+    const EmbedRequest* embed = nullptr;      ///< vectors are asked for, not an answer
+    const TranscribeRequest* hear = nullptr;  ///< a transcript is
+    const SpeechRequest* say = nullptr;       ///< speech is
   };
 
   std::optional<Answer> from_cache(Ask& ask);
@@ -70,6 +86,16 @@ class Router final : public Models {
                                   Attempt attempt);
   Co<Result<Answer>> embed_at(Ask& ask, const Candidate& candidate, Upstream::Call call,
                               Attempt attempt);
+  Result<Plan> audio_plan(std::string& model, bool hear) const;
+  Co<Result<Answer>> answer_audio(Ask& ask);
+  Co<Result<Answer>> hear_at(Ask& ask, const Candidate& candidate, Upstream::Call call,
+                             Attempt attempt);
+  Co<Result<std::unique_ptr<SpeechStream>>> spoken(const SpeechRequest& request,
+                                                   const Candidate& candidate, Attempt attempt,
+                                                   AttemptTimings& timings);
+  Co<Result<Answer>> say_at(Ask& ask, const Candidate& candidate, Upstream::Call call,
+                            Attempt attempt);
+  KeepSpeech keep_speech(const Ask& ask, const Answer& answer);
   Co<Status> name_model(Candidate& candidate, Deadline by);
   std::optional<Duration> again(const Ask& ask, Upstream& upstream, const Error& error,
                                 std::uint32_t attempt, bool last, bool called);
@@ -85,8 +111,11 @@ class Router final : public Models {
   const std::shared_ptr<const Settings> settings_;
   Tools tools_;
   std::vector<std::shared_ptr<Upstream>> upstreams_;  ///< the built-in answerer last
+  std::shared_ptr<Upstream> speech_;      ///< the built-in engine of speech; null: there is none
+  std::unique_ptr<SpeechPacker> packer_;  ///< null: sound goes out as it was made
   RouteTable table_;
   ResponseCache cache_;
+  SpeechCache speech_cache_;
   FlightTable flights_;
   Counter& coalesced_;
   Counter& retries_;

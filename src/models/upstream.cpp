@@ -22,9 +22,9 @@ Labels of(const std::string& provider, const char* result) {
 constexpr std::string_view kCalls = "mainstay_provider_calls_total";
 constexpr std::string_view kCallsHelp = "Calls made to a provider, by how they ended";
 
-/// Model lists name embedding models too; `auto` must not choose one.
-bool answers_chat(const std::string& model) {
-  return lower_ascii(model).find("embed") == std::string::npos;
+/// Model lists name models for embeddings and speech too; `auto` must not choose one.
+bool answers_chat(const ModelInfo& model) {
+  return model.task == "chat" && lower_ascii(model.id).find("embed") == std::string::npos;
 }
 
 /// What a call's end says about the provider's capacity.
@@ -44,6 +44,7 @@ std::chrono::milliseconds round_up(Duration d) {
 Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, Tools tools)
     : provider(std::move(parts.provider)),
       kind(kind_of),
+      host(parts.host),
       permits(tools.clock, parts.settings.concurrent_max, settings.upstream.waiting_max),
       settings_(std::move(parts.settings)),
       tools_(tools),
@@ -85,6 +86,7 @@ void Upstream::Call::release() {
   upstream_->in_flight_.fetch_sub(1, std::memory_order_relaxed);
   {
     const Permit back = std::move(permit_);
+    const HostLease ended = std::move(lease_);
   }
   upstream_.reset();
 }
@@ -198,6 +200,7 @@ void Upstream::adapt(const Error* error, TimePoint started, TimePoint now) {
 }
 
 bool Upstream::likely(TimePoint now) const {
+  if (host && std::string_view(host.state()) == "degraded") return false;
   std::lock_guard lock(mutex_);
   return up_ && breaker_.state(now) == Breaker::State::closed;
 }
@@ -240,6 +243,12 @@ void Upstream::hide_key(Error& error) const {
 }
 
 Co<Status> Upstream::probe(Deadline by) {
+  const HostLease lease = host.if_ready();
+  if (host && !lease) {
+    Error error = Error::log(Errc::unavailable, "the host of " + name() + " is not ready");
+    error.reason = "host_not_ready";
+    co_return error;
+  }
   {
     std::lock_guard lock(mutex_);
     last_probe_ = tools_.clock.now();
@@ -267,6 +276,17 @@ Co<Status> Upstream::probe(Deadline by) {
 }
 
 std::vector<ModelInfo> Upstream::models() const {
+  auto out = listed();
+  if (!host) return out;
+  const char* const state = host.state();
+  for (auto& info : out) {
+    info.state = state;
+    info.loaded = info.state == "ready";
+  }
+  return out;
+}
+
+std::vector<ModelInfo> Upstream::listed() const {
   std::lock_guard lock(mutex_);
   if (settings_.models.empty()) return found_;
   std::vector<ModelInfo> out;
@@ -302,7 +322,7 @@ std::string Upstream::default_model() const {
   if (!settings_.models.empty()) return settings_.models.front();
   std::lock_guard lock(mutex_);
   for (const auto& model : found_) {
-    if (answers_chat(model.id)) return model.id;
+    if (answers_chat(model)) return model.id;
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "models/aimd.h"
 #include "models/breaker.h"
+#include "models/hosts.h"
 #include "models/models.h"
 #include "models/permits.h"
 #include "models/provider.h"
@@ -29,6 +30,7 @@ struct NamedProvider {
   std::unique_ptr<ChatProvider> provider;
   ProviderSettings settings;  ///< models, default_model, concurrent_max
   bool discovered = false;    ///< looked for on loopback; used only after models() succeeded
+  HostDoor host = {};         ///< empty: its server runs elsewhere
 };
 
 /// What every part of the router works with; all outlive it.
@@ -61,12 +63,15 @@ class Upstream {
     /// error's words: some providers repeat it.
     void failed(Error& error);
     TimePoint started() const noexcept { return started_; }
+    /// Keeps the provider's host ready until the call ends.
+    void hold(HostLease lease) noexcept { lease_ = std::move(lease); }
 
    private:
     void release();
     std::shared_ptr<Upstream> upstream_;  ///< null: nothing to give back
     Breaker::Pass pass_;
     Permit permit_;
+    HostLease lease_;
     TimePoint started_{};
   };
 
@@ -84,22 +89,27 @@ class Upstream {
   bool probed() const;
   /// A probe is due: none within `interval`, and no call that succeeded either.
   bool probe_due(TimePoint now, Duration interval) const;
-  /// Asks the provider for its models; remembers them, or why that failed.
+  /// Asks the provider for its models; remembers them, or why that failed. A host that is not ready
+  /// is neither started for it nor blamed: unavailable "host_not_ready".
   Co<Status> probe(Deadline by);
   /// Configured models, or those a probe found.
   std::vector<ModelInfo> models() const;
   bool serves(const std::string& model) const;
   /// No list is known yet, so any name may be one of its models.
   bool may_serve() const;
+  /// False: a server of speech alone.
+  bool chats() const noexcept { return settings_.kind != "wyoming"; }
   /// The model for `auto`; empty when none is known.
   std::string default_model() const;
   ProviderState state() const;
 
   const std::unique_ptr<ChatProvider> provider;
   const Kind kind;
+  const HostDoor host;  ///< empty: its server runs elsewhere
   Permits permits;
 
  private:
+  std::vector<ModelInfo> listed() const;
   void set_up(bool up, const std::string& why);
   void end(const Breaker::Pass& pass, const Error* error, TimePoint started, TimePoint now);
   void hide_key(Error& error) const;

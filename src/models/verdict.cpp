@@ -30,6 +30,14 @@ Verdict verdict(const Error& error) noexcept {
       if (why == "upstream_pool_full" || why == "provider_busy" || why == "circuit_open") {
         return kOther;
       }
+      if (why == "audio_missing" || why == "audio_busy" || why == "recogniser_missing" ||
+          why == "voices_missing") {
+        return kOther;
+      }
+      if (why == "host_busy" || why == "host_degraded" || why == "host_too_large" ||
+          why == "host_not_ready" || why == "stopping") {
+        return kOther;
+      }
       // Nobody there: another candidate is the better next call.
       if (why == "upstream_refused" || why == "upstream_unresolved") {
         return {Again::if_last, true, true};

@@ -14,6 +14,7 @@
 #include "base/deadline.h"
 #include "base/result.h"
 #include "config/settings.h"
+#include "net/body_source.h"
 #include "net/http.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -27,6 +28,9 @@ struct Call {
   std::string target;   ///< path and query on that host
   HeaderLines headers;  ///< without host and content-length
   std::string body;
+  /// Further bytes of the body, sent behind `body`; null: none.
+  std::shared_ptr<const BodySource> source;
+  std::string tail;  ///< behind `source`
   /// For addresses that strangers chose: connects to public addresses alone, whatever the name
   /// leads to, over a connection of its own kind and never through the proxy. Else: forbidden
   /// "address_not_public".
@@ -39,6 +43,7 @@ struct CallTimers {
   Duration connect = std::chrono::seconds(2);
   Duration first_byte = std::chrono::seconds(30);  ///< from sent to the reply's head
   Duration between_bytes = std::chrono::seconds(10);
+  Duration write = std::chrono::seconds(30);  ///< between two pieces of a `source` that it takes
 };
 
 /// What a call took, for Server-Timing.

@@ -108,6 +108,35 @@ std::size_t on_header(char* data, std::size_t, std::size_t size, void* user) {
   return size;
 }
 
+/// Bytes of a body that has a source: what comes before it, the source, what comes behind it.
+std::size_t on_read(char* into, std::size_t, std::size_t most, void* user) {
+  auto& t = *static_cast<Transfer*>(user);
+  const std::uint64_t head = t.call.body.size();
+  const std::uint64_t source = head + t.call.source->size();
+  const std::uint64_t whole = source + t.call.tail.size();
+  if (t.sent >= whole || most == 0) return 0;
+  std::size_t n = 0;
+  if (t.sent < head) {
+    n = t.call.body.copy(into, most, t.sent);
+  } else if (t.sent < source) {
+    const auto left = static_cast<std::size_t>(std::min<std::uint64_t>(most, source - t.sent));
+    const std::int64_t got = t.call.source->read_now(t.sent - head, into, left);
+    if (got <= 0) return CURL_READFUNC_ABORT;
+    n = static_cast<std::size_t>(got);
+  } else {
+    n = t.call.tail.copy(into, most, t.sent - source);
+  }
+  t.sent += n;
+  return n;
+}
+
+/// A call that is sent again begins with its first byte.
+int on_seek(void* user, curl_off_t offset, int origin) {
+  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_FAIL;
+  static_cast<Transfer*>(user)->sent = static_cast<std::uint64_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
 std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   auto& t = *static_cast<Transfer*>(user);
   std::lock_guard lock(t.mutex);
@@ -344,6 +373,15 @@ void CurlTransport::Engine::prepare(Transfer& t) {
     set(easy, CURLOPT_HTTPGET, 1L);
   } else if (t.call.method == "HEAD") {
     set(easy, CURLOPT_NOBODY, 1L);
+  } else if (t.call.source) {
+    const std::uint64_t size = t.call.body.size() + t.call.source->size() + t.call.tail.size();
+    t.sent = 0;
+    set(easy, CURLOPT_POST, 1L);
+    set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(size));
+    set(easy, CURLOPT_READFUNCTION, &on_read);
+    set(easy, CURLOPT_READDATA, &t);
+    set(easy, CURLOPT_SEEKFUNCTION, &on_seek);
+    set(easy, CURLOPT_SEEKDATA, &t);
   } else {
     set(easy, CURLOPT_POST, 1L);
     set(easy, CURLOPT_POSTFIELDS, t.call.body.data());

@@ -36,6 +36,7 @@ struct Transfer {
   // Set by the caller before the start, read by the curl thread.
   Call call;
   long connect_ms = 0;
+  std::uint64_t sent = 0;  ///< of a body with a source; the curl thread's own
   // The curl thread's own.
   Easy easy;
   Lines lines;

@@ -15,6 +15,7 @@
 #include <simdjson.h>
 
 #include "net/burst.h"
+#include "net/client_upload.h"
 
 namespace mainstay::net {
 namespace {
@@ -217,9 +218,11 @@ void build_head(const Call& call, const Origin& origin, std::string& out) {
   out.append(call.method).append(" ").append(call.target).append(" HTTP/1.1\r\nhost: ");
   out.append(origin.authority).append("\r\n").append(call.headers.text());
   const bool bodyless = call.method == "GET" || call.method == "HEAD" || call.method == "DELETE";
-  if (!call.body.empty() || !bodyless) {
+  std::uint64_t size = call.body.size();
+  if (call.source) size += call.source->size() + call.tail.size();
+  if (size > 0 || !bodyless) {
     std::array<char, 20> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), call.body.size());
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size);
     out.append("content-length: ").append(digits.data(), end.ptr).append("\r\n");
   }
   out.append("\r\n");
@@ -465,6 +468,11 @@ Co<Result<std::unique_ptr<Reply>>> send_plain(const std::vector<std::shared_ptr<
     if (!written.all && !written.failed) {
       auto failed = co_await write_rest(*conn, call, done, timers, by);
       if (failed) co_return std::move(*failed);
+      limit = limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);
+    }
+    if (call.source && conn->wrote_all) {
+      auto uploaded = co_await upload(*conn, call, timers, by);
+      if (!uploaded.ok()) co_return uploaded.error();
       limit = limit_of(clock.now(), timers.first_byte, "upstream_first_byte_timeout", by);
     }
     // A peer that stopped reading may still have said why: its reply is read all the same.

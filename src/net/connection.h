@@ -72,6 +72,9 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Co<Status> write(const std::string& piece) override;
   Co<Status> finish() override;
   Co<Result<WebSocket*>> upgrade(HeaderLines headers) override;
+  void allow(TimePoint until) override {
+    if (phase_ == Phase::serving && !web_) due_ = until;
+  }
   void abort() override { aborted_ = true; }
   bool started() const noexcept override { return started_; }
   const std::shared_ptr<Hold>& hold() const noexcept override;

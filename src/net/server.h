@@ -87,6 +87,9 @@ class Exchange {
   virtual Co<Result<WebSocket*>> upgrade(HeaderLines headers) = 0;
   /// The reply cannot be completed: closes the connection without the end of the stream.
   virtual void abort() = 0;
+  /// This request may last until then, in the place of server.request_timeout: for one whose work
+  /// has a bound of its own.
+  virtual void allow(TimePoint) {}
   /// True once begin() or reply() was called.
   virtual bool started() const noexcept = 0;
   /// Decides whether the work goes on when the client has gone (default: it is cancelled at once).

@@ -45,6 +45,11 @@ class WebSocket {
   /// kept, up to server.websocket.outbound_max bytes and outbound_messages messages; a client that
   /// falls further behind is closed with 1008 "slow_reader". Errors: cancelled.
   virtual Status send(std::string_view text) = 0;
+  /// The same with a binary message of any bytes.
+  virtual Status send_bytes(std::string_view bytes) = 0;
+  /// The client may send so many frames a second, over 10 s, where server.websocket.message_rate
+  /// says fewer.
+  virtual void raise_rate(std::uint32_t frames_a_second) = 0;
   /// Says goodbye behind what was sent; the connection ends when the service returns. `why`: a
   /// stable word, at most 123 bytes; docs/websocket.md lists them. The first call counts.
   virtual void close(CloseCode code, std::string_view why) = 0;

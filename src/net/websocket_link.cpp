@@ -33,7 +33,8 @@ WebSocketLink::WebSocketLink(Loop& loop, Transport& wire, std::weak_ptr<void> ow
       early_(std::move(early)),
       next_ping_(loop.read_clock() + settings().ping),
       last_message_(loop.now()),
-      window_(loop.now()) {
+      window_(loop.now()),
+      rate_(settings().message_rate) {
   loop_.websockets(1);
 }
 
@@ -126,7 +127,7 @@ bool WebSocketLink::too_fast() {
     window_frames_ = std::min<std::uint64_t>(window_frames_, 1);
   }
   const auto seconds = static_cast<std::uint64_t>(kRateWindow.count());
-  return window_frames_ > settings().message_rate * seconds;
+  return window_frames_ > rate_ * seconds;
 }
 
 /// The client says goodbye: so do we, with its code.
@@ -138,10 +139,22 @@ void WebSocketLink::answer_close() {
 }
 
 Status WebSocketLink::send(std::string_view text) {
+  return send_as(Opcode::text, text);
+}
+
+Status WebSocketLink::send_bytes(std::string_view bytes) {
+  return send_as(Opcode::binary, bytes);
+}
+
+void WebSocketLink::raise_rate(std::uint32_t frames_a_second) {
+  rate_ = std::max(rate_, frames_a_second);
+}
+
+Status WebSocketLink::send_as(Opcode opcode, std::string_view payload) {
   if (closing_ || gone_) return closed_error();
   last_message_ = loop_.now();
   loop_.shared().websocket_sent.add();
-  put(Opcode::text, text);
+  put(opcode, payload);
   if (closing_ || gone_) return closed_error();
   return done();
 }

@@ -23,6 +23,8 @@ class WebSocketLink final : public WebSocket {
 
   Co<Result<WebSocketMessage>> read(Deadline by) override;
   Status send(std::string_view text) override;
+  Status send_bytes(std::string_view bytes) override;
+  void raise_rate(std::uint32_t frames_a_second) override;
   void close(CloseCode code, std::string_view why) override;
   std::size_t unsent() const noexcept override { return outbox_.unsent(); }
 
@@ -40,6 +42,7 @@ class WebSocketLink final : public WebSocket {
   std::optional<WebSocketMessage> take_from_wire(bool& waits);
   void answer_close();
   bool too_fast();
+  Status send_as(Opcode opcode, std::string_view payload);
   void put(Opcode opcode, std::string_view payload);
   void flush();
   void wait_to_write();
@@ -61,6 +64,7 @@ class WebSocketLink final : public WebSocket {
   TimePoint last_message_;
   TimePoint window_;  ///< start of the window in which frames are counted
   std::uint64_t window_frames_ = 0;
+  std::uint32_t rate_;       ///< frames a second that the client may send
   std::uint32_t pings_ = 0;  ///< sent since anything came
   bool reading_ = false;     ///< read() waits
   bool late_ = false;        ///< the reader's deadline came

@@ -1,4 +1,5 @@
-// Face: API keys, and tokens revoked by their id. Back ends: memory, sqlite.
+// Face: API keys, and tokens revoked by their id. Back ends: memory, sqlite,
+// postgres.
 // Used by admission (identity) and by `mainstay keys`, also while a server runs on the same data.
 // Holds digests alone: what is stored here opens no door.
 #pragma once

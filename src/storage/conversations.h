@@ -1,4 +1,4 @@
-// Face: conversations and their messages. Back ends: memory, sqlite (later postgres).
+// Face: conversations and their messages. Back ends: memory, sqlite, postgres.
 // Used by assistant and api. Every verb is limited to its owner: another's id is not_found.
 #pragma once
 
@@ -75,6 +75,12 @@ class Conversations {
                                                         Tokens budget, Deadline by) = 0;
   virtual Co<Result<PageOfConversations>> list(Owner owner, ConversationId after,
                                                std::uint32_t limit, Deadline by) = 0;
+  /// list() of those whose title holds `text`; the case of A-Z is ignored, and of nothing else.
+  virtual Co<Result<PageOfConversations>> search(Owner owner, std::string text,
+                                                 ConversationId after, std::uint32_t limit,
+                                                 Deadline by) = 0;
+  /// Gives it another title; when it was last used stays. Errors: not_found.
+  virtual Co<Status> rename(Owner owner, ConversationId id, std::string title, Deadline by) = 0;
   /// Errors: not_found.
   virtual Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) = 0;
   /// Messages oldest first, after the given message id (empty: from the start).

@@ -11,6 +11,8 @@ namespace mainstay::storage {
 
 /// Sorts the tags and drops repetitions. Errors: as Documents::add().
 Status check_document(NewDocument& document);
+/// The same of the tags in it. Errors: as Documents::update().
+Status check_changes(DocumentChanges& changes);
 /// Sorts the filter's tags and drops repetitions.
 void tidy(std::vector<std::string>& tags);
 /// Errors: too_large.
@@ -28,6 +30,8 @@ Error document_id_taken();
 Error collection_name_taken();
 Error chunks_missing();
 Error too_many_chunks();
+Error same_content_elsewhere();
+Error document_large();
 
 /// Words that one search looks for. A wide OR is what makes a search slow (measured: 9 to 775 ms
 /// over 1.5 million chunks).

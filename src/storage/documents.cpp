@@ -36,7 +36,19 @@ Status check_document(NewDocument& document) {
                       "tags");
   }
   if (document.chunks.size() > kChunksMax) return too_many_chunks();
+  if (document.thumbnail.size() > kThumbnailMax) {
+    return Error::log(Errc::too_large, "a thumbnail that is none");
+  }
   return done();
+}
+
+Status check_changes(DocumentChanges& changes) {
+  if (!changes.tags) return done();
+  NewDocument probe;
+  probe.tags = std::move(*changes.tags);
+  auto good = check_document(probe);
+  changes.tags = std::move(probe.tags);
+  return good;
 }
 
 Status check_append(const std::vector<Chunk>& chunks, const std::string& checkpoint) {
@@ -106,6 +118,17 @@ Error collection_name_taken() {
   return Error::say(Errc::conflict, "already_exists",
                     "There is a collection of this name already; choose another one.",
                     "collection");
+}
+
+Error same_content_elsewhere() {
+  return Error::say(Errc::conflict, "same_content",
+                    "Another document of the collection holds the same content, or has the same "
+                    "source. Delete that one first.");
+}
+
+Error document_large() {
+  return Error::say(Errc::conflict, "document_large",
+                    "The document is too large to be changed in one step.");
 }
 
 Error chunks_missing() {

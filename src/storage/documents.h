@@ -1,4 +1,5 @@
-// Face: documents of any size, their chunks, and word search over them. Back ends: memory, sqlite.
+// Face: documents of any size, their chunks, and word search over them. Back ends: memory, sqlite,
+// postgres.
 // Used by knowledge and models/extractive (through knowledge). Documents belong to a tenant.
 #pragma once
 
@@ -22,6 +23,7 @@ struct Chunk {
   std::uint64_t end = 0;
   std::string heading;                     ///< path of headings above it, " > " between them
   std::optional<std::uint32_t> page = {};  ///< on which it begins, from 1; where there are pages
+  std::string terms = {};                  ///< of `text`, for a store that takes_terms(), or empty
 };
 
 /// Every chunk has a number for life: its document's number and its place there, from 0. Numbers
@@ -40,6 +42,9 @@ inline constexpr std::size_t kTagBytesMax = 64;       ///< of one tag, at least 
 inline constexpr std::size_t kAppendChunks = 4096;    ///< of one append()
 inline constexpr std::size_t kAppendBytes = 4 << 20;  ///< texts and headings of one append()
 inline constexpr std::size_t kCheckpointBytes = 4096;
+inline constexpr std::size_t kThumbnailMax = 128 * 1024;
+/// Chunks of a document that is given other tags or another collection in one step.
+inline constexpr std::uint64_t kChangedAtOnce = 2048;
 
 /// What the stores allow of documents; app fills it from [knowledge].
 struct DocumentLimits {
@@ -61,6 +66,14 @@ struct NewDocument {
   Bytes size;
   std::vector<Chunk> chunks;
   std::vector<std::string> tags = {};  ///< short words; kept sorted, each once
+  std::string thumbnail = {};          ///< a JPEG of at most kThumbnailMax bytes; empty: none
+};
+
+/// What is to be another about a document; what is not set stays.
+struct DocumentChanges {
+  std::optional<std::string> title = {};
+  std::optional<std::vector<std::string>> tags = {};
+  std::optional<CollectionName> collection = {};
 };
 
 struct DocumentInfo {
@@ -154,6 +167,8 @@ struct Found {
 class Documents {
  public:
   virtual ~Documents() = default;
+  /// Whether an append() is cheaper when its chunks have terms (terms.h); they are never needed.
+  virtual bool takes_terms() const noexcept { return false; }
   /// Stores document and chunks in one transaction: for small texts (up to about kAppendBytes).
   /// Same tenant, collection and sha256: nothing changes (existed). Same non-empty source, other
   /// content: replaced in the same transaction. Errors: conflict "already_exists" (the id);
@@ -180,6 +195,21 @@ class Documents {
   /// alone. Of a document that is ready: the same answer again. Errors: not_found.
   virtual Co<Result<Added>> finish(TenantId tenant, DocumentId id, std::string sha256, Bytes size,
                                    std::string title, Deadline by) = 0;
+  /// Makes the unfinished document `id` visible under the name `as`, in the place of the ready
+  /// document of that name, whose time of creation it keeps; that one is gone in the same moment.
+  /// Repeated: the same answer again. Errors: not_found (`id`, or `as` is not there or not ready);
+  /// conflict "same_content" (another document of the collection holds the same).
+  virtual Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, DocumentId as,
+                                      std::string sha256, Bytes size, std::string title,
+                                      Deadline by) = 0;
+  /// Changes what is known of a ready document. Errors: not_found; invalid "invalid_value" (tags);
+  /// conflict "same_content" (of the same content or source in the other collection),
+  /// "document_large" (other tags or another collection for one of more than kChangedAtOnce
+  /// chunks: make it anew with begin() and finish_as()).
+  virtual Co<Result<DocumentInfo>> update(TenantId tenant, DocumentId id, DocumentChanges changes,
+                                          Deadline by) = 0;
+  /// Of a ready document; empty: it has none. Errors: not_found.
+  virtual Co<Result<std::string>> thumbnail(TenantId tenant, DocumentId id, Deadline by) = 0;
   /// Nothing of an unfinished document remains. Errors: not_found (unknown or finished).
   virtual Co<Status> abandon(TenantId tenant, DocumentId id, Deadline by) = 0;
   /// Documents of all tenants that were begun before `before` and not finished, oldest first: for

@@ -164,7 +164,7 @@ class Splitter {
 
   /// The last byte of an ideographic full stop, exclamation or question mark.
   bool wide_stop(std::size_t at) const {
-    if (at < open_ + 2) return false;
+    if (static_cast<unsigned char>(text_[at]) < 0x80 || at < open_ + 2) return false;
     const std::string_view three = text_.substr(at - 2, 3);
     return three == "\xE3\x80\x82" || three == "\xEF\xBC\x81" || three == "\xEF\xBC\x9F";
   }

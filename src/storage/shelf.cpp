@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <string_view>
 
 #include "storage/file_says.h"
 
@@ -18,7 +20,8 @@ namespace mainstay::storage {
 namespace {
 
 constexpr std::size_t kNameMax = 128;
-constexpr std::size_t kListed = 10'000;  ///< names looked at in one go
+constexpr std::size_t kCopied = 256 * 1024;  ///< at once, by hand
+constexpr std::size_t kListed = 10'000;      ///< names looked at in one go
 
 /// Closes a descriptor at its end.
 class Descriptor {
@@ -58,7 +61,7 @@ Error disk_error(const char* doing) {
   return error;
 }
 
-Status write_all(int fd, std::uint64_t at, const std::string& bytes) {
+Status write_all(int fd, std::uint64_t at, std::string_view bytes) {
   std::size_t put = 0;
   while (put < bytes.size()) {
     const ssize_t n =
@@ -134,6 +137,69 @@ Result<std::vector<std::string>> older_now(int folder, Duration age, WallTime no
   return out;
 }
 
+/// Where the file system cannot copy by itself.
+bool copies_not(int why) {
+  return why == EXDEV || why == ENOSYS || why == EOPNOTSUPP || why == EINVAL;
+}
+
+Result<std::uint64_t> copy_by_hand(int from, int to, const Shelf::Piece& piece) {
+  std::string bytes(std::min(piece.most, kCopied), '\0');
+  std::uint64_t copied = 0;
+  while (copied < piece.most) {
+    const std::size_t most = std::min<std::uint64_t>(bytes.size(), piece.most - copied);
+    const ssize_t n = ::pread(from, bytes.data(), most, static_cast<off_t>(piece.from_at + copied));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return disk_error("read");
+    if (n == 0) break;
+    const std::string_view some(bytes.data(), static_cast<std::size_t>(n));
+    auto written = write_all(to, piece.at + copied, some);
+    if (!written.ok()) return written.error();
+    copied += some.size();
+  }
+  return copied;
+}
+
+/// In the kernel where it can: on XFS and btrfs nothing is copied at all.
+Result<std::uint64_t> copy_some(int from, int to, const Shelf::Piece& piece) {
+  auto from_at = static_cast<off64_t>(piece.from_at);
+  auto at = static_cast<off64_t>(piece.at);
+  std::uint64_t copied = 0;
+  while (copied < piece.most) {
+    const ssize_t n = ::copy_file_range(from, &from_at, to, &at, piece.most - copied, 0);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && copied == 0 && copies_not(errno)) return copy_by_hand(from, to, piece);
+    if (n < 0) return disk_error("copy");
+    if (n == 0) break;
+    copied += static_cast<std::uint64_t>(n);
+  }
+  return copied;
+}
+
+Result<std::uint64_t> copy_now(int folder, const Shelf::Piece& piece) {
+  const Descriptor from(::openat(folder, piece.from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (from.get() < 0) return disk_error("open");
+  const Descriptor to(
+      ::openat(folder, piece.to.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (to.get() < 0) return disk_error("open");
+  auto copied = copy_some(from.get(), to.get(), piece);
+  if (!copied.ok() || !piece.synced) return copied;
+  if (::fsync(to.get()) != 0) return disk_error("fsync");
+  if (::fsync(folder) != 0) return disk_error("fsync of the folder");
+  return copied;
+}
+
+Status rename_now(int folder, const std::string& from, const std::string& to) {
+  if (::renameat(folder, from.c_str(), folder, to.c_str()) != 0) return disk_error("rename");
+  if (::fsync(folder) != 0) return disk_error("fsync of the folder");
+  return done();
+}
+
+Result<std::uint64_t> size_now(int folder, const std::string& name) {
+  struct stat info{};
+  if (::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return disk_error("stat");
+  return static_cast<std::uint64_t>(info.st_size);
+}
+
 Status remove_now(int folder, const std::string& name) {
   if (::unlinkat(folder, name.c_str(), 0) == 0 || errno == ENOENT) return done();
   return disk_error("unlink");
@@ -199,6 +265,37 @@ Co<Result<std::string>> Shelf::read(std::string name, std::uint64_t at, std::siz
 Co<Result<OpenContent>> Shelf::open_content(std::string name, Deadline by) {
   if (!is_name(name)) co_return bad_name();
   auto work = [folder = folder_, name = std::move(name)] { return open_now(folder->get(), name); };
+  co_return co_await offload(clock_, pool_, std::move(work), by);
+}
+
+Co<Result<std::uint64_t>> Shelf::copy(Piece piece, Deadline by) {
+  if (!is_name(piece.from) || !is_name(piece.to)) co_return bad_name();
+  auto work = [folder = folder_, piece = std::move(piece)] {
+    return copy_now(folder->get(), piece);
+  };
+  co_return co_await offload(clock_, pool_, std::move(work), by);
+}
+
+Co<Status> Shelf::rename(std::string from, std::string to, Deadline by) {
+  if (!is_name(from) || !is_name(to)) co_return bad_name();
+  auto work = [folder = folder_, from = std::move(from), to = std::move(to)] {
+    return rename_now(folder->get(), from, to);
+  };
+  co_return co_await offload(clock_, pool_, std::move(work), by);
+}
+
+Co<Result<std::uint64_t>> Shelf::size(std::string name, Deadline by) {
+  if (!is_name(name)) co_return bad_name();
+  auto work = [folder = folder_, name = std::move(name)] { return size_now(folder->get(), name); };
+  co_return co_await offload(clock_, pool_, std::move(work), by);
+}
+
+Co<Result<std::uint64_t>> Shelf::room(Deadline by) {
+  auto work = [folder = folder_]() -> Result<std::uint64_t> {
+    struct statvfs disk{};
+    if (::fstatvfs(folder->get(), &disk) != 0) return disk_error("statvfs");
+    return static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  };
   co_return co_await offload(clock_, pool_, std::move(work), by);
 }
 

@@ -52,6 +52,25 @@ class Shelf {
   Co<Result<std::string>> read(std::string name, std::uint64_t at, std::size_t most, Deadline by);
   /// For whoever reads it by itself (a decoder). Errors: not_found "unknown_file".
   Co<Result<OpenContent>> open_content(std::string name, Deadline by);
+  /// Copies up to `most` bytes of `from`, from its byte `from_at` on, to byte `at` of `to`, where
+  /// the file system can without writing them anew; gives how many there were, 0 at the end of
+  /// `from`. What `to` has beside them stays. Repeating a call is harmless. Errors: not_found
+  /// "unknown_file" (`from`).
+  struct Piece {
+    std::string from;
+    std::uint64_t from_at = 0;
+    std::string to;
+    std::uint64_t at = 0;
+    std::size_t most = 0;
+    bool synced = false;
+  };
+  Co<Result<std::uint64_t>> copy(Piece piece, Deadline by);
+  /// Gives a content another name, synced. Errors: not_found "unknown_file".
+  Co<Status> rename(std::string from, std::string to, Deadline by);
+  /// Errors: not_found "unknown_file".
+  Co<Result<std::uint64_t>> size(std::string name, Deadline by);
+  /// Bytes that are free on the disk for this program.
+  Co<Result<std::uint64_t>> room(Deadline by);
   /// Nothing happens when there is no such content.
   Co<Status> remove(std::string name, Deadline by);
   /// The same without waiting, for work that was cancelled.

@@ -18,6 +18,7 @@
 #include "storage/leader.h"
 #include "storage/replies.h"
 #include "storage/signal.h"
+#include "storage/uploads.h"
 #include "storage/vectors.h"
 
 namespace mainstay::storage {
@@ -80,6 +81,7 @@ class Stores {
   virtual Leader& leader() { return missing<Leader>(); }
   virtual Replies& replies() { return missing<Replies>(); }
   virtual Files& files() { return missing<Files>(); }
+  virtual Uploads& uploads() { return missing<Uploads>(); }
   virtual Batches& batches() { return missing<Batches>(); }
   virtual Vectors& vectors() { return missing<Vectors>(); }
   virtual EmbeddingCache& embedding_cache() { return missing<EmbeddingCache>(); }

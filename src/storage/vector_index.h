@@ -44,8 +44,17 @@ class Segment {
 
   void write(std::size_t at, const IndexRow& row) noexcept;
   const std::int8_t* codes(std::size_t row) const noexcept { return codes_ + row * stride_; }
+  /// Of the block of 32 rows that begins there; there is one when all 32 were written.
+  const std::uint8_t* sketch(std::size_t row) const noexcept {
+    return sketches_.data() + row / kSketchRows * sketch_bytes(stride_);
+  }
   bool dead(std::size_t row) const noexcept {
     return (dead_[row / 64].load(std::memory_order_relaxed) >> (row % 64) & 1) != 0;
+  }
+  /// Of the block of 32 rows that begins there, a bit for each.
+  std::uint32_t dead_of_block(std::size_t row) const noexcept {
+    const auto bits = dead_[row / 64].load(std::memory_order_relaxed);
+    return static_cast<std::uint32_t>(bits >> (row % 64));
   }
   /// False when it was dead already.
   bool kill(std::size_t row) noexcept;
@@ -60,6 +69,7 @@ class Segment {
   const std::size_t stride_;
   const std::size_t capacity_;
   std::int8_t* codes_ = nullptr;
+  std::vector<std::uint8_t> sketches_;
   std::vector<std::atomic<std::uint64_t>> dead_;
 };
 
@@ -104,12 +114,14 @@ class VectorIndex {
   std::atomic<std::uint64_t> dead_{0};
 };
 
-/// A query ready for the scan: its code, aligned and filled up.
+/// A query ready for the scan: its code, aligned and filled up, and what its sketches are compared
+/// with.
 class ScanQuery {
  public:
   explicit ScanQuery(const std::vector<float>& unit);
   const std::int8_t* codes() const noexcept { return codes_.get(); }
   float scale() const noexcept { return scale_; }
+  const std::uint8_t* tables() const noexcept { return tables_->data(); }
 
  private:
   struct Free {
@@ -117,10 +129,17 @@ class ScanQuery {
   };
   std::unique_ptr<std::int8_t[], Free> codes_;
   float scale_ = 0;
+  std::optional<SketchTables> tables_;
 };
 
-/// The `keep` best rows of `documents` for each query, best first, equal ones by number. All
-/// queries share one pass. nullopt: `by` passed before the end.
+/// From so many rows on, sketches choose the rows whose codes are looked at.
+inline constexpr std::size_t kSketchFrom = 16'384;
+
+/// The `keep` best rows of `documents` for each query, best first, equal ones by number. In a view
+/// below kSketchFrom rows all queries share one pass over the codes. Above, each query adds up the
+/// sketches, and the codes of the best sixteenth are looked at (at least 2,048 rows): the ten
+/// nearest are among them (recall measured: docs/embeddings.md). nullopt: `by` passed before the
+/// end.
 std::optional<std::vector<std::vector<Candidate>>> scan(const IndexView& view,
                                                         const std::vector<ScanQuery>& queries,
                                                         const DocumentSet& documents,

@@ -151,14 +151,15 @@ Known look() {
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni")) {
-    known.add({"avx512-vnni", vnni});
+    known.add({"avx512-vnni", vnni, avx2_sums, avx2_reach});
   }
-  if (__builtin_cpu_supports("avx2")) known.add({"avx2", avx2});
+  if (__builtin_cpu_supports("avx2")) known.add({"avx2", avx2, avx2_sums, avx2_reach});
 #elif defined(__aarch64__)
-  if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) known.add({"neon-dot", neon_dot});
-  known.add({"neon", neon});
+  if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0)
+    known.add({"neon-dot", neon_dot, neon_sums, plain_reach});
+  known.add({"neon", neon, neon_sums, plain_reach});
 #endif
-  known.add({"plain", plain});
+  known.add({"plain", plain, plain_sums, plain_reach});
   return known;
 }
 

@@ -1,11 +1,13 @@
-// Dot products of eight-bit vectors, one query against many rows, with the widest instructions that
-// this machine has. Used by vector_index.
+// Dot products of eight-bit vectors and sums over sketches, one query against many rows, with the
+// widest instructions that this machine has. Used by vector_index.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+
+#include "storage/vector_sketch.h"
 
 namespace mainstay::storage {
 
@@ -23,6 +25,8 @@ using DotsOf = void (*)(const std::int8_t* query, const std::int8_t* rows, std::
 struct Kernel {
   std::string_view name;  ///< avx512-vnni avx2 neon-dot neon plain
   DotsOf dots = nullptr;
+  SumsOf sums = nullptr;
+  ReachOf reach = nullptr;
 };
 
 /// Those that this machine can run, the quickest first, plain last. Looked for once.

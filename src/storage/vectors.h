@@ -1,5 +1,5 @@
 // Face: vectors of chunks in spaces (one for each embedding model and dimension), and the search
-// for the nearest of them. Back ends: memory, sqlite.
+// for the nearest of them. Back ends: memory, sqlite, postgres.
 // Used by knowledge (embeds what is missing, searches) and api (inserts given vectors).
 #pragma once
 

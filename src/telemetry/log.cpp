@@ -18,6 +18,7 @@
 
 #include "telemetry/log_line.h"
 #include "telemetry/log_sink.h"
+#include "telemetry/log_tail.h"
 
 namespace mainstay {
 namespace {
@@ -94,6 +95,8 @@ struct Log::Writer {
   std::atomic<bool> hurry{false};  // stop's time is over: leave a full sink alone
   std::atomic<std::uint64_t> written{0};
   std::atomic<std::uint64_t> dropped{0};
+  std::unique_ptr<LogTail> kept;
+  std::atomic<LogTail*> tail{nullptr};  // `kept`, once it is there
   std::thread thread;  // lint: thread the log's one writer, alive as long as the log
 };
 
@@ -151,6 +154,10 @@ void Log::Writer::write_out(Batch& batch, std::uint64_t lost) {
     } catch (const std::bad_alloc&) {
       // Told by the counter alone.
     }
+  // First, so that a full sink does not hold up those who look here.
+  if (LogTail* const tail_now = tail.load(std::memory_order_acquire); tail_now != nullptr) {
+    for (const Block& block : batch.blocks) tail_now->add(block.text);
+  }
   for (const Block& block : batch.blocks) {
     const bool wrote = sink.write(block.text, [this] { return hurry.load(); });
     (wrote ? written : dropped).fetch_add(block.lines, std::memory_order_relaxed);
@@ -240,6 +247,20 @@ void Log::pass(std::string_view text) {
   } catch (const std::bad_alloc&) {
     writer_->dropped.fetch_add(1, std::memory_order_relaxed);
   }
+}
+
+void Log::keep_tail(Bytes room) {
+  if (writer_->silent || room.value == 0 || writer_->kept) return;
+  writer_->kept = std::make_unique<LogTail>(room);
+  writer_->tail.store(writer_->kept.get(), std::memory_order_release);
+}
+
+const LogTail* Log::tail() const noexcept {
+  return writer_->tail.load(std::memory_order_acquire);
+}
+
+std::string_view Log::format() const noexcept {
+  return writer_->format == LogFormat::json ? "json" : "text";
 }
 
 std::uint64_t Log::written() const noexcept {

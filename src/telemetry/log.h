@@ -17,6 +17,8 @@
 
 namespace mainstay {
 
+class LogTail;
+
 enum class Level : std::uint8_t { debug, info, warn, error, off };
 
 /// A named value of a log line. Text is copied into the line before log() returns.
@@ -67,6 +69,13 @@ class Log {
   /// Goes on in the file that now has the sink's name, after the old one was moved away. Nothing
   /// changes for other sinks. Errors: invalid; then the old file stays in use.
   Status reopen();
+  /// From now on the newest lines are kept in that much memory too. Once, at most; nothing for 0
+  /// and for a log without a sink.
+  void keep_tail(Bytes room);
+  /// The kept lines; null while none are. Lives as long as the log.
+  const LogTail* tail() const noexcept;
+  /// "json" or "text".
+  std::string_view format() const noexcept;
   std::uint64_t written() const noexcept;
   std::uint64_t dropped() const noexcept;
   /// Bytes of lines that wait for the writer.

@@ -226,8 +226,27 @@ void Metrics::counter_from(std::string_view name, std::string_view help, Labels 
       std::move(read);
 }
 
+void Metrics::each(std::string_view name, const std::function<void(const Seen&)>& see) const {
+  std::lock_guard lock(mutex_);
+  looks_.fetch_add(1, std::memory_order_relaxed);
+  const auto found = families_.find(name);
+  if (found == families_.end()) return;
+  for (const auto& [labels, series] : found->second->series) {
+    Seen seen{labels, 0, std::get_if<Histogram>(&series.value)};
+    if (const auto* counter = std::get_if<Counter>(&series.value)) {
+      seen.value = static_cast<double>(counter->value());
+    } else if (const auto* gauge = std::get_if<Gauge>(&series.value)) {
+      seen.value = static_cast<double>(gauge->value());
+    } else if (const auto* read = std::get_if<std::function<double()>>(&series.value)) {
+      seen.value = (*read)();
+    }
+    see(seen);
+  }
+}
+
 std::string Metrics::text() const {
   std::lock_guard lock(mutex_);
+  looks_.fetch_add(1, std::memory_order_relaxed);
   std::string out;
   for (const auto& [name, family] : families_) {
     out += "# HELP " + name + ' ';

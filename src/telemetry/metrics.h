@@ -79,8 +79,20 @@ class Metrics {
                   std::function<double()> read);
   void counter_from(std::string_view name, std::string_view help, Labels labels,
                     std::function<double()> read);
+  /// Which look at the series this is: a new number for each text() and each(). Functions that
+  /// share what they read keep it for as long as this stays. Any thread, also inside of `read`.
+  std::uint64_t look() const noexcept { return looks_.load(std::memory_order_relaxed); }
   /// Prometheus text format 0.0.4.
   std::string text() const;
+  /// One series as it stands: `labels` is `a="1",b="2"`; a value, or a histogram.
+  struct Seen {
+    std::string_view labels;
+    double value = 0;
+    const Histogram* histogram = nullptr;
+  };
+  /// Shows each series of that name, under the registry's lock: `see` is quick and does not use the
+  /// registry. Nothing when there is no such name.
+  void each(std::string_view name, const std::function<void(const Seen&)>& see) const;
 
  private:
   struct Family;
@@ -88,6 +100,7 @@ class Metrics {
   Series& series(std::string_view name, std::string_view help, int kind, Labels labels);
   const std::size_t series_max_;
   mutable std::mutex mutex_;
+  mutable std::atomic<std::uint64_t> looks_{0};
   std::map<std::string, std::unique_ptr<Family>, std::less<>> families_;
 };
 

@@ -157,7 +157,7 @@ inline std::unique_ptr<BackEnd> back_end(const std::string& name, Ground& ground
 
 inline const char* const kBackEnds[] = {"memory", "sqlite", "sqlite_reopened"};
 
-/// Those that hold conversations and keys.
+/// Those that hold conversations, keys, documents and vectors.
 inline const char* const kTalkBackEnds[] = {"memory", "sqlite", "sqlite_reopened", "postgres"};
 
 /// Those that hold jobs.

@@ -30,6 +30,13 @@ class ConversationsFace : public testing::TestWithParam<const char*> {
     return ground_.run(
         face().messages(owner, ConversationId(id), MessageId(after), n, ground_.soon()));
   }
+  Result<PageOfConversations> search(const Owner& owner, const std::string& text,
+                                     const std::string& after, std::uint32_t n) {
+    return ground_.run(face().search(owner, text, ConversationId(after), n, ground_.soon()));
+  }
+  Status rename(const Owner& owner, const std::string& id, const std::string& title) {
+    return ground_.run(face().rename(owner, ConversationId(id), title, ground_.soon()));
+  }
   Status erase(const Owner& owner, const std::string& id) {
     return ground_.run(face().erase(owner, ConversationId(id), ground_.soon()));
   }
@@ -114,6 +121,9 @@ TEST_P(ConversationsFace, anothers_conversation_is_not_found_by_any_verb) {
     EXPECT_EQ(messages(other, "c1", "", 5).error().code, Errc::not_found);
     EXPECT_EQ(erase(other, "c1").error().code, Errc::not_found);
     EXPECT_EQ(list(other, "c1", 5).error().code, Errc::not_found);
+    EXPECT_EQ(search(other, "title", "c1", 5).error().code, Errc::not_found);
+    EXPECT_TRUE(search(other, "title", "", 5)->items.empty());
+    EXPECT_EQ(rename(other, "c1", "mine").error().code, Errc::not_found);
     auto foreign =
         ground_.run(face().window(other, ConversationId("c1"), Tokens{1000}, ground_.soon()));
     ASSERT_FALSE(foreign.ok());
@@ -213,6 +223,56 @@ TEST_P(ConversationsFace, equal_times_are_still_paged_one_by_one) {
   EXPECT_EQ(seen, (Ids{"c4", "c3", "c2", "c1"}));
 }
 
+TEST_P(ConversationsFace, a_renamed_conversation_keeps_its_place_and_its_messages) {
+  ASSERT_TRUE(append(ann_, turn_of("c1", 1)).ok());
+  ASSERT_TRUE(append(ann_, turn_of("c2", 2)).ok());
+  ASSERT_TRUE(rename(ann_, "c1", "Ferien in Zürich").ok());
+  auto info = get(ann_, "c1");
+  ASSERT_TRUE(info.ok());
+  EXPECT_EQ(info->title, "Ferien in Zürich");
+  EXPECT_EQ(info->updated, turn_of("c1", 1).finished);
+  EXPECT_EQ(info->messages, 2u);
+  EXPECT_EQ(list(ann_, "", 5)->items.front().id.text(), "c2");
+  ASSERT_TRUE(append(ann_, turn_of("c1", 3)).ok());
+  EXPECT_EQ(get(ann_, "c1")->title, "Ferien in Zürich");
+  EXPECT_EQ(rename(ann_, "none", "x").error().reason, "unknown_conversation");
+}
+
+TEST_P(ConversationsFace, search_finds_titles_in_any_case_of_a_to_z_and_pages_as_the_list) {
+  const std::pair<int, const char*> titles[] = {
+      {1, "Trip to Bern"}, {2, "tripod 100%"}, {3, "Other"}, {4, "A TRIP\\plan"}, {5, "Ärger"}};
+  for (const auto& [n, title] : titles) {
+    const std::string id = "c" + std::to_string(n);
+    ASSERT_TRUE(append(ann_, turn_of(id, n)).ok());
+    ASSERT_TRUE(rename(ann_, id, title).ok());
+  }
+  const auto found = [&](const std::string& text) {
+    Ids out;
+    auto page = search(ann_, text, "", 9);
+    EXPECT_TRUE(page.ok() && !page->more);
+    if (page.ok()) {
+      for (const auto& item : page->items) out.push_back(item.id.text());
+    }
+    return out;
+  };
+  EXPECT_EQ(found("tRiP"), (Ids{"c4", "c2", "c1"}));
+  EXPECT_EQ(found("100%"), (Ids{"c2"})) << "no sign is special";
+  EXPECT_EQ(found("p_o"), Ids{});
+  EXPECT_EQ(found("trip\\"), (Ids{"c4"}));
+  EXPECT_EQ(found("Ärg"), (Ids{"c5"}));
+  EXPECT_EQ(found("ärg"), Ids{}) << "other letters keep their case";
+  auto first = search(ann_, "trip", "", 2);
+  ASSERT_TRUE(first.ok());
+  EXPECT_TRUE(first->more);
+  ASSERT_EQ(first->items.size(), 2u);
+  auto rest = search(ann_, "trip", first->items.back().id.text(), 2);
+  ASSERT_TRUE(rest.ok());
+  EXPECT_FALSE(rest->more);
+  ASSERT_EQ(rest->items.size(), 1u);
+  EXPECT_EQ(rest->items[0].id.text(), "c1");
+  EXPECT_EQ(search(ann_, "trip", "none", 2).error().code, Errc::not_found);
+}
+
 TEST_P(ConversationsFace, messages_are_paged_oldest_first) {
   for (int n = 1; n <= 3; ++n) ASSERT_TRUE(append(ann_, turn_of("c1", n)).ok());
   EXPECT_EQ(ids(*messages(ann_, "c1", "", 4)), (Ids{"q1", "a1", "q2", "a2"}));
@@ -310,6 +370,13 @@ class FailNth final : public Conversations {
   Co<Result<PageOfConversations>> list(Owner o, ConversationId after, std::uint32_t limit,
                                        Deadline by) override {
     co_return co_await to_.list(std::move(o), std::move(after), limit, by);
+  }
+  Co<Result<PageOfConversations>> search(Owner o, std::string text, ConversationId after,
+                                         std::uint32_t limit, Deadline by) override {
+    co_return co_await to_.search(std::move(o), std::move(text), std::move(after), limit, by);
+  }
+  Co<Status> rename(Owner o, ConversationId id, std::string title, Deadline by) override {
+    co_return co_await to_.rename(std::move(o), std::move(id), std::move(title), by);
   }
   Co<Result<ConversationInfo>> get(Owner o, ConversationId id, Deadline by) override {
     co_return co_await to_.get(std::move(o), std::move(id), by);

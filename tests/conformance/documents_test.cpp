@@ -4,7 +4,7 @@
 namespace mainstay::storage {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Over, DocumentsFace, testing::ValuesIn(kBackEnds), back_end_name);
+INSTANTIATE_TEST_SUITE_P(Over, DocumentsFace, testing::ValuesIn(kTalkBackEnds), back_end_name);
 
 TEST_P(DocumentsFace, an_added_document_is_read_back_in_every_field) {
   const WallTime before = ground_.clock.wall();

@@ -92,7 +92,7 @@ class VectorsFace : public testing::TestWithParam<const char*> {
   const TenantId clinic_{"clinic"};
   const TenantId school_{"school"};
 };
-INSTANTIATE_TEST_SUITE_P(Over, VectorsFace, testing::ValuesIn(kBackEnds), back_end_name);
+INSTANTIATE_TEST_SUITE_P(Over, VectorsFace, testing::ValuesIn(kTalkBackEnds), back_end_name);
 
 TEST_P(VectorsFace, the_nearest_are_found_best_first_with_their_cosines) {
   const auto d = add("one", 3);

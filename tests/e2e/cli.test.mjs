@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pair, provide, provider_entry, run, scope, serve, temp_dir, write_config } from './lib/harness.mjs';
+import { png } from './lib/pictures.mjs';
 
 const NOTES = `# Boiler
 
@@ -166,6 +167,44 @@ describe('with documents', () => {
     assert.equal(json.object, 'list');
     const none = await run(['search', '--json', '--data', data, 'zzzzqqqq'], at);
     assert.deepEqual(JSON.parse(none.out).data, []);
+  });
+
+  test('ingest takes tables and PDFs by itself, other files when they are named, and no hidden ones or links', async (t) => {
+    const here = temp_dir(t);
+    const put = (name, bytes) => { fs.mkdirSync(path.dirname(path.join(here, name)), { recursive: true }); fs.writeFileSync(path.join(here, name), bytes); };
+    put('people.csv', 'name,role\nAda,engineer\n');
+    put('.hidden/secret.txt', 'nobody reads this');
+    put('.env', 'KEY=1');
+    put('build/out.md', '# built');
+    put('docs/long.txt', 'The tower of Vardø has seen the northern lights.');
+    put('docs/data.bin', Buffer.from([0, 1, 2, 3, 0, 5, 6, 7, 0, 0]));
+    put('photo.png', png(20, 10));
+    put('app.log', 'The winter was long.');
+    const outside = temp_dir(t);
+    fs.writeFileSync(path.join(outside, 'foreign.txt'), 'outside of the folder');
+    fs.symlinkSync(outside, path.join(here, 'link'));
+    fs.symlinkSync(path.join(outside, 'foreign.txt'), path.join(here, 'foreign.txt'));
+    const ingest = async (...args) => {
+      const got = await run(['ingest', '--json', '--data', data, ...args], at);
+      return { ...got, json: got.out ? JSON.parse(got.out) : undefined };
+    };
+    const names = (got) => got.json.files.map((one) => path.relative(here, one.file)).sort();
+    const first = await ingest('--exclude', 'build', '--tag', 'north', '--collection', 'tower', here);
+    assert.equal(first.code, 0, first.err);
+    assert.deepEqual(names(first), ['docs/long.txt', 'people.csv']);
+    assert.deepEqual(first.json.files[0].document.tags, ['north']);
+    const again = await ingest('--exclude', 'build', '--tag', 'north', '--collection', 'tower', here);
+    assert.deepEqual([again.json.stored, again.json.unchanged], [2, 2]);
+    const pictures = await ingest('--include', '*.png', '--include', 'docs/*.txt', here);
+    assert.equal(pictures.code, 0, pictures.err);
+    assert.deepEqual(names(pictures), ['docs/long.txt', 'photo.png']);
+    assert.equal(pictures.json.files.find((one) => one.file.endsWith('png')).document.media_type, 'image/png');
+    const mixed = await run(['ingest', '--data', data, path.join(here, 'app.log'), path.join(here, 'docs/data.bin')], at);
+    assert.equal(mixed.code, 1, mixed.out);
+    assert.match(mixed.out, /^1 stored, 0 unchanged, 1 failed/);
+    assert.match(mixed.err, /data\.bin: .*binary/);
+    const away = await run(['ingest', '--url', 'http://127.0.0.1:9', path.join(here, 'app.log')], at);
+    assert.equal(away.code, 69, away.err);
   });
 
   test('ingest of something missing fails with 1 and its name', async () => {

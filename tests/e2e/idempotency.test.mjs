@@ -109,6 +109,39 @@ describe('Idempotency-Key', () => {
     }
   });
 
+  test('a chat is stopped by its key: the model is not waited for, the place is free', async (t) => {
+    const { server, provider } = await pair(t);
+    provider.script({ match: { text: 'silent' }, replies: [{ text: 'late', gate: 'never' }] });
+    const cut = server.chat('silent', key('k-10')).catch(() => 'cut');
+    await provider.until(() => asked(provider) === 1);
+    const stop = (name, headers) => server.post('/v1/chat/completions/cancel', { idempotency_key: name }, headers);
+    assert_error(await stop('k-other'), 404, { code: 'unknown_chat' });
+    const stopped = await stop('k-10');
+    assert.deepEqual(stopped.json, { object: 'chat.completion.cancelled', cancelled: true }, stopped.text);
+    assert.equal(await cut, 'cut');
+    await server.until(async () => (await server.metrics())('mainstay_admission_in_use') === 0, 'the permit is free');
+    await provider.until(() => provider.count.closed_while_waiting === 1);
+    assert_error(await stop('k-10'), 404, { code: 'unknown_chat' });
+    assert_error(await server.chat('silent', key('k-10')), 499, { code: 'chat_stopped' });
+    assert.equal(asked(provider), 1);
+  });
+
+  test('a stream that is stopped keeps what was said in its conversation, also when its reader went', async (t) => {
+    const { server, provider } = await pair(t);
+    provider.script({ match: { text: 'long' }, replies: [{ tokens: ['One ', 'two ', 'three ', 'four'], gate: 'go', gate_at: 2 }] });
+    const stream = await server.open_stream({ messages: [{ role: 'user', content: 'long' }], conversation: 'conv-stop' }, key('k-11'));
+    assert.equal(await stream.next_text() + await stream.next_text(), 'One two ');
+    stream.request.destroy();
+    const stopping = server.post('/v1/chat/completions/cancel', { idempotency_key: 'k-11' });
+    await new Promise((go) => setTimeout(go, 100));
+    provider.open('go');
+    assert.equal((await stopping).status, 200);
+    const stored = (await server.get('/v1/conversations/conv-stop')).json;
+    assert.deepEqual(stored.messages.map((one) => one.role), ['user', 'assistant']);
+    assert.match(stored.messages[1].content, /^One two /);
+    assert.doesNotMatch(stored.messages[1].content, /four/);
+  });
+
   test('the official client sends it with its own option', async (t) => {
     const { server, provider } = await pair(t);
     const client = new OpenAI({ apiKey: 'k', baseURL: `${server.url}/v1` });

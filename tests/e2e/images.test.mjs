@@ -1,43 +1,42 @@
 // POST /v1/images over the built program and the real decoder: results as parts and as lines, pictures
 // that fail alone, limits, kept results, a decoder that dies.   proves K1, fault rows of decoders
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { describe, test } from 'node:test';
-import zlib from 'node:zlib';
-import { assert_error, pause, serve } from './lib/harness.mjs';
+import { ended } from './lib/events.mjs';
+import { assert_error, pause, serve, temp_dir } from './lib/harness.mjs';
+import { png } from './lib/pictures.mjs';
 
-/** A PNG of one colour, or of noise that does not pack. */
-function png(width, height, { colour = [200, 30, 30], noise = false } = {}) {
-  const rows = Buffer.alloc(height * (1 + width * 3));
-  let seed = 12345;
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width * 3; x += 1) {
-      seed = (seed * 1103515245 + 12345) >>> 0;
-      rows[y * (1 + width * 3) + 1 + x] = noise ? seed >>> 24 : colour[x % 3];
-    }
-  }
-  const chunk = (type, data) => {
-    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
-    const out = Buffer.alloc(body.length + 8);
-    out.writeUInt32BE(data.length, 0);
-    body.copy(out, 4);
-    out.writeUInt32BE(crc(body), body.length + 4);
-    return out;
-  };
-  const head = Buffer.alloc(13);
-  head.writeUInt32BE(width, 0);
-  head.writeUInt32BE(height, 4);
-  head.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', head),
-    chunk('IDAT', zlib.deflateSync(rows)), chunk('IEND', Buffer.alloc(0))]);
-}
-function crc(bytes) {
-  let out = 0xffffffff;
-  for (const byte of bytes) {
-    out ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) out = (out >>> 1) ^ (out & 1 ? 0xedb88320 : 0);
-  }
-  return ~out >>> 0;
+/** An archive made by Python, which checks no names; a null entry is a link. */
+function archive_of(t, entries, kind) {
+  const dir = temp_dir(t);
+  const list = Object.entries(entries).map(([name, bytes], i) => {
+    if (bytes !== null) fs.writeFileSync(`${dir}/${i}`, bytes);
+    return [name, bytes === null ? null : `${dir}/${i}`];
+  });
+  const script = `import io, json, sys, tarfile, zipfile
+kind, out, entries = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+if kind == 'zip':
+    z = zipfile.ZipFile(out, 'w', zipfile.ZIP_DEFLATED)
+    for name, path in entries:
+        info = zipfile.ZipInfo(name)
+        info.compress_type = zipfile.ZIP_DEFLATED
+        if path is None: info.create_system, info.external_attr = 3, 0o120777 << 16
+        z.writestr(info, b'/etc/passwd' if path is None else open(path, 'rb').read())
+    z.close()
+else:
+    tar = tarfile.open(out, 'w:gz' if kind == 'gztar' else 'w')
+    for name, path in entries:
+        info = tarfile.TarInfo(name)
+        if path is None: info.type, info.linkname = tarfile.SYMTYPE, '/etc/passwd'
+        data = b'' if path is None else open(path, 'rb').read()
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+    tar.close()
+`;
+  execFileSync('python3', ['-c', script, kind, `${dir}/out`, JSON.stringify(list)]);
+  return fs.readFileSync(`${dir}/out`);
 }
 
 const BOUNDARY = 'of-the-form';
@@ -239,3 +238,112 @@ describe('images', () => {
     assert_error(await send(server, [PICTURE], { lines: true }), 503, { code: 'decoder_missing' });
   });
 });
+
+describe('pictures in bulk', () => {
+  const put = async (server, bytes, name = 'a.png') => {
+    const body = new FormData();
+    body.append('purpose', 'vision');
+    body.append('file', new Blob([bytes]), name);
+    return (await (await fetch(`${server.url}/v1/files`, { method: 'POST', body })).json()).id;
+  };
+  const submit = async (server, input) => server.post('/v1/jobs', { kind: 'images', input });
+  const lines_of = async (server, job) => (await (await fetch(server.url + job.result.url)).text()).trim().split('\n')
+    .map((line) => JSON.parse(line));
+  const zip = (t, entries) => archive_of(t, entries, 'zip');
+
+  test('files become files; a bad one fails alone', async (t) => {
+    const server = await serve(t);
+    const files = [await put(server, png(400, 200), 'one.png'), await put(server, 'words', 'two.png'), 'file-none',
+      await put(server, png(90, 60), 'three.png')];
+    const job = await submit(server, { files, operations: { width: 100, format: 'webp' } });
+    assert.equal(job.status, 202, job.text);
+    const done = await ended(server, job.json.id);
+    assert.equal(done.state, 'succeeded', JSON.stringify(done));
+    assert.deepEqual([done.result.total, done.result.done, done.result.failed], [4, 2, 2]);
+    const lines = await lines_of(server, done);
+    assert.deepEqual(lines.map((line) => [line.index, line.name, line.status]),
+      [[0, 'one.png', 'done'], [1, 'two.png', 'failed'], [2, 'file-none', 'failed'], [3, 'three.png', 'done']]);
+    assert.equal(lines[1].error.code, 'image_format');
+    assert.equal(lines[2].error.code, 'unknown_file');
+    assert.deepEqual([lines[0].width, lines[0].height, lines[0].format], [100, 50, 'webp']);
+    const bytes = Buffer.from(await (await fetch(server.url + lines[0].url)).arrayBuffer());
+    assert.equal(bytes.length, lines[0].bytes);
+    assert.equal(bytes.toString('latin1', 8, 12), 'WEBP');
+    assert.equal((await server.get(`/v1/files/${lines[0].file}`)).json.filename, 'one.webp');
+    const events = await (await fetch(`${server.url}/v1/jobs/${job.json.id}/events`)).text();
+    assert.match(events, /"done":4/);
+  });
+
+  test('what is wrong with the order is refused by its field', async (t) => {
+    const server = await serve(t);
+    const wrong = async (input, param, code) => assert_error(await submit(server, input), 400, { param, code });
+    await wrong({}, 'input.files', 'missing_field');
+    await wrong({ files: ['a'], archive: 'b' }, 'input.files', 'invalid_value');
+    await wrong({ files: [''] }, 'input.files', 'out_of_range');
+    await wrong({ files: ['a'], operations: { width: 0 } }, 'input.width', 'out_of_range');
+    await wrong({ files: ['a'], operations: { wide: 1 } }, 'input.operations', 'unknown_field');
+    await wrong({ files: ['a'], operations: 5 }, 'input.operations', 'invalid_type');
+    const none = await ended(server, (await submit(server, { archive: 'file-none' })).json.id);
+    assert.equal(none.state, 'dead');
+    assert.equal(none.error.code, 'unknown_file');
+    const words = await ended(server, (await submit(server, { archive: await put(server, 'words and words', 'a.zip') })).json.id);
+    assert.equal(words.error.code, 'archive_format');
+  });
+
+  // proves security_33_path_traversal and security_30_decompression_bombs for archives, end to end
+  for (const kind of ['zip', 'tar', 'gztar']) {
+    test(`a ${kind} archive: its pictures are made, what is hostile in it fails alone`, async (t) => {
+      const server = await serve(t);
+      const archive = archive_of(t, { 'pier/ünï.png': png(300, 150), '../up.png': png(10, 10), '/abs.png': png(10, 10),
+        'notes.txt': 'words', 'link.png': null, 'last.png': png(64, 64) }, kind);
+      const job = await submit(server, { archive: await put(server, archive, `a.${kind}`), operations: { width: 30 } });
+      const done = await ended(server, job.json.id);
+      assert.equal(done.state, 'succeeded', JSON.stringify(done));
+      const lines = await lines_of(server, done);
+      assert.deepEqual(lines.map((line) => [line.name, line.error?.code ?? line.width]), [['pier/ünï.png', 30],
+        ['../up.png', 'archive_entry_name'], ['/abs.png', 'archive_entry_name'], ['notes.txt', 'image_format'],
+        ['link.png', 'archive_entry_kind'], ['last.png', 30]]);
+      assert.equal((await server.get(`/v1/files/${lines[0].file}`)).json.filename, 'ünï.png');
+      await pause(200);
+      const kept = lines.filter((line) => line.file).length + 2;  // the archive and the lines
+      assert.equal(fs.readdirSync(`${server.data}/files`).length, kept);
+    });
+  }
+
+  test('a bomb in an archive is refused, and limits hold', async (t) => {
+    const server = await serve(t, { config: { archives: { entries_max: 3, entry_max: '256MiB', ratio_max: 50 } } });
+    const bomb = zip(t, { 'a.png': png(20, 20), 'bomb.png': Buffer.alloc(60 << 20), 'b.png': png(20, 20) });
+    const done = await ended(server, (await submit(server, { archive: await put(server, bomb, 'b.zip') })).json.id);
+    const lines = await lines_of(server, done);
+    assert.equal(lines[0].status, 'done');
+    assert.equal(lines[1].error.code, 'archive_entry_bomb');
+    assert.equal(lines[2].status, 'done', 'those behind it go on');
+    const many = zip(t, Object.fromEntries([1, 2, 3, 4].map((i) => [`${i}.png`, png(i, 5)])));
+    const cut = await ended(server, (await submit(server, { archive: await put(server, many, 'm.zip') })).json.id);
+    assert.deepEqual((await lines_of(server, cut)).map((line) => line.error?.code ?? line.status), ['done', 'done', 'done', 'archive_too_many']);
+  });
+
+  // proves that an attempt after a crash goes on behind the last result
+  test('kill -9 in the middle: the job goes on behind the last line', async (t) => {
+    const data = `${temp_dir(t)}/data`;
+    const first = await serve(t, { data });
+    const entries = Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`${i}.png`, png(700 + i, 500, { noise: true })]));
+    const archive = await put(first, zip(t, entries), 'a.zip');
+    const job = (await submit(first, { archive, operations: { width: 300 } })).json.id;
+    const own = job.slice(4);
+    const made = () => fs.readdirSync(`${data}/files`).filter((name) => new RegExp(`^file-${own}-\\d+$`).test(name));
+    await first.until(() => made().length >= 10, 'ten are made', 30_000);
+    await first.kill();
+    const before = new Map(made().slice(0, 8).map((name) => [name, fs.statSync(`${data}/files/${name}`).mtimeMs]));
+    const second = await serve(t, { data });
+    const done = await ended(second, job, { limit_ms: 120_000 });
+    assert.equal(done.state, 'succeeded', JSON.stringify(done));
+    const lines = await lines_of(second, done);
+    assert.deepEqual(lines.map((line) => line.index), Array.from({ length: 60 }, (_, i) => i));
+    assert.ok(lines.every((line, i) => line.status === 'done' && line.name === `${i}.png`));
+    let kept = 0;
+    for (const [name, time] of before) kept += fs.statSync(`${data}/files/${name}`).mtimeMs === time ? 1 : 0;
+    assert.ok(kept >= 7, `${kept} of 8 were not made again`);
+  });
+});
+

@@ -1,8 +1,10 @@
 // Collections, filters, many questions at once, and search by meaning with a provider that embeds.
 // proves K10 Z16
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import path from 'node:path';
 import { describe, test } from 'node:test';
-import { assert_error, pair, serve } from './lib/harness.mjs';
+import { assert_error, pair, provider_entry, serve, temp_dir } from './lib/harness.mjs';
 
 const add = async (server, body) => {
   const got = await server.post('/v1/documents', body);
@@ -99,5 +101,38 @@ describe('search by meaning', () => {
     assert.deepEqual(titles(words), ['Plain']);
     const metric = await server.metrics();
     assert.ok(metric('mainstay_knowledge_searches_by_words_alone_total') >= 1);
+  });
+
+  // proves that the old vectors serve until the new ones are whole
+  test('another model: the old vectors serve until the last new one is there', async (t) => {
+    const data = path.join(temp_dir(t), 'data');
+    const { server, provider } = await setup(t, { data });
+    await add(server, { title: 'Odd', text: 'zzz qqq vvv' });
+    await add(server, { title: 'Plain', text: 'A long text about harbours, lighthouses, ships and the weather at sea.' });
+    await made(server, 2);
+    await server.stop();
+    const gated = { match: { model: 'model-a' }, repeat: true, replies: [{ gate: 'new model' }] };
+    provider.script(gated);
+    const providers = [provider_entry(provider, { kind: 'openai', models: ['small-embed', 'model-a'] })];
+    const second = await serve(t, { data, config: { providers, knowledge: { embedding_model: 'openai/model-a' } } });
+    await provider.until(() => provider.requests.some((one) => one.model === 'model-a'), 'the new model was asked');
+    const asked = () => provider.requests.filter((one) => one.embed !== false).at(-1).model;
+    const query = { query: 'something wholly different that no document holds' };
+    const far = await search(second, query);
+    assert.ok(far.data.length > 0, 'found by meaning, while the new vectors are being made');
+    assert.equal(asked(), 'small-embed', 'the question was put to the old model');
+    const meaning = async () => (await second.get('/v1/collections')).json.meaning;
+    assert.deepEqual(await meaning(), { state: 'filling', model: 'openai/model-a', serves: 'openai/small-embed', documents: 2, done: 0, share: 0 });
+    provider.open('new model');
+    await second.until(async () => { await search(second, { query: `${query.query} ${Math.random()}` }); return asked() === 'model-a'; },
+      'the new vectors serve', 20_000);
+    assert.ok((await search(second, query)).data.length > 0);
+    await second.until(async () => (await meaning()).state === 'whole', 'all have vectors');
+    assert.deepEqual(await meaning(), { state: 'whole', model: 'openai/model-a', serves: 'openai/model-a', documents: 2, done: 2, share: 1 });
+    const spaces = JSON.parse(execFileSync('python3', ['-c', `import json, sqlite3, sys
+db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True)
+print(json.dumps([r[0] for r in db.execute('SELECT model FROM vector_space WHERE vectors > 0')]))`, path.join(data, 'knowledge.db')]).toString());
+    await second.until(() => true, 'settled');
+    assert.ok(spaces.includes('openai/model-a'), spaces.join());
   });
 });

@@ -2,10 +2,10 @@
 // the database is away.   proves Z10; fault row 31
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { assert_error, cleanup, pair, provide, provider_entry, run, scope, serve, temp_dir } from './lib/harness.mjs';
+import { assert_error, cleanup, free_port, pair, provide, provider_entry, run, scope, serve, temp_dir } from './lib/harness.mjs';
 import { missing } from './lib/machine.mjs';
 import { admin_of, bearer } from './lib/people.mjs';
-import { cluster, free_port, no_postgres, redis_over_tcp } from './lib/postgres.mjs';
+import { cluster, no_postgres, redis_over_tcp } from './lib/postgres.mjs';
 
 const ask = (text, conversation) =>
   ({ model: 'model-a', messages: [{ role: 'user', content: text }], ...(conversation ? { conversation } : {}) });
@@ -83,6 +83,46 @@ describe('with PostgreSQL', { skip: no_postgres }, () => {
     assert.match(await key_tool(t, 'list'), /shared/);
     await key_tool(t, 'revoke', key.id);
     for (const server of servers) await server.until(async () => (await status(server)) === 401, 'the key is refused');
+  });
+
+  test('a document put in at one is found and cited at the other, and gone there when it is deleted', async (t) => {
+    const { servers: [one, two] } = await several(t, 2);
+    const put = await one.post('/v1/documents', { collection: 'harbour', source: 'master.txt', title: 'Harbour', tags: ['people'],
+      text: 'The harbour master is Ingrid Solberg. She has an office at the north pier.' });
+    assert.equal(put.status, 201, put.text);
+    const find = async (server, body) => (await server.post('/v1/search', body)).json;
+    const found = await find(two, { query: 'who is the harbor master', collection: 'harbour', tags: ['people'] });
+    assert.equal(found.data[0]?.document, put.json.id, JSON.stringify(found));
+    const mistyped = await find(two, { query: 'Solbreg', collection: 'harbour' });
+    assert.equal(mistyped.data[0]?.document, put.json.id, JSON.stringify(mistyped));
+    const question = { model: 'mainstay/extractive', collection: 'harbour', messages: [{ role: 'user', content: 'Who is the harbour master?' }] };
+    const said = await two.chat(question);
+    assert.match(said.json.choices[0].message.content, /Ingrid Solberg/, said.text);
+    assert.equal(said.json.citations[0].document, put.json.id);
+    assert.ok((await two.get('/v1/collections')).json.data.some((c) => c.id === 'harbour' && c.documents === 1));
+    assert.ok([200, 204].includes((await one.delete(`/v1/documents/${put.json.id}`)).status));
+    assert_error(await two.get(`/v1/documents/${put.json.id}`), 404, { code: 'unknown_document' });
+    assert.deepEqual((await find(two, { query: 'harbour master' })).data, []);
+    assert.doesNotMatch((await two.chat(question)).json.choices[0].message.content, /Ingrid/);
+    assert.equal(db.tell("SELECT count(*) FROM mainstay.chunk WHERE convert_from(text, 'UTF8') LIKE '%Ingrid%'"), '0');
+  });
+
+  test('a file that one reads and gives vectors is found at the other, by words and by meaning', async (t) => {
+    const provider = await provide(t, { models: ['small-embed'] });
+    const config = { ...QUICK, providers: [provider_entry(provider, { models: ['small-embed'] })], knowledge: { embedding_model: 'openai/small-embed' } };
+    const [one, two] = [await serve(t, { env: env_of(db), config }), await serve(t, { env: env_of(db), config })];
+    const form = new FormData();
+    form.append('collection', 'files');
+    form.append('file', new Blob(['# Roses\n\nWater roses in the morning.\n']), 'roses.md');
+    const put = await fetch(`${one.url}/v1/documents`, { method: 'POST', body: form });
+    const { id } = await put.json();
+    assert.equal(put.status, 202);
+    await two.until(async () => (await two.get(`/v1/documents/${id}`)).json.state === 'ready', 'it is read', 20_000);
+    const find = async (query) => (await two.post('/v1/search', { query, collection: 'files' })).json.data.map((p) => p.document);
+    assert.deepEqual(await find('watering rose'), [id]);
+    await two.until(async () => (await find('something wholly different that no document holds'))[0] === id, 'found by meaning', 20_000);
+    assert.ok([200, 204].includes((await one.delete(`/v1/documents/${id}`)).status));
+    assert.deepEqual(await find('something wholly different that no document holds'), []);
   });
 
   test('the password is in no log, no setting shown and no error', async (t) => {

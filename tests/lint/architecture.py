@@ -23,6 +23,9 @@ LIBRARIES = (
     (r"nlohmann/", ("base",)),
     (r"vips/", ("decoder",)),
     (r"poppler-", ("decoder",)),
+    (r"libav|libsw", ("audio",)),
+    (r"pocketsphinx", ("audio",)),
+    (r"espeak", ("audio",)),
     (r"seccomp\.h", ("resources",)),
 )
 

@@ -2,8 +2,8 @@
 //
 // It speaks OpenAI (/v1/chat/completions, /v1/models, /v1/embeddings), Ollama (/api/chat, generate,
 // embed, tags, version, show, ps), Gemini (/v1beta/models/M:generateContent, :streamGenerateContent,
-// :batchEmbedContents) and
-// Anthropic (/v1/messages, /v1/models), whole and streamed, and refuses what those servers refuse.
+// :batchEmbedContents) and Anthropic (/v1/messages, /v1/models), and audio as OpenAI (/v1/audio/transcriptions,
+// translations, speech) and Gemini, whole and streamed, and refuses what those servers refuse.
 // Without a script it answers "You said: <last user message>", token by token when streamed.
 //
 // As a module:  const p = await start({models: ['m1'], api_key: 'k'});
@@ -26,6 +26,7 @@ import { serve_socket } from './http.mjs';
 import { openai, ollama, reply_tokens } from './formats.mjs';
 import { anthropic, gemini } from './formats2.mjs';
 import { embedding_format } from './embeddings.mjs';
+import { audio_format } from './audio.mjs';
 
 /** Faults by name: each gets the exchange {wire, format, ask, reply} and ends the answer itself. */
 const FAULTS = {
@@ -280,9 +281,9 @@ class Provider {
     }
     if (request.path.startsWith('/_')) return this.control(request, wire);
     const { method, path, query, headers, header_list, json, body } = request;
-    const format = format_of(path);
+    const format = audio_format(request) ?? format_of(path);
     const seen = { n: this.requests.length, at_ms: Math.round(performance.now()), connection, method, path,
-      query, headers, header_list, body: json ?? body.toString('utf8'), format: format?.name ?? null,
+      query, headers, header_list, body: json ?? (format?.form ? undefined : body.toString('utf8')), format: format?.name ?? null,
       tokens: 0, done: false, closed: false };
     this.requests.push(seen);
     this.changed();
@@ -302,10 +303,10 @@ class Provider {
       const out = side_reply(request, this.models);
       return out ? wire.body(200, json_type, JSON.stringify(out)) : refuse(404, 'not found');
     }
-    if (request.method !== 'POST' || request.json === undefined) return refuse(400, 'could not parse the JSON body');
+    if (request.method !== 'POST' || (request.json === undefined && !format.form)) return refuse(400, 'could not parse the JSON body');
     const ask = format.read(request);
     if (ask.problem) { seen.problem = ask.problem; return refuse(400, ask.problem); }
-    Object.assign(seen, { model: ask.model, stream: ask.stream, text: ask.text, images: ask.images });
+    Object.assign(seen, { model: ask.model, stream: ask.stream, text: ask.text, images: ask.images, ask });
     this.changed();
     const model = this.models[ask.model];
     if (!model) return refuse(404, `model "${ask.model}" not found`, 'model_not_found');

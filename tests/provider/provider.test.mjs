@@ -4,7 +4,9 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import net from 'node:net';
+import { sound_of, tone } from './audio.mjs';
 import { start } from './provider.mjs';
+import { event_bytes, read_events, start as start_wyoming } from './wyoming.mjs';
 
 const ask = (p, path, body, headers = {}) => fetch(p.url + path, {
   method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } });
@@ -108,4 +110,59 @@ test('runs as a command with a control port', async () => {
   assert.equal(requests[0].text, 'two words');
   child.kill('SIGTERM');
   assert.equal(await new Promise((got) => child.once('exit', got)), 0);
+});
+
+test('audio: a recording is heard whole and streamed, a text is spoken in each form', async (t) => {
+  const p = await with_provider(t, { models: ['m'] });
+  const hear = (fields) => {
+    const form = new FormData();
+    for (const [key, value] of Object.entries(fields)) form.append(key, value);
+    form.append('file', new Blob([Buffer.from([1, 2, 3])]), 'a.wav');
+    return fetch(`${p.url}/v1/audio/transcriptions`, { method: 'POST', body: form });
+  };
+  assert.deepEqual(await (await hear({ model: 'm' })).json(), { text: 'You said: a.wav 3' });
+  assert.match(await (await hear({ model: 'm', stream: 'true' })).text(), /"transcript.text.done","text":"You said: a.wav 3"/);
+  assert.equal((await (await hear({ model: 'm', response_format: 'verbose_json' })).json()).segments.length, 2);
+  assert.equal((await hear({})).status, 400);
+  p.script({ status: 429, retry_after: 2 });
+  assert.equal((await hear({ model: 'm' })).headers.get('retry-after'), '2');
+  for (const form of ['mp3', 'wav', 'pcm']) {
+    const said = await ask(p, '/v1/audio/speech', { model: 'm', input: 'hi', voice: 'v', response_format: form });
+    assert.deepEqual(Buffer.from(await said.arrayBuffer()), sound_of(form, 'hi'));
+  }
+  const spoken = await (await ask(p, '/v1beta/models/m:generateContent', { contents: [{ parts: [{ text: 'hi' }] }],
+    generationConfig: { responseModalities: ['AUDIO'] } })).json();
+  assert.deepEqual(Buffer.from(spoken.candidates[0].content.parts[0].inlineData.data, 'base64'), sound_of('pcm', 'hi'));
+});
+
+test('wyoming: it describes itself, hears, speaks and fails as told', async (t) => {
+  const w = await start_wyoming();
+  t.after(() => w.close());
+  const socket = net.connect(w.port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  let held = Buffer.alloc(0);
+  const got = [];
+  let wake = () => {};
+  socket.on('data', (data) => {
+    const { events, rest } = read_events(Buffer.concat([held, data]));
+    held = rest;
+    got.push(...events);
+    wake();
+  });
+  const until = async (type) => {
+    while (!got.some((e) => e.type === type)) await new Promise((go) => { wake = go; });
+    return got.find((e) => e.type === type);
+  };
+  socket.write(event_bytes('describe'));
+  assert.equal((await until('info')).data.asr[0].models[0].name, 'tiny-int8');
+  socket.write(Buffer.concat([event_bytes('audio-start', { rate: 16000, width: 2, channels: 1 }),
+    event_bytes('audio-chunk', {}, Buffer.alloc(8)), event_bytes('audio-stop')]));
+  assert.equal((await until('transcript')).data.text, 'You said 4 samples at 16000');
+  socket.write(event_bytes('synthesize', { text: 'hi' }));
+  await until('audio-stop');
+  const sound = Buffer.concat(got.filter((e) => e.type === 'audio-chunk').map((e) => e.payload));
+  assert.deepEqual(sound, tone('hi', 22_050));
+  w.script({ error: 'no' });
+  socket.write(event_bytes('synthesize', { text: 'hi' }));
+  assert.equal((await until('error')).data.text, 'no');
 });

@@ -2,6 +2,8 @@
 #include "models/gemini/provider.h"
 
 #include "base/json_fields.h"
+#include "base/text.h"
+#include "models/gemini/audio.h"
 #include "models/gemini/reply.h"
 #include "models/gemini/request.h"
 #include "models/provider_error.h"
@@ -68,7 +70,49 @@ bool generates(const Json& entry) {
          std::find(methods.begin(), methods.end(), "generateContent") != methods.end();
 }
 
-class Provider final : public ChatProvider {
+/// Speech, one call for each part of the text; the provider outlives it.
+class SpokenParts final : public SpeechStream {
+ public:
+  /// A part's sound.
+  class Source {
+   public:
+    virtual ~Source() = default;
+    virtual Co<Result<SpokenPart>> spoken(std::string body, Attempt attempt) = 0;
+  };
+  SpokenParts(Source& source, SpeechRequest request, std::vector<std::string> parts,
+              Attempt attempt, SpokenPart first)
+      : source_(source),
+        request_(std::move(request)),
+        parts_(std::move(parts)),
+        attempt_(std::move(attempt)),
+        shape_(first.shape),
+        ready_(std::move(first.pcm)) {}
+
+  Co<Result<std::optional<std::string>>> next(Deadline by) override {
+    if (!ready_.empty()) co_return std::optional<std::string>(std::exchange(ready_, std::string()));
+    if (at_ >= parts_.size()) co_return std::optional<std::string>();
+    Attempt attempt = attempt_;
+    attempt.by = attempt.by.sooner(by);
+    std::string body = speech_body(request_, parts_[at_]);
+    auto part = co_await source_.spoken(std::move(body), attempt);
+    if (!part.ok()) co_return part.error();
+    if (part->shape.rate != shape_.rate) co_return not_understood("the rate of the speech changed");
+    ++at_;
+    co_return std::optional<std::string>(std::move(part->pcm));
+  }
+  AudioShape shape() const noexcept override { return shape_; }
+
+ private:
+  Source& source_;
+  const SpeechRequest request_;
+  const std::vector<std::string> parts_;
+  const Attempt attempt_;
+  const AudioShape shape_;
+  std::string ready_;
+  std::size_t at_ = 1;
+};
+
+class Provider final : public ChatProvider, public SpokenParts::Source {
  public:
   Provider(const ProviderSettings& settings, const UpstreamSettings& upstream, net::Url url,
            Clock& clock, Random& random, net::Client& client)
@@ -125,6 +169,48 @@ class Provider final : public ChatProvider {
     co_return out;
   }
 
+  Co<Result<std::unique_ptr<TranscriptStream>>> transcribe(const TranscribeRequest& request,
+                                                           Attempt attempt,
+                                                           AttemptTimings& timings) override {
+    if (request.segments || request.words) {
+      co_return cannot("Gemini tells no times. Ask for json or text, or choose another model.",
+                       "response_format");
+    }
+    if (request.audio->bytes() > kInlineMost) {
+      co_return cannot("A recording for Gemini may have at most 14 MiB.", "file");
+    }
+    auto bytes = co_await request.audio->read(0, static_cast<std::size_t>(kInlineMost), attempt.by);
+    if (!bytes.ok()) co_return bytes.error();
+    std::string body = transcribe_body(request, *bytes);
+    net::CallTags tags = tags_of(request);
+    auto reply =
+        co_await post(":generateContent", std::move(body), std::move(tags), attempt, timings);
+    if (!reply.ok()) co_return reply.error();
+    auto text = co_await net::read_all(**reply, api_.settings().response_max, attempt.by);
+    if (!text.ok()) co_return text.error();
+    auto whole = read_transcript(*text);
+    if (!whole.ok()) co_return whole.error();
+    if (!request.translate) whole->language = request.language;
+    co_return one_piece(std::move(*whole));
+  }
+
+  Co<Result<std::unique_ptr<SpeechStream>>> speak(const SpeechRequest& request, Attempt attempt,
+                                                  AttemptTimings&) override {
+    if (request.speed != 1) co_return cannot("Gemini speaks at its own speed.", "speed");
+    auto parts = spoken_parts(request.text);
+    if (parts.empty()) {
+      co_return Error::say(Errc::invalid, "text_required", "There is nothing to say.", "input");
+    }
+    std::string body = speech_body(request, parts.front());
+    auto first = co_await spoken(std::move(body), attempt);
+    if (!first.ok()) co_return first.error();
+    std::unique_ptr<SpeechStream> made =
+        std::make_unique<SpokenParts>(*this, request, std::move(parts), attempt, std::move(*first));
+    co_return made;
+  }
+
+  Co<Result<std::vector<Voice>>> voices(Deadline) override { co_return prebuilt_voices(); }
+
   Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
     auto got = co_await api_.get("/models?pageSize=1000", by);
     if (!got.ok()) co_return got.error();
@@ -138,12 +224,24 @@ class Provider final : public ChatProvider {
       info.provider = name_;
       info.images = true;
       info.context = count_field(entry, "inputTokenLimit");
+      if (lower_ascii(info.id).ends_with("-tts")) info.task = "speech";
       if (!info.id.empty() && generates(entry)) out.push_back(std::move(info));
     }
     co_return out;
   }
 
  private:
+  Co<Result<SpokenPart>> spoken(std::string body, Attempt attempt) override {
+    AttemptTimings timings;
+    net::CallTags tags;
+    auto reply =
+        co_await post(":generateContent", std::move(body), std::move(tags), attempt, timings);
+    if (!reply.ok()) co_return reply.error();
+    auto text = co_await net::read_all(**reply, api_.settings().response_max, attempt.by);
+    if (!text.ok()) co_return text.error();
+    co_return read_speech(*text);
+  }
+
   Co<Result<std::unique_ptr<net::Reply>>> ask(std::string verb, const ChatRequest& request,
                                               const Attempt& attempt, AttemptTimings& timings) {
     auto body = generate_body(request);

@@ -6,6 +6,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "models/openai/audio.h"
+#include "models/openai/audio_streams.h"
 #include "models/openai/reply.h"
 #include "models/provider_error.h"
 #include "net/json_api.h"
@@ -159,6 +161,79 @@ class Provider final : public ChatProvider {
     co_return read_embeddings(*body);
   }
 
+  Co<Result<std::unique_ptr<TranscriptStream>>> transcribe(const TranscribeRequest& request,
+                                                           Attempt attempt,
+                                                           AttemptTimings& timings) override {
+    if ((request.segments || request.words) && attempt.model.starts_with("gpt-4o")) {
+      co_return cannot("This model tells no times. Ask for json or text, or choose another model.",
+                       "response_format");
+    }
+    net::Call call = transcription_call(request, attempt.model);
+    auto reply = co_await client_.send(std::move(call), timers_of(attempt), attempt.by);
+    if (!reply.ok()) co_return std::move(reply.error());
+    timings = timings_of(**reply);
+    if (!fine(**reply)) {
+      auto error = co_await refusal_of(std::move(*reply), attempt.by);
+      co_return error;
+    }
+    const std::string_view type = (*reply)->header("content-type");
+    std::unique_ptr<TranscriptStream> made;
+    if (is_type(type, "text/event-stream")) {
+      made = std::make_unique<TranscriptEvents>(std::move(*reply), upstream_.event_max);
+      co_return made;
+    }
+    if (!type.empty() && !is_type(type, "application/json")) {
+      co_return not_understood("content type " + std::string(type));
+    }
+    auto body = co_await net::read_all(**reply, upstream_.response_max, attempt.by);
+    if (!body.ok()) co_return std::move(body.error());
+    auto whole = read_transcript(*body);
+    if (!whole.ok()) co_return std::move(whole.error());
+    made = one_piece(std::move(*whole));
+    co_return made;
+  }
+
+  Co<Result<std::unique_ptr<SpeechStream>>> speak(const SpeechRequest& request, Attempt attempt,
+                                                  AttemptTimings& timings) override {
+    net::Call call = call_to("POST", "/audio/speech", speech_body(request, attempt.model));
+    tag(call, request.request, request.traceparent);
+    auto reply = co_await client_.send(std::move(call), timers_of(attempt), attempt.by);
+    if (!reply.ok()) co_return std::move(reply.error());
+    timings = timings_of(**reply);
+    if (!fine(**reply)) {
+      auto error = co_await refusal_of(std::move(*reply), attempt.by);
+      co_return error;
+    }
+    const std::string_view type = (*reply)->header("content-type");
+    const auto form = form_of(type, request.form);
+    if (!form) co_return not_understood("content type " + std::string(type));
+    std::unique_ptr<SpeechStream> made = std::make_unique<SpeechBody>(std::move(*reply), *form);
+    co_return made;
+  }
+
+  /// Servers of one's own list theirs; OpenAI's are known.
+  Co<Result<std::vector<Voice>>> voices(Deadline by) override {
+    std::vector<Voice> out;
+    if (url_->host == "api.openai.com") {
+      for (const auto name : openai_voices()) {
+        Voice voice;
+        voice.id = name;
+        voice.name = name;
+        out.push_back(std::move(voice));
+      }
+      co_return out;
+    }
+    net::CallTimers timers;
+    timers.connect = upstream_.connect_timeout;
+    net::Call call = call_to("GET", "/audio/voices", {});
+    auto reply = co_await net::call_api(client_, std::move(call), timers, by);
+    if (!reply.ok()) co_return std::move(reply.error());
+    if (reply->refusal) co_return out;
+    auto body = co_await net::read_all(*reply->reply, upstream_.response_max, by);
+    if (!body.ok()) co_return std::move(body.error());
+    co_return read_voices(*body);
+  }
+
   Co<Result<std::vector<ModelInfo>>> models(Deadline by) override {
     net::CallTimers timers;
     timers.connect = upstream_.connect_timeout;
@@ -186,6 +261,21 @@ class Provider final : public ChatProvider {
     if (!body.empty()) call.headers.add("content-type", "application/json");
     if (!key_.empty()) call.headers.add("authorization", "Bearer " + key_.reveal());
     call.body = std::move(body);
+    return call;
+  }
+
+  net::Call transcription_call(const TranscribeRequest& request, const std::string& model) const {
+    const char* path = request.translate ? "/audio/translations" : "/audio/transcriptions";
+    net::Call call = call_to("POST", path, {});
+    // The request's id is drawn at random: no recording holds it by chance.
+    const std::string boundary = "mainstay-" + sha256_hex(request.request.text() + model);
+    AudioFormBody form = transcription_form(request, model, boundary);
+    call.headers.add("content-type", form.content_type);
+    call.headers.add("accept", "application/json, text/event-stream");
+    tag(call, request.request, request.traceparent);
+    call.body = std::move(form.head);
+    call.source = source_of(request.audio);
+    call.tail = std::move(form.tail);
     return call;
   }
 

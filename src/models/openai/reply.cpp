@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models::openai {
@@ -96,6 +97,17 @@ bool is_choice(const element& entry) {
   element content;
   if ((*message)["content"].get(content) != simdjson::SUCCESS) return true;
   return content.is_string() || content.is_null() || content.is_array();
+}
+
+/// What a model is for: Speaches says it; of others the name tells.
+std::string task_of(std::string_view id, std::string_view said) {
+  const std::string name = lower_ascii(id);
+  const auto has = [&](std::string_view word) { return name.find(word) != std::string::npos; };
+  if (said == "automatic-speech-recognition") return "transcription";
+  if (said == "text-to-speech") return "speech";
+  if (has("whisper") || has("transcribe")) return "transcription";
+  if (has("tts") || has("kokoro")) return "speech";
+  return "chat";
 }
 
 std::string padded(std::string_view text) {
@@ -242,6 +254,7 @@ Result<std::vector<ModelInfo>> read_models(std::string_view body, const std::str
     if (info.context == 0 && meta) {
       info.context = member<std::uint64_t>(*meta, "n_ctx_train").value_or(0);
     }
+    info.task = task_of(info.id, text_member(model, "task"));
     if (!info.id.empty()) out.push_back(std::move(info));
   }
   return out;

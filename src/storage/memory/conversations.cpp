@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace mainstay::storage::memory {
 namespace {
 
@@ -83,7 +85,7 @@ Co<Result<std::vector<StoredMessage>>> MemoryConversations::window(Owner owner, 
   co_return out;
 }
 
-Result<PageOfConversations> MemoryConversations::page(const Owner& owner,
+Result<PageOfConversations> MemoryConversations::page(const Owner& owner, const std::string& text,
                                                       const ConversationId& after,
                                                       std::uint32_t limit) const {
   std::vector<const Conversation*> mine;
@@ -100,16 +102,37 @@ Result<PageOfConversations> MemoryConversations::page(const Owner& owner,
     if (at == mine.end()) return unknown();
     ++at;
   }
+  const std::string wanted = lower_ascii(text);
   PageOfConversations out;
-  for (; at != mine.end() && out.items.size() < limit; ++at) out.items.push_back((*at)->info);
-  out.more = at != mine.end();
+  for (; at != mine.end() && !out.more; ++at) {
+    const ConversationInfo& info = (*at)->info;
+    if (lower_ascii(info.title).find(wanted) == std::string::npos) continue;
+    out.more = out.items.size() == limit;
+    if (!out.more) out.items.push_back(info);
+  }
   return out;
 }
 
 Co<Result<PageOfConversations>> MemoryConversations::list(Owner owner, ConversationId after,
                                                           std::uint32_t limit, Deadline) {
   std::lock_guard lock(mutex_);
-  co_return page(owner, after, limit);
+  co_return page(owner, {}, after, limit);
+}
+
+Co<Result<PageOfConversations>> MemoryConversations::search(Owner owner, std::string text,
+                                                            ConversationId after,
+                                                            std::uint32_t limit, Deadline) {
+  std::lock_guard lock(mutex_);
+  co_return page(owner, text, after, limit);
+}
+
+Co<Status> MemoryConversations::rename(Owner owner, ConversationId id, std::string title,
+                                       Deadline) {
+  std::lock_guard lock(mutex_);
+  ++operations_;
+  if (find(owner, id) == nullptr) co_return unknown();
+  all_.at(id).info.title = std::move(title);
+  co_return done();
 }
 
 Co<Result<ConversationInfo>> MemoryConversations::get(Owner owner, ConversationId id, Deadline) {

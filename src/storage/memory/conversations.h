@@ -17,6 +17,9 @@ class MemoryConversations final : public Conversations {
                                                 Deadline by) override;
   Co<Result<PageOfConversations>> list(Owner owner, ConversationId after, std::uint32_t limit,
                                        Deadline by) override;
+  Co<Result<PageOfConversations>> search(Owner owner, std::string text, ConversationId after,
+                                         std::uint32_t limit, Deadline by) override;
+  Co<Status> rename(Owner owner, ConversationId id, std::string title, Deadline by) override;
   Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) override;
   Co<Result<std::vector<StoredMessage>>> messages(Owner owner, ConversationId id, MessageId after,
                                                   std::uint32_t limit, Deadline by) override;
@@ -34,8 +37,9 @@ class MemoryConversations final : public Conversations {
     std::set<RequestId> requests;
     std::set<MessageId> messages;
   };
-  Result<PageOfConversations> page(const Owner& owner, const ConversationId& after,
-                                   std::uint32_t limit) const;
+  /// `text`: in the title; empty: any title.
+  Result<PageOfConversations> page(const Owner& owner, const std::string& text,
+                                   const ConversationId& after, std::uint32_t limit) const;
   const Conversation* find(const Owner& owner, const ConversationId& id) const;
 
   mutable std::mutex mutex_;

@@ -55,7 +55,9 @@ DocumentInfo MemoryDocuments::insert(const TenantId& tenant, NewDocument documen
       document.media_type, document.sha256,          document.size,  document.chunks.size(),
       clock_.wall(),       std::move(document.tags), state,          next_++};
   collections_.emplace(tenant, info.collection);
-  all_.emplace(info.number, Document{tenant, info, {}, std::move(document.chunks)});
+  all_.emplace(
+      info.number,
+      Document{tenant, info, {}, std::move(document.chunks), std::move(document.thumbnail)});
   return info;
 }
 

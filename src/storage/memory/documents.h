@@ -23,6 +23,11 @@ class MemoryDocuments final : public Documents {
                                    Deadline by) override;
   Co<Result<Added>> finish(TenantId tenant, DocumentId id, std::string sha256, Bytes size,
                            std::string title, Deadline by) override;
+  Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, DocumentId as, std::string sha256,
+                              Bytes size, std::string title, Deadline by) override;
+  Co<Result<DocumentInfo>> update(TenantId tenant, DocumentId id, DocumentChanges changes,
+                                  Deadline by) override;
+  Co<Result<std::string>> thumbnail(TenantId tenant, DocumentId id, Deadline by) override;
   Co<Status> abandon(TenantId tenant, DocumentId id, Deadline by) override;
   Co<Result<std::vector<Unfinished>>> ingesting(WallTime before, std::uint32_t limit,
                                                 Deadline by) override;
@@ -51,6 +56,7 @@ class MemoryDocuments final : public Documents {
     DocumentInfo info;
     std::string checkpoint;
     std::vector<Chunk> chunks;
+    std::string thumbnail = {};
   };
   /// Chunks of all documents with numbers after the given one, in order; for MemoryVectors.
   std::vector<ChunkToEmbed> chunks_after(std::int64_t after, std::uint32_t limit) const;
@@ -65,6 +71,10 @@ class MemoryDocuments final : public Documents {
                                    std::string checkpoint);
   Result<Added> finish_now(const TenantId& tenant, const DocumentId& id, std::string sha256,
                            Bytes size, std::string title);
+  Result<Added> finish_as_now(const TenantId& tenant, const DocumentId& id, const DocumentId& as,
+                              std::string sha256, Bytes size, std::string title);
+  Result<DocumentInfo> update_now(const TenantId& tenant, const DocumentId& id,
+                                  DocumentChanges changes);
   Status rename_now(const TenantId& tenant, const CollectionName& from, const CollectionName& to);
   std::uint64_t erase_all(const TenantId& tenant, const CollectionName& name);
   DocumentInfo insert(const TenantId& tenant, NewDocument document, DocumentState state);

@@ -22,6 +22,17 @@ MemoryFiles::All::iterator MemoryFiles::find_of(const Owner& owner, const FileId
   return theirs ? found : all_.end();
 }
 
+MemoryFiles::Sums MemoryFiles::sums_of(const Owner& owner) {
+  std::lock_guard lock(mutex_);
+  Sums out;
+  for (const auto& one : all_) {
+    if (one.owner != owner) continue;
+    ++out.entries;
+    out.bytes += one.size;
+  }
+  return out;
+}
+
 Status MemoryFiles::add_now(FileInfo file, const FileLimits& limits) {
   if (find(file.id) != all_.end()) return done();
   std::uint64_t entries = 1;

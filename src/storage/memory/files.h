@@ -18,6 +18,11 @@ class MemoryFiles final : public Files {
   Co<Status> erase(Owner owner, FileId id, Deadline by) override;
   Co<Result<std::vector<FileInfo>>> over(std::uint32_t limit, Deadline by) override;
   Co<Result<bool>> known(FileId id, Deadline by) override;
+  struct Sums {
+    std::uint64_t entries = 0;
+    std::uint64_t bytes = 0;
+  };
+  Sums sums_of(const Owner& owner);  ///< for MemoryUploads
 
  private:
   using All = std::vector<FileInfo>;  ///< oldest first

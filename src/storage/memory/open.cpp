@@ -10,6 +10,7 @@
 #include "storage/memory/files.h"
 #include "storage/memory/jobs.h"
 #include "storage/memory/replies.h"
+#include "storage/memory/uploads.h"
 #include "storage/memory/vectors.h"
 
 namespace mainstay::storage::memory {
@@ -25,6 +26,7 @@ class MemoryStores final : public Stores {
         leader_(clock, roles_),
         replies_(clock),
         files_(clock),
+        uploads_(clock, files_),
         vectors_(documents_),
         embeddings_(vectors) {}
   Conversations& conversations() override { return conversations_; }
@@ -35,6 +37,7 @@ class MemoryStores final : public Stores {
   Leader& leader() override { return leader_; }
   Replies& replies() override { return replies_; }
   Files& files() override { return files_; }
+  Uploads& uploads() override { return uploads_; }
   Batches& batches() override { return batches_; }
   Vectors& vectors() override { return vectors_; }
   EmbeddingCache& embedding_cache() override { return embeddings_; }
@@ -58,6 +61,7 @@ class MemoryStores final : public Stores {
   LocalLeader leader_;
   MemoryReplies replies_;
   MemoryFiles files_;
+  MemoryUploads uploads_;
   MemoryBatches batches_;
   MemoryVectors vectors_;
   MemoryEmbeddingCache embeddings_;

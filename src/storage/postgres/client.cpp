@@ -164,6 +164,11 @@ Co<Result<Rows>> Client::work(std::shared_ptr<Asked> asked) {
   }
 }
 
+void Client::spawn(const char* task, Co<> work) {
+  asio::post(
+      io_, [this, task, work = std::move(work)]() mutable { tasks_.spawn(task, std::move(work)); });
+}
+
 void Client::close() {
   if (closed_.exchange(true) || !thread_.joinable()) return;
   asio::post(io_, [this] {

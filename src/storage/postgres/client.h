@@ -50,6 +50,8 @@ class Client {
   /// "storage_closed"; deadline "read_timeout", "write_timeout" (it may still happen); conflict
   /// "already_exists"; disk_full "database_full"; corrupt; internal.
   Co<Result<Rows>> ask(Statement statement, Repeat repeat, Deadline by);
+  /// Runs background work on the connections' thread until it ends or close() cancels it.
+  void spawn(const char* task, Co<> work);
   /// Ends connections and thread; calls under way fail. Blocks. Later calls fail at once.
   void close();
   /// Any thread, as the next two.

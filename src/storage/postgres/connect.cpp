@@ -8,14 +8,15 @@ constexpr std::int64_t kVersionMin = 120000;
 constexpr std::size_t kAddressesMax = 8;
 
 // One round trip: sets what this session needs and tells what the server is. synchronous_commit is
-// raised only where somebody turned it off: a stronger setting stays.
+// raised only where somebody turned it off: a stronger setting stays. To compile a search would
+// take longer than to run it.
 constexpr const char* kGreeting =
     "SELECT set_config('statement_timeout', $1, false), "
     "CASE WHEN current_setting('synchronous_commit') = 'off' "
     "THEN set_config('synchronous_commit', 'on', false) END, "
     "current_setting('server_version_num')::bigint, current_setting('fsync') = 'on', "
     "current_setting('full_page_writes') = 'on', current_setting('server_encoding'), "
-    "pg_is_in_recovery()";
+    "pg_is_in_recovery(), set_config('jit', 'off', false)";
 
 Error misconfigured(const std::string& sentence) {
   return Error::say(Errc::invalid, "postgres_misconfigured", sentence, "storage.postgres_url");

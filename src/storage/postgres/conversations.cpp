@@ -2,6 +2,8 @@
 // answer begins with what it found out, and there is always one row.
 #include "storage/postgres/conversations.h"
 
+#include "base/text.h"
+
 namespace mainstay::storage::postgres {
 namespace {
 
@@ -44,6 +46,29 @@ FROM (VALUES (1)) one LEFT JOIN LATERAL (
     AND (updated, n) < ((SELECT updated FROM place), (SELECT n FROM place))
   ORDER BY updated DESC, n DESC LIMIT $3) c ON true ORDER BY c.updated DESC, c.n DESC)sql";
 
+// Titles are bytes: as text with its escapes they are ASCII, of which lower() knows A-Z in every
+// locale. The text comes with its capitals lowered.
+constexpr const char* kSearch = R"sql(
+SELECT true, id, title, created, updated, messages FROM mainstay.conversation
+WHERE tenant = $1 AND owner = $2
+  AND position(encode($4, 'escape') IN lower(encode(title, 'escape') COLLATE "C")) > 0
+ORDER BY updated DESC, n DESC LIMIT $3)sql";
+
+constexpr const char* kSearchAfter = R"sql(
+WITH place AS (SELECT updated, n FROM mainstay.conversation
+  WHERE id = $5 AND tenant = $1 AND owner = $2)
+SELECT EXISTS (SELECT FROM place), c.id, c.title, c.created, c.updated, c.messages
+FROM (VALUES (1)) one LEFT JOIN LATERAL (
+  SELECT n, id, title, created, updated, messages FROM mainstay.conversation
+  WHERE tenant = $1 AND owner = $2
+    AND (updated, n) < ((SELECT updated FROM place), (SELECT n FROM place))
+    AND position(encode($4, 'escape') IN lower(encode(title, 'escape') COLLATE "C")) > 0
+  ORDER BY updated DESC, n DESC LIMIT $3) c ON true ORDER BY c.updated DESC, c.n DESC)sql";
+
+constexpr const char* kRename =
+    "UPDATE mainstay.conversation SET title = $4 WHERE id = $1 AND tenant = $2 AND owner = $3 "
+    "RETURNING n";
+
 constexpr const char* kGet =
     "SELECT true, id, title, created, updated, messages FROM mainstay.conversation "
     "WHERE id = $1 AND tenant = $2 AND owner = $3";
@@ -66,6 +91,9 @@ Error unknown() {
   return Error::say(Errc::not_found, "unknown_conversation", "There is no such conversation.",
                     "conversation");
 }
+
+/// One row more than `limit` says that there is more.
+Result<PageOfConversations> page_of(const Rows& rows, std::uint32_t limit);
 
 std::int64_t whole_micros(Duration d) {
   return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
@@ -107,6 +135,18 @@ Statement append_of(Owner owner, Turn turn) {
   return out;
 }
 
+/// One row more than `limit` says that there is more.
+Result<PageOfConversations> page_of(const Rows& rows, std::uint32_t limit) {
+  PageOfConversations out;
+  for (int row = 0; row < rows.size(); ++row) {
+    if (!rows.truth(row, 0)) return unknown();
+    if (rows.null(row, 1)) break;
+    out.more = out.items.size() == limit;
+    if (!out.more) out.items.push_back(info_of(rows, row));
+  }
+  return out;
+}
+
 /// Leaves out the oldest turns up to one that may open a conversation.
 std::vector<StoredMessage> from_an_opening(const Rows& rows) {
   std::vector<StoredMessage> out;
@@ -125,7 +165,7 @@ std::vector<StoredMessage> from_an_opening(const Rows& rows) {
 }  // namespace
 
 std::vector<std::string> conversation_queries() {
-  return {kWindow, kList, kListAfter, kGet, kMessages, kErase};
+  return {kWindow, kList, kListAfter, kSearch, kSearchAfter, kGet, kMessages, kErase, kRename};
 }
 
 Co<Status> PostgresConversations::append(Owner owner, Turn turn, Deadline by) {
@@ -154,14 +194,30 @@ Co<Result<PageOfConversations>> PostgresConversations::list(Owner owner, Convers
   if (!after.empty()) statement.text(after.text());
   auto got = co_await client_.ask(std::move(statement), Repeat::read, by);
   if (!got.ok()) co_return got.error();
-  PageOfConversations out;
-  for (int row = 0; row < got->size(); ++row) {
-    if (!got->truth(row, 0)) co_return unknown();
-    if (got->null(row, 1)) break;
-    out.more = out.items.size() == limit;
-    if (!out.more) out.items.push_back(info_of(*got, row));
-  }
-  co_return out;
+  co_return page_of(*got, limit);
+}
+
+Co<Result<PageOfConversations>> PostgresConversations::search(Owner owner, std::string text,
+                                                              ConversationId after,
+                                                              std::uint32_t limit, Deadline by) {
+  Statement statement("search_conversations", after.empty() ? kSearch : kSearchAfter);
+  statement.text(owner.tenant.text()).text(owner.user.text()).number(std::int64_t{limit} + 1);
+  statement.bytes(lower_ascii(text));
+  if (!after.empty()) statement.text(after.text());
+  auto got = co_await client_.ask(std::move(statement), Repeat::read, by);
+  if (!got.ok()) co_return got.error();
+  co_return page_of(*got, limit);
+}
+
+Co<Status> PostgresConversations::rename(Owner owner, ConversationId id, std::string title,
+                                         Deadline by) {
+  Statement statement("rename_conversation", kRename);
+  statement.text(id.text()).text(owner.tenant.text()).text(owner.user.text());
+  statement.bytes(std::move(title));
+  auto renamed = co_await client_.ask(std::move(statement), Repeat::write, by);
+  if (!renamed.ok()) co_return renamed.error();
+  if (renamed->size() == 0) co_return unknown();
+  co_return done();
 }
 
 Co<Result<ConversationInfo>> PostgresConversations::get(Owner owner, ConversationId id,

@@ -15,6 +15,9 @@ class PostgresConversations final : public Conversations {
                                                 Deadline by) override;
   Co<Result<PageOfConversations>> list(Owner owner, ConversationId after, std::uint32_t limit,
                                        Deadline by) override;
+  Co<Result<PageOfConversations>> search(Owner owner, std::string text, ConversationId after,
+                                         std::uint32_t limit, Deadline by) override;
+  Co<Status> rename(Owner owner, ConversationId id, std::string title, Deadline by) override;
   Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) override;
   Co<Result<std::vector<StoredMessage>>> messages(Owner owner, ConversationId id, MessageId after,
                                                   std::uint32_t limit, Deadline by) override;

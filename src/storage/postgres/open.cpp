@@ -3,24 +3,29 @@
 
 #include "storage/postgres/access_keys.h"
 #include "storage/postgres/conversations.h"
+#include "storage/postgres/documents.h"
 #include "storage/postgres/split_jobs.h"
+#include "storage/postgres/vectors.h"
 
 namespace mainstay::storage::postgres {
 namespace {
 
 class PostgresStores final : public Stores {
  public:
-  PostgresStores(std::unique_ptr<Client> client, std::unique_ptr<Stores> embedded)
+  PostgresStores(std::unique_ptr<Client> client, std::unique_ptr<Stores> embedded, Clock& clock,
+                 Random& random, const DocumentLimits& documents, const VectorLimits& vectors)
       : embedded_(std::move(embedded)),
         client_(std::move(client)),
         conversations_(*client_),
         keys_(*client_),
+        documents_(*client_, clock, documents),
+        vectors_(*client_, clock, random, vectors),
         jobs_(embedded_->jobs(), conversations_) {}
   ~PostgresStores() override { client_->close(); }
 
   Conversations& conversations() override { return conversations_; }
-  Documents& documents() override { return embedded_->documents(); }
-  Vectors& vectors() override { return embedded_->vectors(); }
+  Documents& documents() override { return documents_; }
+  Vectors& vectors() override { return vectors_; }
   EmbeddingCache& embedding_cache() override { return embedded_->embedding_cache(); }
   AccessKeys& access_keys() override { return keys_; }
   JobStore& jobs() override { return jobs_; }
@@ -28,6 +33,7 @@ class PostgresStores final : public Stores {
   Leader& leader() override { return embedded_->leader(); }
   Replies& replies() override { return embedded_->replies(); }
   Files& files() override { return embedded_->files(); }
+  Uploads& uploads() override { return embedded_->uploads(); }
   Batches& batches() override { return embedded_->batches(); }
   std::string jobs_trouble() const override { return embedded_->jobs_trouble(); }
 
@@ -69,6 +75,8 @@ class PostgresStores final : public Stores {
   std::unique_ptr<Client> client_;
   PostgresConversations conversations_;
   PostgresAccessKeys keys_;
+  PostgresDocuments documents_;
+  PostgresVectors vectors_;
   SplitJobs jobs_;
 };
 
@@ -101,13 +109,14 @@ class OwnKeys final : public AccessKeys {
 
 Result<std::unique_ptr<Stores>> open(const StorageSettings& storage,
                                      const PostgresSettings& settings, Clock& clock, Random& random,
-                                     Log& log, Metrics& metrics, std::unique_ptr<Stores> embedded) {
+                                     Log& log, Metrics& metrics, std::unique_ptr<Stores> embedded,
+                                     const DocumentLimits& documents, const VectorLimits& vectors) {
   const TimePoint start = clock.now();
   auto client = Client::open(storage, settings, clock, random, log, metrics);
   if (!client.ok()) return client.error();
   log.info("postgres.open", {{"server", (*client)->server()}, {"took_ms", clock.now() - start}});
-  std::unique_ptr<Stores> out =
-      std::make_unique<PostgresStores>(std::move(*client), std::move(embedded));
+  std::unique_ptr<Stores> out = std::make_unique<PostgresStores>(
+      std::move(*client), std::move(embedded), clock, random, documents, vectors);
   return out;
 }
 

@@ -1,5 +1,5 @@
-// Opens the PostgreSQL back end: conversations and keys over one client. Named by app/wire.cpp and
-// tests alone.
+// Opens the PostgreSQL back end: conversations, keys, documents and vectors over
+// one client. Named by app/wire.cpp and tests alone.
 #pragma once
 
 #include <memory>
@@ -14,11 +14,13 @@
 namespace mainstay::storage::postgres {
 
 /// Connects, checks the server, brings its schema up to date, and keeps what PostgreSQL does not
-/// hold (documents, files, jobs) in `embedded`, which it owns from then on. Turns of that store's
+/// hold (files, jobs) in `embedded`, which it owns from then on. Turns of that store's
 /// jobs go to PostgreSQL. Blocks, at most postgres.start_timeout. Errors: those of Client::open().
 Result<std::unique_ptr<Stores>> open(const StorageSettings& storage,
                                      const PostgresSettings& settings, Clock& clock, Random& random,
-                                     Log& log, Metrics& metrics, std::unique_ptr<Stores> embedded);
+                                     Log& log, Metrics& metrics, std::unique_ptr<Stores> embedded,
+                                     const DocumentLimits& documents = {},
+                                     const VectorLimits& vectors = {});
 
 /// Keys alone, for `mainstay keys`. Otherwise as open().
 Result<std::unique_ptr<AccessKeys>> open_access_keys(const StorageSettings& storage,

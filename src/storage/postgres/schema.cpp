@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "storage/postgres/schema_documents.h"
+
 namespace mainstay::storage::postgres {
 namespace {
 
@@ -186,7 +188,8 @@ END $body$;
 struct Migration {
   std::array<const char*, 3> scripts;
 };
-constexpr std::array kMigrations = {Migration{{kTables1, kAppend1, kKeys1}}};
+const std::array kMigrations = {Migration{{kTables1, kAppend1, kKeys1}},
+                                Migration{document_scripts()}, Migration{vector_scripts()}};
 
 /// Taken by whoever changes the schema; the number stands for nothing.
 constexpr const char* kLock = "SELECT pg_advisory_xact_lock(5642189014223190017)";

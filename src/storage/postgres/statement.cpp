@@ -3,6 +3,7 @@
 #include "storage/postgres/statement.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 namespace mainstay::storage::postgres {
@@ -42,6 +43,13 @@ std::string array_bytes(Oid element, const std::vector<std::string>& values) {
     out += value;
   }
   return out;
+}
+
+std::int64_t number_in(std::string_view bytes) {
+  if (bytes.empty()) return 0;
+  std::uint64_t value = (bytes[0] & 0x80) != 0 ? ~std::uint64_t{0} : 0;
+  for (const char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
+  return static_cast<std::int64_t>(value);
 }
 
 }  // namespace
@@ -99,11 +107,29 @@ std::string_view Rows::view(int row, int column) const {
 }
 
 std::int64_t Rows::number(int row, int column) const {
+  return number_in(view(row, column));
+}
+
+double Rows::real(int row, int column) const {
   const std::string_view bytes = view(row, column);
-  if (bytes.empty()) return 0;
-  std::uint64_t value = (bytes[0] & 0x80) != 0 ? ~std::uint64_t{0} : 0;
-  for (const char c : bytes) value = (value << 8) | static_cast<unsigned char>(c);
-  return static_cast<std::int64_t>(value);
+  return bytes.size() == 8 ? std::bit_cast<double>(number_in(bytes)) : 0;
+}
+
+std::vector<std::string> Rows::texts(int row, int column) const {
+  constexpr std::size_t kHead = 20;  // dimensions, flags, type, size, first index
+  std::string_view bytes = view(row, column);
+  std::vector<std::string> out;
+  if (bytes.size() < kHead) return out;
+  const std::int64_t count = number_in(bytes.substr(12, 4));
+  bytes.remove_prefix(kHead);
+  while (static_cast<std::int64_t>(out.size()) < count && bytes.size() >= 4) {
+    const auto size =
+        static_cast<std::size_t>(std::max<std::int64_t>(0, number_in(bytes.substr(0, 4))));
+    bytes.remove_prefix(4);
+    out.emplace_back(bytes.substr(0, size));
+    bytes.remove_prefix(std::min(size, bytes.size()));
+  }
+  return out;
 }
 
 }  // namespace mainstay::storage::postgres

@@ -53,10 +53,16 @@ class Rows {
   std::uint64_t count(int row, int column) const {
     return static_cast<std::uint64_t>(number(row, column));
   }
+  /// Of double precision.
+  double real(int row, int column) const;
+  /// Of bytea[] and text[] without NULLs.
+  std::vector<std::string> texts(int row, int column) const;
   bool truth(int row, int column) const { return view(row, column) == std::string_view("\1", 1); }
 
- private:
+  /// Of text and bytea; lasts as long as this object.
   std::string_view view(int row, int column) const;
+
+ private:
   struct Clear {
     void operator()(PGresult* result) const noexcept { PQclear(result); }
   };

@@ -28,6 +28,7 @@ class RedisStores final : public Stores {
   Leader& leader() override { return leader_; }
   Replies& replies() override { return embedded_->replies(); }
   Files& files() override { return embedded_->files(); }
+  Uploads& uploads() override { return embedded_->uploads(); }
   Batches& batches() override { return embedded_->batches(); }
   StoreFigures figures() const override { return embedded_->figures(); }
   std::string jobs_trouble() const override {

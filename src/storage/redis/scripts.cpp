@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/check.h"
+#include "base/sha256.h"
 #include "storage/redis/script_pieces.h"
 
 namespace mainstay::storage::redis {
@@ -25,15 +26,11 @@ std::string whole(std::string_view first, std::string_view verb) {
 }
 
 std::string sha1_of(const std::string& text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  std::array<char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
-  CHECK(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) == 1);
-  std::string out;
-  for (unsigned int i = 0; i < size; ++i) {
-    out += "0123456789abcdef"[digest[i] >> 4];
-    out += "0123456789abcdef"[digest[i] & 15];
-  }
-  return out;
+  CHECK(EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+                   EVP_sha1(), nullptr) == 1);
+  return hex_digits({digest.data(), size});
 }
 
 }  // namespace

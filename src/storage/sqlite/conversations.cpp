@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace mainstay::storage::sqlite {
 namespace {
 
@@ -19,6 +21,15 @@ constexpr const char* kListAfter =
     "SELECT id, title, created, updated, messages FROM conversation "
     "WHERE tenant = ? AND user = ? AND (updated, n) < (?, ?) "
     "ORDER BY updated DESC, n DESC LIMIT ?";
+// lower() knows A-Z alone, as base's lower_ascii().
+constexpr const char* kFindFirst =
+    "SELECT id, title, created, updated, messages FROM conversation "
+    "WHERE tenant = ? AND user = ? AND instr(lower(title), ?) > 0 "
+    "ORDER BY updated DESC, n DESC LIMIT ?";
+constexpr const char* kFindAfter =
+    "SELECT id, title, created, updated, messages FROM conversation "
+    "WHERE tenant = ? AND user = ? AND (updated, n) < (?, ?) AND instr(lower(title), ?) > 0 "
+    "ORDER BY updated DESC, n DESC LIMIT ?";
 constexpr const char* kPlace =
     "SELECT updated, n FROM conversation WHERE id = ? AND tenant = ? AND user = ?";
 constexpr const char* kNewest =
@@ -32,6 +43,8 @@ constexpr const char* kRepeated = "SELECT 1 FROM turn WHERE conversation = ? AND
 constexpr const char* kByTime = "SELECT n FROM turn WHERE finished < ? ORDER BY finished LIMIT ?";
 constexpr const char* kEraseMessages = "DELETE FROM message WHERE conversation = ?";
 constexpr const char* kEraseTurns = "DELETE FROM turn WHERE conversation = ?";
+constexpr const char* kRename =
+    "UPDATE conversation SET title = ? WHERE id = ? AND tenant = ? AND user = ?";
 constexpr const char* kErase = "DELETE FROM conversation WHERE n = ?";
 
 Error unknown() {
@@ -138,8 +151,9 @@ Status erase_all(Connection& db, const Owner& owner, const ConversationId& id) {
   return done();
 }
 
-Result<PageOfConversations> page(Connection& db, const Owner& owner, const ConversationId& after,
-                                 std::uint32_t limit) {
+/// `text`: in the title, of small letters; empty: any title.
+Result<PageOfConversations> page(Connection& db, const Owner& owner, const std::string& text,
+                                 const ConversationId& after, std::uint32_t limit) {
   PageOfConversations out;
   const auto collect = [&](Query& query) {
     while (query.step()) {
@@ -151,8 +165,9 @@ Result<PageOfConversations> page(Connection& db, const Owner& owner, const Conve
   };
   const std::int64_t one_more = std::int64_t(limit) + 1;
   if (after.empty()) {
-    Query query(db, kListFirst);
-    query.bind(owner.tenant.text(), owner.user.text(), one_more);
+    Query query(db, text.empty() ? kListFirst : kFindFirst);
+    if (text.empty()) query.bind(owner.tenant.text(), owner.user.text(), one_more);
+    if (!text.empty()) query.bind(owner.tenant.text(), owner.user.text(), text, one_more);
     collect(query);
     return out;
   }
@@ -165,8 +180,10 @@ Result<PageOfConversations> page(Connection& db, const Owner& owner, const Conve
     updated = place.number(0);
     n = place.number(1);
   }
-  Query query(db, kListAfter);
-  query.bind(owner.tenant.text(), owner.user.text(), updated, n, one_more);
+  const std::string& tenant = owner.tenant.text();
+  Query query(db, text.empty() ? kListAfter : kFindAfter);
+  if (text.empty()) query.bind(tenant, owner.user.text(), updated, n, one_more);
+  if (!text.empty()) query.bind(tenant, owner.user.text(), updated, n, text, one_more);
   collect(query);
   return out;
 }
@@ -227,8 +244,9 @@ Status append_turn(Connection& db, const Owner& owner, const Turn& turn) {
 }
 
 std::vector<std::string> conversation_queries() {
-  return {kFind,  kFindAny,  kGet,    kListFirst, kListAfter,     kPlace,      kNewest,
-          kSeqOf, kMessages, kByTime, kRepeated,  kEraseMessages, kEraseTurns, kErase};
+  return {kFind,      kFindAny,       kGet,        kListFirst, kListAfter, kFindFirst,
+          kFindAfter, kPlace,         kNewest,     kSeqOf,     kMessages,  kByTime,
+          kRepeated,  kEraseMessages, kEraseTurns, kErase,     kRename};
 }
 
 Co<Status> SqliteConversations::append(Owner owner, Turn turn, Deadline by) {
@@ -257,9 +275,27 @@ Co<Result<std::vector<StoredMessage>>> SqliteConversations::window(Owner owner, 
 Co<Result<PageOfConversations>> SqliteConversations::list(Owner owner, ConversationId after,
                                                           std::uint32_t limit, Deadline by) {
   auto work = [owner = std::move(owner), after = std::move(after), limit](Connection& db) {
-    return page(db, owner, after, limit);
+    return page(db, owner, {}, after, limit);
   };
   co_return co_await readers_.read("list_conversations", std::move(work), by);
+}
+
+Co<Result<PageOfConversations>> SqliteConversations::search(Owner owner, std::string text,
+                                                            ConversationId after,
+                                                            std::uint32_t limit, Deadline by) {
+  auto work = [owner = std::move(owner), text = lower_ascii(text), after = std::move(after),
+               limit](Connection& db) { return page(db, owner, text, after, limit); };
+  co_return co_await readers_.read("search_conversations", std::move(work), by);
+}
+
+Co<Status> SqliteConversations::rename(Owner owner, ConversationId id, std::string title,
+                                       Deadline by) {
+  auto work = [owner = std::move(owner), id = std::move(id),
+               title = std::move(title)](Connection& db) -> Status {
+    Query(db, kRename).bind(title, id.text(), owner.tenant.text(), owner.user.text()).finish();
+    return db.changes() == 0 ? Status(unknown()) : done();
+  };
+  co_return co_await writer_.write("rename_conversation", std::move(work), by);
 }
 
 Co<Result<ConversationInfo>> SqliteConversations::get(Owner owner, ConversationId id, Deadline by) {

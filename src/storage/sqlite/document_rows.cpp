@@ -47,6 +47,10 @@ constexpr const char* kCount =
     "WHERE n = ?";
 constexpr const char* kRetitle =
     "UPDATE document SET title = ?, indexed = ?, retitled = ? WHERE n = ?";
+constexpr const char* kMove = "UPDATE document SET collection = ?, tags = ? WHERE n = ?";
+constexpr const char* kName = "UPDATE document SET id = ?, created = ? WHERE n = ?";
+constexpr const char* kPutThumbnail = "INSERT INTO thumbnail (document, bytes) VALUES (?, ?)";
+constexpr const char* kThumbnail = "SELECT bytes FROM thumbnail WHERE document = ?";
 constexpr const char* kGone = MAINSTAY_DOCUMENT
     "WHERE d.n = (SELECT n FROM document WHERE state = 2 AND n > 0 ORDER BY n LIMIT 1)";
 constexpr const char* kGoneCollection =
@@ -61,17 +65,19 @@ std::string scope_of(const DocumentRow& row) {
   return out;
 }
 
-/// A text as the index is given it: none begins like a mark.
+/// A text as the index is given it: none begins like a mark or like terms.
 std::string_view unmarked(std::string_view text) {
-  while (!text.empty() && text.front() == kMark) text.remove_prefix(1);
+  while (!text.empty() && (text.front() == kMark || text.front() == kTerms)) text.remove_prefix(1);
   return text;
 }
 
-/// A row of the index; `sql` puts it in or takes it out.
+/// A row of the index; `sql` puts it in or takes it out. `terms`: those of `text`, or empty.
 void index_row(Connection& db, const char* sql, std::int64_t n, std::string_view title,
-               std::string_view heading, std::string_view text, std::string_view scope) {
+               std::string_view heading, std::string_view text, std::string_view scope,
+               std::string_view terms = {}) {
+  const std::string_view words = terms.starts_with(kTerms) ? terms : unmarked(text);
   Query(db, Literal{sql})
-      .bind_lasting(n, unmarked(title), unmarked(heading), unmarked(text), scope)
+      .bind_lasting(n, unmarked(title), unmarked(heading), words, scope)
       .finish();
 }
 
@@ -288,7 +294,7 @@ void insert_chunks(Connection& db, Vocabulary& vocabulary, const DocumentRow& ro
         .bind_lasting(n, chunk.begin, chunk.end, chunk.page.value_or(0), chunk.heading, chunk.text)
         .finish();
     db.tokenizer().note_words();
-    index_row(db, kIndex, n, indexed_title(row, n), chunk.heading, chunk.text, scope);
+    index_row(db, kIndex, n, indexed_title(row, n), chunk.heading, chunk.text, scope, chunk.terms);
     vocabulary.keep(db, n);
     ++n;
   }
@@ -316,17 +322,54 @@ void retitle(Connection& db, Vocabulary& vocabulary, DocumentRow& row, const std
   row = std::move(next);
 }
 
+void rescope(Connection& db, const DocumentRow& row, const DocumentRow& to) {
+  const std::string before = scope_of(row);
+  const std::string after = scope_of(to);
+  const std::int64_t end = chunk_number(row.info.number + 1, 0);
+  std::int64_t from = chunk_number(row.info.number, 0);
+  for (;;) {
+    const auto chunks = slice_of(db, from, end, kChunksSlice);
+    if (chunks.empty()) break;
+    for (const auto& chunk : chunks) {
+      const std::string& title = indexed_title(row, chunk.n);
+      index_row(db, kUnindex, chunk.n, title, chunk.heading, chunk.text, before);
+      index_row(db, kIndex, chunk.n, title, chunk.heading, chunk.text, after);
+    }
+    from = chunks.back().n + 1;
+  }
+  Query(db, Literal{kMove}).bind(to.collection, tags_text(to.info.tags), row.info.number).finish();
+}
+
+void name_row(Connection& db, const DocumentRow& row) {
+  Query(db, Literal{kName})
+      .bind(row.info.id.text(), micros(row.info.created), row.info.number)
+      .finish();
+}
+
+void put_thumbnail(Connection& db, std::int64_t document, const std::string& bytes) {
+  if (bytes.empty()) return;
+  Query(db, Literal{kPutThumbnail}).bind(document, Blob{bytes}).finish();
+}
+
+std::string thumbnail_of(Connection& db, std::int64_t document) {
+  Query query(db, Literal{kThumbnail});
+  query.bind(document);
+  return query.step() ? std::string(query.blob(0)) : std::string();
+}
+
 void count_in(Connection& db, const DocumentRow& row) {
   Query(db, Literal{kCount}).bind(1, row.info.chunks, row.info.size.value, row.collection).finish();
 }
 
+void count_out(Connection& db, const DocumentRow& row) {
+  Query(db, Literal{kCount})
+      .bind(-1, -static_cast<std::int64_t>(row.info.chunks),
+            -static_cast<std::int64_t>(row.info.size.value), row.collection)
+      .finish();
+}
+
 void make_gone(Connection& db, Vocabulary& vocabulary, const DocumentRow& row) {
-  if (row.info.state == DocumentState::ready) {
-    Query(db, Literal{kCount})
-        .bind(-1, -static_cast<std::int64_t>(row.info.chunks),
-              -static_cast<std::int64_t>(row.info.size.value), row.collection)
-        .finish();
-  }
+  if (row.info.state == DocumentState::ready) count_out(db, row);
   Query(db, Literal{kHide}).bind(row.info.number).finish();
   if (row.info.chunks > kChunksAtOnce) return;
   while (sweep_document(db, vocabulary, row)) {
@@ -379,9 +422,9 @@ void index_all(Connection& db) {
 }
 
 std::vector<std::string> document_row_queries() {
-  return {kTenant,     kCollection,     kById,         kSameContent,   kSameSource, kSlice,
-          kFirstChunk, kDropChunks,     kDropDocument, kHide,          kCount,      kRetitle,
-          kGone,       kGoneCollection, kOfCollection, kDropCollection};
+  return {kTenant,       kCollection,     kById, kSameContent, kSameSource, kSlice, kFirstChunk,
+          kDropChunks,   kDropDocument,   kHide, kCount,       kRetitle,    kGone,  kGoneCollection,
+          kOfCollection, kDropCollection, kMove, kName,        kThumbnail};
 }
 
 }  // namespace mainstay::storage::sqlite

@@ -59,8 +59,16 @@ void insert_chunks(Connection& db, Vocabulary& vocabulary, const DocumentRow& ro
                    std::uint64_t first, const std::vector<Chunk>& chunks);
 /// Puts the title into the index of the first kRetitled chunks.
 void retitle(Connection& db, Vocabulary& vocabulary, DocumentRow& row, const std::string& title);
-/// Counts a document into its collection's figures, or out of them.
+/// Puts the marks of `to` (tags, collection) into the index in the place of those of `row`, and its
+/// tags and collection into the row. The titles are the same.
+void rescope(Connection& db, const DocumentRow& row, const DocumentRow& to);
+/// Gives a row that no other has another id, and its time.
+void name_row(Connection& db, const DocumentRow& row);
+void put_thumbnail(Connection& db, std::int64_t document, const std::string& bytes);
+std::string thumbnail_of(Connection& db, std::int64_t document);
+/// Counts a ready document into its collection's figures, or out of them.
 void count_in(Connection& db, const DocumentRow& row);
+void count_out(Connection& db, const DocumentRow& row);
 
 /// Hides the document for ever. Its rows go now if they are few, else by sweep().
 void make_gone(Connection& db, Vocabulary& vocabulary, const DocumentRow& row);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 #include <optional>
 #include <tuple>
 #include <unordered_map>
@@ -198,35 +199,107 @@ bool better(const Hit& a, const Hit& b) {
   return a.score != b.score ? a.score > b.score : a.chunk < b.chunk;
 }
 
-/// The best rows, best first.
-std::vector<Hit> best_of(Connection& db, View& view, const Wanted& wanted, std::uint32_t limit) {
-  const auto marks = view.marks();
-  Ranking ranking;
-  ranking.first = static_cast<int>(marks.size());
-  ranking.held = wanted.held;
-  const auto document = view.document();
-  const std::int64_t from = document ? chunk_number(*document, 0) : 0;
-  const std::int64_t to =
-      document ? chunk_number(*document + 1, 0) : std::numeric_limits<std::int64_t>::max();
-  std::vector<Hit> out;  // a heap with the worst in front
-  Query query(db, Literal{kMatch});
-  query.bind(match_expression(marks, wanted.stems), from, to);
-  query.bind_pointer(4, &ranking, "mainstay_ranking");
-  while (query.step()) {
-    const Hit hit{query.real(1), query.number(0)};
-    if (out.size() == limit && !better(hit, out.front())) continue;
-    if (!view.shows(document_number(hit.chunk))) continue;
-    if (out.size() == limit) {
-      std::pop_heap(out.begin(), out.end(), better);
-      out.pop_back();
-    }
-    out.push_back(hit);
-    std::push_heap(out.begin(), out.end(), better);
-    if (out.size() == limit) ranking.least = out.front().score;
+/// The rarest first.
+void sort_by_rarity(Wanted& wanted) {
+  std::vector<std::size_t> order(wanted.stems.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) {
+    return std::tie(wanted.held[a], a) < std::tie(wanted.held[b], b);
+  });
+  Wanted sorted{{}, {}, std::move(wanted.corrected)};
+  for (const auto at : order) {
+    sorted.stems.push_back(std::move(wanted.stems[at]));
+    sorted.held.push_back(wanted.held[at]);
   }
-  std::sort_heap(out.begin(), out.end(), better);
-  return out;
+  wanted = std::move(sorted);
 }
+
+/// Looks for the best rows of one question. Rows that hold common words alone are many and score
+/// low: the first pass looks at rows with one of the rare words, and where what it finds is better
+/// than all common words together could be, it has found the best of all. Else the second pass
+/// takes as many more words for rare as its own result asks for, and is the last one. (MaxScore;
+/// Turtle and Flood 1995.)
+class BestRows {
+ public:
+  BestRows(Connection& db, View& view, const Wanted& wanted, std::uint32_t limit)
+      : db_(db), view_(view), wanted_(wanted), limit_(limit), marks_(view.marks()) {}
+
+  std::vector<Hit> run() {
+    const std::size_t all = wanted_.stems.size();
+    std::size_t rare = 1;
+    std::uint64_t held = wanted_.held.front();
+    const std::uint64_t few = std::max(kFirstRows, wanted_.held.back() / kFirstShare);
+    while (rare < all && held + wanted_.held[rare] <= few) held += wanted_.held[rare++];
+    Ranking ranking;
+    look(rare, ranking);
+    if (rare < all && !enough(rare, ranking)) {
+      while (rare < all && !enough(rare, ranking)) ++rare;
+      Ranking again;
+      look(rare, again);
+    }
+    std::sort_heap(out_.begin(), out_.end(), better);
+    return std::move(out_);
+  }
+
+ private:
+  /// The first pass looks at about so many rows, or at this share of those that hold the most
+  /// common word; or at those of the rarest word, when it is common.
+  static constexpr std::uint64_t kFirstRows = 256;
+  static constexpr std::uint64_t kFirstShare = 16;
+
+  /// No row without the first `rare` words can be among the best.
+  bool enough(std::size_t rare, const Ranking& ranking) const {
+    if (out_.size() < limit_ || ranking.rarity.size() != wanted_.stems.size()) return false;
+    double most = 0;
+    for (std::size_t i = rare; i < ranking.rarity.size(); ++i) {
+      most += most_of(ranking.rarity[i]);
+    }
+    return most < out_.front().score;
+  }
+
+  void look(std::size_t rare, Ranking& ranking) {
+    out_.clear();
+    const bool some = rare < wanted_.stems.size();
+    ranking.first = static_cast<int>(marks_.size() + (some ? rare : 0));
+    ranking.held = wanted_.held;
+    std::string expression = match_expression(marks_, wanted_.stems);
+    if (some) {
+      const std::vector<std::string> first(wanted_.stems.begin(),
+                                           wanted_.stems.begin() + static_cast<long>(rare));
+      expression = match_expression(marks_, first) + " AND " + match_expression({}, wanted_.stems);
+    }
+    collect(expression, ranking);
+  }
+
+  void collect(const std::string& expression, Ranking& ranking) {
+    const auto document = view_.document();
+    const std::int64_t from = document ? chunk_number(*document, 0) : 0;
+    const std::int64_t to =
+        document ? chunk_number(*document + 1, 0) : std::numeric_limits<std::int64_t>::max();
+    Query query(db_, Literal{kMatch});
+    query.bind(expression, from, to);
+    query.bind_pointer(4, &ranking, "mainstay_ranking");
+    while (query.step()) {
+      const Hit hit{query.real(1), query.number(0)};
+      if (out_.size() == limit_ && !better(hit, out_.front())) continue;
+      if (!view_.shows(document_number(hit.chunk))) continue;
+      if (out_.size() == limit_) {
+        std::pop_heap(out_.begin(), out_.end(), better);
+        out_.pop_back();
+      }
+      out_.push_back(hit);
+      std::push_heap(out_.begin(), out_.end(), better);
+      if (out_.size() == limit_) ranking.least = out_.front().score;
+    }
+  }
+
+  Connection& db_;
+  View& view_;
+  const Wanted& wanted_;
+  const std::uint32_t limit_;
+  const std::vector<std::string> marks_;
+  std::vector<Hit> out_;  ///< a heap with the worst in front
+};
 
 std::optional<Passage> passage_of(Connection& db, std::int64_t chunk) {
   Query query(db, Literal{kPassage});
@@ -272,7 +345,8 @@ Found find_passages(Connection& db, const PassageQuery& asked) {
   if (!view.narrow(asked.tenant, asked)) return out;
   Wanted wanted = wanted_by(db, all, asked);
   if (wanted.stems.empty()) return out;
-  for (const auto& hit : best_of(db, view, wanted, asked.limit)) {
+  sort_by_rarity(wanted);
+  for (const auto& hit : BestRows(db, view, wanted, asked.limit).run()) {
     auto passage = passage_of(db, hit.chunk);
     if (!passage) continue;
     passage->score = hit.score;

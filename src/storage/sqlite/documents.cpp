@@ -6,7 +6,7 @@
 #include "storage/document_rules.h"
 #include "storage/sqlite/document_rows.h"
 #include "storage/sqlite/document_search.h"
-#include "storage/sqlite/tokenizer.h"
+#include "storage/sqlite/document_undo.h"
 
 namespace mainstay::storage::sqlite {
 namespace {
@@ -37,19 +37,6 @@ constexpr const char* kCollections =
 constexpr const char* kRename = "UPDATE collection SET name = ? WHERE n = ?";
 constexpr const char* kForsake = "UPDATE collection SET name = NULL WHERE n = ?";
 constexpr const char* kDocumentsOf = "SELECT documents FROM collection WHERE n = ?";
-
-/// An operation that fails is undone, and with it the words that it brought.
-template <class Work>
-auto undoing(Connection& db, Work&& work) {
-  try {
-    auto out = work();
-    if (!out.ok()) db.tokenizer().forget();
-    return out;
-  } catch (...) {
-    db.tokenizer().forget();
-    throw;
-  }
-}
 
 DocumentRow new_row(Connection& db, const TenantId& tenant, const NewDocument& document,
                     DocumentState state, WallTime now) {
@@ -91,6 +78,7 @@ Result<Added> add_document(Connection& db, Vocabulary& vocabulary, const TenantI
   added.replaced = replace_older(db, vocabulary, row);
   if (taken_id(db, document.id)) return document_id_taken();
   row.info.number = insert_document(db, row);
+  put_thumbnail(db, row.info.number, document.thumbnail);
   insert_chunks(db, vocabulary, row, 0, document.chunks);
   count_in(db, row);
   added.document = std::move(row.info);
@@ -114,6 +102,7 @@ Result<Begun> begin_document(Connection& db, const TenantId& tenant, const NewDo
   }
   row.info.chunks = 0;
   row.info.number = insert_document(db, row);
+  put_thumbnail(db, row.info.number, head.thumbnail);
   begun.document = std::move(row.info);
   return begun;
 }

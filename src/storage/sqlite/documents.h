@@ -18,6 +18,7 @@ class SqliteDocuments final : public Documents {
         readers_(readers),
         clock_(clock),
         vocabulary_(std::make_shared<Vocabulary>(limits.vocabulary_max)) {}
+  bool takes_terms() const noexcept override { return true; }
   Co<Result<Added>> add(TenantId tenant, NewDocument document, Deadline by) override;
   Co<Result<Begun>> begin(TenantId tenant, NewDocument head, Deadline by) override;
   Co<Result<std::uint64_t>> append(TenantId tenant, DocumentId id, std::uint64_t first_seq,
@@ -25,6 +26,11 @@ class SqliteDocuments final : public Documents {
                                    Deadline by) override;
   Co<Result<Added>> finish(TenantId tenant, DocumentId id, std::string sha256, Bytes size,
                            std::string title, Deadline by) override;
+  Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, DocumentId as, std::string sha256,
+                              Bytes size, std::string title, Deadline by) override;
+  Co<Result<DocumentInfo>> update(TenantId tenant, DocumentId id, DocumentChanges changes,
+                                  Deadline by) override;
+  Co<Result<std::string>> thumbnail(TenantId tenant, DocumentId id, Deadline by) override;
   Co<Status> abandon(TenantId tenant, DocumentId id, Deadline by) override;
   Co<Result<std::vector<Unfinished>>> ingesting(WallTime before, std::uint32_t limit,
                                                 Deadline by) override;

@@ -18,6 +18,7 @@
 #include "storage/sqlite/jobs.h"
 #include "storage/sqlite/replies.h"
 #include "storage/sqlite/schema.h"
+#include "storage/sqlite/uploads.h"
 #include "storage/sqlite/vectors.h"
 
 namespace mainstay::storage::sqlite {
@@ -143,6 +144,7 @@ class SqliteStores final : public Stores {
         leader_(around.clock, roles_),
         replies_(talk_->writer, talk_->readers, around.clock),
         files_(talk_->writer, talk_->readers, around.clock),
+        uploads_(talk_->writer, talk_->readers, around.clock),
         batches_(talk_->writer, talk_->readers),
         vectors_(knowledge_->writer, knowledge_->readers, around.clock, vectors),
         embeddings_(knowledge_->writer, knowledge_->readers, around.clock, vectors) {}
@@ -156,6 +158,7 @@ class SqliteStores final : public Stores {
   Leader& leader() override { return leader_; }
   Replies& replies() override { return replies_; }
   Files& files() override { return files_; }
+  Uploads& uploads() override { return uploads_; }
   Batches& batches() override { return batches_; }
   Vectors& vectors() override { return vectors_; }
   EmbeddingCache& embedding_cache() override { return embeddings_; }
@@ -225,6 +228,7 @@ class SqliteStores final : public Stores {
   LocalLeader leader_;
   SqliteReplies replies_;
   SqliteFiles files_;
+  SqliteUploads uploads_;
   SqliteBatches batches_;
   SqliteVectors vectors_;
   SqliteEmbeddingCache embeddings_;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "storage/sqlite/document_rows.h"
+#include "storage/sqlite/uploads.h"
 #include "storage/sqlite/vector_schema.h"
 
 namespace mainstay::storage::sqlite {
@@ -325,6 +326,17 @@ DROP TABLE old_chunk;
 DROP TABLE old_document;
 )sql";
 
+// Small pictures of image documents. They go with their document, whoever hides it.
+constexpr const char* kThumbnails = R"sql(
+CREATE TABLE thumbnail (
+  document INTEGER PRIMARY KEY,
+  bytes    BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER thumbnail_gone AFTER UPDATE OF state ON document WHEN new.state = 2 BEGIN
+  DELETE FROM thumbnail WHERE document = new.n;
+END;
+)sql";
+
 constexpr const char* kAccessKeys1 = R"sql(
 CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
 INSERT INTO generation (number) VALUES (0);
@@ -427,16 +439,17 @@ Status check_open(const Schema& schema, const std::string& path, bool all) {
 }  // namespace
 
 const Schema& conversations_schema() {
-  static const Schema schema{"mainstay",
-                             "mainstay.db",
-                             0x4d4e5354,
-                             {kConversations1, kConversations2, kConversations3, kConversations4}};
+  static const Schema schema{
+      "mainstay",
+      "mainstay.db",
+      0x4d4e5354,
+      {kConversations1, kConversations2, kConversations3, kConversations4, kUploadTables}};
   return schema;
 }
 
 const Schema& documents_schema() {
   static const Schema schema{"knowledge", "knowledge.db",
-                             0x4d4e534b,  {kDocuments1, kDocuments2, kVectors},
+                             0x4d4e534b,  {kDocuments1, kDocuments2, kVectors, kThumbnails},
                              false,       index_after_step};
   return schema;
 }

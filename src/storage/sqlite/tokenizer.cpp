@@ -12,20 +12,13 @@
 namespace mainstay::storage::sqlite {
 namespace {
 
-/// Words whose stems are kept: about 2.4 MB, on the connection that writes alone.
-constexpr std::size_t kKept = 1u << 15;
-/// Words of which it is remembered that the spelling has them: 4 MB, likewise.
+/// Words of which it is remembered that the spelling has them: 4 MB, on the connection that writes
+/// alone.
 constexpr std::size_t kKnown = 1u << 19;
 constexpr double kSaturation = 1.2;  // k1 and b of BM25, as FTS5 has them
 constexpr double kLength = 0.75;
 constexpr double kWeights[] = {2.0, 3.0, 1.0, 0.0};  // title, heading, text, marks
 constexpr const char* kPointer = "mainstay_ranking";
-
-std::uint64_t hash_of(std::string_view word) {
-  std::uint64_t hash = 14695981039346656037ULL;
-  for (const char c : word) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
-  return hash ^ (hash >> 29);
-}
 
 fts5_api* api_of(sqlite3* db) {
   fts5_api* api = nullptr;
@@ -125,6 +118,10 @@ void destroy(Fts5Tokenizer*) {}
 
 }  // namespace
 
+double most_of(double rarity) noexcept {
+  return rarity * (kSaturation + 1);
+}
+
 int Tokenizer::attach(sqlite3* db) {
   fts5_api* api = api_of(db);
   if (api == nullptr) return SQLITE_ERROR;
@@ -145,8 +142,12 @@ int Tokenizer::tokenize(Fts5Tokenizer* self, void* context, int flags, const cha
   if (all.front() == kStem && (flags & FTS5_TOKENIZE_QUERY) != 0) {
     return take(context, 0, text + 1, size - 1, 0, size);
   }
+  auto* const me = reinterpret_cast<Tokenizer*>(self);
   try {
-    return reinterpret_cast<Tokenizer*>(self)->cut(all, context, take);
+    if (all.front() == kTerms && (flags & FTS5_TOKENIZE_DOCUMENT) != 0) {
+      return me->replay(all.substr(1), context, take);
+    }
+    return me->cut(all, context, take);
   } catch (const std::bad_alloc&) {
     return SQLITE_NOMEM;
   }
@@ -160,6 +161,21 @@ int Tokenizer::marks(std::string_view text, void* context, Take take) {
                           static_cast<int>(at), static_cast<int>(end));
     if (code != SQLITE_OK) return code;
     at = end;
+  }
+  return SQLITE_OK;
+}
+
+/// What cut() would do with the text that the terms were made of.
+int Tokenizer::replay(std::string_view terms, void* context, Take take) {
+  TermReader reader(terms);
+  TermReader::Term term;
+  while (reader.next(term)) {
+    if (term.word) {
+      if (noting_ && !is_known(StemMemory::hash_of(term.text))) noted_.emplace_back(term.text);
+      continue;
+    }
+    const int code = take(context, 0, term.text.data(), static_cast<int>(term.text.size()), 0, 0);
+    if (code != SQLITE_OK) return code;
   }
   return SQLITE_OK;
 }
@@ -190,22 +206,13 @@ std::string_view Tokenizer::stem_of(const std::string& word) {
     long_ = stem(word);
     return long_;
   }
-  if (kept_.empty()) kept_.resize(kKept);
-  const std::uint64_t hash = hash_of(word);
-  Kept& kept = kept_[hash % kKept];
-  if (kept.word_size != word.size() || std::memcmp(kept.word, word.data(), word.size()) != 0) {
-    const std::string root = stem(word);  // never longer than the word and one letter
-    kept.epoch = 0;
-    kept.word_size = static_cast<std::uint8_t>(word.size());
-    kept.stem_size = static_cast<std::uint8_t>(std::min(root.size(), sizeof kept.stem));
-    std::memcpy(kept.word, word.data(), word.size());
-    std::memcpy(kept.stem, root.data(), kept.stem_size);
-  }
+  const std::uint64_t hash = StemMemory::hash_of(word);
+  StemMemory::Kept& kept = stems_.find(word, hash);
   if (noting_ && kept.epoch != epoch_) {
     if (is_spelled(word) && !is_known(hash)) noted_.push_back(word);
     kept.epoch = epoch_;
   }
-  return {kept.stem, kept.stem_size};
+  return kept.root();
 }
 
 std::vector<std::string> Tokenizer::take_noted() {

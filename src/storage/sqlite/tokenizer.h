@@ -10,18 +10,15 @@
 #include <string_view>
 #include <vector>
 
-#include "storage/words.h"
+#include "storage/terms.h"
 
 namespace mainstay::storage::sqlite {
 
 /// In the index: marks of a row that no text can hold, each with this byte before it. In an
-/// expression: a string that begins so is one mark.
+/// expression: a string that begins so is one mark. (What begins with kTerms was cut before.)
 inline constexpr char kMark = '\x01';
 /// In an expression: a string that begins so is a stem, taken as it is.
 inline constexpr char kStem = '\x02';
-/// Longer words are not indexed.
-inline constexpr std::size_t kWordBytesMax = 128;
-
 /// BM25 of the rows that one query finds. Columns weigh title 2, heading 3, text 1; phrases before
 /// `first` are marks and score nothing. For the SQL function mainstay_rank.
 struct Ranking {
@@ -34,6 +31,9 @@ struct Ranking {
   std::vector<double> rarity;
   double average = 0;
 };
+
+/// What one phrase of that rarity adds to a row's score at most.
+double most_of(double rarity) noexcept;
 
 /// The tokenizer of one connection with its memory of words. Lives as long as the connection.
 class Tokenizer {
@@ -53,22 +53,16 @@ class Tokenizer {
   std::uint32_t epoch() const noexcept { return epoch_; }
 
  private:
-  struct Kept {  ///< a word and its stem
-    std::uint32_t epoch = 0;
-    std::uint8_t word_size = 0;
-    std::uint8_t stem_size = 0;
-    char word[33] = {};
-    char stem[33] = {};
-  };
   using Take = int (*)(void*, int, const char*, int, int, int);
   static int tokenize(Fts5Tokenizer* self, void* context, int flags, const char* text, int size,
                       Take take);
   int cut(std::string_view text, void* context, Take take);
+  int replay(std::string_view terms, void* context, Take take);
   static int marks(std::string_view text, void* context, Take take);
   std::string_view stem_of(const std::string& word);
 
   bool is_known(std::uint64_t hash);
-  std::vector<Kept> kept_;            ///< by hash; made when the first text is indexed
+  StemMemory stems_;
   std::vector<std::uint64_t> known_;  ///< hashes of words that the spelling has, with the epoch
   std::uint32_t epoch_ = 1;
   bool noting_ = false;

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kRerankMin = 40;
 constexpr std::size_t kRerankFactor = 4;
 /// One commit of a put: it must not hold up other writers for long.
-constexpr std::size_t kPutRows = 512;
+constexpr std::size_t kPutRows = 1024;
 constexpr std::size_t kPutBytes = 2U << 20;
 /// One read of a load.
 constexpr std::size_t kLoadRows = 8192;

@@ -1,8 +1,18 @@
-// Follows the events of a job over HTTP, with their ids, and can leave and come back. Used by the
-// suite about jobs.
+// Follows the events of a job over HTTP, with their ids, and can leave and come back; waits for a
+// job's end. Used by the suites that hand jobs in.
 import http from 'node:http';
 
 export const ENDS = ['succeeded', 'dead', 'cancelled', 'expired'];
+
+/** The job once it has ended. */
+export async function ended(server, job, { headers = {}, limit_ms = 60_000 } = {}) {
+  let row;
+  await server.until(async () => {
+    row = (await server.get(`/v1/jobs/${job}`, headers)).json;
+    return ENDS.includes(row?.state);
+  }, `job ${job} ended`, limit_ms);
+  return row;
+}
 
 /** One connection to GET /v1/jobs/{id}/events. */
 export class JobEvents {

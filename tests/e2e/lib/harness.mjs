@@ -1,15 +1,20 @@
 // Starts the built `mainstay` for a test: temporary data folder, free port, clean environment; talks
 // HTTP to it, stops it and checks that it went with exit code 0. Used by every suite.
 import assert from 'node:assert/strict';
+import { File } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { start } from '../../provider/provider.mjs';
 import { SseReader } from './sse.mjs';
 import { to_toml } from './toml.mjs';
+
+// Debian 12 has Node 18, where this is not global yet; the openai client wants it for uploads.
+globalThis.File ??= File;
 
 export const BIN = path.resolve(process.env.MAINSTAY_BIN ??
   fileURLToPath(new URL('../../../build/dev/mainstay', import.meta.url)));
@@ -214,6 +219,15 @@ export class Server {
 export function question(body) {
   const ask = typeof body === 'string' ? { messages: [{ role: 'user', content: body }] } : body;
   return { model: 'auto', ...ask };
+}
+
+/** A port that nobody listened on a moment ago. */
+export async function free_port(host = '127.0.0.1') {
+  const probe = net.createServer();
+  await new Promise((go) => probe.listen(0, host, go));
+  const { port } = probe.address();
+  await new Promise((go) => probe.close(go));
+  return port;
 }
 
 export const pause = (ms) => new Promise((go) => setTimeout(go, ms));

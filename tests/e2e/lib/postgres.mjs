@@ -3,9 +3,8 @@
 // Used by postgres.test.mjs.
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
-import { cleanup, pause, temp_dir } from './harness.mjs';
+import { cleanup, free_port, pause, temp_dir } from './harness.mjs';
 
 const PASSWORD = 'p4ss:w/rd';
 const FOLDER = '/usr/lib/postgresql';
@@ -25,14 +24,6 @@ function user() {
   const line = (name) => fs.readFileSync('/etc/passwd', 'utf8').split('\n').find((l) => l.startsWith(`${name}:`));
   const [, , uid, gid] = (line('postgres') ?? line('nobody')).split(':').map(Number);
   return { uid, gid };
-}
-
-export async function free_port() {
-  const probe = net.createServer();
-  await new Promise((go) => probe.listen(0, '127.0.0.1', go));
-  const { port } = probe.address();
-  await new Promise((go) => probe.close(go));
-  return port;
 }
 
 class Cluster {

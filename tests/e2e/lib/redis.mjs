@@ -1,15 +1,7 @@
 // A Redis server of a test's own, over TCP. Used by the suites about jobs and processes.
 import { spawn } from 'node:child_process';
 import net from 'node:net';
-import { cleanup, temp_dir } from './harness.mjs';
-
-async function free_port(host) {
-  const probe = net.createServer();
-  await new Promise((go) => probe.listen(0, host, go));
-  const { port } = probe.address();
-  await new Promise((go) => probe.close(go));
-  return port;
-}
+import { cleanup, free_port, temp_dir } from './harness.mjs';
 
 /** Starts a server that loses nothing it acknowledged: {url, port, end, ask}. */
 export async function redis(t, { host = '127.0.0.1', more = [] } = {}) {

@@ -97,6 +97,7 @@ class FakeExchange final : public net::Exchange {
     headers = lines.text();
     co_return socket;
   }
+  void allow(TimePoint until) override { allowed = until; }
   void abort() override { aborted = true; }
   bool started() const noexcept override { return started_; }
   const std::shared_ptr<Hold>& hold() const noexcept override { return hold_; }
@@ -130,6 +131,7 @@ class FakeExchange final : public net::Exchange {
   std::vector<std::string> pieces;
   bool finished = false;
   bool aborted = false;
+  std::optional<TimePoint> allowed;  ///< the last allow()
 
  private:
   Error left() {

@@ -65,12 +65,21 @@ class FakeProgram final : public Program {
     co_return out;
   }
   Json alerts() const override { return Json::array({{{"name", "disk"}}}); }
+  Co<Result<Json>> doctor(Deadline) override {
+    ++doctor_asked;
+    const Json check = {{"check", "memory"}, {"state", "ok"}, {"says", "4 GiB"}, {"fix", ""}};
+    const Json out = {{"ok", true},          {"version", "0"},
+                      {"profile", "server"}, {"machine", {{"cores", 2}}},
+                      {"took_ms", 3},        {"checks", Json::array({check})}};
+    co_return out;
+  }
   std::size_t cleanups() const override { return 3; }
   WallTime started() const override { return started_; }
 
   ConfigFigures figures;
   std::optional<Error> reload_error;
   std::vector<std::string> reload_asked_by;
+  int doctor_asked = 0;
 
  private:
   Clock& clock_;

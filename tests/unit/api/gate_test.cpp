@@ -163,11 +163,16 @@ TEST_F(GateTest, open_routes_pass_whoever_asks_and_whatever_holds) {
   for (const auto& route : routes()) {
     if (route.access != Access::open) continue;
     ++seen;
-    Sent far = get(std::string(route.path)).with("x-api-key", "ms_wrong").with("via", "1.1 proxy");
+    Sent asked = get(std::string(route.path));
+    asked.method = route.method;
+    Sent far = asked;
+    far.with("x-api-key", "ms_wrong").with("via", "1.1 proxy");
     far.peer = "192.0.2.7";
-    EXPECT_EQ(serve(std::move(far))->status, 200) << route.path;
-    EXPECT_EQ(refused(serve(get(std::string(route.path)).with("host", "evil.example"))),
-              "403 host_not_allowed")
+    const int status = serve(std::move(far))->status;
+    // A program may be built without the console.
+    const bool page = route.operation == "console" || route.operation == "consoleAsset";
+    EXPECT_TRUE(status == route.status || (page && status == 404)) << route.path << " " << status;
+    EXPECT_EQ(refused(serve(asked.with("host", "evil.example"))), "403 host_not_allowed")
         << route.path;
   }
   EXPECT_GE(seen, 4);

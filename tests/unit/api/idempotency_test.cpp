@@ -196,5 +196,49 @@ TEST_F(IdempotencyTest, a_second_request_waits_for_the_first_and_gets_its_reply)
   EXPECT_EQ(serve(keyed(chat()))->header("idempotent-replayed"), "true");
 }
 
+Sent stop(const std::string& key = "key-1") {
+  return World::post("/v1/chat/completions/cancel", R"({"idempotency_key":")" + key + R"("})");
+}
+
+TEST_F(IdempotencyTest, a_chat_that_runs_is_stopped_by_its_owner_alone) {
+  settings.limits.enabled = false;
+  open();
+  models.hangs = true;
+  FakeExchange first(keyed(chat()), clock.now());
+  bool ended = false;
+  asio::co_spawn(io.get_executor(), api->serve(first), [&](std::exception_ptr) { ended = true; });
+  clock.advance(0s);
+  ASSERT_EQ(models.asked.size(), 1U);
+  EXPECT_EQ(refused(serve(admin(stop()))), "404 unknown_chat");
+  EXPECT_EQ(first.cancelled, 0);
+  EXPECT_EQ(serve(stop())->status, 200);
+  EXPECT_EQ(first.cancelled, 1) << "though its reader is still there";
+  EXPECT_EQ(serve(stop())->status, 200);
+  EXPECT_EQ(first.cancelled, 1);
+  models.hangs = false;
+  clock.advance(24h);
+  clock.advance(24h);
+  ASSERT_TRUE(ended);
+  EXPECT_EQ(refused(serve(stop())), "404 unknown_chat");
+}
+
+TEST_F(IdempotencyTest, a_chat_that_was_stopped_before_it_came_does_not_run) {
+  EXPECT_EQ(refused(serve(stop())), "404 unknown_chat");
+  EXPECT_EQ(refused(serve(keyed(chat()))), "499 chat_stopped");
+  EXPECT_TRUE(models.asked.empty());
+  EXPECT_EQ(serve(keyed(chat(), "key-2"))->status, 200) << "another chat";
+  EXPECT_EQ(serve(keyed(post("/chat", R"({"prompt":"x"})")))->status, 200) << "another endpoint";
+  clock.advance(RunningChats::kStopHolds);
+  EXPECT_EQ(serve(keyed(chat()))->status, 200);
+}
+
+TEST_F(IdempotencyTest, stopping_names_a_key) {
+  const auto at = [](const char* body) { return World::post("/v1/chat/completions/cancel", body); };
+  EXPECT_EQ(refused(serve(at("{}"))), "400 missing_field");
+  EXPECT_EQ(refused(serve(at(R"({"idempotency_key":"a","more":1})"))), "400 unknown_field");
+  EXPECT_EQ(refused(serve(stop(std::string(255, 'k')))), "404 unknown_chat");
+  EXPECT_EQ(serve(stop(std::string(256, 'k')))->status, 413);
+}
+
 }  // namespace
 }  // namespace mainstay::api

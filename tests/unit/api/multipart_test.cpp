@@ -36,7 +36,7 @@ Read read(const std::string& body, std::size_t step = 100'000, const std::string
     if (*event != Event::more && *event != Event::end) continue;
     out.ended = *event == Event::end;
     if (at >= body.size()) return out;
-    reader.feed(std::string_view(body).substr(at, step));
+    reader.feed_all(body.substr(at, step));
     at += step;
   }
 }

@@ -2,6 +2,8 @@
 #include <set>
 
 #include "api/routes.h"
+#include "models/hosts.h"
+#include "storage/audio_store.h"
 #include "unit/api/job_world.h"
 #include "unit/api/schema.h"
 
@@ -11,6 +13,7 @@ namespace {
 using namespace test;
 
 struct OpenApiTest : JobWorld {
+  OpenApiTest() { kinds.add(std::make_unique<IdleKind>("ingest")); }
   void SetUp() override {
     settings.limits.enabled = false;
     prepare();
@@ -71,6 +74,48 @@ struct OpenApiTest : JobWorld {
         {"databaseStats", admin(get("/admin/database/stats"))},
     };
   }
+  /// The same of model hosts, of which there is one.
+  std::vector<std::pair<std::string, Sent>> host_requests() {
+    HostSettings host;
+    host.name = "llama";
+    hosts = std::make_unique<mainstay::models::Hosts>(
+        std::vector<HostSettings>{host}, settings.hosting, mainstay::models::HostMachine{}, clock,
+        random, *log, metrics);
+    rooms->hosts = hosts.get();
+    return {
+        {"listHosts", admin(get("/admin/hosts"))},
+        {"startHost", admin(post("/admin/hosts/llama/start", ""))},
+        {"stopHost", admin(post("/admin/hosts/llama/stop", ""))},
+    };
+  }
+  /// One request of each endpoint of the console that has a schema.
+  std::vector<std::pair<std::string, Sent>> console_requests() {
+    storage::AccessKey row;
+    row.id = "key_1";
+    row.digest = std::string(64, 'a');
+    row.created = clock.wall();
+    EXPECT_TRUE(run(stores->access_keys().add(row, 9, Deadline::in(clock, 1s))).ok());
+    serve(chat(R"(,"conversation":"conv-3")"));
+    return {
+        {"whoAmI", get("/v1/me")},
+        {"renameConversation", post("/v1/conversations/conv-3", R"({"title":"Other"})")},
+        {"createKey", admin(post("/admin/keys", R"({"name":"laptop"})"))},
+        {"listKeys", admin(get("/admin/keys"))},
+        {"revokeKey", admin(post("/admin/keys/key_1/revoke", ""))},
+        {"showHistory", admin(get("/admin/history"))},
+        {"listLog", admin(get("/admin/logs"))},
+        {"askDoctor", admin(get("/admin/doctor"))},
+    };
+  }
+  /// A chat runs; the request that stops it.
+  Sent stop_running() {
+    const storage::ReplyPlace place{
+        {TenantId("default"), UserId("local")}, std::string(kStoppable), "key-9"};
+    auto hold = std::make_shared<Hold>([] {});
+    hold->keep();
+    running_chats.add(place, std::move(hold), std::make_shared<assistant::EarlyEnd>());
+    return post("/v1/chat/completions/cancel", R"({"idempotency_key":"key-9"})");
+  }
   /// One request of each job endpoint that has a schema, in an order in which all succeed.
   std::vector<std::pair<std::string, Sent>> job_requests() {
     const std::string mine = "/v1/jobs/" + submit();
@@ -105,7 +150,65 @@ struct OpenApiTest : JobWorld {
         {"getBatch", get(batch)},       {"cancelBatch", post(batch + "/cancel", "")},
     };
   }
+  static Sent part(const std::string& upload) {
+    Sent sent = post(upload + "/parts",
+                     "--cut\r\nContent-Disposition: form-data; name=\"data\"; filename=\"p\"\r\n"
+                     "\r\nwords\r\n--cut--\r\n");
+    sent.headers = {{"content-type", "multipart/form-data; boundary=cut"}};
+    return sent;
+  }
+  /// The same of recordings and speech.
+  std::vector<std::pair<std::string, Sent>> audio_requests() {
+    prepare();
+    auto opened = storage::open_audio_store(
+        {settings.audio, "/proc/nowhere", pool, clock, random, *log, metrics});
+    EXPECT_TRUE(opened.ok());
+    kept = std::move(*opened);
+    rooms->audio = kept.get();
+    const auto hear = [](const char* target) {
+      Sent sent = post(target,
+                       "--cut\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\""
+                       "\r\n\r\nRIFF\r\n--cut--\r\n");
+      sent.headers = {{"content-type", "multipart/form-data; boundary=cut"}};
+      return sent;
+    };
+    const Sent say = post("/v1/audio/speech", R"({"input":"hello","stream_format":"file"})");
+    const std::string id = json(serve(say)->body)["id"].get<std::string>();
+    return {
+        {"createTranscription", hear("/v1/audio/transcriptions")},
+        {"createTranslation", hear("/v1/audio/translations")},
+        {"createSpeech", say},
+        {"listVoices", get("/v1/audio/voices")},
+        {"deleteAudio", method("DELETE", "/v1/audio/files/" + id)},
+    };
+  }
+  /// The same of uploads and of documents that change.
+  std::vector<std::pair<std::string, Sent>> change_requests() {
+    const Sent begin =
+        post("/v1/uploads", R"({"filename":"a.txt","bytes":5,"mime_type":"text/plain",)"
+                            R"("purpose":"user_data"})");
+    const auto upload = [&] {
+      return "/v1/uploads/" + json(serve(begin)->body)["id"].get<std::string>();
+    };
+    const std::string takes = upload();
+    const std::string ends = upload();
+    const std::string id = json(serve(part(ends))->body)["id"].get<std::string>();
+    const Json added = json(serve(post("/v1/documents", R"({"text":"Of many words."})"))->body);
+    const std::string changed = "/v1/documents/" + added["id"].get<std::string>();
+    return {
+        {"createUpload", begin},
+        {"listUploads", get("/v1/uploads")},
+        {"addUploadPart", part(takes)},
+        {"getUpload", get(takes)},
+        {"cancelUpload", post(takes + "/cancel", "")},
+        {"completeUpload", post(ends + "/complete", R"({"part_ids":[")" + id + R"("]})")},
+        {"updateDocument", post(changed, R"({"title":"Another","tags":["a"]})")},
+        {"replaceDocument", post(changed + "/content", R"({"text":"New words."})")},
+    };
+  }
   Json document;
+  std::unique_ptr<storage::AudioStore> kept;
+  std::unique_ptr<mainstay::models::Hosts> hosts;
 };
 
 TEST_F(OpenApiTest, every_route_is_described_and_nothing_else) {
@@ -228,6 +331,8 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
       {"addDocument", post("/v1/documents", R"({"text":"Another text."})")},
       {"listDocuments", get("/v1/documents")},
       {"getDocument", get(document_path)},
+      {"listDocumentPassages", get(document_path + "/passages?at=3&limit=1")},
+      {"cancelChatCompletion", stop_running()},
       {"search", post("/v1/search", R"({"query":"capital"})")},
       {"analyzeText", post("/v1/analyze", R"({"text":"The cat sat. The dog ran."})")},
       {"listConversations", get("/v1/conversations")},
@@ -240,8 +345,12 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
   };
   for (auto& one : collection_requests()) requests.push_back(std::move(one));
   for (auto& one : admin_requests()) requests.push_back(std::move(one));
+  for (auto& one : host_requests()) requests.push_back(std::move(one));
+  for (auto& one : console_requests()) requests.push_back(std::move(one));
   for (auto& one : job_requests()) requests.push_back(std::move(one));
   for (auto& one : file_requests()) requests.push_back(std::move(one));
+  for (auto& one : change_requests()) requests.push_back(std::move(one));
+  for (auto& one : audio_requests()) requests.push_back(std::move(one));
   const Schemas schemas(document);
   std::set<std::string> answered;
   for (const auto& [name, sent] : requests) {

@@ -138,6 +138,46 @@ TEST_F(StoredTest, a_document_is_added_found_listed_and_deleted) {
   EXPECT_EQ(serve(get("/v1/documents/" + id))->status, 404);
 }
 
+TEST_F(StoredTest, the_passages_of_a_document_are_read_page_by_page_or_from_a_byte) {
+  std::string text;
+  for (const char* name : {"one", "two", "three"}) {
+    text += std::string("# Part ") + name + R"(\n\n)";
+    for (int i = 0; i < 40; ++i) text += std::string("Words of part ") + name + " come here. ";
+    text += R"(\n\n)";
+  }
+  const std::string path = "/v1/documents/" + add(text, "parts.md") + "/passages";
+  const Json all = json(serve(get(path))->body);
+  const auto total = all["total"].get<std::size_t>();
+  ASSERT_GE(total, 3u);
+  ASSERT_EQ(all["data"].size(), total);
+  EXPECT_EQ(all["has_more"], false);
+  std::vector<Json> read;
+  for (bool more = true; more;) {
+    const Json page = json(serve(get(path + "?limit=1&from=" + std::to_string(read.size())))->body);
+    ASSERT_EQ(page["data"].size(), 1u);
+    read.push_back(page["data"][0]);
+    more = page["has_more"].get<bool>();
+  }
+  EXPECT_EQ(Json(read), all["data"]);
+  for (std::size_t i = 0; i < total; ++i) {
+    EXPECT_EQ(read[i]["number"], i);
+    const auto start = read[i]["position"]["start"].get<std::uint64_t>();
+    for (const std::uint64_t byte : {start, start + 1}) {
+      const Json page = json(serve(get(path + "?limit=1&at=" + std::to_string(byte)))->body);
+      EXPECT_EQ(page["data"][0]["number"], i) << byte;
+    }
+  }
+  const Json beyond = json(serve(get(path + "?from=" + std::to_string(total)))->body);
+  EXPECT_TRUE(beyond["data"].empty());
+  EXPECT_EQ(beyond["has_more"], false);
+  EXPECT_EQ(json(serve(get(path + "?at=99999999"))->body)["data"][0]["number"], total - 1);
+  EXPECT_EQ(json(serve(get(path + "?limit=100"))->body)["total"], total);
+  for (const char* wrong : {"?limit=101", "?limit=0", "?from=-1", "?at=x", "?from="}) {
+    EXPECT_EQ(refused(serve(get(path + wrong))), "400 out_of_range") << wrong;
+  }
+  EXPECT_EQ(refused(serve(get("/v1/documents/doc_0/passages"))).substr(0, 3), "404");
+}
+
 TEST_F(StoredTest, the_same_document_again_is_200_and_a_new_text_replaces_it) {
   add("alpha beta", "a.md");
   auto again = serve(

@@ -6,7 +6,9 @@
 #include <deque>
 
 #include "api/analyze.h"
+#include "api/running_chats.h"
 #include "api/service.h"
+#include "models/audio_streams.h"
 #include "storage/memory/open.h"
 #include "unit/api/fake_exchange.h"
 #include "unit/api/fake_program.h"
@@ -65,6 +67,32 @@ class FakeModels final : public models::Models {
       answer.reply = models::ChatReply{body, {11, 7, true}};
     }
     co_return answer;
+  }
+  Co<Result<models::Answer>> transcribe(models::TranscribeRequest, std::string, Deadline) override {
+    models::Answer answer;
+    answer.by = by;
+    models::Transcript heard;
+    heard.text = "what was said";
+    heard.seconds = 2;
+    answer.transcript = models::one_piece(std::move(heard));
+    co_return answer;
+  }
+  Co<Result<models::Answer>> speak(models::SpeechRequest request, std::string, Deadline) override {
+    models::Answer answer;
+    answer.by = by;
+    models::KeptSpeech spoken;
+    spoken.bytes = "sound of " + request.text;
+    spoken.shape.form = request.form;
+    answer.speech = std::make_unique<models::KeptSpeechStream>(
+        std::make_shared<const models::KeptSpeech>(std::move(spoken)));
+    co_return answer;
+  }
+  Co<Result<std::vector<models::Voice>>> voices(Deadline) override {
+    models::Voice voice;
+    voice.id = "v";
+    voice.name = "Vee";
+    voice.provider = "provider-x";
+    co_return std::vector<models::Voice>{voice};
   }
   Co<Result<std::vector<models::ModelInfo>>> list(Deadline) override { co_return infos; }
   std::vector<models::ProviderState> providers() const override { return states; }
@@ -125,6 +153,7 @@ struct World : SimTest {
     desk->program = &program;
     rooms->admin = &*desk;
     rooms->analyze = &analyze;
+    rooms->running_chats = &running_chats;
     api.emplace(*rooms);
   }
   using Reply = std::unique_ptr<FakeExchange>;
@@ -197,6 +226,7 @@ struct World : SimTest {
   Metrics metrics;
   OffloadPool pool{"test", 1, 16};
   AnalyzeDesk analyze{pool};
+  RunningChats running_chats{clock};
   FakeModels models{clock};
   std::unique_ptr<storage::Stores> stores = storage::memory::open(clock);
   NoClient client;

@@ -4,6 +4,7 @@
 
 #include "api/ws_messages.h"
 #include "jobs/desk.h"
+#include "unit/api/fake_socket.h"
 #include "unit/api/world.h"
 
 namespace mainstay::api {
@@ -31,53 +32,6 @@ class WaitingKind final : public jobs::Kind {
  private:
   std::string name_;
   jobs::KindLimits limits_;
-};
-
-/// A client's end in memory.
-class FakeSocket final : public net::WebSocket {
- public:
-  explicit FakeSocket(Clock& clock) : clock_(clock), changed_(clock) {}
-  Co<Result<net::WebSocketMessage>> read(Deadline by) override {
-    for (;;) {
-      const auto seen = changed_.version();
-      if (!closed.empty()) co_return Error::log(Errc::cancelled, "closed");
-      if (!inbox_.empty()) {
-        auto message = std::move(inbox_.front());
-        inbox_.pop_front();
-        co_return message;
-      }
-      if (by.passed(clock_.now())) co_return Error::log(Errc::deadline, "nothing came");
-      [[maybe_unused]] auto woken = co_await changed_.wait(seen, by);
-    }
-  }
-  Status send(std::string_view text) override {
-    if (!closed.empty()) return Error::log(Errc::cancelled, "closed");
-    auto parsed = parse_json(text);
-    EXPECT_TRUE(parsed.ok()) << text;
-    if (parsed.ok()) got.push_back(std::move(*parsed));
-    return done();
-  }
-  void close(net::CloseCode code, std::string_view why) override {
-    if (!closed.empty()) return;
-    closed = std::to_string(static_cast<int>(code)) + " " + std::string(why);
-    changed_.notify();
-  }
-  std::size_t unsent() const noexcept override { return 0; }
-
-  void say(std::string text, bool is_text = true) {
-    inbox_.push_back({is_text, std::move(text)});
-    changed_.notify();
-  }
-  /// What was told since the last call.
-  std::vector<Json> take() { return std::exchange(got, {}); }
-
-  std::vector<Json> got;
-  std::string closed;
-
- private:
-  Clock& clock_;
-  Event changed_;
-  std::deque<net::WebSocketMessage> inbox_;
 };
 
 struct Client {

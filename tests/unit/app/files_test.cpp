@@ -62,7 +62,37 @@ TEST_F(FilesTest, documents_of_a_directory_are_chosen_by_their_ending) {
   }
   auto files = documents_at({root_.string()});
   ASSERT_TRUE(files.ok());
-  EXPECT_EQ(names(*files), (Names{"a.md", "b.MARKDOWN", "c.txt", "e.htm", "sub/d.HTML"}));
+  EXPECT_EQ(names(*files), (Names{"a.md", "b.MARKDOWN", "c.txt", "e.htm", "f.pdf", "sub/d.HTML"}));
+}
+
+TEST_F(FilesTest, what_is_below_a_directory_is_chosen_by_patterns) {
+  for (const char* name : {"a.md", "b.jpg", "deep/c.jpg", "deep/d.txt", "skip/e.md", "x.csv"}) {
+    put(name, "x");
+  }
+  const auto chosen = [&](FileChoice choice) {
+    auto files = documents_at({root_.string()}, choice);
+    return files.ok() ? names(*files) : Names{files.error().message};
+  };
+  EXPECT_EQ(chosen({{"*.jpg"}, {}}), (Names{"b.jpg", "deep/c.jpg"}));
+  EXPECT_EQ(chosen({{"deep/*"}, {"*.txt"}}), Names{"deep/c.jpg"});
+  EXPECT_EQ(chosen({{}, {"skip", "deep"}}), (Names{"a.md", "x.csv"}));
+}
+
+TEST_F(FilesTest, hidden_files_and_links_below_a_directory_are_passed_over) {
+  put("a.md", "x");
+  put(".b.md", "x");
+  put(".git/c.md", "x");
+  const auto target = put("outside/d.md", "x");
+  fs::create_directory(root_ / "in");
+  put("in/e.md", "x");
+  fs::create_symlink(target, root_ / "in/f.md");
+  fs::create_directory_symlink(root_ / "outside", root_ / "in/g");
+  auto files = documents_at({(root_ / "in").string()});
+  ASSERT_TRUE(files.ok());
+  EXPECT_EQ(names(*files), Names{"e.md"});
+  files = documents_at({(root_ / "in/f.md").string()});
+  ASSERT_TRUE(files.ok()) << "one that is named by itself is taken";
+  EXPECT_EQ(files->size(), 1u);
 }
 
 TEST_F(FilesTest, a_file_named_by_itself_is_taken_whatever_its_ending) {

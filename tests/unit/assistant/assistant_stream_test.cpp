@@ -65,6 +65,37 @@ TEST_F(AssistantStreamTest, a_store_that_fails_makes_the_stream_end_with_an_erro
   EXPECT_EQ(error->code, Errc::disk_full);
 }
 
+TEST_F(AssistantStreamTest, an_early_end_stores_what_there_is_once_and_the_stream_goes_on) {
+  auto early = std::make_shared<EarlyEnd>();
+  EXPECT_FALSE(early->wish()) << "nothing is recorded yet";
+  auto wanted = in_conversation("Capital?", true);
+  wanted.early_end = early;
+  auto answer = ask(std::move(wanted));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(early->wish());
+  EXPECT_FALSE(early->stored());
+  EXPECT_FALSE(read(*answer->stream, chunks));
+  EXPECT_TRUE(early->stored());
+  EXPECT_EQ(chunks.size(), 3u) << "others may wait for the rest";
+  EXPECT_EQ(store.appends, 1);
+  ASSERT_EQ(messages().size(), 2u);
+  EXPECT_EQ(messages()[1].json, R"({"role":"assistant","content":"Be"})");
+}
+
+TEST_F(AssistantStreamTest, an_early_end_before_the_first_word_stores_nothing_of_its_own) {
+  models.chunks = {R"({"id":"c","choices":[{"index":0,"delta":{"role":"assistant"}}]})"};
+  models.cut = Error::say(Errc::bad_upstream, "upstream_truncated", "The answer was cut short.");
+  auto early = std::make_shared<EarlyEnd>();
+  auto wanted = in_conversation("Capital?", true);
+  wanted.early_end = early;
+  auto answer = ask(std::move(wanted));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(early->wish());
+  EXPECT_TRUE(read(*answer->stream, chunks));
+  EXPECT_TRUE(early->stored()) << "there is nothing to wait for";
+  EXPECT_EQ(store.appends, 0);
+}
+
 TEST_F(AssistantStreamTest, a_stream_that_is_cut_is_not_stored) {
   models.chunks = {words_chunk("Be")};
   models.cut = Error::say(Errc::bad_upstream, "upstream_truncated", "The answer was cut short.");

@@ -115,6 +115,18 @@ class SlowConversations final : public storage::Conversations {
     auto out = co_await inner.list(std::move(owner), std::move(after), limit, by);
     co_return out;
   }
+  Co<Result<storage::PageOfConversations>> search(storage::Owner owner, std::string text,
+                                                  ConversationId after, std::uint32_t limit,
+                                                  Deadline by) override {
+    auto out =
+        co_await inner.search(std::move(owner), std::move(text), std::move(after), limit, by);
+    co_return out;
+  }
+  Co<Status> rename(storage::Owner owner, ConversationId id, std::string title,
+                    Deadline by) override {
+    auto out = co_await inner.rename(std::move(owner), std::move(id), std::move(title), by);
+    co_return out;
+  }
   Co<Result<storage::ConversationInfo>> get(storage::Owner owner, ConversationId id,
                                             Deadline by) override {
     auto out = co_await inner.get(std::move(owner), std::move(id), by);

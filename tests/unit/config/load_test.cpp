@@ -219,7 +219,8 @@ TEST_F(Load, an_unknown_field_of_a_provider_is_refused_with_the_nearest) {
 
 TEST_F(Load, an_unknown_kind_of_provider_is_refused_with_the_known_ones) {
   toml("[[providers]]\nname = \"a\"\nkind = \"opnai\"\n");
-  EXPECT_EQ(problem().says, "must be one of openai, ollama, gemini, anthropic, not \"opnai\"");
+  EXPECT_EQ(problem().says,
+            "must be one of openai, ollama, gemini, anthropic, wyoming, not \"opnai\"");
 }
 
 TEST_F(Load, arrays_of_tables_given_as_something_else_are_refused) {
@@ -290,6 +291,76 @@ TEST_F(Load, a_reload_that_fails_says_why_and_one_that_works_gives_the_new_value
   EXPECT_TRUE(needs_restart("storage.readers"));
   EXPECT_FALSE(needs_restart("log.level"));
   EXPECT_TRUE(needs_restart("no.such.key"));
+}
+
+TEST_F(Load, hosts_are_read_and_give_their_providers_an_address) {
+  toml(R"([[hosts]]
+name = "llama"
+command = "llama-server"
+arguments = ["--port", "{port}"]
+port = 8123
+memory = "6GiB"
+idle_timeout = "5m"
+[[providers]]
+name = "a"
+kind = "openai"
+host = "llama"
+[[providers]]
+name = "b"
+kind = "ollama"
+host = "llama"
+[[providers]]
+name = "c"
+kind = "wyoming"
+host = "llama"
+[[providers]]
+name = "d"
+kind = "openai"
+host = "llama"
+base_url = "http://127.0.0.1:8123/other"
+)");
+  const Loaded all = loaded();
+  ASSERT_EQ(all.settings.hosts.size(), 1u);
+  EXPECT_EQ(all.settings.hosts[0].arguments, (std::vector<std::string>{"--port", "{port}"}));
+  EXPECT_EQ(all.settings.hosts[0].memory, 6_GiB);
+  EXPECT_EQ(all.settings.hosts[0].idle_timeout, std::chrono::minutes(5));
+  std::vector<std::string> urls;
+  for (const auto& provider : all.settings.providers) urls.push_back(provider.base_url);
+  EXPECT_EQ(urls,
+            (std::vector<std::string>{"http://127.0.0.1:8123/v1", "http://127.0.0.1:8123",
+                                      "tcp://127.0.0.1:8123", "http://127.0.0.1:8123/other"}));
+}
+
+TEST_F(Load, hosts_must_have_a_name_a_command_and_a_port_of_their_own) {
+  toml("[[hosts]]\nname = \"a\"\n");
+  const auto missing = check(sources);
+  ASSERT_EQ(missing.size(), 2u);
+  EXPECT_EQ(missing[0].key, "hosts.a.command");
+  EXPECT_EQ(missing[1].key, "hosts.a.port");
+  const std::string one = "command = \"x\"\nport = 8123\n";
+  toml("[[hosts]]\nname = \"a\"\n" + one + "[[hosts]]\nname = \"b\"\n" + one);
+  EXPECT_EQ(problem().key, "hosts.b.port");
+  toml("[[hosts]]\nname = \"a\"\n" + one + "environment = [\"X\"]\n");
+  EXPECT_EQ(problem().key, "hosts.a.environment");
+  toml("[[hosts]]\nname = \"a\"\n" + one + "ready_path = \"health\"\n");
+  EXPECT_EQ(problem().key, "hosts.a.ready_path");
+  toml("[[hosts]]\nname = \"llama\"\n" + one +
+       "[[providers]]\nname = \"p\"\nkind = \"openai\"\nhost = \"lama\"\n");
+  EXPECT_EQ(problem().key, "providers.p.host");
+  EXPECT_NE(problem().says.find("llama"), std::string::npos);
+}
+
+TEST(hosts, other_hosts_wait_for_a_restart) {
+  Settings boot;
+  boot.hosts = {{.name = "a", .command = "x"}};
+  Settings next = boot;
+  next.hosts[0].command = "y";
+  next.hosts.push_back({.name = "b"});
+  EXPECT_EQ(differences(boot, next), (std::vector<std::string>{"hosts.a", "hosts.b"}));
+  EXPECT_TRUE(needs_restart("hosts.a"));
+  const auto kept = keep_until_restart(next, boot);
+  EXPECT_EQ(kept.size(), 2u);
+  EXPECT_TRUE(differences(boot, next).empty());
 }
 
 }  // namespace

@@ -51,10 +51,10 @@ TEST_F(Example, the_example_file_with_every_key_switched_on_holds_the_defaults) 
   toml(text);
   const Loaded all = loaded();
   EXPECT_EQ(differences(all.settings, Settings{}),
-            (std::vector<std::string>{"providers.openai", "routes.fast"}));
-  // Every row but api_key, and the three elements themselves.
-  EXPECT_EQ(all.origin.size(), rows().size() + provider_rows().size() - 1 + route_rows().size() +
-                                   candidate_rows().size() + 3);
+            (std::vector<std::string>{"providers.openai", "routes.fast", "hosts.llama"}));
+  // Every row but api_key and a provider's host, six of a host's, and the four elements themselves.
+  EXPECT_EQ(all.origin.size(), rows().size() + provider_rows().size() - 2 + route_rows().size() +
+                                   candidate_rows().size() + 6 + 4);
 }
 
 TEST(reference, json_lists_every_key_with_type_default_and_sentence) {

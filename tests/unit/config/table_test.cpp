@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <regex>
 #include <set>
@@ -22,9 +24,15 @@ struct Field {
   std::string name;
 };
 
-/// Struct name -> fields, read from the header's text.
+/// Struct name -> fields, read from the text of settings.h and of settings_*.h beside it.
 std::map<std::string, std::vector<Field>> header_structs() {
-  std::ifstream in(MAINSTAY_SOURCE_DIR "/src/config/settings.h");
+  std::stringstream in;
+  for (const auto& entry : std::filesystem::directory_iterator(MAINSTAY_SOURCE_DIR "/src/config")) {
+    const std::string name = entry.path().filename();
+    if (name.starts_with("settings") && name.ends_with(".h")) {
+      in << std::ifstream(entry.path()).rdbuf();
+    }
+  }
   std::map<std::string, std::vector<Field>> out;
   std::string current;
   const std::regex start(R"(^struct (\w+) \{)");

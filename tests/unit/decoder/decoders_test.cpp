@@ -103,7 +103,7 @@ TEST_F(DecodersTest, a_process_that_lies_is_killed) {
 }
 
 TEST_F(DecodersTest, a_process_that_hangs_is_killed_at_the_deadline) {
-  settings.decoder_deadline = Millis(150);
+  settings.decoder_deadline = Millis(1000);
   make(FAKE_DECODER);
   EXPECT_EQ(outcome("hang"), "decoder_deadline");
   EXPECT_EQ(decoders->figures().killed, 1u);
@@ -121,7 +121,7 @@ TEST_F(DecodersTest, the_callers_deadline_holds_too) {
 }
 
 TEST_F(DecodersTest, waiting_for_a_slow_reader_is_not_held_against_the_file) {
-  settings.decoder_deadline = Millis(300);
+  settings.decoder_deadline = Millis(2000);  // a loaded machine starts the process within it
   make(FAKE_DECODER);
   auto decoding = begun("much");
   std::size_t bytes = 0;
@@ -129,7 +129,7 @@ TEST_F(DecodersTest, waiting_for_a_slow_reader_is_not_held_against_the_file) {
     auto frame = run(decoding->next(soon()));
     ASSERT_TRUE(frame.ok()) << i;
     bytes += frame->body.size();
-    if (i == 3) run(pause(milliseconds(500)));
+    if (i == 3) run(pause(milliseconds(2500)));
   }
   EXPECT_EQ(bytes, 40u * 200'000u);
   EXPECT_EQ(decoders->figures().done, 1u);

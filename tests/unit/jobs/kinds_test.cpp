@@ -47,7 +47,7 @@ struct KindsTest : ToolsWorld {
 };
 
 TEST_F(KindsTest, are_registered_once_each) {
-  EXPECT_EQ(real->names(), (Names{"chat", "ingest", "webhook", "batch_item", "cleanup"}));
+  EXPECT_EQ(real->names(), (Names{"chat", "ingest", "images", "webhook", "batch_item", "cleanup"}));
   EXPECT_EQ(real->find("other"), nullptr);
 }
 

@@ -266,6 +266,21 @@ TEST_F(WorkersTest, a_piece_before_a_pause_is_told_without_the_next_one) {
   EXPECT_EQ(told(id), (Names{"queued", "started", "token"}));
 }
 
+TEST_F(WorkersTest, all_pieces_are_told_before_the_store_knows_of_the_end) {
+  settings.jobs.events.token_interval = Millis(50);
+  store.faults["complete"].before = 1;
+  add_workers(1);
+  const JobId id = go({{"ms", 3}, {"tell", 3}});
+  clock.advance(10ms);
+  EXPECT_EQ(state(id), JobState::running);
+  auto heard = run(signal.hear(topic_of(id), {}, Deadline(clock.now())));
+  std::string text;
+  for (const auto& news : heard->news) text += parse_json(news.data)->value("text", "");
+  EXPECT_EQ(text, "0 1 2 ");
+  clock.advance(1s);
+  EXPECT_EQ(state(id), JobState::succeeded);
+}
+
 TEST_F(WorkersTest, waiting_and_running_times_are_measured_by_kind_and_class) {
   go({{"ms", 500}});
   clock.advance(2s);

@@ -44,12 +44,37 @@ TEST(FileType, what_is_said_outranks_the_name_but_not_the_content) {
   EXPECT_EQ(reason("words", "a", "docx"), "invalid_value");
 }
 
+TEST(FileType, pictures_are_told_by_how_they_begin) {
+  const std::pair<std::string_view, const char*> kinds[] = {
+      {"\xff\xd8\xff\xe0", "image/jpeg"},
+      {"\x89PNG\r\n\x1a\n", "image/png"},
+      {"RIFF....WEBPVP8 ", "image/webp"},
+      {"GIF89a..", "image/gif"},
+      {std::string_view("II*\0....", 8), "image/tiff"},
+  };
+  for (const auto& [head, kind] : kinds) {
+    EXPECT_EQ(type(head, "notes.txt"), FileType::image) << kind;
+    EXPECT_STREQ(image_type(head), kind);
+    EXPECT_EQ(type(head, "", kind), FileType::image);
+    EXPECT_EQ(reason(head, "", "text"), "format_mismatch");
+  }
+  EXPECT_STREQ(image_type("RIFF....WAVE"), "");
+  EXPECT_STREQ(image_type("RIFF"), "");
+  EXPECT_EQ(reason("words", "a.png", "image"), "format_mismatch");
+  EXPECT_EQ(type("words", "a.png"), FileType::text);
+  EXPECT_FALSE(is_text(FileType::image));
+  EXPECT_TRUE(is_text(FileType::csv));
+}
+
 TEST(FileType, other_files_are_named_for_what_they_are) {
   auto zip = type_of(std::string_view("PK\x03\x04\x14\x00", 6), "book.docx", "");
   ASSERT_FALSE(zip.ok());
   EXPECT_EQ(zip.error().code, Errc::unsupported);
   EXPECT_NE(zip.error().message.find("zip"), std::string::npos);
-  EXPECT_EQ(reason("\x89PNG\r\n\x1a\n"), "unsupported_file_type");
+  EXPECT_EQ(reason(std::string_view("\x7f"
+                                    "ELF\x02\x01\x01\0",
+                                    8)),
+            "unsupported_file_type");
 }
 
 }  // namespace

@@ -29,6 +29,126 @@ class Stumbling final : public ByteSource {
   const Error error_;
 };
 
+/// Passes every call on, and notes which chunks are stored, so that storing them a second time
+/// shows.
+class Counting final : public storage::Documents {
+ public:
+  explicit Counting(storage::Documents& inner) : inner_(inner) {}
+  std::vector<std::pair<std::uint64_t, std::size_t>> appended;  ///< first chunk, how many
+  int adds = 0;
+  int slow = 0;            ///< calls of append() that are too slow
+  Event* reads = nullptr;  ///< the first append() waits for the next of these
+  bool read_meanwhile = false;
+  bool terms = false;  ///< chunks came with theirs
+  bool takes_terms() const noexcept override { return inner_.takes_terms(); }
+
+  Co<Result<storage::Added>> add(TenantId t, storage::NewDocument d, Deadline by) override {
+    ++adds;
+    return inner_.add(std::move(t), std::move(d), by);
+  }
+  Co<Result<std::uint64_t>> append(TenantId t, DocumentId id, std::uint64_t first,
+                                   std::vector<storage::Chunk> chunks, std::string checkpoint,
+                                   Deadline by) override {
+    if (slow > 0 && slow-- > 0) co_return Error::log(Errc::deadline, "a slow disk");
+    terms = terms || !chunks.front().terms.empty();
+    if (reads != nullptr && appended.empty()) {
+      const auto seen = reads->version();
+      read_meanwhile = co_await reads->wait(seen, by);
+    }
+    appended.emplace_back(first, chunks.size());
+    co_return co_await inner_.append(std::move(t), std::move(id), first, std::move(chunks),
+                                     std::move(checkpoint), by);
+  }
+  Co<Result<storage::Begun>> begin(TenantId t, storage::NewDocument d, Deadline by) override {
+    return inner_.begin(std::move(t), std::move(d), by);
+  }
+  Co<Result<storage::Added>> finish(TenantId t, DocumentId id, std::string sha, Bytes size,
+                                    std::string title, Deadline by) override {
+    return inner_.finish(std::move(t), std::move(id), std::move(sha), size, std::move(title), by);
+  }
+  Co<Result<storage::Added>> finish_as(TenantId t, DocumentId id, DocumentId as, std::string sha,
+                                       Bytes size, std::string title, Deadline by) override {
+    return inner_.finish_as(std::move(t), std::move(id), std::move(as), std::move(sha), size,
+                            std::move(title), by);
+  }
+  Co<Result<storage::DocumentInfo>> update(TenantId t, DocumentId id, storage::DocumentChanges c,
+                                           Deadline by) override {
+    return inner_.update(std::move(t), std::move(id), std::move(c), by);
+  }
+  Co<Result<std::string>> thumbnail(TenantId t, DocumentId id, Deadline by) override {
+    return inner_.thumbnail(std::move(t), std::move(id), by);
+  }
+  Co<Status> abandon(TenantId t, DocumentId id, Deadline by) override {
+    return inner_.abandon(std::move(t), std::move(id), by);
+  }
+  Co<Result<std::vector<Unfinished>>> ingesting(WallTime before, std::uint32_t limit,
+                                                Deadline by) override {
+    return inner_.ingesting(before, limit, by);
+  }
+  Co<Result<storage::PageOfDocuments>> list(TenantId t, std::optional<CollectionName> c,
+                                            DocumentId after, std::uint32_t limit,
+                                            Deadline by) override {
+    return inner_.list(std::move(t), std::move(c), std::move(after), limit, by);
+  }
+  Co<Result<storage::DocumentInfo>> get(TenantId t, DocumentId id, Deadline by) override {
+    return inner_.get(std::move(t), std::move(id), by);
+  }
+  Co<Result<std::vector<storage::Chunk>>> chunks(TenantId t, DocumentId id, std::uint64_t from,
+                                                 std::uint32_t limit, Deadline by) override {
+    return inner_.chunks(std::move(t), std::move(id), from, limit, by);
+  }
+  Co<Status> erase(TenantId t, DocumentId id, Deadline by) override {
+    return inner_.erase(std::move(t), std::move(id), by);
+  }
+  Co<Result<bool>> sweep(Deadline by) override { return inner_.sweep(by); }
+  Co<Result<std::vector<storage::CollectionInfo>>> collections(TenantId t, Deadline by) override {
+    return inner_.collections(std::move(t), by);
+  }
+  Co<Status> create_collection(TenantId t, CollectionName name, Deadline by) override {
+    return inner_.create_collection(std::move(t), std::move(name), by);
+  }
+  Co<Status> rename_collection(TenantId t, CollectionName from, CollectionName to,
+                               Deadline by) override {
+    return inner_.rename_collection(std::move(t), std::move(from), std::move(to), by);
+  }
+  Co<Result<std::uint64_t>> erase_collection(TenantId t, CollectionName n, Deadline by) override {
+    return inner_.erase_collection(std::move(t), std::move(n), by);
+  }
+  Co<Result<storage::Found>> find(storage::PassageQuery query, Deadline by) override {
+    return inner_.find(std::move(query), by);
+  }
+  Co<Result<std::vector<storage::Passage>>> passages(TenantId t, std::vector<std::int64_t> n,
+                                                     Deadline by) override {
+    return inner_.passages(std::move(t), std::move(n), by);
+  }
+  Co<Result<std::vector<std::int64_t>>> visible(TenantId t, storage::DocumentFilter filter,
+                                                Deadline by) override {
+    return inner_.visible(std::move(t), std::move(filter), by);
+  }
+  std::uint64_t version() const noexcept override { return inner_.version(); }
+
+ private:
+  storage::Documents& inner_;
+};
+
+/// A text that tells when it is read.
+class Telling final : public ByteSource {
+ public:
+  Telling(std::string text, Event& reads) : text_(std::move(text)), reads_(reads) {}
+  std::uint64_t size() const noexcept override { return text_.size(); }
+  Co<Result<std::string>> read(std::uint64_t at, std::size_t most, Deadline) override {
+    reads_.notify();
+    co_return text_.substr(std::min<std::size_t>(at, text_.size()), most);
+  }
+  Co<Result<storage::OpenContent>> open(Deadline) override {
+    co_return Error::log(Errc::unsupported, "no file");
+  }
+
+ private:
+  const std::string text_;
+  Event& reads_;
+};
+
 class Notes final : public IngestWatcher {
  public:
   Co<> progress(IngestProgress now) override {
@@ -81,7 +201,8 @@ class IngestOver : public testing::TestWithParam<const char*> {
   KnowledgeSettings settings_;
   OffloadPool pool_{"test", 1, 16};
   std::unique_ptr<storage::BackEnd> back_end_ = storage::back_end(GetParam(), ground_);
-  Ingest ingest_{ExtractTools{settings_, ground_.clock, pool_, nullptr}, documents()};
+  Counting counting_{back_end_->stores().documents()};
+  Ingest ingest_{ExtractTools{settings_, ground_.clock, pool_, nullptr}, counting_};
   const TenantId tenant_{"clinic"};
 };
 INSTANTIATE_TEST_SUITE_P(Over, IngestOver, testing::Values("memory", "sqlite"),
@@ -104,6 +225,16 @@ TEST_P(IngestOver, a_large_text_is_stored_in_pieces_and_found_whole) {
   EXPECT_EQ(found("lantern20000"), 1u);
 }
 
+TEST_P(IngestOver, a_batch_is_read_while_the_one_before_it_is_stored) {
+  Event reads(ground_.clock);
+  Telling source(book(), reads);
+  counting_.reads = &reads;
+  ASSERT_TRUE(run(file("doc_1"), source).ok());
+  EXPECT_TRUE(counting_.read_meanwhile);
+  EXPECT_EQ(found("lantern20000"), 1u);
+  EXPECT_EQ(counting_.terms, documents().takes_terms()) << "a store that has no use gets none";
+}
+
 TEST_P(IngestOver, an_attempt_after_a_failure_goes_on_where_the_last_one_stopped) {
   Stumbling breaks(book(), 2'500'000, Error::log(Errc::unavailable, "the disk is away"));
   auto failed = run(file("doc_1"), breaks);
@@ -113,15 +244,42 @@ TEST_P(IngestOver, an_attempt_after_a_failure_goes_on_where_the_last_one_stopped
   auto half = ground_.run(documents().get(tenant_, DocumentId("doc_1"), ground_.soon()));
   ASSERT_TRUE(half.ok());
   EXPECT_GT(half->chunks, 100u);
+  counting_.appended.clear();
   TextSource whole{book()};
   auto added = run(file("doc_1"), whole);
   ASSERT_TRUE(added.ok());
+  // What the first attempt stored is not handed to the store a second time: only the first call
+  // may reach back, and by less than one commit.
+  ASSERT_FALSE(counting_.appended.empty());
+  std::uint64_t stored = half->chunks;
+  EXPECT_LE(counting_.appended.front().first, stored);
+  std::size_t handed_over = 0;
+  for (const auto& [first, count] : counting_.appended) {
+    EXPECT_GT(first + count, stored) << "chunks " << first << " on were stored already";
+    EXPECT_LE(first, stored);
+    stored = first + count;
+    handed_over += count;
+  }
+  EXPECT_EQ(stored, added->document.chunks);
+  EXPECT_LE(handed_over, added->document.chunks - half->chunks + storage::kAppendChunks);
+  EXPECT_LT(handed_over, added->document.chunks);
   TextSource again{book()};
   auto control = run(file("doc_2"), again);
   ASSERT_TRUE(control.ok());
   EXPECT_TRUE(control->existed);
   EXPECT_EQ(control->document.chunks, added->document.chunks);
   EXPECT_EQ(listed(), 1u);
+}
+
+TEST_P(IngestOver, a_slow_disk_is_asked_again_within_the_attempt) {
+  counting_.slow = 9;
+  TextSource whole{book()};
+  EXPECT_TRUE(run(file("doc_1"), whole).ok());
+  counting_.slow = 10;
+  TextSource other{book() + "more"};
+  auto failed = run(file("doc_2"), other);
+  ASSERT_FALSE(failed.ok());
+  EXPECT_EQ(failed.error().code, Errc::deadline);
 }
 
 TEST_P(IngestOver, nothing_remains_of_a_last_attempt_that_failed) {
@@ -163,6 +321,58 @@ TEST_P(IngestOver, the_same_job_twice_is_one_document) {
   ASSERT_TRUE(one.ok() && two.ok());
   EXPECT_EQ(one->document.id, two->document.id);
   EXPECT_EQ(listed(), 1u);
+}
+
+// proves that new content replaces the old only when it is whole
+TEST_P(IngestOver, a_document_that_is_read_again_keeps_its_id_and_its_old_content_until_then) {
+  TextSource first{std::string("# Atlas\n\nthe walrus sleeps\n")};
+  ASSERT_TRUE(run(file("doc_1"), first).ok());
+  NewFile again = file("doc_2");
+  again.source = "doc_1.md";
+  again.replaces = DocumentId("doc_1");
+  Stumbling breaks(book(), 2'500'000, Error::log(Errc::unavailable, "the disk is away"));
+  ASSERT_FALSE(run(again, breaks).ok());
+  EXPECT_EQ(found("walrus"), 1u);
+  EXPECT_EQ(found("lantern0"), 0u);
+  TextSource whole{book()};
+  auto added = run(again, whole);
+  ASSERT_TRUE(added.ok()) << added.error().detail;
+  EXPECT_EQ(added->document.id.text(), "doc_1");
+  EXPECT_TRUE(added->replaced);
+  EXPECT_EQ(found("walrus"), 0u);
+  EXPECT_EQ(found("lantern20000"), 1u);
+  EXPECT_EQ(listed(), 1u);
+  NewFile wrong = file("doc_3");
+  wrong.replaces = DocumentId("doc_1");
+  TextSource empty{std::string("\n\n")};
+  EXPECT_EQ(run(wrong, empty).error().reason, "empty_field");
+  EXPECT_EQ(found("lantern20000"), 1u) << "what cannot be read leaves the old content";
+}
+
+TEST_P(IngestOver, a_document_is_made_anew_from_its_own_passages) {
+  TextSource whole{book()};
+  auto before = run(file("doc_1"), whole);
+  ASSERT_TRUE(before.ok());
+  NewFile other;
+  other.id = DocumentId("doc_2");
+  other.replaces = DocumentId("doc_1");
+  other.title = "The sea book";
+  other.tags = {"sea"};
+  other.collection = CollectionName("shelf");
+  Notes notes;
+  auto made = ground_.run(ingest_.remake(tenant_, other, &notes, true, ground_.soon()));
+  ASSERT_TRUE(made.ok()) << made.error().detail;
+  EXPECT_EQ(made->document.id.text(), "doc_1");
+  EXPECT_EQ(made->document.title, "The sea book");
+  EXPECT_EQ(made->document.collection.text(), "shelf");
+  EXPECT_EQ(made->document.chunks, before->document.chunks);
+  EXPECT_EQ(made->document.sha256, before->document.sha256);
+  EXPECT_EQ(notes.seen.back().chunks, before->document.chunks);
+  EXPECT_EQ(found("lantern20000"), 1u);
+  other.id = DocumentId("doc_3");
+  other.replaces = DocumentId("doc_none");
+  auto none = ground_.run(ingest_.remake(tenant_, other, nullptr, true, ground_.soon()));
+  EXPECT_EQ(none.error().reason, "unknown_document");
 }
 
 TEST_P(IngestOver, tables_and_json_lines_are_found_by_their_values) {

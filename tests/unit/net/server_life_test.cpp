@@ -189,6 +189,30 @@ TEST(server, request_timeout_ends_a_request_that_never_does) {
   EXPECT_TRUE(listener.service.cancelled.reaches(1));
 }
 
+/// Answers long after request_timeout; "/other/longer" is allowed to.
+Co<> answer_late(Clock& clock, Exchange& exchange) {
+  const bool longer = exchange.head().path == "/other/longer";
+  if (longer) exchange.allow(clock.now() + std::chrono::hours(1));
+  [[maybe_unused]] auto whole = co_await sleep(clock, milliseconds(600));
+  Response response;
+  response.body = "late";
+  [[maybe_unused]] auto sent = co_await exchange.reply(std::move(response));
+}
+
+TEST(server, a_request_that_is_allowed_more_time_outlives_request_timeout) {
+  ServerSettings settings;
+  settings.request_timeout = milliseconds(150);
+  RealClock clock;
+  Listener listener(settings);
+  listener.service.other = [&clock](Exchange& exchange) { return answer_late(clock, exchange); };
+  RawClient longer(listener.port());
+  longer.send(get("/other/longer"));
+  EXPECT_EQ(longer.reply().status, 200);
+  RawClient usual(listener.port());
+  usual.send(get("/other/usual"));
+  EXPECT_NE(usual.reply().status, 200);
+}
+
 TEST(server, connections_above_the_limit_get_503_and_a_time_to_come_back) {
   ServerSettings settings;
   settings.connections_max = 3;

@@ -8,6 +8,7 @@
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/tokenizer.h"
 #include "storage/sqlite/vocabulary.h"
+#include "storage/terms.h"
 
 namespace mainstay::storage::sqlite {
 namespace {
@@ -56,10 +57,12 @@ class DocumentFiles : public testing::Test {
   }
   void ingest(Documents& face, const std::string& id, int count, const std::string& word) {
     ASSERT_TRUE(ground_.run(face.begin(tenant_, head(id), ground_.soon())).ok());
-    ASSERT_TRUE(ground_
-                    .run(face.append(tenant_, DocumentId(id), 0, chunks(0, count, word), "x",
-                                     ground_.soon()))
-                    .ok());
+    std::vector<Chunk> all = chunks(0, count, word);
+    TermCutter cutter;  // what goes in by its terms must go by its text
+    for (auto& chunk : all) chunk.terms = cutter.terms_of(chunk.text);
+    ASSERT_TRUE(
+        ground_.run(face.append(tenant_, DocumentId(id), 0, std::move(all), "x", ground_.soon()))
+            .ok());
     ASSERT_TRUE(
         ground_.run(face.finish(tenant_, DocumentId(id), id, Bytes{5}, "", ground_.soon())).ok());
   }
@@ -244,6 +247,50 @@ TEST_F(WordRows, of_a_transaction_that_was_undone_is_learnt_again) {
   db_.run("ROLLBACK");
   EXPECT_EQ(words(), 0);
   insert_chunks(db_, vocabulary, row_, 0, {{"alpha beta gamma", 0, 1, "", {}}});
+  EXPECT_EQ(words(), 3);
+}
+
+TEST_F(WordRows, of_terms_are_those_of_their_text) {
+  const std::string text =
+      "Pumping pumps pumped, \xC3\x84pfel, \xE6\x9D\xB1\xE4\xBA\xAC\xE9\x83\xBD x2 " +
+      std::string(40, 'a') + "ing " + std::string(200, 'b') + " pumps";
+  TermCutter cutter;
+  Vocabulary vocabulary(100);
+  insert_chunks(db_, vocabulary, row_, 0, {{text, 0, 1, "Head", {}, cutter.terms_of(text)}});
+  const std::int64_t learnt = words();
+  EXPECT_EQ(db_.number("SELECT count(*) FROM word WHERE text IN ('pumping', 'pumps', 'pumped')"),
+            3);
+  insert_chunks(db_, vocabulary, row_, 1, {{text, 0, 1, "Head", {}}});
+  EXPECT_EQ(words(), learnt) << "the text holds no word that its terms do not";
+  EXPECT_GT(db_.number("SELECT count(*) FROM words_row"), 5);
+  EXPECT_EQ(db_.number("SELECT count(*) FROM words_row WHERE doc <> 2 OR cnt % 2 <> 0"), 0);
+  for (const char* found : {"\"pumping pumps pumped\"", "apfel"}) {
+    EXPECT_EQ(
+        db_.number(std::string("SELECT count(*) FROM words WHERE words MATCH '") + found + "'"), 2)
+        << found;
+  }
+}
+
+TEST_F(WordRows, of_terms_that_were_undone_are_learnt_again) {
+  TermCutter cutter;
+  const std::string terms = cutter.terms_of("alpha beta");
+  Vocabulary vocabulary(100);
+  db_.run("BEGIN");
+  insert_chunks(db_, vocabulary, row_, 0, {{"alpha beta", 0, 1, "", {}, terms}});
+  db_.run("ROLLBACK");
+  EXPECT_EQ(words(), 0);
+  insert_chunks(db_, vocabulary, row_, 0, {{"alpha beta", 0, 1, "", {}, terms}});
+  EXPECT_EQ(words(), 2);
+}
+
+TEST_F(WordRows, of_a_text_that_looks_like_terms_are_its_own) {
+  const std::string text =
+      "\x03\x05"
+      "alpha beta";
+  Vocabulary vocabulary(100);
+  insert_chunks(db_, vocabulary, row_, 0, {{text, 0, 1, "\x03\x04head", {}}});
+  EXPECT_EQ(db_.number("SELECT count(*) FROM words_row WHERE term IN ('alpha', 'beta', 'head')"),
+            3);
   EXPECT_EQ(words(), 3);
 }
 

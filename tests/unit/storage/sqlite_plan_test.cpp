@@ -9,6 +9,7 @@
 #include "storage/sqlite/files.h"
 #include "storage/sqlite/replies.h"
 #include "storage/sqlite/schema.h"
+#include "storage/sqlite/uploads.h"
 
 namespace mainstay::storage::sqlite {
 namespace {
@@ -49,14 +50,14 @@ TEST_F(Plans, the_log_is_read_by_user_and_time_through_its_index) {
         plan.find("conversation_by_owner (tenant=? AND user=?") != std::string::npos ? 1 : 0;
     by_time += plan.find("turn_by_time (finished<?)") != std::string::npos ? 1 : 0;
   }
-  EXPECT_EQ(by_owner, 2);
+  EXPECT_EQ(by_owner, 4);  // all, from a place on, and both with words of the title
   EXPECT_EQ(by_time, 1);
 }
 
 TEST_F(Plans, no_query_of_replies_files_or_batches_scans_a_table_or_sorts) {
   Connection db(dir_.path() + "/x.db", Mode::write, std::chrono::seconds(1));
   migrate(conversations_schema(), db);
-  for (const auto& queries : {reply_queries(), file_queries(), batch_queries()}) {
+  for (const auto& queries : {reply_queries(), file_queries(), upload_queries(), batch_queries()}) {
     for (const auto& sql : queries) {
       const std::string plan = plan_of(db, sql);
       EXPECT_NE(plan.find("SEARCH"), std::string::npos) << sql << "\n" << plan;

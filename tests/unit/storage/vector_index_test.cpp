@@ -186,7 +186,7 @@ DocumentSet documents_to(std::int64_t last, std::int64_t step = 1) {
   return DocumentSet(std::move(out));
 }
 
-// The goal of the first row: recall@10 of the codes with an exact rerank of 40.
+// What the floats decide: recall@10 of the codes with an exact rerank of 40.
 TEST(VectorIndexScan, forty_candidates_by_code_hold_the_ten_nearest) {
   SeededRandom random(44);
   std::vector<std::vector<float>> centres;
@@ -213,6 +213,104 @@ TEST(VectorIndexScan, forty_candidates_by_code_hold_the_ten_nearest) {
     }
     EXPECT_GE(static_cast<double>(right) / 400, 0.99) << step;
   }
+}
+
+TEST(VectorSketches, every_kernel_gives_the_sums_of_the_plain_one) {
+  SeededRandom random(47);
+  for (const std::size_t dimension : {1U, 64U, 65U, 384U, 4096U}) {
+    for (const bool largest : {false, true}) {
+      const std::size_t stride = stride_of(dimension);
+      const auto query = aligned(stride);
+      const auto rows = aligned(stride * kSketchRows * 3);
+      for (std::size_t i = 0; i < stride * kSketchRows * 3; ++i) {
+        rows[i] = static_cast<std::int8_t>(int(random.below(255)) - 127);
+      }
+      for (std::size_t i = 0; i < dimension; ++i) {
+        query[i] = static_cast<std::int8_t>(largest ? 127 : int(random.below(255)) - 127);
+        if (largest) rows[i] = 1;  // the first row agrees with all of it: the largest sum there is
+      }
+      std::vector<std::uint8_t> sketches(3 * sketch_bytes(stride));
+      for (std::size_t block = 0; block < 3; ++block) {
+        write_sketch(rows.get() + block * kSketchRows * stride, stride,
+                     sketches.data() + block * sketch_bytes(stride));
+      }
+      const SketchTables tables(query.get(), stride);
+      std::vector<std::uint16_t> expected(3 * kSketchRows);
+      plain_sums(tables.data(), sketches.data(), 3, stride, expected.data());
+      if (largest) {
+        EXPECT_EQ(expected[0], *std::max_element(expected.begin(), expected.end()));
+      }
+      for (const auto& kernel : kernels()) {
+        std::vector<std::uint16_t> got(3 * kSketchRows);
+        kernel.sums(tables.data(), sketches.data(), 3, stride, got.data());
+        EXPECT_EQ(got, expected) << kernel.name << " " << dimension;
+        for (const std::uint16_t least : {std::uint16_t{0}, expected[40], std::uint16_t{0xffff}}) {
+          const auto bits = kernel.reach(&expected[kSketchRows], least);
+          EXPECT_EQ(bits, plain_reach(&expected[kSketchRows], least)) << kernel.name;
+          EXPECT_EQ((bits & 1U << 8) != 0, expected[40] >= least);
+        }
+      }
+    }
+  }
+}
+
+/// How many of the ten nearest are among forty candidates of a view that sketches are used for.
+double recall_by_sketches(Rig& rig, const std::vector<std::vector<float>>& queries,
+                          const DocumentSet& documents) {
+  std::size_t right = 0;
+  for (const auto& query : queries) {
+    const auto found = rig.look({query}, documents, 40)[0];
+    std::set<std::int64_t> numbers;
+    for (const auto& each : found) {
+      EXPECT_TRUE(documents.contains(document_number(each.chunk)));
+      numbers.insert(each.number);
+    }
+    for (const auto each : rig.exact(query, documents, 10)) right += numbers.count(each);
+  }
+  return static_cast<double>(right) / static_cast<double>(10 * queries.size());
+}
+
+TEST(VectorSketches, the_ten_nearest_of_many_rows_are_found_among_clusters) {
+  SeededRandom random(48);
+  std::vector<std::vector<float>> centres;
+  for (int i = 0; i < 50; ++i) centres.push_back(random_vector(128, random));
+  Rig rig(128);
+  while (rig.all.size() < kSketchFrom + 1001) rig.add(clustered(centres, random));
+  std::vector<std::vector<float>> queries;
+  for (int i = 0; i < 30; ++i) queries.push_back(clustered(centres, random));
+  for (const std::int64_t step : {1, 10}) {
+    EXPECT_GE(recall_by_sketches(rig, queries, documents_to(5000, step)), 0.99) << step;
+  }
+}
+
+// Nothing is near anything here: the hardest there is.
+TEST(VectorSketches, most_of_the_ten_nearest_are_found_where_there_are_no_clusters) {
+  SeededRandom random(49);
+  Rig rig(384);
+  const auto any = [&] {
+    auto values = random_vector(384, random);
+    to_unit_length(values);
+    return values;
+  };
+  while (rig.all.size() < kSketchFrom + 17) rig.add(any());
+  std::vector<std::vector<float>> queries;
+  for (int i = 0; i < 20; ++i) queries.push_back(any());
+  EXPECT_GE(recall_by_sketches(rig, queries, documents_to(5000)), 0.97);
+}
+
+TEST(VectorSketches, removed_rows_and_the_last_ones_without_a_sketch_are_known) {
+  SeededRandom random(50);
+  Rig rig(64);
+  while (rig.all.size() < kSketchFrom + 40) {
+    auto values = random_vector(64, random);
+    to_unit_length(values);
+    rig.add(std::move(values));
+  }
+  const auto last = static_cast<std::int64_t>(rig.all.size());
+  EXPECT_EQ(rig.look({rig.all.back()}, documents_to(5000), 1)[0].at(0).number, last);
+  rig.index.remove(std::vector<std::int64_t>{7, last});
+  EXPECT_NE(rig.look({rig.all.back()}, documents_to(5000), 1)[0].at(0).number, last);
+  EXPECT_NE(rig.look({rig.all[6]}, documents_to(5000), 1)[0].at(0).number, 7);
 }
 
 TEST(VectorIndexScan, all_kernels_and_one_or_many_queries_find_the_same) {

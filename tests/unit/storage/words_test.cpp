@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "storage/spelling.h"
+#include "storage/terms.h"
+
 namespace mainstay::storage {
 namespace {
 
@@ -17,6 +20,40 @@ TEST(Words, are_runs_of_letters_and_digits_in_lower_case) {
   EXPECT_EQ(texts("Hello, World-2! x_y"), (Texts{"hello", "world", "2", "x", "y"}));
   EXPECT_EQ(texts(""), Texts{});
   EXPECT_EQ(texts(" .,-"), Texts{});
+}
+
+TEST(Terms, are_the_stems_of_a_text_and_each_word_once) {
+  const std::string text = "Pumps pump; the PUMPS were pumping " + std::string(128, 'a') + " " +
+                           std::string(129, 'b') + " " + std::string(33, 'c');
+  TermCutter cutter;
+  const std::string terms = cutter.terms_of(text);
+  ASSERT_TRUE(terms.starts_with(kTerms));
+  TermReader reader(std::string_view(terms).substr(1));
+  Texts stems;
+  Texts words;
+  for (TermReader::Term term; reader.next(term);) {
+    (term.word ? words : stems).emplace_back(term.text);
+  }
+  Texts expected;
+  for (const auto& word : texts(text)) {
+    if (word.size() <= kWordBytesMax) expected.push_back(stem(word));
+  }
+  EXPECT_EQ(stems, expected);
+  EXPECT_EQ(words, (Texts{"pumps", "pump", "were", "pumping"})) << "letters alone, four at least";
+  EXPECT_EQ(cutter.terms_of("pumps"), std::string("\x03\x04pump")) << "given before";
+  EXPECT_EQ(cutter.terms_of(""), std::string(1, kTerms));
+}
+
+TEST(Terms, that_are_cut_off_end_early) {
+  for (const std::string_view cut : {"", "\x04", "\x04pum", "\x80"}) {
+    TermReader reader(cut);
+    TermReader::Term term;
+    EXPECT_FALSE(reader.next(term));
+  }
+  const std::string none("\0pump", 5);
+  TermReader reader(none);
+  TermReader::Term term;
+  EXPECT_FALSE(reader.next(term));
 }
 
 TEST(Words, know_where_they_stand) {

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <thread>
+#include <vector>
 
 namespace mainstay {
 namespace {
@@ -55,6 +56,23 @@ TEST(metrics, functions_are_asked_at_each_scrape) {
   EXPECT_NE(metrics.text().find("g{of=\"x\"} NaN\n"), std::string::npos);
   value = std::numeric_limits<double>::infinity();
   EXPECT_NE(metrics.text().find("g{of=\"x\"} +Inf\n"), std::string::npos);
+}
+
+TEST(metrics, functions_of_one_look_see_its_number_and_the_next_look_another) {
+  Metrics metrics;
+  std::vector<std::uint64_t> seen;
+  const auto read = [&] {
+    seen.push_back(metrics.look());
+    return 0.0;
+  };
+  metrics.gauge_from("g", "G.", {{"of", "x"}}, read);
+  metrics.gauge_from("g", "G.", {{"of", "y"}}, read);
+  metrics.text();
+  metrics.each("g", [](const Metrics::Seen&) {});
+  ASSERT_EQ(seen.size(), 4u);
+  EXPECT_EQ(seen[0], seen[1]);
+  EXPECT_EQ(seen[2], seen[3]);
+  EXPECT_NE(seen[1], seen[2]);
 }
 
 TEST(metrics, a_duration_lies_in_the_bucket_whose_bound_it_does_not_exceed) {

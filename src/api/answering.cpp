@@ -1,0 +1,128 @@
+// The way of a question from its parsed body to the assistant: conversation, limits, permit.
+#include "api/answering.h"
+
+#include "api/gate.h"
+#include "api/idempotency.h"
+#include "api/query.h"
+#include "base/text.h"
+
+namespace mainstay::api {
+namespace {
+
+/// Cache-Control of the request, as far as the response cache heeds it.
+models::CacheWish wish_of(std::string_view value) {
+  models::CacheWish wish;
+  while (!value.empty()) {
+    const auto comma = value.find(',');
+    const auto token = trim(value.substr(0, comma));
+    value = comma == std::string_view::npos ? std::string_view() : value.substr(comma + 1);
+    if (equal_ascii_nocase(token, "no-store")) wish.no_store = true;
+    if (equal_ascii_nocase(token, "no-cache")) wish.no_cache = true;
+    constexpr std::string_view kMaxAge = "max-age=";
+    if (token.size() > kMaxAge.size() &&
+        equal_ascii_nocase(token.substr(0, kMaxAge.size()), kMaxAge)) {
+      std::int64_t seconds = 0;
+      for (const char c : token.substr(kMaxAge.size())) {
+        if (c < '0' || c > '9' || seconds > 1'000'000'000) break;
+        seconds = seconds * 10 + (c - '0');
+      }
+      wish.max_age = std::chrono::seconds(seconds);
+    }
+  }
+  return wish;
+}
+
+Result<assistant::Question> question_of(const Rooms& rooms, Context& context, Asked asked) {
+  models::ParsedChat& parsed = asked.parsed;
+  assistant::Question question;
+  auto conversation = conversation_of(rooms, context, parsed.own.conversation);
+  if (!conversation.ok()) return conversation.error();
+  question.conversation = std::move(*conversation);
+  question.owner = context.caller.owner;
+  // A key's turn is stored once, even when the server dies between the turn and the kept reply.
+  if (!context.keyed_id.empty()) question.turn_id = RequestId("turn_" + context.keyed_id);
+  if (context.keyed != nullptr) question.early_end = context.keyed->early_end();
+  question.received = asked.received;
+  question.finished = std::move(asked.finished);
+  question.chat = std::move(parsed.request);
+  auto& chat = question.chat;
+  if (parsed.own.collection) chat.collection = CollectionName(*parsed.own.collection);
+  chat.tenant = context.caller.owner.tenant;
+  chat.user = context.caller.owner.user;
+  chat.request = context.id;
+  if (context.trace.span != 0) {
+    chat.traceparent = child_of(context.trace, rooms.random).traceparent();
+  }
+  chat.cache = wish_of(context.exchange.head().header("cache-control"));
+  chat.hold = std::move(asked.hold);
+  return question;
+}
+
+}  // namespace
+
+Result<std::optional<ConversationId>> conversation_of(const Rooms& rooms, const Context& context,
+                                                      const std::optional<std::string>& member) {
+  std::string id =
+      member.value_or(std::string(context.exchange.head().header("x-conversation-id")));
+  if (id.empty()) return std::optional<ConversationId>();
+  if (id == "new") {
+    id = context.keyed_id.empty() ? make_id("conv_", rooms.clock, rooms.random)
+                                  : "conv_" + context.keyed_id;
+  }
+  if (!is_safe_name(id)) {
+    return Error::say(Errc::invalid, "invalid_name",
+                      "A conversation's id has 1 to 128 characters of A-Z a-z 0-9 . _ : -",
+                      member ? "conversation" : "x-conversation-id");
+  }
+  return std::optional<ConversationId>(ConversationId(id));
+}
+
+Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked asked) {
+  const Deadline by = asked.by;
+  auto question = question_of(rooms, context, std::move(asked));
+  if (!question.ok()) co_return question.error();
+  Answered out;
+  out.conversation = question->conversation;
+  if (out.conversation) {
+    auto writable = check_writable(rooms);
+    if (!writable.ok()) co_return writable.error();
+  }
+  const auto& chat = question->chat;
+  const admission::Estimate estimate{chat.body.size(), chat.max_tokens * chat.choices};
+  auto reserved =
+      rooms.admission.reserve(context.caller, context.rate, context.sender, chat.model, estimate);
+  if (!reserved.ok()) co_return reserved.error();
+  out.reserved = std::move(*reserved);
+  out.permit = rooms.admission.try_enter();
+  if (!out.permit) {
+    const TimePoint before = rooms.clock.now();
+    const admission::Wish wish{context.priority, out.reserved.tokens()};
+    auto permit = co_await rooms.admission.enter(context.caller, wish, by);
+    context.queue_time = rooms.clock.now() - before;
+    if (!permit.ok()) {
+      out.reserved.settle(0);
+      co_return permit.error();
+    }
+    out.permit = std::move(*permit);
+  }
+  auto answer = co_await rooms.assistant.ask(std::move(*question), by);
+  if (!answer.ok()) {
+    out.reserved.settle(0);
+    co_return answer.error();
+  }
+  out.answer = std::move(*answer);
+  context.by_whom = std::move(out.answer.by);
+  co_return out;
+}
+
+void settle(Answered& answered, const Context& context) {
+  const auto cache = context.by_whom.cache;
+  const bool free = cache == models::CacheState::hit || cache == models::CacheState::stale;
+  if (free) {
+    answered.reserved.settle(0);
+  } else if (context.usage.known) {
+    answered.reserved.settle(context.usage.prompt + context.usage.completion);
+  }
+}
+
+}  // namespace mainstay::api

@@ -1,0 +1,29 @@
+// What the console's event streams share: their head, their end, their place.
+// Used by admin_live.cpp and admin_logs.cpp.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "api/admin.h"
+#include "api/context.h"
+
+namespace mainstay::api {
+
+/// The head of a stream of server-sent events, with `begun` as its first piece. Marks the request
+/// as one that lasts.
+net::Response watch_head(Context& context, std::string begun);
+/// When such a stream ends by itself: before server.request_timeout would cut it. The client comes
+/// back.
+Deadline watch_end(const Context& context);
+/// The server stops, and its streams with it.
+bool stopping(const Rooms& rooms);
+/// Errors: over_limit "too_many_watchers".
+Result<WatchSeats::Seat> take_seat(const Rooms& rooms);
+/// A figure as JSON; null where nothing was measured.
+void append_figure(std::string& out, float value);
+/// A whole number of the query or of Last-Event-ID, which wins; nullopt when neither is there.
+/// Errors: invalid "invalid_value".
+Result<std::optional<std::uint64_t>> place_asked(const Context& context, const char* member);
+
+}  // namespace mainstay::api

@@ -1,0 +1,425 @@
+// Puts in slices, reads what is new before each search, scans on threads of its own.
+#include "storage/postgres/vectors.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace mainstay::storage::postgres {
+namespace {
+
+/// Candidates by code that are scored again by their floats (measured: 40 of 10 lose nothing).
+constexpr std::size_t kRerankMin = 40;
+constexpr std::size_t kRerankFactor = 4;
+/// One commit of a put: it must not hold up others for long.
+constexpr std::size_t kPutRows = 512;
+constexpr std::size_t kPutBytes = 2U << 20;
+/// One answer of a load, and one of the floats.
+constexpr std::size_t kLoadRows = 8192;
+constexpr std::size_t kLoadBytes = 1U << 20;
+constexpr std::size_t kRankBytes = 8U << 20;
+/// A search that meets rows which went meanwhile begins again, so often.
+constexpr int kTries = 3;
+/// Rows that others removed are noticed one by one; when they are this many more than a quarter,
+/// the index is read anew.
+constexpr std::uint64_t kStaleRows = 1024;
+/// Rows that one step of a removal takes.
+constexpr std::int64_t kSlice = 2048;
+/// Scans at once, and those that wait; each has a caller that waits, with a deadline.
+constexpr std::size_t kScanThreads = 2;
+constexpr std::size_t kScanQueue = 4096;
+
+#define MAINSTAY_SPACE "SELECT n, model, dimension, state, vectors FROM mainstay.vector_space "
+constexpr const char* kSpaces = MAINSTAY_SPACE "ORDER BY n";
+constexpr const char* kSpace = MAINSTAY_SPACE "WHERE n = $1 AND state <> 2";
+#undef MAINSTAY_SPACE
+constexpr const char* kMake =
+    "INSERT INTO mainstay.vector_space AS s (model, dimension, state, vectors, numbers) "
+    "VALUES ($1, $2, 0, 0, 0) ON CONFLICT (model, dimension) DO UPDATE "
+    "SET state = CASE s.state WHEN 2 THEN 0 ELSE s.state END "
+    "RETURNING n, model, dimension, state, vectors";
+constexpr const char* kServe =
+    "UPDATE mainstay.vector_space SET state = CASE n WHEN $1 THEN 1 ELSE 0 END "
+    "WHERE (n = $1 OR state = 1) "
+    "AND EXISTS (SELECT FROM mainstay.vector_space WHERE n = $1 AND state <> 2) RETURNING n";
+constexpr const char* kPut = "SELECT mainstay.put_vectors($1, $2, $3, $4)";
+// Some chunks after the given one, those that lack a vector, with at most 4 MB of text but for the
+// first.
+constexpr const char* kMissing = R"sql(
+WITH slice AS (SELECT n FROM mainstay.chunk WHERE n > $2 ORDER BY n OFFSET 8192 LIMIT 1)
+SELECT EXISTS (SELECT FROM mainstay.vector_space WHERE n = $1 AND state <> 2),
+  (SELECT n FROM slice), m.n, m.title, m.heading, m.text
+FROM (VALUES (1)) one LEFT JOIN LATERAL (
+  SELECT c.n, d.title, c.heading, c.text,
+    sum(octet_length(c.text)) OVER (ORDER BY c.n) - octet_length(c.text) AS before
+  FROM mainstay.chunk c JOIN mainstay.document_shown d ON d.n = c.n >> 24
+  WHERE c.n > $2 AND c.n <= coalesce((SELECT n FROM slice), 9223372036854775807)
+    AND NOT EXISTS (SELECT FROM mainstay.chunk_vector v WHERE v.chunk = c.n AND v.space = $1)
+  ORDER BY c.n LIMIT $3) m ON m.before < 4194304 ORDER BY m.n)sql";
+// To make a vector costs a model's time or money: one process at a time is told what lacks one.
+constexpr const char* kFill =
+    "UPDATE mainstay.vector_space SET filler = $2, filling = clock_timestamp() + interval '1 "
+    "minute' "
+    "WHERE n = $1 AND (filler = $2 OR filling < clock_timestamp()) RETURNING n";
+constexpr const char* kLoad = R"sql(
+SELECT s.vectors, v.n, v.chunk, v.code FROM mainstay.vector_space s LEFT JOIN LATERAL (
+  SELECT n, chunk, code FROM mainstay.chunk_vector WHERE space = $1 AND n > $2
+  ORDER BY n LIMIT $3) v ON true WHERE s.n = $1 AND s.state <> 2 ORDER BY v.n)sql";
+constexpr const char* kFloats =
+    "SELECT n, floats FROM mainstay.chunk_vector WHERE space = $1 AND n = ANY ($2)";
+constexpr const char* kDrop = "SELECT mainstay.drop_space($1, $2)";
+constexpr const char* kForget = R"sql(
+WITH gone AS (DELETE FROM mainstay.chunk_vector v USING (
+    SELECT chunk, space FROM mainstay.chunk_vector WHERE chunk >= $1 AND chunk < $2
+    ORDER BY chunk, space LIMIT $3) few
+  WHERE v.chunk = few.chunk AND v.space = few.space RETURNING 1)
+SELECT count(*) FROM gone)sql";
+
+Error no_room() {
+  return Error::say(Errc::unavailable, "vector_memory",
+                    "The vectors do not fit into knowledge.vector_memory; search by words, or "
+                    "raise it.");
+}
+
+VectorSpace space_in(const Rows& rows, int row) {
+  return VectorSpace{rows.number(row, 0), rows.text(row, 1),
+                     static_cast<std::uint32_t>(rows.number(row, 2)),
+                     static_cast<SpaceState>(rows.number(row, 3)), rows.count(row, 4)};
+}
+
+struct Packed {
+  std::vector<std::int64_t> chunks;
+  std::vector<std::string> codes;
+  std::vector<std::string> floats;
+};
+
+Packed packed(std::vector<NewVector> vectors) {
+  Packed out;
+  for (auto& vector : vectors) {
+    to_unit_length(vector.values);
+    out.chunks.push_back(vector.chunk);
+    out.codes.push_back(pack(encode(vector.values)));
+    out.floats.push_back(pack(vector.values));
+  }
+  return out;
+}
+
+}  // namespace
+
+/// One search on its way; shared with the threads that scan.
+struct PostgresVectors::Scan {
+  VectorSearch asked;
+  std::shared_ptr<const IndexView> view;
+  std::vector<std::vector<Candidate>> found;  ///< of each query
+  Hits hits;
+  std::vector<std::int64_t> lost;  ///< numbers of candidates that have no row any more
+
+  Status look(const Clock& clock, Deadline by) {
+    std::vector<ScanQuery> queries;
+    queries.reserve(asked.queries.size());
+    for (const auto& query : asked.queries) queries.emplace_back(query);
+    const std::size_t keep = std::max<std::size_t>(kRerankMin, kRerankFactor * asked.nearest);
+    auto best = storage::scan(*view, queries, *asked.documents, keep, best_kernel(), clock, by);
+    if (!best) return too_late(false);
+    found = std::move(*best);
+    hits.assign(asked.queries.size(), {});
+    return done();
+  }
+
+  /// Exact scores of the candidates of some queries.
+  void score(const Rows& rows, std::size_t first, std::size_t count) {
+    std::map<std::int64_t, int> row_of;
+    for (int row = 0; row < rows.size(); ++row) row_of[rows.number(row, 0)] = row;
+    std::vector<float> floats;
+    for (std::size_t q = first; q < first + count; ++q) {
+      const auto& query = asked.queries[q];
+      for (const auto& candidate : found[q]) {
+        const auto row = row_of.find(candidate.number);
+        if (row == row_of.end() ||
+            !unpack_floats(rows.view(row->second, 1), query.size(), floats)) {
+          lost.push_back(candidate.number);
+          continue;
+        }
+        hits[q].push_back({candidate.chunk, dot(query.data(), floats.data(), floats.size())});
+      }
+      std::sort(hits[q].begin(), hits[q].end(), [](const VectorHit& a, const VectorHit& b) {
+        return a.score != b.score ? a.score > b.score : a.chunk < b.chunk;
+      });
+      if (hits[q].size() > asked.nearest) hits[q].resize(asked.nearest);
+    }
+  }
+};
+
+std::vector<std::string> vector_queries() {
+  return {kSpace, kMissing, kLoad, kFloats, kForget};
+}
+
+PostgresVectors::PostgresVectors(Client& client, Clock& clock, Random& random,
+                                 const VectorLimits& limits)
+    : client_(client),
+      clock_(clock),
+      own_name_(make_id("", clock, random)),
+      scanners_("vectors", kScanThreads, kScanQueue) {
+  memory_.most = limits.memory;
+}
+
+Co<Result<std::vector<VectorSpace>>> PostgresVectors::spaces(Deadline by) {
+  auto rows = co_await client_.ask(Statement("vector_spaces", kSpaces), Repeat::read, by);
+  if (!rows.ok()) co_return rows.error();
+  std::vector<VectorSpace> out;
+  for (int row = 0; row < rows->size(); ++row) out.push_back(space_in(*rows, row));
+  co_return out;
+}
+
+Co<Result<VectorSpace>> PostgresVectors::make(std::string model, std::uint32_t dimension,
+                                              Deadline by) {
+  auto checked = check_dimension(dimension);
+  if (!checked.ok()) co_return checked.error();
+  Statement statement("make_space", kMake);
+  statement.text(std::move(model)).number(dimension);
+  auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
+  if (!rows.ok()) co_return rows.error();
+  co_return space_in(*rows, 0);
+}
+
+Co<Status> PostgresVectors::serve(std::int64_t space, Deadline by) {
+  Statement statement("serve_space", kServe);
+  statement.number(space);
+  auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
+  if (!rows.ok()) co_return rows.error();
+  if (rows->size() == 0) co_return unknown_space();
+  co_return done();
+}
+
+Co<Result<PostgresVectors::Index>> PostgresVectors::index_of(std::int64_t space, Deadline by) {
+  {
+    std::lock_guard lock(mutex_);
+    const auto known = indexes_.find(space);
+    if (known != indexes_.end()) co_return known->second;
+  }
+  Statement statement("vector_space", kSpace);
+  statement.number(space);
+  auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
+  if (!rows.ok()) co_return rows.error();
+  if (rows->size() == 0) co_return unknown_space();
+  const VectorSpace found = space_in(*rows, 0);
+  std::lock_guard lock(mutex_);
+  Index& index = indexes_[space];
+  if (!index) index = std::make_shared<SpaceIndex>(clock_, found.dimension, memory_);
+  co_return index;
+}
+
+void PostgresVectors::unload(std::int64_t space) {
+  std::lock_guard lock(mutex_);
+  indexes_.erase(space);
+}
+
+Co<Result<std::uint64_t>> PostgresVectors::put(std::int64_t space, std::vector<NewVector> vectors,
+                                               Deadline by) {
+  auto index = co_await index_of(space, by);
+  if (!index.ok()) co_return index.error();
+  const std::uint32_t dimension = (*index)->dimension;
+  for (const auto& vector : vectors) {
+    auto checked = check_vector(vector.values, dimension);
+    if (!checked.ok()) co_return checked.error();
+  }
+  const std::size_t row_bytes = dimension * (sizeof(float) + 1);
+  const std::size_t rows = std::clamp<std::size_t>(kPutBytes / row_bytes, 1, kPutRows);
+  std::uint64_t stored = 0;
+  for (std::size_t at = 0; at < vectors.size(); at += rows) {
+    const auto from = vectors.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto to = from + static_cast<std::ptrdiff_t>(std::min(rows, vectors.size() - at));
+    std::vector<NewVector> slice(std::make_move_iterator(from), std::make_move_iterator(to));
+    auto work = [slice = std::move(slice)]() mutable -> Result<Packed> {
+      return packed(std::move(slice));
+    };
+    auto ready = co_await offload(clock_, scanners_, std::move(work), by);
+    if (!ready.ok()) co_return ready.error();
+    Statement statement("put_vectors", kPut);
+    statement.number(space).numbers(ready->chunks);
+    statement.byte_texts(ready->codes).byte_texts(ready->floats);
+    auto put = co_await client_.ask(std::move(statement), Repeat::write, by);
+    if (!put.ok()) co_return put.error();
+    if (put->number(0, 0) < 0) {
+      unload(space);
+      co_return unknown_space();
+    }
+    stored += put->count(0, 0);
+  }
+  co_return stored;
+}
+
+Co<Result<std::vector<ChunkToEmbed>>> PostgresVectors::missing(std::int64_t space,
+                                                               std::int64_t after,
+                                                               std::uint32_t limit, Deadline by) {
+  std::vector<ChunkToEmbed> out;
+  for (bool last = false; !last && out.empty();) {
+    Statement statement("missing_vectors", kMissing);
+    statement.number(space).number(after).number(std::min(limit, kMissingMax));
+    auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
+    if (!rows.ok()) co_return rows.error();
+    if (!rows->truth(0, 0)) co_return unknown_space();
+    last = rows->null(0, 1);
+    after = rows->number(0, 1);
+    for (int row = 0; row < rows->size() && !rows->null(row, 2); ++row) {
+      out.push_back(
+          {rows->number(row, 2), rows->text(row, 3), rows->text(row, 4), rows->text(row, 5)});
+    }
+  }
+  if (out.empty()) co_return out;
+  Statement statement("fill_space", kFill);
+  statement.number(space).text(own_name_);
+  auto mine = co_await client_.ask(std::move(statement), Repeat::write, by);
+  if (!mine.ok()) co_return mine.error();
+  if (mine->size() == 0) {
+    co_return Error::log(Errc::unavailable, "another process makes the vectors of this space");
+  }
+  co_return out;
+}
+
+/// Reads what was put since the last time. The caller has the turn.
+Co<Status> PostgresVectors::load(Index index, std::int64_t space, Deadline by) {
+  if (index->full()) co_return no_room();
+  if (index->loaded_to() == 0) loads_.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t most =
+      std::clamp<std::size_t>(kLoadBytes / (index->dimension + 64), 64, kLoadRows);
+  for (bool anew = false;;) {
+    Statement statement("load_vectors", kLoad);
+    statement.number(space).number(index->loaded_to()).count(most);
+    auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
+    if (!rows.ok()) co_return rows.error();
+    if (rows->size() == 0) {
+      unload(space);
+      co_return unknown_space();
+    }
+    std::vector<IndexRow> fresh;
+    for (int row = 0; row < rows->size() && !rows->null(row, 1); ++row) {
+      const auto code = rows->view(row, 3);
+      if (code.size() != packed_code_size(index->dimension)) continue;
+      fresh.push_back({rows->number(row, 1), rows->number(row, 2), code});
+    }
+    if (!index->add(fresh)) co_return no_room();
+    if (static_cast<std::size_t>(rows->size()) == most) continue;
+    const auto figures = index->figures();
+    const std::uint64_t stored = rows->count(0, 0);
+    if (anew || figures.rows - figures.dead <= stored + stored / 4 + kStaleRows) co_return done();
+    anew = true;
+    index->start_over();
+  }
+}
+
+Co<Status> PostgresVectors::refresh(Index index, std::int64_t space, Deadline by) {
+  for (;;) {
+    const auto seen = index->changed.version();
+    auto turn = index->turn();
+    if (turn) co_return co_await load(index, space, by);
+    auto woken = co_await index->changed.wait(seen, by);
+    if (!woken) co_return too_late(false);
+  }
+}
+
+/// Scores the candidates of queries [first, first + count) by their floats.
+Co<Status> PostgresVectors::rank(std::shared_ptr<Scan> scan, std::size_t first, std::size_t count,
+                                 Deadline by) {
+  std::vector<std::int64_t> numbers;
+  for (std::size_t q = first; q < first + count; ++q) {
+    for (const auto& candidate : scan->found[q]) numbers.push_back(candidate.number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+  numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
+  if (numbers.empty()) co_return done();
+  Statement statement("search_vectors", kFloats);
+  statement.number(scan->asked.space).numbers(numbers);
+  auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
+  if (!rows.ok()) co_return rows.error();
+  auto work = [scan, rows = std::move(*rows), first, count]() -> Status {
+    scan->score(rows, first, count);
+    return done();
+  };
+  co_return co_await offload(clock_, scanners_, std::move(work), by);
+}
+
+Co<Result<std::vector<std::vector<VectorHit>>>> PostgresVectors::search(VectorSearch search,
+                                                                        Deadline by) {
+  auto index = co_await index_of(search.space, by);
+  if (!index.ok()) co_return index.error();
+  auto checked = check_search(search, (*index)->dimension);
+  if (!checked.ok()) co_return checked.error();
+  Hits none(search.queries.size());
+  search.nearest = std::min(search.nearest, kNearestMax);
+  if (!search.documents || search.nearest == 0 || search.queries.empty()) co_return none;
+  searches_.fetch_add(1, std::memory_order_relaxed);
+  for (auto& query : search.queries) to_unit_length(query);
+  const std::size_t keep = std::max<std::size_t>(kRerankMin, kRerankFactor * search.nearest);
+  const std::size_t bytes = keep * (*index)->dimension * sizeof(float);
+  const std::size_t together = std::max<std::size_t>(1, kRankBytes / bytes);
+  auto scan = std::make_shared<Scan>();
+  scan->asked = std::move(search);
+  for (int tried = 1;; ++tried) {
+    auto ready = co_await refresh(*index, scan->asked.space, by);
+    if (!ready.ok()) co_return ready.error();
+    scan->view = (*index)->view();
+    scan->lost.clear();
+    auto work = [scan, &clock = clock_, by] { return scan->look(clock, by); };
+    auto looked = co_await offload(clock_, scanners_, std::move(work), by);
+    if (!looked.ok()) co_return looked.error();
+    const std::size_t queries = scan->found.size();
+    for (std::size_t first = 0; first < queries; first += together) {
+      auto ranked = co_await rank(scan, first, std::min(together, queries - first), by);
+      if (!ranked.ok()) co_return ranked.error();
+    }
+    if (scan->lost.empty()) co_return std::move(scan->hits);
+    std::sort(scan->lost.begin(), scan->lost.end());
+    (*index)->remove(scan->lost);
+    if (tried == kTries) co_return std::move(scan->hits);
+  }
+}
+
+Co<Status> PostgresVectors::drop(std::int64_t space, Deadline by) {
+  for (std::int64_t left = 1; left > 0;) {
+    Statement statement("drop_space", kDrop);
+    statement.number(space).number(kSlice);
+    auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
+    if (!rows.ok()) co_return rows.error();
+    unload(space);
+    left = rows->number(0, 0);
+    if (left < 0) co_return unknown_space();
+  }
+  co_return done();
+}
+
+Co<Status> PostgresVectors::forget(std::vector<std::int64_t> documents, Deadline by) {
+  for (const auto document : documents) {
+    for (std::int64_t gone = kSlice; gone == kSlice;) {
+      Statement statement("forget_vectors", kForget);
+      statement.number(chunk_number(document, 0)).number(chunk_number(document + 1, 0));
+      statement.number(kSlice);
+      auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
+      if (!rows.ok()) co_return rows.error();
+      gone = rows->number(0, 0);
+    }
+  }
+  std::sort(documents.begin(), documents.end());
+  documents.erase(std::unique(documents.begin(), documents.end()), documents.end());
+  const DocumentSet set(std::move(documents));
+  std::lock_guard lock(mutex_);
+  for (auto& [space, index] : indexes_) index->remove(set);
+  co_return done();
+}
+
+VectorFigures PostgresVectors::figures() const {
+  VectorFigures out;
+  out.memory = memory_.used.load();
+  out.memory_max = memory_.most;
+  out.searches = searches_.load(std::memory_order_relaxed);
+  out.loads = loads_.load(std::memory_order_relaxed);
+  out.kernel = best_kernel().name;
+  std::lock_guard lock(mutex_);
+  for (const auto& [space, index] : indexes_) {
+    const auto figures = index->figures();
+    out.rows += figures.rows;
+    out.dead += figures.dead;
+  }
+  return out;
+}
+
+}  // namespace mainstay::storage::postgres

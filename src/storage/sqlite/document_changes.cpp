@@ -1,0 +1,132 @@
+// Documents that become another one: new content under the same name, another title, other tags.
+#include "storage/document_rules.h"
+#include "storage/sqlite/document_rows.h"
+#include "storage/sqlite/document_undo.h"
+#include "storage/sqlite/documents.h"
+
+namespace mainstay::storage::sqlite {
+namespace {
+
+constexpr const char* kFinish =
+    "UPDATE document SET state = 0, sha256 = ?, size = ?, checkpoint = '' WHERE n = ?";
+
+struct End {
+  TenantId tenant;
+  DocumentId id;
+  DocumentId as;
+  std::string sha256;
+  Bytes size;
+  std::string title;
+};
+
+/// Ready, of this tenant.
+std::optional<DocumentRow> ready_row(Connection& db, const TenantId& tenant, const DocumentId& id) {
+  auto row = document_of(db, tenant, id);
+  if (row && row->info.state != DocumentState::ready) row.reset();
+  return row;
+}
+
+Result<Added> finish_as_now(Connection& db, Vocabulary& vocabulary, const End& end) {
+  auto old = ready_row(db, end.tenant, end.as);
+  if (!old) return unknown_document();
+  auto row = document_of(db, end.tenant, end.id);
+  if (!row && old->info.sha256 == end.sha256) return Added{std::move(old->info), false, true};
+  if (!row || row->info.state != DocumentState::ingesting) return unknown_document();
+  const auto same = same_content(db, row->collection, end.sha256);
+  if (same && same->info.number != old->info.number) return same_content_elsewhere();
+  make_gone(db, vocabulary, *old);
+  for (const auto& each : same_source(db, row->collection, row->info.source)) {
+    make_gone(db, vocabulary, each);
+  }
+  if (!end.title.empty() && end.title != row->info.title) {
+    retitle(db, vocabulary, *row, end.title);
+  }
+  Query(db, Literal{kFinish}).bind(end.sha256, end.size.value, row->info.number).finish();
+  row->info.id = end.as;
+  row->info.created = old->info.created;
+  row->info.sha256 = end.sha256;
+  row->info.size = end.size;
+  row->info.state = DocumentState::ready;
+  name_row(db, *row);
+  count_in(db, *row);
+  return Added{std::move(row->info), false, true};
+}
+
+/// The row in its other collection. Errors: as Documents::update().
+Status move_to(Connection& db, DocumentRow& row, const CollectionName& collection) {
+  row.collection = collection_made(db, row.tenant, collection);
+  row.info.collection = collection;
+  const bool taken = same_content(db, row.collection, row.info.sha256).has_value() ||
+                     !same_source(db, row.collection, row.info.source).empty();
+  return taken ? Status(same_content_elsewhere()) : done();
+}
+
+struct Change {
+  TenantId tenant;
+  DocumentId id;
+  DocumentChanges to;
+};
+
+Result<DocumentInfo> update_now(Connection& db, Vocabulary& vocabulary, const Change& change) {
+  auto row = ready_row(db, change.tenant, change.id);
+  if (!row) return unknown_document();
+  DocumentRow next = *row;
+  if (change.to.tags) next.info.tags = *change.to.tags;
+  const bool moves = change.to.collection && *change.to.collection != row->info.collection;
+  const bool marked_anew = moves || next.info.tags != row->info.tags;
+  if (marked_anew && row->info.chunks > kChangedAtOnce) return document_large();
+  if (moves) {
+    auto moved = move_to(db, next, *change.to.collection);
+    if (!moved.ok()) return moved.error();
+  }
+  if (marked_anew) {
+    count_out(db, *row);
+    rescope(db, *row, next);
+    count_in(db, next);
+  }
+  if (change.to.title && *change.to.title != next.info.title) {
+    retitle(db, vocabulary, next, *change.to.title);
+  }
+  return std::move(next.info);
+}
+
+}  // namespace
+
+Co<Result<Added>> SqliteDocuments::finish_as(TenantId tenant, DocumentId id, DocumentId as,
+                                             std::string sha256, Bytes size, std::string title,
+                                             Deadline by) {
+  End end{std::move(tenant), std::move(id), std::move(as),
+          std::move(sha256), size,          std::move(title)};
+  auto work = [end = std::move(end), vocabulary = vocabulary_, changed = change()](Connection& db) {
+    return undoing(db, [&] { return finish_as_now(db, *vocabulary, end); });
+  };
+  auto added = co_await writer_.write("finish_document", std::move(work), by);
+  version_->fetch_add(1);
+  co_return added;
+}
+
+Co<Result<DocumentInfo>> SqliteDocuments::update(TenantId tenant, DocumentId id,
+                                                 DocumentChanges changes, Deadline by) {
+  auto good = check_changes(changes);
+  if (!good.ok()) co_return good.error();
+  Change wanted{std::move(tenant), std::move(id), std::move(changes)};
+  auto work = [wanted = std::move(wanted), vocabulary = vocabulary_,
+               changed = change()](Connection& db) {
+    return undoing(db, [&] { return update_now(db, *vocabulary, wanted); });
+  };
+  auto updated = co_await writer_.write("update_document", std::move(work), by);
+  version_->fetch_add(1);
+  co_return updated;
+}
+
+Co<Result<std::string>> SqliteDocuments::thumbnail(TenantId tenant, DocumentId id, Deadline by) {
+  auto work = [tenant = std::move(tenant),
+               id = std::move(id)](Connection& db) -> Result<std::string> {
+    auto row = ready_row(db, tenant, id);
+    if (!row) return unknown_document();
+    return thumbnail_of(db, row->info.number);
+  };
+  co_return co_await readers_.read("thumbnail", std::move(work), by);
+}
+
+}  // namespace mainstay::storage::sqlite

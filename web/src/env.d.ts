@@ -1,0 +1,2 @@
+declare module '*.css';
+declare module '*.worklet.js' { const path: string; export default path; }
