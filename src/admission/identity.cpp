@@ -178,11 +178,6 @@ Error Identity::not_loaded() {
   return error;
 }
 
-bool Identity::authenticates() const {
-  std::lock_guard lock(mutex_);
-  return somebody_may(auth_);
-}
-
 /// Under mutex_.
 bool Identity::somebody_may(const AuthSettings& auth) const {
   if (!auth.keys.empty() || has_source(auth.jwt)) return true;

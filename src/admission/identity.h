@@ -48,9 +48,6 @@ class Identity {
   /// over_limit "too_many_failures"; unavailable "keys_not_loaded"; the last two with retry_after.
   Result<Caller> identify(const Credentials& credentials);
 
-  /// Somebody beyond this machine could get in: a configured or stored key, or tokens. The admin
-  /// key alone does not count.
-  bool authenticates() const;
   /// Refuses a listener beyond this machine while nobody could get in by right. Ask it after the
   /// stored keys were accepted. Errors: invalid "exposed_without_keys".
   Status check_exposure() const;

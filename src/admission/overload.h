@@ -48,7 +48,6 @@ class Backpressure {
   /// Whether another may join `waiting` others; `gap`: mean time in which one of them is done, zero
   /// when not known. Errors: unavailable "queue_overloaded", with the time until it accepts again.
   Status check(std::uint64_t waiting, Duration gap);
-  bool refusing() const noexcept { return refusing_; }
 
  private:
   std::uint64_t refuse_above_;

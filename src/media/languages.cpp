@@ -187,10 +187,6 @@ LanguageMask stop_languages(std::string_view word) noexcept {
   return found == kTable.end() ? LanguageMask{0} : found->second;
 }
 
-std::string_view language_code(std::size_t language) noexcept {
-  return kWords[language].code;
-}
-
 LanguageGuess guess_language(const KindCounts& counts, const LanguageCounts& stop_words,
                              std::uint64_t words) noexcept {
   std::uint64_t letters = 0;

@@ -19,8 +19,6 @@ using LanguageCounts = std::array<std::uint64_t, kLanguages>;
 
 /// The languages of which `word`, in lower case, is one of the commonest words.
 LanguageMask stop_languages(std::string_view word) noexcept;
-/// "en"; `language` is less than kLanguages.
-std::string_view language_code(std::size_t language) noexcept;
 
 struct LanguageGuess {
   std::string_view code = "unknown";  ///< ISO 639-1, or "unknown"

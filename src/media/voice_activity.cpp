@@ -61,29 +61,6 @@ void VoiceActivity::feed(std::span<const std::int16_t> samples) {
   }
 }
 
-void VoiceActivity::feed_bytes(std::string_view bytes) {
-  const auto sample = [](char low, char high) {
-    return static_cast<std::int16_t>(
-        static_cast<std::uint16_t>(static_cast<unsigned char>(low) |
-                                   static_cast<unsigned>(static_cast<unsigned char>(high)) << 8));
-  };
-  std::array<std::int16_t, 256> some{};
-  std::size_t at = 0;
-  if (half_ && !bytes.empty()) {
-    const std::int16_t first = sample(*half_, bytes[at++]);
-    half_.reset();
-    feed({&first, 1});
-  }
-  while (bytes.size() - at >= 2) {
-    std::size_t n = 0;
-    for (; n < some.size() && bytes.size() - at >= 2; ++n, at += 2) {
-      some[n] = sample(bytes[at], bytes[at + 1]);
-    }
-    feed({some.data(), n});
-  }
-  if (at < bytes.size()) half_ = bytes[at];
-}
-
 void VoiceActivity::take_frame() {
   const Loudness heard = loudness(frame_);
   held_ = 0;

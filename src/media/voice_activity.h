@@ -49,8 +49,6 @@ class VoiceActivity {
 
   /// Samples as they come, in pieces of any size; the same events whatever the pieces.
   void feed(std::span<const std::int16_t> samples);
-  /// The same of bytes, little endian; an odd byte waits for its other half.
-  void feed_bytes(std::string_view bytes);
   /// The stream is over: an open span ends. Nothing may be fed afterwards.
   void finish();
   /// The next event, in order; nullopt: none yet. Spans do not overlap.
@@ -76,7 +74,6 @@ class VoiceActivity {
   const VoiceRules rules_;
   std::array<std::int16_t, kFrame> frame_{};
   std::size_t held_ = 0;  ///< samples in frame_
-  std::optional<char> half_;
   std::uint64_t position_ = 0;
   std::uint64_t last_voice_ = 0;  ///< end of the last frame with voice
   std::uint64_t run_start_ = 0;   ///< of the frames with voice that are not yet a span

@@ -69,7 +69,7 @@ class Models {
   virtual Co<Result<Answer>> transcribe(TranscribeRequest request, std::string model, Deadline by);
   /// Speech of a text, in Answer::speech, in the form asked for; its first piece is there already.
   /// `model` as above with models.speech. Errors: as chat()'s; invalid "model_cannot_speak",
-  /// "voice_unknown"; unsupported "audio_format_unsupported".
+  /// "voice_unknown", "audio_format_unsupported".
   virtual Co<Result<Answer>> speak(SpeechRequest request, std::string model, Deadline by);
   /// The voices of all engines that say which they have.
   virtual Co<Result<std::vector<Voice>>> voices(Deadline by);

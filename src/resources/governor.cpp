@@ -45,9 +45,6 @@ std::shared_ptr<const Snapshot> Governor::snapshot() const {
 void Governor::on_level(Resource resource, std::function<void(Level, Level)> react) {
   reactions_->levels.push_back({resource, std::move(react)});
 }
-void Governor::on_shed(ShedPoint point, std::function<void(bool)> react) {
-  reactions_->points.push_back({point, std::move(react)});
-}
 void Governor::while_at(Resource resource, Level at_least, Duration period,
                         std::function<void()> react) {
   reactions_->repeated.push_back({resource, at_least, period, std::move(react), std::nullopt});
@@ -166,10 +163,6 @@ void Governor::react(const Snapshot& before, const Snapshot& now, TimePoint at) 
   for (const auto& reaction : reactions_->levels) {
     const auto i = static_cast<std::size_t>(reaction.resource);
     if (before.levels[i] != now.levels[i]) reaction.react(before.levels[i], now.levels[i]);
-  }
-  for (const auto& reaction : reactions_->points) {
-    const bool sheds = now.shedding.sheds(reaction.point);
-    if (sheds != before.shedding.sheds(reaction.point)) reaction.react(sheds);
   }
   for (auto& reaction : reactions_->repeated) {
     if (now.levels[static_cast<std::size_t>(reaction.resource)] < reaction.at_least) continue;

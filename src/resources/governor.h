@@ -82,7 +82,6 @@ class Governor {
 
   // Registration. Functions run on the sampling thread, with no lock held, and must be quick.
   void on_level(Resource resource, std::function<void(Level from, Level to)> react);
-  void on_shed(ShedPoint point, std::function<void(bool sheds)> react);
   /// Called each `period` while the resource is at `at_least` or worse, first at once.
   void while_at(Resource resource, Level at_least, Duration period, std::function<void()> react);
   /// Called whenever free memory goes back to the system: at the first look, each `trim_interval`,

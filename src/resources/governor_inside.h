@@ -18,10 +18,6 @@ struct Governor::Reactions {
     Resource resource;
     std::function<void(Level, Level)> react;
   };
-  struct OnShed {
-    ShedPoint point;
-    std::function<void(bool)> react;
-  };
   struct Repeated {
     Resource resource;
     Level at_least;
@@ -35,7 +31,6 @@ struct Governor::Reactions {
     std::uint64_t max;
   };
   std::vector<OnLevel> levels;
-  std::vector<OnShed> points;
   std::vector<Repeated> repeated;
   std::vector<std::function<void()>> trims;
   std::vector<Pool> pools;

@@ -210,33 +210,22 @@ void VectorIndex::append(std::span<const IndexRow> rows) {
   publish(std::move(next));
 }
 
-template <class Wanted>
-std::size_t VectorIndex::remove_where(const Wanted& wanted) {
+std::size_t VectorIndex::remove(std::span<const std::int64_t> numbers) {
+  if (numbers.empty()) return 0;
   std::lock_guard lock(mutex_);
   std::size_t removed = 0;
   for (const auto& part : view_->parts) {
+    Segment& segment = *part.segment;
     for (std::size_t row = 0; row < part.rows; ++row) {
-      if (wanted(*part.segment, row) && part.segment->kill(row)) ++removed;
+      const std::int64_t number = segment.numbers[row];
+      if (number < numbers.front() || number > numbers.back()) continue;
+      if (!std::binary_search(numbers.begin(), numbers.end(), number)) continue;
+      if (segment.kill(row)) ++removed;
     }
   }
   dead_.fetch_add(removed, std::memory_order_relaxed);
   if (dead() > kDeadFree && dead() * kDeadShare > rows()) compact();
   return removed;
-}
-
-std::size_t VectorIndex::remove(std::span<const std::int64_t> numbers) {
-  if (numbers.empty()) return 0;
-  return remove_where([numbers](const Segment& segment, std::size_t row) {
-    const std::int64_t number = segment.numbers[row];
-    if (number < numbers.front() || number > numbers.back()) return false;
-    return std::binary_search(numbers.begin(), numbers.end(), number);
-  });
-}
-
-std::size_t VectorIndex::remove(const DocumentSet& documents) {
-  return remove_where([&documents](const Segment& segment, std::size_t row) {
-    return documents.contains(document_number(segment.chunks[row]));
-  });
 }
 
 /// Under the lock: the living rows in new segments. Views that are out keep the old ones.

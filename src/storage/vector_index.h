@@ -1,5 +1,5 @@
 // The vectors of one space in memory, as eight-bit codes: appended to by one, scanned by many.
-// Used by storage/sqlite (its rows are the truth; this is a cache of them).
+// Used by space_index.h (stored rows are the truth; this is a cache of them).
 #pragma once
 
 #include <atomic>
@@ -92,7 +92,6 @@ class VectorIndex {
   void append(std::span<const IndexRow> rows);
   /// Marks the rows with these numbers (sorted) as dead; gives how many were not.
   std::size_t remove(std::span<const std::int64_t> numbers);
-  std::size_t remove(const DocumentSet& documents);
   std::shared_ptr<const IndexView> view() const;
   std::uint64_t bytes() const noexcept { return bytes_.load(std::memory_order_relaxed); }
   std::uint64_t rows() const noexcept { return rows_.load(std::memory_order_relaxed); }
@@ -100,8 +99,6 @@ class VectorIndex {
 
  private:
   std::size_t next_capacity(std::size_t rows) const;
-  template <class Wanted>
-  std::size_t remove_where(const Wanted& wanted);
   void append_to(IndexView& view, const IndexRow& row) const;
   void compact();
   void publish(std::shared_ptr<IndexView> next);

@@ -116,9 +116,6 @@ class Vectors {
   /// Removes the space and its vectors, in commits of bounded size; after an error it is `leaving`
   /// and the same call goes on. Errors: not_found "unknown_vector_space".
   virtual Co<Status> drop(std::int64_t space, Deadline by) = 0;
-  /// Removes the vectors of these documents from every space. What Documents erases is gone without
-  /// it; this gives the memory back sooner.
-  virtual Co<Status> forget(std::vector<std::int64_t> documents, Deadline by) = 0;
   /// Any thread, at once.
   virtual VectorFigures figures() const = 0;
 };

@@ -171,6 +171,13 @@ TEST_F(PostgresFaults,
   EXPECT_GT(refused.error().retry_after.count(), 0);
   EXPECT_EQ(busy(), 0);
   EXPECT_EQ(open_connections(), 0);
+  // A try that runs out of its caller's time a moment later does not make it a dead server.
+  server_.suspend();
+  refused = append(turn_of("c1", 2));
+  server_.resume();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "database_busy");
+  EXPECT_TRUE(stores().figures().writable);
   others.clear();
   EXPECT_TRUE(append_again_and_again(turn_of("c1", 2)).ok());
   EXPECT_EQ(get("c1")->messages, 4u);

@@ -139,6 +139,9 @@ class PostgresServer {
       for (int i = 0; i < 500 && ::kill(child, 0) == 0; ++i) ::poll(nullptr, 0, 2);
     }
   }
+  /// It takes connections and answers nobody until resume(); sessions that run already go on.
+  void suspend() { ::kill(pid_, SIGSTOP); }
+  void resume() { ::kill(pid_, SIGCONT); }
   bool running() const { return pid_ > 0; }
 
  private:

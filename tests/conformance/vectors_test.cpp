@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <set>
+#include <utility>
 
 #include "conformance/back_ends.h"
 #include "storage/sqlite/embedding_cache.h"
@@ -182,21 +183,6 @@ TEST_P(VectorsFace, vectors_go_with_their_document) {
   EXPECT_TRUE(missing(space.number).empty());
 }
 
-TEST_P(VectorsFace, forgetting_documents_leaves_their_chunks_without_vectors) {
-  const auto a = add("a", 2);
-  const auto b = add("b", 1);
-  const auto space = make("m", 2);
-  EXPECT_EQ(put(space.number, {{chunk_number(a, 0), {1, 0}},
-                               {chunk_number(a, 1), {1, 1}},
-                               {chunk_number(b, 0), {0, 1}}}),
-            "3");
-  EXPECT_EQ(found(space.number, {1, 0}, {a, b}).size(), 3U);
-  ASSERT_TRUE(ground_.run(face().forget({a}, ground_.soon())).ok());
-  EXPECT_EQ(found(space.number, {1, 0}, {a, b}), (std::vector<std::int64_t>{chunk_number(b, 0)}));
-  EXPECT_EQ(missing(space.number),
-            (std::vector<std::int64_t>{chunk_number(a, 0), chunk_number(a, 1)}));
-}
-
 TEST_P(VectorsFace, one_space_serves_while_the_next_is_filled) {
   const auto d = add("one", 1);
   const auto first = make("m", 2);
@@ -282,7 +268,14 @@ TEST_P(VectorsFace, wrong_arguments_are_named) {
 TEST_P(VectorsFace, failing_calls_leave_what_was_stored_or_not_and_nothing_else) {
   SeededRandom random(77);
   std::vector<std::int64_t> all;
-  for (int i = 0; i < 4; ++i) all.push_back(add("d" + std::to_string(i), 6));
+  std::map<std::int64_t, std::string> names;
+  const auto add_one = [&](int n) {
+    const std::string id = "d" + std::to_string(n);
+    const auto number_of = add(id, 6);
+    names[number_of] = id;
+    return number_of;
+  };
+  for (int i = 0; i < 4; ++i) all.push_back(add_one(i));
   const auto space = make("m", 3);
   std::map<std::int64_t, std::vector<float>> model;
   const auto number = [&] { return static_cast<float>(random.below(7)) - 3; };
@@ -301,8 +294,10 @@ TEST_P(VectorsFace, failing_calls_leave_what_was_stored_or_not_and_nothing_else)
       for (const auto& each : some) model[each.chunk] = each.values;
     }
     if (step % 9 == 8) {
-      const auto gone = all[static_cast<std::size_t>(random.below(all.size()))];
-      ASSERT_TRUE(ground_.run(face().forget({gone}, ground_.soon())).ok());
+      auto& place = all[static_cast<std::size_t>(random.below(all.size()))];
+      const auto gone = std::exchange(place, add_one(100 + step));
+      std::sort(all.begin(), all.end());
+      erase(names.at(gone));
       std::erase_if(model, [&](const auto& each) { return document_number(each.first) == gone; });
     }
     const std::vector<float> query = {number(), 1, number()};
@@ -360,9 +355,10 @@ TEST(SqliteVectorMemory, an_index_that_does_not_fit_is_an_error_and_fits_when_th
   EXPECT_EQ(got.error().reason, "vector_memory");
   EXPECT_EQ(stores.vectors().figures().memory, 0U);
   EXPECT_EQ(ground.run(stores.vectors().spaces(ground.soon()))->front().vectors, 800U);
-  ASSERT_TRUE(
-      ground.run(stores.vectors().forget({numbers[0], numbers[1], numbers[2]}, ground.soon()))
-          .ok());
+  for (const char* id : {"d0", "d1", "d2"}) {
+    ASSERT_TRUE(ground.run(stores.documents().erase(tenant, DocumentId(id), ground.soon())).ok());
+  }
+  for (bool more = true; more;) more = *ground.run(stores.documents().sweep(ground.soon()));
   ground.clock.move(std::chrono::minutes(1));
   got = ground.run(stores.vectors().search(asked, ground.soon()));
   ASSERT_TRUE(got.ok()) << got.error().detail;

@@ -137,16 +137,6 @@ Co<Status> MemoryVectors::drop(std::int64_t space, Deadline) {
   co_return done();
 }
 
-Co<Status> MemoryVectors::forget(std::vector<std::int64_t> documents, Deadline) {
-  std::lock_guard lock(mutex_);
-  for (auto& [number, space] : spaces_) {
-    std::erase_if(space.vectors, [&](const auto& each) {
-      return std::count(documents.begin(), documents.end(), document_number(each.first)) > 0;
-    });
-  }
-  co_return done();
-}
-
 VectorFigures MemoryVectors::figures() const {
   std::lock_guard lock(mutex_);
   VectorFigures out;

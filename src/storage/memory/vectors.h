@@ -25,7 +25,6 @@ class MemoryVectors final : public Vectors {
                                                 std::uint32_t limit, Deadline by) override;
   Co<Result<std::vector<std::vector<VectorHit>>>> search(VectorSearch search, Deadline by) override;
   Co<Status> drop(std::int64_t space, Deadline by) override;
-  Co<Status> forget(std::vector<std::int64_t> documents, Deadline by) override;
   VectorFigures figures() const override;
 
  private:

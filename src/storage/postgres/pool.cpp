@@ -10,6 +10,8 @@ namespace {
 constexpr Duration kCheckTime = std::chrono::seconds(1);
 /// How long we make do with what we have after the server had no connection left.
 constexpr Duration kCrowdedFor = std::chrono::milliseconds(250);
+/// How long after that a server that does not answer counts as full, not as gone.
+constexpr Duration kCrowdedRemembered = std::chrono::seconds(5);
 
 Duration jittered(Random& random, Duration most) {
   const auto count = static_cast<std::uint64_t>(std::max<Duration::rep>(most.count(), 1));
@@ -106,9 +108,13 @@ void Pool::take_back(std::unique_ptr<Connection> connection) {
   show();
 }
 
-/// What a failed connecting says about the server.
-void Pool::learn(const Connection& connection, const Error& error) {
+/// What a failed connecting says about the server. A try that only ran out of its caller's time, a
+/// moment after the server had no connection left, says nothing new.
+void Pool::learn(const Connection& connection, const Error& error, Deadline by) {
   const TimePoint now = setup_.clock.now();
+  const bool crowded_lately =
+      crowded_until_ != TimePoint{} && now < crowded_until_ + kCrowdedRemembered;
+  if (crowded_lately && connection.failure() == Failure::lost && by.passed(now)) return;
   const bool others = connections() > 0;
   if (connection.failure() == Failure::crowded || others) {
     crowded_until_ = now + kCrowdedFor;
@@ -132,7 +138,7 @@ Co<Result<std::unique_ptr<Connection>>> Pool::open(Deadline by) {
   auto connection = std::make_unique<Connection>(executor_, setup_.clock);
   auto connected = co_await connection->connect(setup_.address, setup_.settings, by);
   if (!connected.ok()) {
-    learn(*connection, connected.error());
+    learn(*connection, connected.error(), by);
     co_return connected.error();
   }
   setup_.figures.connects.add();
@@ -244,7 +250,7 @@ Co<Result<std::unique_ptr<Pool::Lent>>> Pool::take(Deadline by) {
         co_return unavailable(trouble_.detail);
       }
       next = until.sooner(Deadline(give_up));
-    } else if ((!first || waiting_.empty()) && may_open()) {
+    } else if ((!first || waiting_.empty()) && !until.passed(now) && may_open()) {
       auto opened = co_await open(until);
       if (opened.ok()) co_return lend(std::move(*opened));
       continue;

@@ -81,7 +81,7 @@ class Pool {
   Co<> wait(Deadline by);
   Co<> mend();
   void take_back(std::unique_ptr<Connection> connection);
-  void learn(const Connection& connection, const Error& error);
+  void learn(const Connection& connection, const Error& error, Deadline by);
   void wake(bool all);
   void show();
   std::unique_ptr<Lent> lend(std::unique_ptr<Connection> connection);

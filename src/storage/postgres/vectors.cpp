@@ -7,21 +7,11 @@
 namespace mainstay::storage::postgres {
 namespace {
 
-/// Candidates by code that are scored again by their floats (measured: 40 of 10 lose nothing).
-constexpr std::size_t kRerankMin = 40;
-constexpr std::size_t kRerankFactor = 4;
 /// One commit of a put: it must not hold up others for long.
 constexpr std::size_t kPutRows = 512;
 constexpr std::size_t kPutBytes = 2U << 20;
-/// One answer of a load, and one of the floats.
-constexpr std::size_t kLoadRows = 8192;
-constexpr std::size_t kLoadBytes = 1U << 20;
+/// One answer of the floats.
 constexpr std::size_t kRankBytes = 8U << 20;
-/// A search that meets rows which went meanwhile begins again, so often.
-constexpr int kTries = 3;
-/// Rows that others removed are noticed one by one; when they are this many more than a quarter,
-/// the index is read anew.
-constexpr std::uint64_t kStaleRows = 1024;
 /// Rows that one step of a removal takes.
 constexpr std::int64_t kSlice = 2048;
 /// Scans at once, and those that wait; each has a caller that waits, with a deadline.
@@ -67,19 +57,6 @@ SELECT s.vectors, v.n, v.chunk, v.code FROM mainstay.vector_space s LEFT JOIN LA
 constexpr const char* kFloats =
     "SELECT n, floats FROM mainstay.chunk_vector WHERE space = $1 AND n = ANY ($2)";
 constexpr const char* kDrop = "SELECT mainstay.drop_space($1, $2)";
-constexpr const char* kForget = R"sql(
-WITH gone AS (DELETE FROM mainstay.chunk_vector v USING (
-    SELECT chunk, space FROM mainstay.chunk_vector WHERE chunk >= $1 AND chunk < $2
-    ORDER BY chunk, space LIMIT $3) few
-  WHERE v.chunk = few.chunk AND v.space = few.space RETURNING 1)
-SELECT count(*) FROM gone)sql";
-
-Error no_room() {
-  return Error::say(Errc::unavailable, "vector_memory",
-                    "The vectors do not fit into knowledge.vector_memory; search by words, or "
-                    "raise it.");
-}
-
 VectorSpace space_in(const Rows& rows, int row) {
   return VectorSpace{rows.number(row, 0), rows.text(row, 1),
                      static_cast<std::uint32_t>(rows.number(row, 2)),
@@ -114,12 +91,8 @@ struct PostgresVectors::Scan {
   std::vector<std::int64_t> lost;  ///< numbers of candidates that have no row any more
 
   Status look(const Clock& clock, Deadline by) {
-    std::vector<ScanQuery> queries;
-    queries.reserve(asked.queries.size());
-    for (const auto& query : asked.queries) queries.emplace_back(query);
-    const std::size_t keep = std::max<std::size_t>(kRerankMin, kRerankFactor * asked.nearest);
-    auto best = storage::scan(*view, queries, *asked.documents, keep, best_kernel(), clock, by);
-    if (!best) return too_late(false);
+    auto best = find_candidates(*view, asked, clock, by);
+    if (!best) return vectors_too_late();
     found = std::move(*best);
     hits.assign(asked.queries.size(), {});
     return done();
@@ -141,16 +114,13 @@ struct PostgresVectors::Scan {
         }
         hits[q].push_back({candidate.chunk, dot(query.data(), floats.data(), floats.size())});
       }
-      std::sort(hits[q].begin(), hits[q].end(), [](const VectorHit& a, const VectorHit& b) {
-        return a.score != b.score ? a.score > b.score : a.chunk < b.chunk;
-      });
-      if (hits[q].size() > asked.nearest) hits[q].resize(asked.nearest);
+      keep_best(hits[q], asked.nearest);
     }
   }
 };
 
 std::vector<std::string> vector_queries() {
-  return {kSpace, kMissing, kLoad, kFloats, kForget};
+  return {kSpace, kMissing, kLoad, kFloats};
 }
 
 PostgresVectors::PostgresVectors(Client& client, Clock& clock, Random& random,
@@ -158,9 +128,8 @@ PostgresVectors::PostgresVectors(Client& client, Clock& clock, Random& random,
     : client_(client),
       clock_(clock),
       own_name_(make_id("", clock, random)),
-      scanners_("vectors", kScanThreads, kScanQueue) {
-  memory_.most = limits.memory;
-}
+      indexes_(clock, limits),
+      scanners_("vectors", kScanThreads, kScanQueue) {}
 
 Co<Result<std::vector<VectorSpace>>> PostgresVectors::spaces(Deadline by) {
   auto rows = co_await client_.ask(Statement("vector_spaces", kSpaces), Repeat::read, by);
@@ -191,26 +160,14 @@ Co<Status> PostgresVectors::serve(std::int64_t space, Deadline by) {
 }
 
 Co<Result<PostgresVectors::Index>> PostgresVectors::index_of(std::int64_t space, Deadline by) {
-  {
-    std::lock_guard lock(mutex_);
-    const auto known = indexes_.find(space);
-    if (known != indexes_.end()) co_return known->second;
-  }
+  auto known = indexes_.find(space);
+  if (known) co_return known;
   Statement statement("vector_space", kSpace);
   statement.number(space);
   auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
   if (!rows.ok()) co_return rows.error();
   if (rows->size() == 0) co_return unknown_space();
-  const VectorSpace found = space_in(*rows, 0);
-  std::lock_guard lock(mutex_);
-  Index& index = indexes_[space];
-  if (!index) index = std::make_shared<SpaceIndex>(clock_, found.dimension, memory_);
-  co_return index;
-}
-
-void PostgresVectors::unload(std::int64_t space) {
-  std::lock_guard lock(mutex_);
-  indexes_.erase(space);
+  co_return indexes_.make(space, space_in(*rows, 0).dimension);
 }
 
 Co<Result<std::uint64_t>> PostgresVectors::put(std::int64_t space, std::vector<NewVector> vectors,
@@ -240,7 +197,7 @@ Co<Result<std::uint64_t>> PostgresVectors::put(std::int64_t space, std::vector<N
     auto put = co_await client_.ask(std::move(statement), Repeat::write, by);
     if (!put.ok()) co_return put.error();
     if (put->number(0, 0) < 0) {
-      unload(space);
+      indexes_.unload(space);
       co_return unknown_space();
     }
     stored += put->count(0, 0);
@@ -276,19 +233,20 @@ Co<Result<std::vector<ChunkToEmbed>>> PostgresVectors::missing(std::int64_t spac
   co_return out;
 }
 
-/// Reads what was put since the last time. The caller has the turn.
-Co<Status> PostgresVectors::load(Index index, std::int64_t space, Deadline by) {
-  if (index->full()) co_return no_room();
-  if (index->loaded_to() == 0) loads_.fetch_add(1, std::memory_order_relaxed);
-  const std::size_t most =
-      std::clamp<std::size_t>(kLoadBytes / (index->dimension + 64), 64, kLoadRows);
+/// Reads what was put since the last time.
+Co<Status> PostgresVectors::refresh(Index index, std::int64_t space, Deadline by) {
+  auto turn = co_await index->turn(by);
+  if (!turn.ok()) co_return turn.error();
+  if (index->full()) co_return vectors_do_not_fit();
+  if (index->loaded_to() == 0) indexes_.loads.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t most = rows_of_load(index->dimension);
   for (bool anew = false;;) {
     Statement statement("load_vectors", kLoad);
     statement.number(space).number(index->loaded_to()).count(most);
     auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
     if (!rows.ok()) co_return rows.error();
     if (rows->size() == 0) {
-      unload(space);
+      indexes_.unload(space);
       co_return unknown_space();
     }
     std::vector<IndexRow> fresh;
@@ -297,23 +255,12 @@ Co<Status> PostgresVectors::load(Index index, std::int64_t space, Deadline by) {
       if (code.size() != packed_code_size(index->dimension)) continue;
       fresh.push_back({rows->number(row, 1), rows->number(row, 2), code});
     }
-    if (!index->add(fresh)) co_return no_room();
+    const std::int64_t upto = fresh.empty() ? index->loaded_to() : fresh.back().number;
+    if (!index->add(fresh, upto)) co_return vectors_do_not_fit();
     if (static_cast<std::size_t>(rows->size()) == most) continue;
-    const auto figures = index->figures();
-    const std::uint64_t stored = rows->count(0, 0);
-    if (anew || figures.rows - figures.dead <= stored + stored / 4 + kStaleRows) co_return done();
+    if (anew || !index->stale(rows->count(0, 0))) co_return done();
     anew = true;
     index->start_over();
-  }
-}
-
-Co<Status> PostgresVectors::refresh(Index index, std::int64_t space, Deadline by) {
-  for (;;) {
-    const auto seen = index->changed.version();
-    auto turn = index->turn();
-    if (turn) co_return co_await load(index, space, by);
-    auto woken = co_await index->changed.wait(seen, by);
-    if (!woken) co_return too_late(false);
   }
 }
 
@@ -347,10 +294,9 @@ Co<Result<std::vector<std::vector<VectorHit>>>> PostgresVectors::search(VectorSe
   Hits none(search.queries.size());
   search.nearest = std::min(search.nearest, kNearestMax);
   if (!search.documents || search.nearest == 0 || search.queries.empty()) co_return none;
-  searches_.fetch_add(1, std::memory_order_relaxed);
+  indexes_.searches.fetch_add(1, std::memory_order_relaxed);
   for (auto& query : search.queries) to_unit_length(query);
-  const std::size_t keep = std::max<std::size_t>(kRerankMin, kRerankFactor * search.nearest);
-  const std::size_t bytes = keep * (*index)->dimension * sizeof(float);
+  const std::size_t bytes = candidates_of(search.nearest) * (*index)->dimension * sizeof(float);
   const std::size_t together = std::max<std::size_t>(1, kRankBytes / bytes);
   auto scan = std::make_shared<Scan>();
   scan->asked = std::move(search);
@@ -370,7 +316,7 @@ Co<Result<std::vector<std::vector<VectorHit>>>> PostgresVectors::search(VectorSe
     if (scan->lost.empty()) co_return std::move(scan->hits);
     std::sort(scan->lost.begin(), scan->lost.end());
     (*index)->remove(scan->lost);
-    if (tried == kTries) co_return std::move(scan->hits);
+    if (tried == kSearchTries) co_return std::move(scan->hits);
   }
 }
 
@@ -380,46 +326,11 @@ Co<Status> PostgresVectors::drop(std::int64_t space, Deadline by) {
     statement.number(space).number(kSlice);
     auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
     if (!rows.ok()) co_return rows.error();
-    unload(space);
+    indexes_.unload(space);
     left = rows->number(0, 0);
     if (left < 0) co_return unknown_space();
   }
   co_return done();
-}
-
-Co<Status> PostgresVectors::forget(std::vector<std::int64_t> documents, Deadline by) {
-  for (const auto document : documents) {
-    for (std::int64_t gone = kSlice; gone == kSlice;) {
-      Statement statement("forget_vectors", kForget);
-      statement.number(chunk_number(document, 0)).number(chunk_number(document + 1, 0));
-      statement.number(kSlice);
-      auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
-      if (!rows.ok()) co_return rows.error();
-      gone = rows->number(0, 0);
-    }
-  }
-  std::sort(documents.begin(), documents.end());
-  documents.erase(std::unique(documents.begin(), documents.end()), documents.end());
-  const DocumentSet set(std::move(documents));
-  std::lock_guard lock(mutex_);
-  for (auto& [space, index] : indexes_) index->remove(set);
-  co_return done();
-}
-
-VectorFigures PostgresVectors::figures() const {
-  VectorFigures out;
-  out.memory = memory_.used.load();
-  out.memory_max = memory_.most;
-  out.searches = searches_.load(std::memory_order_relaxed);
-  out.loads = loads_.load(std::memory_order_relaxed);
-  out.kernel = best_kernel().name;
-  std::lock_guard lock(mutex_);
-  for (const auto& [space, index] : indexes_) {
-    const auto figures = index->figures();
-    out.rows += figures.rows;
-    out.dead += figures.dead;
-  }
-  return out;
 }
 
 }  // namespace mainstay::storage::postgres

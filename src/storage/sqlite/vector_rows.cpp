@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "storage/space_index.h"
+
 namespace mainstay::storage::sqlite {
 namespace {
 
@@ -44,8 +46,6 @@ constexpr Literal kHighest{"SELECT max(n) FROM vector"};
 constexpr Literal kFloats{"SELECT floats FROM vector_floats WHERE n = ?"};
 constexpr Literal kOfSpace{
     "SELECT n, chunk FROM vector WHERE chunk > ? AND space = ? ORDER BY chunk LIMIT ?"};
-constexpr Literal kOfDocument{
-    "SELECT n FROM vector WHERE chunk >= ? AND chunk < ? ORDER BY chunk LIMIT ?"};
 
 VectorSpace space_of(Query& row) {
   VectorSpace out;
@@ -135,13 +135,8 @@ Result<PutRows> put_rows(Connection& db, std::int64_t space,
   if (!found || found->state == SpaceState::leaving) return unknown_space();
   if (next_number == 0) next_number = highest(db) + 1;
   PutRows out;
-  out.numbers.reserve(vectors.size());
-  std::int64_t added = 0;
   for (const auto& vector : vectors) {
-    if (!alive(db, vector.chunk)) {
-      out.numbers.push_back(0);
-      continue;
-    }
+    if (!alive(db, vector.chunk)) continue;
     const std::int64_t number = next_number++;
     if (!insert_code(db, number, space, vector)) {
       const auto old = older(db, vector.chunk, space);
@@ -152,10 +147,10 @@ Result<PutRows> put_rows(Connection& db, std::int64_t space,
       insert_code(db, number, space, vector);
     }
     Query(db, kInsertFloats).bind_lasting(number, Blob{vector.floats}).finish();
-    out.numbers.push_back(number);
-    ++added;
+    ++out.stored;
   }
-  Query(db, kCount).bind(added, space).finish();
+  Query(db, kCount).bind(static_cast<std::int64_t>(out.stored), space).finish();
+  std::sort(out.replaced.begin(), out.replaced.end());
   return out;
 }
 
@@ -186,8 +181,12 @@ Result<MissingRows> missing_rows(Connection& db, std::int64_t space, std::int64_
   return out;
 }
 
-LoadedRows load_rows(Connection& db, std::int64_t space, std::int64_t after, std::size_t limit) {
+Result<LoadedRows> load_rows(Connection& db, std::int64_t space, std::int64_t after,
+                             std::size_t limit) {
+  const auto found = read_space(db, space);
+  if (!found || found->state == SpaceState::leaving) return unknown_space();
   LoadedRows out;
+  out.stored = found->vectors;
   out.upto = after;
   std::size_t seen = 0;
   Query query(db, kLoad);
@@ -218,10 +217,7 @@ Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
       }
       hits.push_back({candidate.chunk, dot(queries[q].data(), floats.data(), floats.size())});
     }
-    std::sort(hits.begin(), hits.end(), [](const VectorHit& a, const VectorHit& b) {
-      return a.score != b.score ? a.score > b.score : a.chunk < b.chunk;
-    });
-    if (hits.size() > nearest) hits.resize(nearest);
+    keep_best(hits, nearest);
     out.hits.push_back(std::move(hits));
   }
   std::sort(out.lost.begin(), out.lost.end());
@@ -247,21 +243,9 @@ Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t spac
   return std::optional<std::int64_t>();
 }
 
-bool forget_slice(Connection& db, std::int64_t document) {
-  std::vector<std::int64_t> numbers;
-  {
-    Query query(db, kOfDocument);
-    query.bind(chunk_number(document, 0), chunk_number(document + 1, 0), kSlice);
-    while (query.step()) numbers.push_back(query.number(0));
-  }
-  for (const auto number : numbers) Query(db, kErase).bind(number).finish();
-  return numbers.size() == kSlice;
-}
-
 std::vector<std::string> vector_queries() {
-  return {kSpace.text,   kSame.text,   kAlive.text,   kSliceEnd.text,
-          kOlder.text,   kErase.text,  kMissing.text, kLoad.text,
-          kHighest.text, kFloats.text, kOfSpace.text, kOfDocument.text};
+  return {kSpace.text,   kSame.text, kAlive.text,   kSliceEnd.text, kOlder.text,  kErase.text,
+          kMissing.text, kLoad.text, kHighest.text, kFloats.text,   kOfSpace.text};
 }
 
 }  // namespace mainstay::storage::sqlite

@@ -20,10 +20,10 @@ struct PackedVector {
   std::string floats;  ///< of unit length
 };
 
-/// What a put changed: numbers[i] belongs to the i-th vector, 0: its chunk is gone.
+/// What a put changed.
 struct PutRows {
-  std::vector<std::int64_t> numbers;
-  std::vector<std::int64_t> replaced;  ///< numbers that are no more
+  std::uint64_t stored = 0;            ///< those whose chunk exists
+  std::vector<std::int64_t> replaced;  ///< numbers that are no more; sorted
 };
 
 /// Rows of one space, for its index.
@@ -34,8 +34,9 @@ struct LoadedRows {
     std::string code;
   };
   std::vector<Row> rows;
-  bool last = false;      ///< there are no more now …
-  std::int64_t upto = 0;  ///< … and no number above this one had been handed out
+  std::int64_t upto = 0;     ///< these are all up to this number …
+  bool last = false;         ///< … and there are none beyond it now
+  std::uint64_t stored = 0;  ///< vectors of the space
 };
 
 struct Ranked {
@@ -58,7 +59,9 @@ struct MissingRows {
 };
 Result<MissingRows> missing_rows(Connection& db, std::int64_t space, std::int64_t after,
                                  std::uint32_t limit);
-LoadedRows load_rows(Connection& db, std::int64_t space, std::int64_t after, std::size_t limit);
+/// Errors: not_found "unknown_vector_space", also for one that is leaving.
+Result<LoadedRows> load_rows(Connection& db, std::int64_t space, std::int64_t after,
+                             std::size_t limit);
 /// Exact scores of the candidates of each query, the `nearest` best of them.
 Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
                  const std::vector<std::vector<Candidate>>& candidates, std::uint32_t nearest);
@@ -66,8 +69,6 @@ Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
 /// where the next slice begins. nullopt: that was all, and the space is gone. Errors: not_found.
 Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t space,
                                                std::int64_t after);
-/// Removes a slice of a document's vectors; true: more may be left.
-bool forget_slice(Connection& db, std::int64_t document);
 
 /// The texts of the queries whose plans a test looks at.
 std::vector<std::string> vector_queries();

@@ -1,4 +1,4 @@
-// Puts in slices, loads on demand, scans on the readers' threads.
+// Puts in slices, reads what is new before each search, scans on the readers' threads.
 #include "storage/sqlite/vectors.h"
 
 #include <algorithm>
@@ -6,56 +6,22 @@
 namespace mainstay::storage::sqlite {
 namespace {
 
-/// Candidates by code that are scored again by their floats (measured: 40 of 10 lose nothing).
-constexpr std::size_t kRerankMin = 40;
-constexpr std::size_t kRerankFactor = 4;
 /// One commit of a put: it must not hold up other writers for long.
 constexpr std::size_t kPutRows = 1024;
 constexpr std::size_t kPutBytes = 2U << 20;
-/// One read of a load.
-constexpr std::size_t kLoadRows = 8192;
-constexpr std::size_t kLoadBytes = 1U << 20;
-/// A search that meets rows which went meanwhile begins again, so often.
-constexpr int kTries = 3;
-
-Error no_room() {
-  return Error::say(Errc::unavailable, "vector_memory",
-                    "The vectors do not fit into knowledge.vector_memory; search by words, or "
-                    "raise it.");
-}
-
-Error out_of_time() {
-  return Error::say(Errc::deadline, "read_timeout", "Reading the stored data took too long.");
-}
 
 PackedVector packed(NewVector vector) {
   to_unit_length(vector.values);
   return {vector.chunk, pack(encode(vector.values)), pack(vector.values)};
 }
 
-/// Ends the turn of a loader that is cancelled or fails.
-class LoadTurn {
- public:
-  explicit LoadTurn(SpaceIndex& index) : index_(index) {}
-  ~LoadTurn() { index_.given_up(); }
-  LoadTurn(const LoadTurn&) = delete;
-  LoadTurn& operator=(const LoadTurn&) = delete;
-
- private:
-  SpaceIndex& index_;
-};
-
 /// One search on a reader's thread.
 Result<Ranked> search_now(Connection& db, const VectorSearch& asked, const SpaceIndex& index,
                           const Clock& clock, Deadline by) {
   // The view first, then the first row read: what the view has was committed before.
   const auto view = index.view();
-  std::vector<ScanQuery> queries;
-  queries.reserve(asked.queries.size());
-  for (const auto& query : asked.queries) queries.emplace_back(query);
-  const std::size_t keep = std::max<std::size_t>(kRerankMin, kRerankFactor * asked.nearest);
-  const auto found = scan(*view, queries, *asked.documents, keep, best_kernel(), clock, by);
-  if (!found) return out_of_time();
+  const auto found = find_candidates(*view, asked, clock, by);
+  if (!found) return vectors_too_late();
   return rank_rows(db, asked.queries, *found, asked.nearest);
 }
 
@@ -63,9 +29,7 @@ Result<Ranked> search_now(Connection& db, const VectorSearch& asked, const Space
 
 SqliteVectors::SqliteVectors(Writer& writer, Readers& readers, Clock& clock,
                              const VectorLimits& limits)
-    : writer_(writer), readers_(readers), clock_(clock) {
-  memory_.most = limits.memory;
-}
+    : writer_(writer), readers_(readers), clock_(clock), indexes_(clock, limits) {}
 
 Co<Result<std::vector<VectorSpace>>> SqliteVectors::spaces(Deadline by) {
   auto work = [](Connection& db) -> Result<std::vector<VectorSpace>> { return read_spaces(db); };
@@ -88,11 +52,8 @@ Co<Status> SqliteVectors::serve(std::int64_t space, Deadline by) {
 }
 
 Co<Result<SqliteVectors::Index>> SqliteVectors::index_of(std::int64_t space, Deadline by) {
-  {
-    std::lock_guard lock(mutex_);
-    const auto known = indexes_.find(space);
-    if (known != indexes_.end()) co_return known->second;
-  }
+  auto known = indexes_.find(space);
+  if (known) co_return known;
   auto work = [space](Connection& db) -> Result<VectorSpace> {
     const auto found = read_space(db, space);
     if (!found || found->state == SpaceState::leaving) return unknown_space();
@@ -100,10 +61,7 @@ Co<Result<SqliteVectors::Index>> SqliteVectors::index_of(std::int64_t space, Dea
   };
   auto found = co_await readers_.read("vector_space", std::move(work), by);
   if (!found.ok()) co_return found.error();
-  std::lock_guard lock(mutex_);
-  Index& index = indexes_[space];
-  if (!index) index = std::make_shared<SpaceIndex>(clock_, found->dimension, memory_);
-  co_return index;
+  co_return indexes_.make(space, found->dimension);
 }
 
 Co<Result<std::uint64_t>> SqliteVectors::put(std::int64_t space, std::vector<NewVector> vectors,
@@ -132,22 +90,14 @@ Co<Result<std::uint64_t>> SqliteVectors::put(std::int64_t space, std::vector<New
 
 Co<Result<std::uint64_t>> SqliteVectors::put_slice(Index index, std::int64_t space,
                                                    std::vector<PackedVector> slice, Deadline by) {
-  // Told to the index by the writer's work itself would be too early: it is not committed yet.
-  auto rows = std::make_shared<const std::vector<PackedVector>>(std::move(slice));
-  auto work = [this, rows, space](Connection& db) {
-    return put_rows(db, space, *rows, next_number_);
+  auto work = [this, rows = std::move(slice), space](Connection& db) {
+    return put_rows(db, space, rows, next_number_);
   };
   auto put = co_await writer_.write("put_vectors", std::move(work), by);
   if (!put.ok()) co_return put.error();
-  std::vector<LoadedRows::Row> added;
-  added.reserve(rows->size());
-  for (std::size_t i = 0; i < rows->size(); ++i) {
-    const std::int64_t number = put->numbers[i];
-    if (number != 0) added.push_back({number, (*rows)[i].chunk, (*rows)[i].code});
-  }
-  const std::uint64_t stored = added.size();
-  index->apply(std::move(added), std::move(put->replaced));
-  co_return stored;
+  // Rows that a load has read meanwhile in spite of this are noticed by their floats.
+  if (!put->replaced.empty()) index->remove(put->replaced);
+  co_return put->stored;
 }
 
 Co<Result<std::vector<ChunkToEmbed>>> SqliteVectors::missing(std::int64_t space, std::int64_t after,
@@ -167,37 +117,33 @@ Co<Result<std::vector<ChunkToEmbed>>> SqliteVectors::missing(std::int64_t space,
   co_return out;
 }
 
-Co<Status> SqliteVectors::load(Index index, std::int64_t space, Deadline by) {
-  const LoadTurn turn(*index);
-  loads_.fetch_add(1, std::memory_order_relaxed);
-  const std::size_t rows =
-      std::clamp<std::size_t>(kLoadBytes / (index->dimension + 64), 64, kLoadRows);
-  for (bool last = false; !last;) {
-    const std::int64_t after = index->loaded_to();
-    auto work = [space, after, rows](Connection& db) -> Result<LoadedRows> {
-      return load_rows(db, space, after, rows);
+/// Reads what was put since the last time.
+Co<Status> SqliteVectors::refresh(Index index, std::int64_t space, Deadline by) {
+  auto turn = co_await index->turn(by);
+  if (!turn.ok()) co_return turn.error();
+  if (index->full()) co_return vectors_do_not_fit();
+  if (index->loaded_to() == 0) indexes_.loads.fetch_add(1, std::memory_order_relaxed);
+  const std::size_t most = rows_of_load(index->dimension);
+  for (bool anew = false;;) {
+    auto work = [space, after = index->loaded_to(), most](Connection& db) {
+      return load_rows(db, space, after, most);
     };
     auto slice = co_await readers_.read("load_vectors", std::move(work), by);
-    if (!slice.ok()) co_return slice.error();
-    last = slice->last;
-    if (!index->loaded(*slice)) co_return no_room();
-  }
-  co_return done();
-}
-
-Co<Status> SqliteVectors::make_ready(Index index, std::int64_t space, Deadline by) {
-  for (;;) {
-    const auto seen = index->changed.version();
-    const auto turn = index->turn();
-    if (turn == SpaceIndex::Turn::ready) co_return done();
-    if (turn == SpaceIndex::Turn::full) co_return no_room();
-    if (turn == SpaceIndex::Turn::load) {
-      auto loaded = co_await load(index, space, by);
-      if (!loaded.ok()) co_return loaded.error();
-      continue;
+    if (!slice.ok()) {
+      if (slice.error().code == Errc::not_found) indexes_.unload(space);
+      co_return slice.error();
     }
-    auto woken = co_await index->changed.wait(seen, by);
-    if (!woken) co_return out_of_time();
+    std::vector<IndexRow> fresh;
+    fresh.reserve(slice->rows.size());
+    for (const auto& row : slice->rows) {
+      if (row.code.size() != packed_code_size(index->dimension)) continue;
+      fresh.push_back({row.number, row.chunk, row.code});
+    }
+    if (!index->add(fresh, slice->upto)) co_return vectors_do_not_fit();
+    if (!slice->last) continue;
+    if (anew || !index->stale(slice->stored)) co_return done();
+    anew = true;
+    index->start_over();
   }
 }
 
@@ -210,20 +156,20 @@ Co<Result<std::vector<std::vector<VectorHit>>>> SqliteVectors::search(VectorSear
   std::vector<std::vector<VectorHit>> none(search.queries.size());
   search.nearest = std::min(search.nearest, kNearestMax);
   if (!search.documents || search.nearest == 0 || search.queries.empty()) co_return none;
-  auto ready = co_await make_ready(*index, search.space, by);
-  if (!ready.ok()) co_return ready.error();
-  searches_.fetch_add(1, std::memory_order_relaxed);
+  indexes_.searches.fetch_add(1, std::memory_order_relaxed);
   for (auto& query : search.queries) to_unit_length(query);
   const auto asked = std::make_shared<const VectorSearch>(std::move(search));
   for (int tried = 1;; ++tried) {
+    auto ready = co_await refresh(*index, asked->space, by);
+    if (!ready.ok()) co_return ready.error();
     auto work = [asked, index = *index, &clock = clock_, by](Connection& db) {
       return search_now(db, *asked, *index, clock, by);
     };
     auto found = co_await readers_.read("search_vectors", std::move(work), by);
     if (!found.ok()) co_return found.error();
     const bool whole = found->lost.empty();
-    if (!whole) (*index)->remove(std::move(found->lost));
-    if (whole || tried == kTries) co_return std::move(found->hits);
+    if (!whole) (*index)->remove(found->lost);
+    if (whole || tried == kSearchTries) co_return std::move(found->hits);
   }
 }
 
@@ -234,47 +180,9 @@ Co<Status> SqliteVectors::drop(std::int64_t space, Deadline by) {
     auto dropped = co_await writer_.write("drop_space", std::move(work), by);
     if (!dropped.ok()) co_return dropped.error();
     after = *dropped;
-    unload(space);
+    indexes_.unload(space);
   }
   co_return done();
-}
-
-void SqliteVectors::unload(std::int64_t space) {
-  std::lock_guard lock(mutex_);
-  indexes_.erase(space);
-}
-
-Co<Status> SqliteVectors::forget(std::vector<std::int64_t> documents, Deadline by) {
-  for (const auto document : documents) {
-    for (bool more = true; more;) {
-      auto work = [document](Connection& db) -> Result<bool> { return forget_slice(db, document); };
-      auto gone = co_await writer_.write("forget_vectors", std::move(work), by);
-      if (!gone.ok()) co_return gone.error();
-      more = *gone;
-    }
-  }
-  std::sort(documents.begin(), documents.end());
-  documents.erase(std::unique(documents.begin(), documents.end()), documents.end());
-  const DocumentSet set(std::move(documents));
-  std::lock_guard lock(mutex_);
-  for (auto& [space, index] : indexes_) index->remove(set);
-  co_return done();
-}
-
-VectorFigures SqliteVectors::figures() const {
-  VectorFigures out;
-  out.memory = memory_.used.load();
-  out.memory_max = memory_.most;
-  out.searches = searches_.load(std::memory_order_relaxed);
-  out.loads = loads_.load(std::memory_order_relaxed);
-  out.kernel = best_kernel().name;
-  std::lock_guard lock(mutex_);
-  for (const auto& [space, index] : indexes_) {
-    const auto figures = index->figures();
-    out.rows += figures.rows;
-    out.dead += figures.dead;
-  }
-  return out;
 }
 
 }  // namespace mainstay::storage::sqlite

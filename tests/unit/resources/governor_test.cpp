@@ -73,10 +73,8 @@ TEST_F(GovernorTest, a_calm_machine_sheds_nothing) {
 TEST_F(GovernorTest, fault_12_memory_pressure_sheds_in_order_and_gives_memory_back) {
   int trims = 0;
   std::vector<Level> seen;
-  std::vector<bool> chats;
   governor().while_at(Resource::memory, Level::soft, 10s, [&] { ++trims; });
   governor().on_level(Resource::memory, [&](Level, Level to) { seen.push_back(to); });
-  governor().on_shed(ShedPoint::authenticated_chat, [&](bool sheds) { chats.push_back(sheds); });
   tree_.machine_memory(1000, 151);
   run(1);
   EXPECT_EQ(level(Resource::memory), Level::normal);
@@ -104,7 +102,6 @@ TEST_F(GovernorTest, fault_12_memory_pressure_sheds_in_order_and_gives_memory_ba
   EXPECT_EQ(governor().permits(100), 100u);
   EXPECT_EQ(governor().alerts().active(), 0u);
   EXPECT_EQ(seen, (std::vector{Level::soft, Level::hard, Level::soft, Level::normal}));
-  EXPECT_EQ(chats, (std::vector{true, false}));
 }
 
 TEST_F(GovernorTest, the_programs_own_limit_counts_when_it_is_nearer) {

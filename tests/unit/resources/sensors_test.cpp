@@ -5,7 +5,6 @@
 
 #include "resources/gpu.h"
 #include "resources/heat.h"
-#include "resources/machine.h"
 #include "resources/memory.h"
 #include "resources/readings.h"
 #include "resources/stall.h"
@@ -25,7 +24,6 @@ TEST(Sensors, an_empty_machine_gives_nothing_and_no_crash) {
   EXPECT_TRUE(read_heat(tree.roots()).empty());
   EXPECT_TRUE(GpuSensor(tree.roots()).read().empty());
   EXPECT_EQ(read_tasks(tree.roots()).max, 0u);
-  EXPECT_EQ(read_machine(tree.roots(), tree.path("none/there")).cores, 1u);
 }
 
 TEST(Sensors, machine_memory_is_what_is_not_available) {
@@ -179,42 +177,6 @@ TEST(Sensors, a_jetson_tells_its_load_and_shares_its_memory) {
   ASSERT_EQ(gpus.size(), 1u);
   EXPECT_TRUE(gpus[0].shares_memory);
   EXPECT_DOUBLE_EQ(*gpus[0].load, 0.452);
-}
-
-TEST(Machine, the_control_group_comes_before_the_machine) {
-  Tree tree;
-  tree.machine_memory(8'000'000, 7'000'000);
-  tree.put("proc/cpuinfo",
-           "processor\t: 0\n\nprocessor\t: 1\nmodel x\nprocessor\t: 2\nprocessor : 3\n");
-  tree.put("proc/self/cgroup", "0::/kubepods/box\n");
-  tree.put("proc/1/cgroup", "0::/kubepods/box\n");
-  tree.put("proc/device-tree/model", std::string("NVIDIA Jetson Orin Nano\0", 24));
-  tree.put("cgroup/cgroup.controllers", "cpu memory\n");
-  tree.put("cgroup/kubepods/box/cpu.max", "150000 100000\n");
-  tree.put("cgroup/kubepods/cpu.max", "max 100000\n");
-  tree.put("cgroup/kubepods/box/memory.current", "100\n");
-  tree.put("cgroup/kubepods/box/memory.max", "4194304000\n");
-  const auto machine = read_machine(tree.roots(), tree.path());
-  EXPECT_EQ(machine.cores_online, 4u);
-  EXPECT_EQ(machine.cores, 2u) << "one and a half, rounded up";
-  EXPECT_EQ(machine.memory_total, 4'194'304'000u);
-  EXPECT_TRUE(machine.container);
-  EXPECT_EQ(machine.model, "NVIDIA Jetson Orin Nano");
-  EXPECT_TRUE(machine.data_disk);
-}
-
-// proves M5
-TEST(Machine, audio_goes_to_memory_else_to_the_disk_else_into_the_reply) {
-  Machine machine;
-  machine.audio_folder = "/dev/shm";
-  EXPECT_EQ(audio_place(machine), AudioPlace::memory);
-  machine.audio_folder = "";
-  machine.data_disk = DiskFigures{};
-  EXPECT_EQ(audio_place(machine), AudioPlace::disk);
-  machine.data_disk->read_only = true;
-  EXPECT_EQ(audio_place(machine), AudioPlace::inline_only);
-  machine.data_disk.reset();
-  EXPECT_EQ(audio_place(machine), AudioPlace::inline_only);
 }
 
 }  // namespace
