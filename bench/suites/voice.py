@@ -1,8 +1,8 @@
 """The voice suite: sound decoded beside the ffmpeg command, and how well the built-in recogniser hears what
 the built-in voice says. One function for each row; run() calls those that are wanted.
 
-All of it takes about twelve minutes on two quiet cores. Its parts, by --only: "an hour of mp3" (or wav, flac,
-opus, m4a; a minute and a half each), "built-in recogniser" (three minutes), "spoken answer" and "50 voice
+All of it takes about ten minutes on two quiet cores. Its parts, by --only: "an hour of mp3" (or wav, flac,
+opus, m4a; a minute and a half each), "built-in recogniser" (two minutes), "spoken answer" and "50 voice
 turns" (a minute each). Each call has a time after which it fails: nothing hangs."""
 import json
 import os

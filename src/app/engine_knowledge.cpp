@@ -1,6 +1,7 @@
 // The engine's part in knowledge: search by meaning, where a model for it is configured.
 #include "app/engine.h"
 #include "jobs/document_upkeep.h"
+#include "jobs/embedding_upkeep.h"
 #include "jobs/upload_upkeep.h"
 
 namespace mainstay::app {
@@ -32,6 +33,11 @@ void Engine::keep_knowledge() {
     });
   }
   loops_->spawn("archives.tidy", [this] { return archives_->tidy(); });
+  loops_->spawn("embeddings.keep", [this] {
+    const auto let_go = [this] { live_->get()->models().embeddings().shrink_cache(1); };
+    return jobs::keep_embeddings(clock_, *log_, stores_->vectors(), stores_->embedding_cache(),
+                                 let_go);
+  });
   if (meaning_) loops_->spawn("vectors.keep", [this] { return meaning_->keep_up(); });
 }
 

@@ -166,7 +166,11 @@ Co<Status> Meaning::fill(storage::VectorSpace space) {
 Co<Status> Meaning::embed_some(storage::VectorSpace space,
                                std::vector<storage::ChunkToEmbed> chunks) {
   std::vector<std::string> texts;
-  for (const auto& chunk : chunks) texts.push_back(embedded_text(chunk));
+  std::vector<std::int64_t> contents;
+  for (const auto& chunk : chunks) {
+    texts.push_back(embedded_text(chunk));
+    contents.push_back(storage::content_mark(texts.back()));
+  }
   auto got = co_await embed(space.model, std::move(texts), models::EmbedPurpose::document, soon());
   if (!got.ok()) co_return got.error();
   if (got->dimension != space.dimension) {
@@ -179,7 +183,7 @@ Co<Status> Meaning::embed_some(storage::VectorSpace space,
   }
   std::vector<storage::NewVector> vectors;
   for (std::size_t i = 0; i < chunks.size(); ++i) {
-    vectors.push_back({chunks[i].chunk, std::move(got->vectors[i])});
+    vectors.push_back({chunks[i].chunk, std::move(got->vectors[i]), contents[i]});
   }
   auto stored = co_await parts_.vectors.put(space.number, std::move(vectors), soon());
   if (!stored.ok()) co_return stored.error();

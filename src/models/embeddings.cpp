@@ -375,7 +375,11 @@ Co<std::uint64_t> EmbeddingDesk::run(Batch batch, RequestId request, Deadline by
 Co<> EmbeddingDesk::persist(const Batch& batch, Deadline by) {
   std::vector<storage::KeptEmbedding> kept;
   kept.reserve(batch.slots.size());
-  for (const auto& slot : batch.slots) kept.push_back({slot->key, *slot->values});
+  const bool passages = batch.lane.purpose == EmbedPurpose::document;
+  for (const auto& slot : batch.slots) {
+    const std::int64_t content = passages ? storage::content_mark(slot->text) : 0;
+    kept.push_back({slot->key, *slot->values, content});
+  }
   const Deadline until = by.sooner(clock_.now(), kPersist);
   // What cannot be kept is made again when it is needed.
   [[maybe_unused]] auto stored = co_await cache_->keep(std::move(kept), until);

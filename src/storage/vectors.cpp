@@ -1,6 +1,11 @@
 // The rules that every back end of vectors keeps.
 #include "storage/vectors.h"
 
+#include <openssl/sha.h>
+
+#include <cstring>
+
+#include "storage/embedding_cache.h"
 #include "storage/vector_math.h"
 
 namespace mainstay::storage {
@@ -15,6 +20,14 @@ std::string_view name(SpaceState state) noexcept {
       return "leaving";
   }
   return "building";
+}
+
+std::int64_t content_mark(std::string_view text) {
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  std::int64_t out = 0;
+  std::memcpy(&out, digest.data(), sizeof(out));
+  return out == 0 ? 1 : out;
 }
 
 Error unknown_space() {

@@ -49,6 +49,7 @@ struct VectorSpace {
 struct NewVector {
   std::int64_t chunk = 0;
   std::vector<float> values;
+  std::int64_t content = 0;  ///< content_mark() of what was embedded; 0: given by a client
 };
 
 /// A chunk that a space has no vector of yet, with what is to be embedded.
@@ -113,6 +114,9 @@ class Vectors {
   /// search by words instead).
   virtual Co<Result<std::vector<std::vector<VectorHit>>>> search(VectorSearch search,
                                                                  Deadline by) = 0;
+  /// Those of the contents (none is 0) that some vector of any space has, in no order.
+  virtual Co<Result<std::vector<std::int64_t>>> contents_in_use(std::vector<std::int64_t> contents,
+                                                                Deadline by) = 0;
   /// Removes the space and its vectors, in commits of bounded size; after an error it is `leaving`
   /// and the same call goes on. Errors: not_found "unknown_vector_space".
   virtual Co<Status> drop(std::int64_t space, Deadline by) = 0;

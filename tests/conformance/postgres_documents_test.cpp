@@ -266,7 +266,7 @@ void fill(Psql& db) {
       "INSERT INTO mainstay.vector_space (model, dimension, state, vectors, numbers) "
       "VALUES ('m', 2, 1, 40000, 40000)");
   db.tell(
-      "INSERT INTO mainstay.chunk_vector SELECT n, 1, row_number() OVER (), '', '' "
+      "INSERT INTO mainstay.chunk_vector SELECT n, 1, row_number() OVER (), '', '', n "
       "FROM mainstay.chunk");
   db.tell("VACUUM ANALYZE");
 }
@@ -298,8 +298,11 @@ TEST_F(PostgresKnowledge, no_query_of_a_verb_reads_a_whole_table) {
   asked.insert(asked.end(), {"'" + mark + " & (w7 | w8)'", "0", "9223372036854775807", "0", "40000",
                              "10", "'w7'", "'w8'"});
   all.emplace_back(postgres::find_query(2), asked);
-  const std::vector<std::vector<std::string>> of_vectors = {
-      {"1"}, {"1", document, "100"}, {"1", "39990", "100"}, {"1", "ARRAY[7, 8]::bigint[]"}};
+  const std::vector<std::vector<std::string>> of_vectors = {{"1"},
+                                                            {"1", document, "100"},
+                                                            {"1", "39990", "100"},
+                                                            {"1", "ARRAY[7, 8]::bigint[]"},
+                                                            {"ARRAY[7, 8]::bigint[]"}};
   const auto vectors = postgres::vector_queries();
   ASSERT_EQ(vectors.size(), of_vectors.size());
   for (std::size_t i = 0; i < vectors.size(); ++i) all.emplace_back(vectors[i], of_vectors[i]);

@@ -183,6 +183,37 @@ TEST_P(VectorsFace, vectors_go_with_their_document) {
   EXPECT_TRUE(missing(space.number).empty());
 }
 
+TEST_P(VectorsFace, a_content_is_in_use_as_long_as_some_vector_has_it) {
+  const auto a = add("a", 2);
+  const auto b = add("b", 1);
+  const auto first = make("m", 2);
+  const auto second = make("n", 2);
+  const auto in_use = [&] {
+    auto got = ground_.run(face().contents_in_use({7, 8, 9, -10}, ground_.soon()));
+    EXPECT_TRUE(got.ok()) << (got.ok() ? "" : got.error().detail);
+    std::set<std::int64_t> out;
+    if (got.ok()) out.insert(got->begin(), got->end());
+    return out;
+  };
+  using Contents = std::set<std::int64_t>;
+  EXPECT_EQ(in_use(), Contents{});
+  EXPECT_EQ(put(first.number, {{chunk_number(a, 0), {1, 0}, 7},
+                               {chunk_number(a, 1), {1, 1}, 8},
+                               {chunk_number(b, 0), {0, 1}, 7}}),
+            "3");
+  EXPECT_EQ(put(second.number, {{chunk_number(a, 1), {1, 1}, -10}, {chunk_number(b, 0), {1, 0}}}),
+            "2");
+  EXPECT_EQ(in_use(), (Contents{-10, 7, 8}));
+  EXPECT_EQ(put(first.number, {{chunk_number(a, 1), {1, 1}, 9}}), "1");
+  EXPECT_EQ(in_use(), (Contents{-10, 7, 9}));
+  erase("a");
+  EXPECT_EQ(in_use(), Contents{7});
+  ASSERT_TRUE(ground_.run(face().drop(first.number, ground_.soon())).ok());
+  EXPECT_EQ(in_use(), Contents{});
+  auto none = ground_.run(face().contents_in_use({}, ground_.soon()));
+  EXPECT_TRUE(none.ok() && none->empty());
+}
+
 TEST_P(VectorsFace, one_space_serves_while_the_next_is_filled) {
   const auto d = add("one", 1);
   const auto first = make("m", 2);
@@ -421,6 +452,65 @@ TEST_P(EmbeddingCacheFace, what_was_kept_is_found_by_its_key) {
   EXPECT_EQ(got[2], (std::vector<float>{1.5F, 1}));
   EXPECT_EQ(got[3], got[0]);
   EXPECT_TRUE(find({}).empty());
+}
+
+TEST_P(EmbeddingCacheFace, those_of_passages_are_listed_when_nobody_used_them_and_erased) {
+  const auto listed = [&](WallTime::duration ago, std::uint32_t limit) {
+    std::vector<std::int64_t> out;
+    std::int64_t after = 0;
+    for (bool last = false; !last;) {
+      auto slice =
+          ground_.run(face().contents(after, ground_.clock.wall() - ago, limit, ground_.soon()));
+      EXPECT_TRUE(slice.ok()) << (slice.ok() ? "" : slice.error().detail);
+      if (!slice.ok()) return out;
+      for (const auto& each : slice->rows) out.push_back(each.content);
+      EXPECT_GE(slice->upto, after);
+      after = slice->upto;
+      last = slice->last;
+    }
+    return out;
+  };
+  std::vector<KeptEmbedding> some;
+  for (int i = 1; i <= 5; ++i) some.push_back({key_of(i), {1, 2}, i == 3 ? 0 : i * 11});
+  ASSERT_TRUE(ground_.run(face().keep(std::move(some), ground_.soon())).ok());
+  const WallTime::duration hour = std::chrono::hours(1);
+  EXPECT_TRUE(listed(hour, 100).empty());
+  ground_.clock.move(std::chrono::hours(3));
+  using Contents = std::vector<std::int64_t>;
+  EXPECT_EQ(listed(hour, 100), (Contents{11, 22, 44, 55}));
+  EXPECT_EQ(listed(hour, 2), (Contents{11, 22, 44, 55}));
+  auto slice = ground_.run(face().contents(0, ground_.clock.wall() - hour, 9, ground_.soon()));
+  ASSERT_TRUE(slice.ok() && slice->rows.size() == 4);
+  const auto row = slice->rows[2].row;
+  ASSERT_TRUE(ground_.run(face().erase({row, row, 4711}, ground_.soon())).ok());
+  EXPECT_EQ(listed(hour, 3), (Contents{11, 22, 55}));
+  EXPECT_FALSE(find({4})[0].has_value());
+  EXPECT_TRUE(find({5})[0].has_value());
+}
+
+TEST(SqliteEmbeddings, a_use_counts_once_it_is_written_down_with_the_next_keep) {
+  Ground ground;
+  TemporaryDir dir;
+  auto opened = ground.open(dir.path() + "/data");
+  ASSERT_TRUE(opened.ok());
+  EmbeddingCache& cache = (*opened)->embedding_cache();
+  const auto keep = [&](int n) {
+    std::vector<KeptEmbedding> one;
+    one.push_back({key_of(n), {1, 2}, n});
+    EXPECT_TRUE(ground.run(cache.keep(std::move(one), ground.soon())).ok());
+  };
+  const auto unused = [&] {
+    const WallTime since = ground.clock.wall() - std::chrono::hours(1);
+    auto slice = ground.run(cache.contents(0, since, 9, ground.soon()));
+    return slice.ok() ? slice->rows.size() : 99;
+  };
+  keep(1);
+  keep(2);
+  ground.clock.move(std::chrono::hours(3));
+  EXPECT_EQ(unused(), 2U);
+  EXPECT_TRUE(ground.run(cache.find({key_of(2)}, ground.soon())).ok());
+  keep(3);
+  EXPECT_EQ(unused(), 1U);
 }
 
 TEST(SqliteEmbeddings, the_least_lately_used_go_when_there_are_too_many) {

@@ -28,7 +28,7 @@ class MemoryStores final : public Stores {
         files_(clock),
         uploads_(clock, files_),
         vectors_(documents_),
-        embeddings_(vectors) {}
+        embeddings_(clock, vectors) {}
   Conversations& conversations() override { return conversations_; }
   Documents& documents() override { return documents_; }
   AccessKeys& access_keys() override { return access_keys_; }

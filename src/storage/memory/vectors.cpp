@@ -82,7 +82,7 @@ Co<Result<std::uint64_t>> MemoryVectors::put(std::int64_t space, std::vector<New
   for (auto& vector : vectors) {
     if (!documents_.has_chunk(vector.chunk)) continue;
     to_unit_length(vector.values);
-    found->second.vectors[vector.chunk] = std::move(vector.values);
+    found->second.vectors[vector.chunk] = {std::move(vector.values), vector.content};
     ++stored;
   }
   co_return stored;
@@ -118,7 +118,8 @@ Co<Result<std::vector<std::vector<VectorHit>>>> MemoryVectors::search(VectorSear
   if (!search.documents) co_return out;
   for (std::size_t q = 0; q < out.size(); ++q) {
     to_unit_length(search.queries[q]);
-    for (const auto& [chunk, values] : found->second.vectors) {
+    for (const auto& [chunk, stored] : found->second.vectors) {
+      const auto& values = stored.values;
       if (!search.documents->contains(document_number(chunk))) continue;
       out[q].push_back({chunk, dot(search.queries[q].data(), values.data(), values.size())});
     }
@@ -127,6 +128,20 @@ Co<Result<std::vector<std::vector<VectorHit>>>> MemoryVectors::search(VectorSear
     });
     const auto nearest = std::min(search.nearest, kNearestMax);
     if (out[q].size() > nearest) out[q].resize(nearest);
+  }
+  co_return out;
+}
+
+Co<Result<std::vector<std::int64_t>>> MemoryVectors::contents_in_use(
+    std::vector<std::int64_t> contents, Deadline) {
+  std::lock_guard lock(mutex_);
+  std::vector<std::int64_t> out;
+  for (auto& [number, space] : spaces_) {
+    purge(space);
+    for (const auto& [chunk, stored] : space.vectors) {
+      if (std::count(contents.begin(), contents.end(), stored.content) == 0) continue;
+      out.push_back(stored.content);
+    }
   }
   co_return out;
 }
@@ -159,6 +174,7 @@ Co<Result<std::vector<std::optional<std::vector<float>>>>> MemoryEmbeddingCache:
       continue;
     }
     found->second.used = ++uses_;
+    found->second.used_at = clock_.wall();
     out.emplace_back(found->second.values);
   }
   co_return out;
@@ -168,14 +184,47 @@ Co<Status> MemoryEmbeddingCache::keep(std::vector<KeptEmbedding> embeddings, Dea
   std::lock_guard lock(mutex_);
   for (auto& each : embeddings) {
     const std::uint64_t bytes = each.values.size() * sizeof(float);
-    if (all_.try_emplace(each.key, Kept{std::move(each.values), ++uses_}).second) bytes_ += bytes;
+    Kept kept{std::move(each.values), each.content, ++last_row_, ++uses_, clock_.wall()};
+    if (all_.try_emplace(each.key, std::move(kept)).second) bytes_ += bytes;
   }
   while (!all_.empty() && (all_.size() > limits_.cache_entries || bytes_ > limits_.cache_bytes)) {
     const auto oldest = std::min_element(
         all_.begin(), all_.end(),
         [](const auto& a, const auto& b) { return a.second.used < b.second.used; });
-    bytes_ -= oldest->second.values.size() * sizeof(float);
-    all_.erase(oldest);
+    remove(oldest);
+  }
+  co_return done();
+}
+
+MemoryEmbeddingCache::All::iterator MemoryEmbeddingCache::remove(All::iterator at) {
+  bytes_ -= at->second.values.size() * sizeof(float);
+  return all_.erase(at);
+}
+
+Co<Result<KeptContents>> MemoryEmbeddingCache::contents(std::int64_t after, WallTime since,
+                                                        std::uint32_t limit, Deadline) {
+  std::lock_guard lock(mutex_);
+  std::map<std::int64_t, const Kept*> by_row;
+  for (const auto& [key, kept] : all_) by_row[kept.row] = &kept;
+  KeptContents out;
+  out.upto = after;
+  std::uint32_t seen = 0;
+  for (auto at = by_row.upper_bound(after); at != by_row.end() && seen < limit; ++at, ++seen) {
+    out.upto = at->first;
+    const Kept& kept = *at->second;
+    const bool old = std::chrono::floor<std::chrono::hours>(kept.used_at) <
+                     std::chrono::floor<std::chrono::hours>(since);
+    if (kept.content != 0 && old) out.rows.push_back({kept.row, kept.content});
+  }
+  out.last = seen < limit;
+  co_return out;
+}
+
+Co<Status> MemoryEmbeddingCache::erase(std::vector<std::int64_t> rows, Deadline) {
+  std::lock_guard lock(mutex_);
+  for (auto at = all_.begin(); at != all_.end();) {
+    const bool gone = std::count(rows.begin(), rows.end(), at->second.row) > 0;
+    at = gone ? remove(at) : std::next(at);
   }
   co_return done();
 }

@@ -24,6 +24,8 @@ class MemoryVectors final : public Vectors {
   Co<Result<std::vector<ChunkToEmbed>>> missing(std::int64_t space, std::int64_t after,
                                                 std::uint32_t limit, Deadline by) override;
   Co<Result<std::vector<std::vector<VectorHit>>>> search(VectorSearch search, Deadline by) override;
+  Co<Result<std::vector<std::int64_t>>> contents_in_use(std::vector<std::int64_t> contents,
+                                                        Deadline by) override;
   Co<Status> drop(std::int64_t space, Deadline by) override;
   VectorFigures figures() const override;
 
@@ -32,7 +34,11 @@ class MemoryVectors final : public Vectors {
     std::string model;
     std::uint32_t dimension = 0;
     SpaceState state = SpaceState::building;
-    std::map<std::int64_t, std::vector<float>> vectors;  ///< by chunk
+    struct Stored {
+      std::vector<float> values;
+      std::int64_t content = 0;
+    };
+    std::map<std::int64_t, Stored> vectors;  ///< by chunk
   };
   VectorSpace shown(std::int64_t number, Space& space);
   void purge(Space& space);
@@ -45,19 +51,29 @@ class MemoryVectors final : public Vectors {
 /// Thread-safe; no call waits.
 class MemoryEmbeddingCache final : public EmbeddingCache {
  public:
-  explicit MemoryEmbeddingCache(const VectorLimits& limits) : limits_(limits) {}
+  MemoryEmbeddingCache(Clock& clock, const VectorLimits& limits) : clock_(clock), limits_(limits) {}
   Co<Result<std::vector<std::optional<std::vector<float>>>>> find(std::vector<EmbeddingKey> keys,
                                                                   Deadline by) override;
   Co<Status> keep(std::vector<KeptEmbedding> embeddings, Deadline by) override;
+  Co<Result<KeptContents>> contents(std::int64_t after, WallTime since, std::uint32_t limit,
+                                    Deadline by) override;
+  Co<Status> erase(std::vector<std::int64_t> rows, Deadline by) override;
 
  private:
   struct Kept {
     std::vector<float> values;
-    std::uint64_t used = 0;
+    std::int64_t content = 0;
+    std::int64_t row = 0;
+    std::uint64_t used = 0;  ///< the how manieth use
+    WallTime used_at{};
   };
+  using All = std::map<EmbeddingKey, Kept>;
+  All::iterator remove(All::iterator at);
+  Clock& clock_;
   const VectorLimits limits_;
   std::mutex mutex_;
-  std::map<EmbeddingKey, Kept> all_;
+  All all_;
+  std::int64_t last_row_ = 0;
   std::uint64_t bytes_ = 0;
   std::uint64_t uses_ = 0;
 };

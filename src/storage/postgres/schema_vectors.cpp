@@ -24,9 +24,11 @@ CREATE TABLE mainstay.chunk_vector (
   n      bigint NOT NULL,
   code   bytea  NOT NULL,
   floats bytea  NOT NULL,
+  content bigint NOT NULL,  -- content_mark() of what was embedded; 0: given by a client
   PRIMARY KEY (chunk, space),
   UNIQUE (space, n)
 );
+CREATE INDEX vector_by_content ON mainstay.chunk_vector (content) WHERE content <> 0;
 ALTER TABLE mainstay.chunk_vector ALTER code SET STORAGE MAIN, ALTER floats SET STORAGE EXTERNAL;
 CREATE FUNCTION mainstay.count_vectors_out() RETURNS trigger LANGUAGE plpgsql AS $body$
 BEGIN
@@ -39,7 +41,8 @@ CREATE TRIGGER vector_gone AFTER DELETE ON mainstay.chunk_vector REFERENCING OLD
   FOR EACH STATEMENT EXECUTE FUNCTION mainstay.count_vectors_out();
 -- How many were stored; -1: there is no such space.
 CREATE FUNCTION mainstay.put_vectors(
-  p_space bigint, p_chunks bigint[], p_codes bytea[], p_floats bytea[]) RETURNS bigint
+  p_space bigint, p_chunks bigint[], p_codes bytea[], p_floats bytea[], p_contents bigint[])
+  RETURNS bigint
   LANGUAGE plpgsql AS $body$
 DECLARE
   v_numbers bigint;
@@ -53,15 +56,17 @@ BEGIN
     RETURN -1;
   END IF;
   WITH given AS (
-    SELECT DISTINCT ON (g.chunk) g.chunk, g.code, g.floats
-    FROM unnest(p_chunks, p_codes, p_floats) WITH ORDINALITY AS g (chunk, code, floats, at)
+    SELECT DISTINCT ON (g.chunk) g.chunk, g.code, g.floats, g.content
+    FROM unnest(p_chunks, p_codes, p_floats, p_contents)
+      WITH ORDINALITY AS g (chunk, code, floats, content, at)
     JOIN mainstay.chunk c ON c.n = g.chunk ORDER BY g.chunk, g.at DESC
   ), put AS (
-    INSERT INTO mainstay.chunk_vector AS v (chunk, space, n, code, floats)
-      SELECT chunk, p_space, v_numbers + row_number() OVER (ORDER BY chunk), code, floats
+    INSERT INTO mainstay.chunk_vector AS v (chunk, space, n, code, floats, content)
+      SELECT chunk, p_space, v_numbers + row_number() OVER (ORDER BY chunk), code, floats, content
       FROM given ORDER BY chunk
       ON CONFLICT (chunk, space) DO UPDATE
-        SET n = excluded.n, code = excluded.code, floats = excluded.floats
+        SET n = excluded.n, code = excluded.code, floats = excluded.floats,
+          content = excluded.content
       RETURNING v.xmax = 0 AS fresh
   ) SELECT count(*), count(*) FILTER (WHERE fresh) INTO v_put, v_new FROM put;
   UPDATE mainstay.vector_space SET numbers = numbers + v_put, vectors = vectors + v_new

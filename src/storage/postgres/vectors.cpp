@@ -31,7 +31,7 @@ constexpr const char* kServe =
     "UPDATE mainstay.vector_space SET state = CASE n WHEN $1 THEN 1 ELSE 0 END "
     "WHERE (n = $1 OR state = 1) "
     "AND EXISTS (SELECT FROM mainstay.vector_space WHERE n = $1 AND state <> 2) RETURNING n";
-constexpr const char* kPut = "SELECT mainstay.put_vectors($1, $2, $3, $4)";
+constexpr const char* kPut = "SELECT mainstay.put_vectors($1, $2, $3, $4, $5)";
 // Some chunks after the given one, those that lack a vector, with at most 4 MB of text but for the
 // first.
 constexpr const char* kMissing = R"sql(
@@ -56,6 +56,10 @@ SELECT s.vectors, v.n, v.chunk, v.code FROM mainstay.vector_space s LEFT JOIN LA
   ORDER BY n LIMIT $3) v ON true WHERE s.n = $1 AND s.state <> 2 ORDER BY v.n)sql";
 constexpr const char* kFloats =
     "SELECT n, floats FROM mainstay.chunk_vector WHERE space = $1 AND n = ANY ($2)";
+// A lookup each: as a join it might read the whole table.
+constexpr const char* kInUse =
+    "SELECT c FROM unnest($1::bigint[]) c WHERE (SELECT true FROM mainstay.chunk_vector v "
+    "WHERE v.content = c AND v.content <> 0 LIMIT 1)";
 constexpr const char* kDrop = "SELECT mainstay.drop_space($1, $2)";
 VectorSpace space_in(const Rows& rows, int row) {
   return VectorSpace{rows.number(row, 0), rows.text(row, 1),
@@ -67,6 +71,7 @@ struct Packed {
   std::vector<std::int64_t> chunks;
   std::vector<std::string> codes;
   std::vector<std::string> floats;
+  std::vector<std::int64_t> contents;
 };
 
 Packed packed(std::vector<NewVector> vectors) {
@@ -76,6 +81,7 @@ Packed packed(std::vector<NewVector> vectors) {
     out.chunks.push_back(vector.chunk);
     out.codes.push_back(pack(encode(vector.values)));
     out.floats.push_back(pack(vector.values));
+    out.contents.push_back(vector.content);
   }
   return out;
 }
@@ -120,7 +126,7 @@ struct PostgresVectors::Scan {
 };
 
 std::vector<std::string> vector_queries() {
-  return {kSpace, kMissing, kLoad, kFloats};
+  return {kSpace, kMissing, kLoad, kFloats, kInUse};
 }
 
 PostgresVectors::PostgresVectors(Client& client, Clock& clock, Random& random,
@@ -193,7 +199,7 @@ Co<Result<std::uint64_t>> PostgresVectors::put(std::int64_t space, std::vector<N
     if (!ready.ok()) co_return ready.error();
     Statement statement("put_vectors", kPut);
     statement.number(space).numbers(ready->chunks);
-    statement.byte_texts(ready->codes).byte_texts(ready->floats);
+    statement.byte_texts(ready->codes).byte_texts(ready->floats).numbers(ready->contents);
     auto put = co_await client_.ask(std::move(statement), Repeat::write, by);
     if (!put.ok()) co_return put.error();
     if (put->number(0, 0) < 0) {
@@ -318,6 +324,17 @@ Co<Result<std::vector<std::vector<VectorHit>>>> PostgresVectors::search(VectorSe
     (*index)->remove(scan->lost);
     if (tried == kSearchTries) co_return std::move(scan->hits);
   }
+}
+
+Co<Result<std::vector<std::int64_t>>> PostgresVectors::contents_in_use(
+    std::vector<std::int64_t> contents, Deadline by) {
+  Statement statement("vector_contents", kInUse);
+  statement.numbers(contents);
+  auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
+  if (!rows.ok()) co_return rows.error();
+  std::vector<std::int64_t> out;
+  for (int row = 0; row < rows->size(); ++row) out.push_back(rows->number(row, 0));
+  co_return out;
 }
 
 Co<Status> PostgresVectors::drop(std::int64_t space, Deadline by) {

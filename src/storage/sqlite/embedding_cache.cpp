@@ -12,13 +12,16 @@ namespace {
 
 constexpr Literal kFind{"SELECT n, floats, used FROM embedding WHERE key = ?"};
 constexpr Literal kInsert{
-    "INSERT INTO embedding (key, used, floats) VALUES (?, ?, ?) ON CONFLICT (key) DO NOTHING"};
+    "INSERT INTO embedding (key, used, floats, content) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (key) DO NOTHING"};
 constexpr Literal kTouch{"UPDATE embedding SET used = ? WHERE n = ?"};
 constexpr Literal kSums{"SELECT entries, bytes FROM embedding_sum WHERE one = 1"};
 constexpr Literal kAdd{
     "UPDATE embedding_sum SET entries = entries + ?, bytes = bytes + ? WHERE one = 1"};
-constexpr Literal kOldest{"SELECT n, length(floats) FROM embedding ORDER BY used, n LIMIT ?"};
-constexpr Literal kErase{"DELETE FROM embedding WHERE n = ?"};
+constexpr Literal kOldest{"SELECT n FROM embedding ORDER BY used, n LIMIT ?"};
+constexpr Literal kErase{"DELETE FROM embedding WHERE n = ? RETURNING length(floats)"};
+constexpr Literal kContentsAfter{
+    "SELECT n, content, used FROM embedding WHERE n > ? ORDER BY n LIMIT ?"};
 /// Rows that go together when there are too many, and uses remembered until they are written down.
 constexpr std::int64_t kEvict = 256;
 constexpr std::size_t kTouchedMax = 4096;
@@ -63,21 +66,29 @@ Sums sums_of(Connection& db) {
   return {query.number(0), query.number(1)};
 }
 
+/// Gives what they were; those that are gone already are passed over.
+Sums erase_rows(Connection& db, const std::vector<std::int64_t>& rows) {
+  Sums gone;
+  for (const auto row : rows) {
+    Query erase(db, kErase);
+    erase.bind(row);
+    if (!erase.step()) continue;
+    ++gone.entries;
+    gone.bytes += erase.number(0);
+    erase.finish();
+  }
+  return gone;
+}
+
 /// The least lately used go; gives what they were.
 Sums evict(Connection& db) {
   std::vector<std::int64_t> rows;
-  Sums gone;
   {
     Query oldest(db, kOldest);
     oldest.bind(kEvict);
-    while (oldest.step()) {
-      rows.push_back(oldest.number(0));
-      gone.bytes += oldest.number(1);
-    }
+    while (oldest.step()) rows.push_back(oldest.number(0));
   }
-  for (const auto row : rows) Query(db, kErase).bind(row).finish();
-  gone.entries = static_cast<std::int64_t>(rows.size());
-  return gone;
+  return erase_rows(db, rows);
 }
 
 Status keep_now(Connection& db, const std::vector<KeptEmbedding>& embeddings,
@@ -87,7 +98,9 @@ Status keep_now(Connection& db, const std::vector<KeptEmbedding>& embeddings,
   Sums added;
   for (const auto& each : embeddings) {
     const std::string floats = pack(each.values);
-    Query(db, kInsert).bind_lasting(Blob{bytes_of(each.key)}, hour, Blob{floats}).finish();
+    Query(db, kInsert)
+        .bind_lasting(Blob{bytes_of(each.key)}, hour, Blob{floats}, each.content)
+        .finish();
     if (db.changes() == 0) continue;
     ++added.entries;
     added.bytes += static_cast<std::int64_t>(floats.size());
@@ -110,7 +123,7 @@ Status keep_now(Connection& db, const std::vector<KeptEmbedding>& embeddings,
 }  // namespace
 
 std::vector<std::string> embedding_queries() {
-  return {kFind.text, kTouch.text, kSums.text, kAdd.text, kErase.text};
+  return {kFind.text, kTouch.text, kSums.text, kAdd.text, kErase.text, kContentsAfter.text};
 }
 
 void SqliteEmbeddingCache::touch(std::vector<std::int64_t> used) {
@@ -141,6 +154,34 @@ Co<Status> SqliteEmbeddingCache::keep(std::vector<KeptEmbedding> embeddings, Dea
     return keep_now(db, embeddings, used, hour, limits);
   };
   co_return co_await writer_.write("keep_embeddings", std::move(work), by);
+}
+
+Co<Result<KeptContents>> SqliteEmbeddingCache::contents(std::int64_t after, WallTime since,
+                                                        std::uint32_t limit, Deadline by) {
+  auto work = [after, hour = hour_of(since), limit](Connection& db) -> Result<KeptContents> {
+    KeptContents out;
+    out.upto = after;
+    std::uint32_t seen = 0;
+    Query query(db, kContentsAfter);
+    query.bind(after, limit);
+    for (; query.step(); ++seen) {
+      out.upto = query.number(0);
+      if (query.number(1) == 0 || query.number(2) >= hour) continue;
+      out.rows.push_back({query.number(0), query.number(1)});
+    }
+    out.last = seen < limit;
+    return out;
+  };
+  co_return co_await readers_.read("embedding_contents", std::move(work), by);
+}
+
+Co<Status> SqliteEmbeddingCache::erase(std::vector<std::int64_t> rows, Deadline by) {
+  auto work = [rows = std::move(rows)](Connection& db) -> Status {
+    const Sums gone = erase_rows(db, rows);
+    Query(db, kAdd).bind(-gone.entries, -gone.bytes).finish();
+    return done();
+  };
+  co_return co_await writer_.write("erase_embeddings", std::move(work), by);
 }
 
 }  // namespace mainstay::storage::sqlite

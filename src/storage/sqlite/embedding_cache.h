@@ -18,6 +18,9 @@ class SqliteEmbeddingCache final : public EmbeddingCache {
   Co<Result<std::vector<std::optional<std::vector<float>>>>> find(std::vector<EmbeddingKey> keys,
                                                                   Deadline by) override;
   Co<Status> keep(std::vector<KeptEmbedding> embeddings, Deadline by) override;
+  Co<Result<KeptContents>> contents(std::int64_t after, WallTime since, std::uint32_t limit,
+                                    Deadline by) override;
+  Co<Status> erase(std::vector<std::int64_t> rows, Deadline by) override;
 
  private:
   void touch(std::vector<std::int64_t> used);

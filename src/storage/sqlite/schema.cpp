@@ -448,9 +448,10 @@ const Schema& conversations_schema() {
 }
 
 const Schema& documents_schema() {
-  static const Schema schema{"knowledge", "knowledge.db",
-                             0x4d4e534b,  {kDocuments1, kDocuments2, kVectors, kThumbnails},
-                             false,       index_after_step};
+  static const Schema schema{
+      "knowledge", "knowledge.db",
+      0x4d4e534b,  {kDocuments1, kDocuments2, kVectors, kThumbnails, kContents},
+      false,       index_after_step};
   return schema;
 }
 

@@ -30,7 +30,7 @@ constexpr Literal kAlive{"SELECT 1 FROM chunk WHERE n = ?"};
 constexpr Literal kOlder{"SELECT n FROM vector WHERE chunk = ? AND space = ?"};
 constexpr Literal kErase{"DELETE FROM vector WHERE n = ?"};
 constexpr Literal kInsert{
-    "INSERT INTO vector (n, chunk, space, code) VALUES (?, ?, ?, ?) "
+    "INSERT INTO vector (n, chunk, space, code, content) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (chunk, space) DO NOTHING"};
 constexpr Literal kInsertFloats{"INSERT INTO vector_floats (n, floats) VALUES (?, ?)"};
 constexpr Literal kCount{"UPDATE vector_space SET vectors = vectors + ? WHERE n = ?"};
@@ -44,6 +44,7 @@ constexpr Literal kMissing{
 constexpr Literal kLoad{"SELECT n, chunk, code, space FROM vector WHERE n > ? ORDER BY n LIMIT ?"};
 constexpr Literal kHighest{"SELECT max(n) FROM vector"};
 constexpr Literal kFloats{"SELECT floats FROM vector_floats WHERE n = ?"};
+constexpr Literal kInUse{"SELECT 1 FROM vector WHERE content = ? AND content <> 0 LIMIT 1"};
 constexpr Literal kOfSpace{
     "SELECT n, chunk FROM vector WHERE chunk > ? AND space = ? ORDER BY chunk LIMIT ?"};
 
@@ -73,7 +74,9 @@ std::optional<std::int64_t> older(Connection& db, std::int64_t chunk, std::int64
 /// False: the chunk has a vector in this space.
 bool insert_code(Connection& db, std::int64_t number, std::int64_t space,
                  const PackedVector& vector) {
-  Query(db, kInsert).bind_lasting(number, vector.chunk, space, Blob{vector.code}).finish();
+  Query(db, kInsert)
+      .bind_lasting(number, vector.chunk, space, Blob{vector.code}, vector.content)
+      .finish();
   return db.changes() > 0;
 }
 
@@ -224,6 +227,17 @@ Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
   return out;
 }
 
+std::vector<std::int64_t> contents_of_vectors(Connection& db,
+                                              const std::vector<std::int64_t>& contents) {
+  std::vector<std::int64_t> out;
+  for (const auto content : contents) {
+    Query query(db, kInUse);
+    query.bind(content);
+    if (query.step()) out.push_back(content);
+  }
+  return out;
+}
+
 Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t space,
                                                std::int64_t after) {
   if (!read_space(db, space)) return unknown_space();
@@ -244,8 +258,8 @@ Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t spac
 }
 
 std::vector<std::string> vector_queries() {
-  return {kSpace.text,   kSame.text, kAlive.text,   kSliceEnd.text, kOlder.text,  kErase.text,
-          kMissing.text, kLoad.text, kHighest.text, kFloats.text,   kOfSpace.text};
+  return {kSpace.text,   kSame.text, kAlive.text,   kSliceEnd.text, kOlder.text,   kErase.text,
+          kMissing.text, kLoad.text, kHighest.text, kFloats.text,   kOfSpace.text, kInUse.text};
 }
 
 }  // namespace mainstay::storage::sqlite

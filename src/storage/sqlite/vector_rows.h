@@ -18,6 +18,7 @@ struct PackedVector {
   std::int64_t chunk = 0;
   std::string code;    ///< pack(Code)
   std::string floats;  ///< of unit length
+  std::int64_t content = 0;
 };
 
 /// What a put changed.
@@ -65,6 +66,9 @@ Result<LoadedRows> load_rows(Connection& db, std::int64_t space, std::int64_t af
 /// Exact scores of the candidates of each query, the `nearest` best of them.
 Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
                  const std::vector<std::vector<Candidate>>& candidates, std::uint32_t nearest);
+/// Those of them that some vector has.
+std::vector<std::int64_t> contents_of_vectors(Connection& db,
+                                              const std::vector<std::int64_t>& contents);
 /// Marks the space as leaving and removes a slice of its rows with chunks after `after`; gives
 /// where the next slice begins. nullopt: that was all, and the space is gone. Errors: not_found.
 Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t space,

@@ -49,4 +49,12 @@ CREATE TABLE embedding_sum (
 INSERT INTO embedding_sum (one, entries, bytes) VALUES (1, 0, 0);
 )sql";
 
+// `content` marks what was embedded (content_mark(); 0: no passage): a kept embedding of a passage
+// that is no more is found by it.
+inline constexpr const char* kContents = R"sql(
+ALTER TABLE vector ADD COLUMN content INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX vector_by_content ON vector (content) WHERE content <> 0;
+ALTER TABLE embedding ADD COLUMN content INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 }  // namespace mainstay::storage::sqlite

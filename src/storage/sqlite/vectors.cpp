@@ -12,7 +12,7 @@ constexpr std::size_t kPutBytes = 2U << 20;
 
 PackedVector packed(NewVector vector) {
   to_unit_length(vector.values);
-  return {vector.chunk, pack(encode(vector.values)), pack(vector.values)};
+  return {vector.chunk, pack(encode(vector.values)), pack(vector.values), vector.content};
 }
 
 /// One search on a reader's thread.
@@ -171,6 +171,15 @@ Co<Result<std::vector<std::vector<VectorHit>>>> SqliteVectors::search(VectorSear
     if (!whole) (*index)->remove(found->lost);
     if (whole || tried == kSearchTries) co_return std::move(found->hits);
   }
+}
+
+Co<Result<std::vector<std::int64_t>>> SqliteVectors::contents_in_use(
+    std::vector<std::int64_t> contents, Deadline by) {
+  auto work = [contents =
+                   std::move(contents)](Connection& db) -> Result<std::vector<std::int64_t>> {
+    return contents_of_vectors(db, contents);
+  };
+  co_return co_await readers_.read("vector_contents", std::move(work), by);
 }
 
 Co<Status> SqliteVectors::drop(std::int64_t space, Deadline by) {

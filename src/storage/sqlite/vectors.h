@@ -20,6 +20,8 @@ class SqliteVectors final : public Vectors {
   Co<Result<std::vector<ChunkToEmbed>>> missing(std::int64_t space, std::int64_t after,
                                                 std::uint32_t limit, Deadline by) override;
   Co<Result<std::vector<std::vector<VectorHit>>>> search(VectorSearch search, Deadline by) override;
+  Co<Result<std::vector<std::int64_t>>> contents_in_use(std::vector<std::int64_t> contents,
+                                                        Deadline by) override;
   Co<Status> drop(std::int64_t space, Deadline by) override;
   VectorFigures figures() const override { return indexes_.figures(); }
 

@@ -236,10 +236,19 @@ class MapCache final : public storage::EmbeddingCache {
   }
   Co<Status> keep(std::vector<storage::KeptEmbedding> embeddings, Deadline) override {
     if (fails) co_return broken();
-    for (auto& each : embeddings) all[each.key] = std::move(each.values);
+    for (auto& each : embeddings) {
+      all[each.key] = std::move(each.values);
+      contents_kept.push_back(each.content);
+    }
     co_return done();
   }
+  Co<Result<storage::KeptContents>> contents(std::int64_t, WallTime, std::uint32_t,
+                                             Deadline) override {
+    co_return broken();
+  }
+  Co<Status> erase(std::vector<std::int64_t>, Deadline) override { co_return broken(); }
   std::map<storage::EmbeddingKey, std::vector<float>> all;
+  std::vector<std::int64_t> contents_kept;
   bool fails = false;
 };
 
@@ -320,6 +329,7 @@ TEST_F(EmbeddingDesks, a_question_is_kept_in_memory_alone_and_apart_from_a_passa
   run();
   EXPECT_EQ(models.calls.size(), 2U);
   EXPECT_EQ(cache.all.size(), 1U);
+  EXPECT_EQ(cache.contents_kept, std::vector<std::int64_t>{storage::content_mark("q")});
 }
 
 TEST_F(EmbeddingDesks, identical_texts_of_many_callers_are_one_upstream) {
