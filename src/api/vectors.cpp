@@ -271,23 +271,6 @@ Co<Result<T>> parsed(const Rooms& rooms, std::string body,
   co_return co_await offload(rooms.clock, *rooms.pool, std::move(work), by);
 }
 
-Co<Result<storage::VectorSpace>> space_of(const Rooms& rooms, std::string model,
-                                          std::size_t dimension, Deadline by) {
-  auto spaces = co_await rooms.stores.vectors().spaces(by);
-  if (!spaces.ok()) co_return spaces.error();
-  std::uint32_t other = 0;
-  for (const auto& space : *spaces) {
-    if (space.model != model || space.state == storage::SpaceState::leaving) continue;
-    if (space.dimension == dimension) co_return space;
-    other = space.dimension;
-  }
-  if (other == 0) co_return storage::unknown_space();
-  co_return wrong("vector_dimension",
-                  "The vectors have " + std::to_string(other) + " dimensions, those asked for " +
-                      std::to_string(dimension) + ".",
-                  "embedding");
-}
-
 /// The hits of one query as a list; those whose passage is gone meanwhile are left out.
 Json list_of(const std::vector<storage::VectorHit>& hits,
              const std::map<std::int64_t, const storage::Passage*>& passages) {
@@ -352,12 +335,10 @@ Co<Status> search_vectors(const Rooms& rooms, Context& context, std::string body
   auto asked = co_await parsed(rooms, std::move(body), &read_search, context.by);
   if (!asked.ok()) co_return asked.error();
   const TenantId tenant = context.caller.owner.tenant;
-  auto space = co_await space_of(rooms, asked->model, asked->queries.front().size(), context.by);
-  if (!space.ok()) co_return space.error();
   auto visible = co_await rooms.library.visible(tenant, asked->filter, context.by);
   if (!visible.ok()) co_return visible.error();
   storage::VectorSearch search;
-  search.space = space->number;
+  search.model = std::move(asked->model);
   search.queries = std::move(asked->queries);
   search.documents = std::move(*visible);
   search.nearest = asked->limit;

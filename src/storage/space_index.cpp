@@ -11,6 +11,8 @@ constexpr Duration kFullFor = std::chrono::seconds(30);
 /// Rows that went unseen are noticed one by one; when they are this many more than a quarter, the
 /// index is read anew.
 constexpr std::uint64_t kStaleRows = 1024;
+/// How long rows that went may stay unnoticed by an index that nothing is put into.
+constexpr Duration kFreshFor = std::chrono::seconds(1);
 /// One read of a load.
 constexpr std::size_t kLoadRows = 8192;
 constexpr std::size_t kLoadBytes = 1U << 20;
@@ -20,12 +22,12 @@ constexpr std::size_t kRerankFactor = 4;
 
 }  // namespace
 
-SpaceIndex::SpaceIndex(Clock& clock, std::uint32_t dimension_of, IndexMemory& memory)
-    : dimension(dimension_of),
+SpaceIndex::SpaceIndex(Clock& clock, VectorSpace space_of, IndexMemory& memory)
+    : space(std::move(space_of)),
       clock_(clock),
       memory_(memory),
       changed_(clock),
-      index_(std::make_unique<VectorIndex>(dimension_of)) {}
+      index_(std::make_unique<VectorIndex>(dimension)) {}
 
 SpaceIndex::~SpaceIndex() {
   memory_.used.fetch_sub(charged_);
@@ -79,6 +81,17 @@ bool SpaceIndex::add(const std::vector<IndexRow>& rows, std::int64_t upto) {
   return true;
 }
 
+void SpaceIndex::has_read(std::uint64_t puts) {
+  std::lock_guard lock(mutex_);
+  puts_read_ = puts;
+  read_at_ = clock_.now();
+}
+
+bool SpaceIndex::fresh() const {
+  std::lock_guard lock(mutex_);
+  return read_at_ && puts_read_ == puts_.load() && clock_.now() - *read_at_ < kFreshFor;
+}
+
 bool SpaceIndex::stale(std::uint64_t stored) const {
   const auto [rows, dead] = figures();
   return rows - dead > stored + stored / 4 + kStaleRows;
@@ -112,6 +125,7 @@ void SpaceIndex::charge() {
 }
 
 void SpaceIndex::empty() {
+  read_at_.reset();
   index_ = std::make_unique<VectorIndex>(dimension);
   loaded_to_ = 0;
   charge();
@@ -127,10 +141,18 @@ SpaceIndexes::Index SpaceIndexes::find(std::int64_t space) const {
   return known == indexes_.end() ? nullptr : known->second;
 }
 
-SpaceIndexes::Index SpaceIndexes::make(std::int64_t space, std::uint32_t dimension) {
+SpaceIndexes::Index SpaceIndexes::find(const std::string& model, std::size_t dimension) const {
   std::lock_guard lock(mutex_);
-  Index& index = indexes_[space];
-  if (!index) index = std::make_shared<SpaceIndex>(clock_, dimension, memory_);
+  for (const auto& [number, index] : indexes_) {
+    if (index->dimension == dimension && index->space.model == model) return index;
+  }
+  return nullptr;
+}
+
+SpaceIndexes::Index SpaceIndexes::make(const VectorSpace& space) {
+  std::lock_guard lock(mutex_);
+  Index& index = indexes_[space.number];
+  if (!index) index = std::make_shared<SpaceIndex>(clock_, space, memory_);
   return index;
 }
 

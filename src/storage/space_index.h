@@ -28,7 +28,7 @@ struct IndexMemory {
 /// scanned.
 class SpaceIndex {
  public:
-  SpaceIndex(Clock& clock, std::uint32_t dimension, IndexMemory& memory);
+  SpaceIndex(Clock& clock, VectorSpace space, IndexMemory& memory);
   ~SpaceIndex();
   SpaceIndex(const SpaceIndex&) = delete;
   SpaceIndex& operator=(const SpaceIndex&) = delete;
@@ -52,6 +52,14 @@ class SpaceIndex {
   /// All rows with the numbers after loaded_to() up to `upto`. False: they do not fit; the index is
   /// empty then.
   bool add(const std::vector<IndexRow>& rows, std::int64_t upto);
+  /// For rows that this process alone puts: some were put and committed.
+  void was_put() noexcept { puts_.fetch_add(1); }
+  std::uint64_t puts() const noexcept { return puts_.load(); }
+  /// Everything that was put when puts() gave this is read.
+  void has_read(std::uint64_t puts);
+  /// Nothing was put since, and it was read within the last second: what is gone is looked for now
+  /// and then.
+  bool fresh() const;
   /// Whether so much of it is gone, when `stored` rows exist, that it is to be read anew.
   bool stale(std::uint64_t stored) const;
   /// Everything is read again from the first row on.
@@ -64,7 +72,8 @@ class SpaceIndex {
     std::uint64_t dead = 0;
   };
   Figures figures() const;
-  const std::uint32_t dimension;
+  const VectorSpace space;  ///< as it was when the index was made; number, model, dimension last
+  const std::uint32_t dimension = space.dimension;
 
  private:
   bool take();
@@ -79,6 +88,9 @@ class SpaceIndex {
   std::unique_ptr<VectorIndex> index_;
   std::uint64_t charged_ = 0;
   std::int64_t loaded_to_ = 0;
+  std::atomic<std::uint64_t> puts_{0};
+  std::uint64_t puts_read_ = 0;
+  std::optional<TimePoint> read_at_;
 };
 
 /// All of them, by the space's number. Thread-safe.
@@ -88,8 +100,9 @@ class SpaceIndexes {
   SpaceIndexes(Clock& clock, const VectorLimits& limits);
   /// Null: nobody asked for it yet.
   Index find(std::int64_t space) const;
+  Index find(const std::string& model, std::size_t dimension) const;
   /// The one there is, or a new and empty one.
-  Index make(std::int64_t space, std::uint32_t dimension);
+  Index make(const VectorSpace& space);
   void unload(std::int64_t space);
   VectorFigures figures() const;
   std::atomic<std::uint64_t> searches{0};

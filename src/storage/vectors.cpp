@@ -34,6 +34,21 @@ Error unknown_space() {
   return Error::say(Errc::not_found, "unknown_vector_space", "There is no such vector space.");
 }
 
+Result<VectorSpace> choose_space(const std::vector<VectorSpace>& spaces, const std::string& model,
+                                 std::size_t dimension) {
+  std::uint32_t other = 0;
+  for (const auto& space : spaces) {
+    if (space.model != model || space.state == SpaceState::leaving) continue;
+    if (space.dimension == dimension) return space;
+    other = space.dimension;
+  }
+  if (other == 0) return unknown_space();
+  return Error::say(Errc::invalid, "vector_dimension",
+                    "The vectors have " + std::to_string(other) + " dimensions, those asked for " +
+                        std::to_string(dimension) + ".",
+                    "embedding");
+}
+
 Status check_dimension(std::uint32_t dimension) {
   if (dimension >= 1 && dimension <= kDimensionMax) return done();
   return Error::say(Errc::invalid, "vector_dimension",

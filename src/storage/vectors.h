@@ -66,7 +66,8 @@ struct VectorHit {
 };
 
 struct VectorSearch {
-  std::int64_t space = 0;
+  std::int64_t space = 0;  ///< 0: the one of `model` and the first query's dimension
+  std::string model;
   std::vector<std::vector<float>> queries;  ///< answered in one pass over the vectors
   /// The documents that the caller may see and the filter wants; null: none, so no hits. Rows of
   /// others are left out before anything is scored.
@@ -129,5 +130,9 @@ Status check_vector(const std::vector<float>& values, std::uint32_t dimension);
 Status check_search(const VectorSearch& search, std::uint32_t dimension);
 Status check_dimension(std::uint32_t dimension);
 Error unknown_space();
+/// The one of `model` and `dimension` that is not being dropped. Errors: not_found
+/// "unknown_vector_space"; invalid "vector_dimension" when the model's have another one.
+Result<VectorSpace> choose_space(const std::vector<VectorSpace>& spaces, const std::string& model,
+                                 std::size_t dimension);
 
 }  // namespace mainstay::storage

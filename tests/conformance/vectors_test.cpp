@@ -183,6 +183,35 @@ TEST_P(VectorsFace, vectors_go_with_their_document) {
   EXPECT_TRUE(missing(space.number).empty());
 }
 
+TEST_P(VectorsFace, a_search_names_its_space_by_model_and_dimension_too) {
+  const auto a = add("a", 2);
+  const auto two = make("m", 2);
+  make("m", 3);
+  EXPECT_EQ(put(two.number, {{chunk_number(a, 0), {1, 0}}, {chunk_number(a, 1), {0, 1}}}), "2");
+  const auto ask = [&](const std::string& model, std::vector<float> query) {
+    VectorSearch asked;
+    asked.model = model;
+    asked.queries = {std::move(query)};
+    asked.documents = std::make_shared<const DocumentSet>(std::vector<std::int64_t>{a});
+    asked.nearest = 1;
+    auto got = ground_.run(face().search(std::move(asked), ground_.soon()));
+    if (!got.ok()) return got.error().reason;
+    return std::to_string(got->front().empty() ? 0 : got->front().front().chunk);
+  };
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask("m", {0, 1}), std::to_string(chunk_number(a, 1)));
+    EXPECT_EQ(ask("m", {0, 1, 0}), "0");
+    EXPECT_EQ(ask("m", {1}), "vector_dimension");
+    EXPECT_EQ(ask("other", {1, 0}), "unknown_vector_space");
+  }
+  EXPECT_EQ(put(two.number, {{chunk_number(a, 1), {1, 0}}, {chunk_number(a, 0), {0, 1}}}), "2");
+  EXPECT_EQ(ask("m", {0, 1}), std::to_string(chunk_number(a, 0)));
+  ASSERT_TRUE(ground_.run(face().drop(two.number, ground_.soon())).ok());
+  EXPECT_EQ(ask("m", {0, 1}), "vector_dimension");
+  EXPECT_NE(make("m", 2).number, two.number);
+  EXPECT_EQ(ask("m", {0, 1}), "0");
+}
+
 TEST_P(VectorsFace, a_content_is_in_use_as_long_as_some_vector_has_it) {
   const auto a = add("a", 2);
   const auto b = add("b", 1);

@@ -109,6 +109,14 @@ Co<Result<std::vector<ChunkToEmbed>>> MemoryVectors::missing(std::int64_t space,
 Co<Result<std::vector<std::vector<VectorHit>>>> MemoryVectors::search(VectorSearch search,
                                                                       Deadline) {
   std::lock_guard lock(mutex_);
+  if (search.space == 0) {
+    std::vector<VectorSpace> all;
+    for (auto& [number, space] : spaces_) all.push_back(shown(number, space));
+    const std::size_t dimension = search.queries.empty() ? 0 : search.queries.front().size();
+    auto chosen = choose_space(all, search.model, dimension);
+    if (!chosen.ok()) co_return chosen.error();
+    search.space = chosen->number;
+  }
   const auto found = spaces_.find(search.space);
   if (found == spaces_.end()) co_return unknown_space();
   auto checked = check_search(search, found->second.dimension);

@@ -173,7 +173,20 @@ Co<Result<PostgresVectors::Index>> PostgresVectors::index_of(std::int64_t space,
   auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
   if (!rows.ok()) co_return rows.error();
   if (rows->size() == 0) co_return unknown_space();
-  co_return indexes_.make(space, space_in(*rows, 0).dimension);
+  co_return indexes_.make(space_in(*rows, 0));
+}
+
+Co<Result<PostgresVectors::Index>> PostgresVectors::index_for(const VectorSearch& search,
+                                                              Deadline by) {
+  if (search.space != 0) co_return co_await index_of(search.space, by);
+  const std::size_t dimension = search.queries.empty() ? 0 : search.queries.front().size();
+  auto known = indexes_.find(search.model, dimension);
+  if (known) co_return known;
+  auto all = co_await spaces(by);
+  if (!all.ok()) co_return all.error();
+  auto chosen = choose_space(*all, search.model, dimension);
+  if (!chosen.ok()) co_return chosen.error();
+  co_return indexes_.make(*chosen);
 }
 
 Co<Result<std::uint64_t>> PostgresVectors::put(std::int64_t space, std::vector<NewVector> vectors,
@@ -293,7 +306,7 @@ Co<Status> PostgresVectors::rank(std::shared_ptr<Scan> scan, std::size_t first, 
 
 Co<Result<std::vector<std::vector<VectorHit>>>> PostgresVectors::search(VectorSearch search,
                                                                         Deadline by) {
-  auto index = co_await index_of(search.space, by);
+  auto index = co_await index_for(search, by);
   if (!index.ok()) co_return index.error();
   auto checked = check_search(search, (*index)->dimension);
   if (!checked.ok()) co_return checked.error();
@@ -305,6 +318,7 @@ Co<Result<std::vector<std::vector<VectorHit>>>> PostgresVectors::search(VectorSe
   const std::size_t bytes = candidates_of(search.nearest) * (*index)->dimension * sizeof(float);
   const std::size_t together = std::max<std::size_t>(1, kRankBytes / bytes);
   auto scan = std::make_shared<Scan>();
+  search.space = (*index)->space.number;
   scan->asked = std::move(search);
   for (int tried = 1;; ++tried) {
     auto ready = co_await refresh(*index, scan->asked.space, by);

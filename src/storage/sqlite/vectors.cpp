@@ -61,7 +61,19 @@ Co<Result<SqliteVectors::Index>> SqliteVectors::index_of(std::int64_t space, Dea
   };
   auto found = co_await readers_.read("vector_space", std::move(work), by);
   if (!found.ok()) co_return found.error();
-  co_return indexes_.make(space, found->dimension);
+  co_return indexes_.make(*found);
+}
+
+Co<Result<SqliteVectors::Index>> SqliteVectors::index_for(const VectorSearch& search, Deadline by) {
+  if (search.space != 0) co_return co_await index_of(search.space, by);
+  const std::size_t dimension = search.queries.empty() ? 0 : search.queries.front().size();
+  auto known = indexes_.find(search.model, dimension);
+  if (known) co_return known;
+  auto all = co_await spaces(by);
+  if (!all.ok()) co_return all.error();
+  auto chosen = choose_space(*all, search.model, dimension);
+  if (!chosen.ok()) co_return chosen.error();
+  co_return indexes_.make(*chosen);
 }
 
 Co<Result<std::uint64_t>> SqliteVectors::put(std::int64_t space, std::vector<NewVector> vectors,
@@ -97,6 +109,7 @@ Co<Result<std::uint64_t>> SqliteVectors::put_slice(Index index, std::int64_t spa
   if (!put.ok()) co_return put.error();
   // Rows that a load has read meanwhile in spite of this are noticed by their floats.
   if (!put->replaced.empty()) index->remove(put->replaced);
+  index->was_put();
   co_return put->stored;
 }
 
@@ -117,10 +130,13 @@ Co<Result<std::vector<ChunkToEmbed>>> SqliteVectors::missing(std::int64_t space,
   co_return out;
 }
 
-/// Reads what was put since the last time.
+/// Reads what was put since the last time. Who puts is this process alone.
 Co<Status> SqliteVectors::refresh(Index index, std::int64_t space, Deadline by) {
+  if (index->fresh()) co_return done();
   auto turn = co_await index->turn(by);
   if (!turn.ok()) co_return turn.error();
+  if (index->fresh()) co_return done();
+  const std::uint64_t puts = index->puts();
   if (index->full()) co_return vectors_do_not_fit();
   if (index->loaded_to() == 0) indexes_.loads.fetch_add(1, std::memory_order_relaxed);
   const std::size_t most = rows_of_load(index->dimension);
@@ -141,15 +157,17 @@ Co<Status> SqliteVectors::refresh(Index index, std::int64_t space, Deadline by) 
     }
     if (!index->add(fresh, slice->upto)) co_return vectors_do_not_fit();
     if (!slice->last) continue;
-    if (anew || !index->stale(slice->stored)) co_return done();
+    if (anew || !index->stale(slice->stored)) break;
     anew = true;
     index->start_over();
   }
+  index->has_read(puts);
+  co_return done();
 }
 
 Co<Result<std::vector<std::vector<VectorHit>>>> SqliteVectors::search(VectorSearch search,
                                                                       Deadline by) {
-  auto index = co_await index_of(search.space, by);
+  auto index = co_await index_for(search, by);
   if (!index.ok()) co_return index.error();
   auto checked = check_search(search, (*index)->dimension);
   if (!checked.ok()) co_return checked.error();
@@ -160,7 +178,7 @@ Co<Result<std::vector<std::vector<VectorHit>>>> SqliteVectors::search(VectorSear
   for (auto& query : search.queries) to_unit_length(query);
   const auto asked = std::make_shared<const VectorSearch>(std::move(search));
   for (int tried = 1;; ++tried) {
-    auto ready = co_await refresh(*index, asked->space, by);
+    auto ready = co_await refresh(*index, (*index)->space.number, by);
     if (!ready.ok()) co_return ready.error();
     auto work = [asked, index = *index, &clock = clock_, by](Connection& db) {
       return search_now(db, *asked, *index, clock, by);
