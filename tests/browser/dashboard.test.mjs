@@ -150,20 +150,16 @@ describe('dashboard', () => {
       return Object.keys((await reply.json()).series).length;
     }, key_of_admin(server));
     await pause((seconds - settled) * 1000);
-    const loose = (of) => of.nodes - of.shown;
-    // What one change leaves may be there until the next.
-    let last = await figures();
-    for (let i = 0; i < 5 && loose(last) - loose(first) > 100; i += 1) {
-      await pause(2000);
-      last = await figures();
-    }
+    const last = await figures();
     t.diagnostic(`from second ${settled} to ${seconds}: ${JSON.stringify(first)} -> ${JSON.stringify(last)}, ${series} columns`);
     // Samples are kept for an hour, 8 bytes each, in arrays that grow by half; 400 kB are the rest's.
     const kept = (seconds - settled) * series * 8 * 1.5;
     assert.ok(last.heap - first.heap < 400_000 + kept, `heap grew by ${last.heap - first.heap}, samples by ${kept}`);
-    // What the page shows may grow to its bounds (25 slow requests, 12 lines a chart); what it let go may not.
+    // What the page shows may grow to its bounds (25 slow requests, 12 lines a chart). Of what it let go one list of
+    // slow requests (546 nodes) may be there until the next, never a second.
+    const loose = (of) => of.nodes - of.shown;
     assert.ok(serial >= 25 * (seconds - settled) / 10, `${serial} rows were shown`);
-    assert.ok(loose(last) - loose(first) <= 100, `nodes outside the page grew by ${loose(last) - loose(first)}`);
+    assert.ok(loose(last) - loose(first) < 700, `nodes outside the page grew by ${loose(last) - loose(first)}`);
     assert.ok(last.shown < 4000, `${last.shown} nodes are shown`);
     assert.ok(last.listeners - first.listeners < 50, `listeners grew by ${last.listeners - first.listeners}`);
     await assert_calm(page);
