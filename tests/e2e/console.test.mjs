@@ -58,6 +58,18 @@ class Stream {
   leave() { this.request.destroy(); }
 }
 
+/** A stream that has a seat: those who left just now may have theirs for a moment longer. */
+async function seated(server, target, headers) {
+  let stream = null;
+  await server.until(async () => {
+    stream = new Stream(server, target, headers);
+    await stream.until(() => stream.status !== 0, 'an answer');
+    if (stream.status === 429) stream.leave();
+    return stream.status !== 429;
+  }, 'a seat');
+  return stream;
+}
+
 describe('the page', () => {
   const shared = scope();
   after(() => shared.end());
@@ -225,7 +237,8 @@ describe('operating', () => {
       assert.equal(got.status, 200, got.text);
       return got.json;
     };
-    await server.until(async () => (await sum()).series.requests.reduce((a, b) => a + (b ?? 0), 0) >= 4.5, 'five requests in the history');
+    // Five in one sample are a rate of four when it is the first one, which may be of a second and a quarter.
+    await server.until(async () => (await sum()).series.requests.reduce((a, b) => a + (b ?? 0), 0) >= 3.9, 'five requests in the history');
     const got = await sum();
     assert.equal(got.step_seconds, 1);
     assert.ok(got.times.every((at, i) => i === 0 || at > got.times[i - 1]));
@@ -241,7 +254,7 @@ describe('operating', () => {
   });
 
   test('M18: the live stream sends a sample a second and goes on behind the last one seen', async () => {
-    const first = new Stream(server, '/admin/live', board);
+    const first = await seated(server, '/admin/live', board);
     await first.until(() => first.of('sample').length >= 2, 'two samples');
     assert.equal(first.headers['content-type'], 'text/event-stream');
     assert.equal(first.events[0].type, 'state');
@@ -253,14 +266,14 @@ describe('operating', () => {
     assert.equal(first.of('sample')[0].data.at, ids[0]);
     first.leave();
     await pause(2500);
-    const again = new Stream(server, '/admin/live', { ...board, 'last-event-id': String(ids[0]) });
+    const again = await seated(server, '/admin/live', { ...board, 'last-event-id': String(ids[0]) });
     await again.until(() => again.of('sample').length >= 3, 'what was missed');
     assert.equal(Number(again.of('sample')[0].id), ids[1], 'the very next one');
     again.leave();
   });
 
   test('a change of state is told, and an alert or maintenance with it', async () => {
-    const stream = new Stream(server, '/admin/live', board);
+    const stream = await seated(server, '/admin/live', board);
     await stream.until(() => stream.of('state').length === 1, 'the state');
     await server.post('/admin/maintenance', { enabled: true, message: 'Back soon.' }, admin);
     await stream.until(() => stream.of('state').some((one) => one.data.maintenance), 'maintenance');
@@ -269,8 +282,8 @@ describe('operating', () => {
   });
 
   test('watchers are bounded, and a seat is free again when one leaves', async () => {
-    const watching = [1, 2, 3].map((n) => new Stream(server, n === 3 ? '/admin/logs?follow=true' : '/admin/live', board));
-    for (const one of watching) await one.until(() => one.status === 200, 'a seat');
+    const watching = [];
+    for (const target of ['/admin/live', '/admin/live', '/admin/logs?follow=true']) watching.push(await seated(server, target, board));
     const refused = await server.get('/admin/live', board);
     assert_error(refused, 429, { code: 'too_many_watchers' });
     assert.ok(Number(refused.headers['retry-after']) > 0);
@@ -301,7 +314,7 @@ describe('operating', () => {
     const page = await found(`?limit=2&before=${all.data[4].number}`);
     assert.deepEqual(page.data.map((one) => one.number), [all.data[2].number, all.data[3].number]);
 
-    const stream = new Stream(server, '/admin/logs?follow=true&limit=1&q=http.request', board);
+    const stream = await seated(server, '/admin/logs?follow=true&limit=1&q=http.request', board);
     await stream.until(() => stream.of('line').length >= 1, 'the newest line');
     await server.get('/v1/models', { 'x-request-id': 'req_followed' });
     await stream.until(() => stream.of('line').some((one) => one.data.line.includes('req_followed')), 'the new line');
