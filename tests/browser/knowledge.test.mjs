@@ -119,6 +119,7 @@ describe('knowledge', () => {
     await dialog.getByRole('button', { name: 'Show more' }).click();
     await dialog.getByText(`Passages 1 to 100 of ${made.chunks}`).waitFor();
     await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
     const { data } = (await server.get(`/v1/documents/${made.id}/passages?from=90&limit=1`)).json;
     await page.goto(`${server.url}/#/knowledge?document=${made.id}&at=${data[0].position.start}`);
     const marked = dialog.locator('.wanted');
