@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { scope } from '../e2e/lib/harness.mjs';
-import { ask, assert_calm, console_pair, launch, open, until } from './lib/browser.mjs';
+import { ask, assert_calm, close_dialog, console_pair, launch, open, until } from './lib/browser.mjs';
 
 const suite = scope();
 const browser = await launch(suite);
@@ -44,8 +44,7 @@ describe('chat', () => {
     await dialog.getByText('Water roses in the morning').waitFor();
     await dialog.getByRole('link', { name: 'Open the document' }).click();
     await page.getByRole('dialog').locator('.parts', { hasText: 'never at noon' }).waitFor();
-    await page.keyboard.press('Escape');
-    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await close_dialog(page);
     await assert_calm(page);
   });
 

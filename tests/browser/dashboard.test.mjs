@@ -26,20 +26,18 @@ describe('dashboard', () => {
     for (const dark of [false, true]) {
       const { page } = await watched(t, { dark });
       await chart(page, 'Memory').scrollIntoViewIfNeeded();
-      await pause(2000);
-      const found = await colours(page, chart(page, 'Memory').locator('canvas'));
-      const [back] = found;
       const wanted = await page.evaluate(() => ['--line-2', '--faint'].map((name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()));
-      for (const hex of wanted) {
-        const rgb = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-        const near = found.filter((one) => one.rgb.every((v, i) => Math.abs(v - rgb[i]) < 40)).reduce((sum, one) => sum + one.count, 0);
-        assert.ok(near > 20, `${dark ? 'dark' : 'light'}: ${near} pixels near ${hex}`);
-        assert.ok(contrast(rgb, back.rgb) > 4.4, `${hex} on ${back.rgb}`);
-      }
+      const rgb_of = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+      const near = (found, rgb) => found.filter((one) => one.rgb.every((v, i) => Math.abs(v - rgb[i]) < 40)).reduce((sum, one) => sum + one.count, 0);
+      let found = [];
+      await until(async () => {
+        found = await colours(page, chart(page, 'Memory').locator('canvas'));
+        return wanted.every((hex) => near(found, rgb_of(hex)) > 20);
+      }, `${dark ? 'dark' : 'light'}: pixels near ${wanted}`);
+      for (const hex of wanted) assert.ok(contrast(rgb_of(hex), found[0].rgb) > 4.4, `${hex} on ${found[0].rgb}`);
       await chart(page, 'Requests').getByRole('button', { name: 'Requests as a table' }).click();
       const rows = chart(page, 'Requests').locator('tbody tr');
-      await rows.first().waitFor();
-      assert.ok(await rows.count() >= 2);
+      await until(async () => await rows.count() >= 2, 'two rows');
       await assert_calm(page);
     }
   });

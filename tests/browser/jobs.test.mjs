@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { scope } from '../e2e/lib/harness.mjs';
-import { assert_calm, console_pair, key_of_admin, launch, open, until } from './lib/browser.mjs';
+import { assert_calm, close_dialog, console_pair, key_of_admin, launch, open, until } from './lib/browser.mjs';
 
 const suite = scope();
 const browser = await launch(suite);
@@ -25,7 +25,7 @@ describe('jobs', () => {
     provider.open('go');
     await page.getByRole('dialog').getByText('succeeded').first().waitFor();
     await page.getByRole('dialog').getByText('done at last').waitFor();
-    await page.keyboard.press('Escape');
+    await close_dialog(page);
     await state(page, id).getByText('succeeded').waitFor();
     await page.locator(`tr[data-job="${id}"]`).getByRole('button', { name: 'Forget this job' }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Forget' }).click();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { provider_entry, scope, serve, temp_dir } from '../e2e/lib/harness.mjs';
-import { assert_calm, console_pair, front, launch, open, until } from './lib/browser.mjs';
+import { assert_calm, close_dialog, console_pair, enter, front, launch, open, until } from './lib/browser.mjs';
 
 const suite = scope();
 const browser = await launch(suite);
@@ -93,16 +93,14 @@ describe('knowledge', () => {
     await server.post('/v1/documents', { collection: 'garden', source: 'roses.md', format: 'markdown', tags: ['plants'],
       text: '# Roses\n\nWater roses in the morning.\n\n# Tulips\n\nTulip bulbs go into the ground in autumn.' });
     const page = await open(t, browser, server, { hash: '#/knowledge' });
-    await page.getByLabel('Search passages').fill('watering a rose');
-    await page.keyboard.press('Enter');
+    await enter(page.getByLabel('Search passages'), 'watering a rose');
     await page.locator('mark', { hasText: 'Water' }).first().waitFor();
     assert.ok((await page.locator('mark').allInnerTexts()).includes('roses'));
     await page.locator('.results a').first().click();
     const dialog = page.getByRole('dialog');
     await dialog.locator('.wanted', { hasText: 'Water roses' }).waitFor();
-    await page.keyboard.press('Escape');
-    await page.getByLabel('Search passages').fill('zzzzqqq xxyyzz');
-    await page.keyboard.press('Enter');
+    await close_dialog(page);
+    await enter(page.getByLabel('Search passages'), 'zzzzqqq xxyyzz');
     await page.getByText('Nothing found.').waitFor();
     await assert_calm(page);
   });
@@ -118,8 +116,7 @@ describe('knowledge', () => {
     await dialog.getByText(`Passages 1 to 50 of ${made.chunks}`).waitFor();
     await dialog.getByRole('button', { name: 'Show more' }).click();
     await dialog.getByText(`Passages 1 to 100 of ${made.chunks}`).waitFor();
-    await page.keyboard.press('Escape');
-    await dialog.waitFor({ state: 'detached' });
+    await close_dialog(page);
     const { data } = (await server.get(`/v1/documents/${made.id}/passages?from=90&limit=1`)).json;
     await page.goto(`${server.url}/#/knowledge?document=${made.id}&at=${data[0].position.start}`);
     const marked = dialog.locator('.wanted');

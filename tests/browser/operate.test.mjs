@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { scope, temp_dir } from '../e2e/lib/harness.mjs';
 import { bearer, new_key } from '../e2e/lib/people.mjs';
-import { assert_calm, console_pair, key_of_admin, launch, open, until } from './lib/browser.mjs';
+import { ask, assert_calm, close_dialog, console_pair, key_of_admin, launch, open, until } from './lib/browser.mjs';
 
 const suite = scope();
 const browser = await launch(suite);
@@ -29,7 +29,7 @@ describe('operate', () => {
     const key = await page.locator('[data-test=new-key]').innerText();
     assert.match(key, /^ms_/);
     assert.equal((await server.get('/v1/me', bearer(key))).json.limits.requests_per_minute, 7);
-    await page.keyboard.press('Escape');
+    await close_dialog(page);
     await page.locator('tr', { hasText: 'laptop' }).getByText('active').waitFor();
     assert.equal(await page.getByText(key).count(), 0, 'it is shown once');
     await page.locator('tr', { hasText: 'laptop' }).getByRole('button', { name: 'Revoke' }).click();
@@ -163,8 +163,7 @@ describe('signing in', () => {
     await you.getByRole('button', { name: 'Sign in' }).click();
     await you.getByText('signed in').waitFor();
     await stranger.goto(`${server.url}/#/chat`);
-    await stranger.getByLabel('Your question').fill('the secret of ann');
-    await stranger.keyboard.press('Enter');
+    await ask(stranger, 'the secret of ann');
     await stranger.getByText('You said: the secret of ann').waitFor();
     await server.post('/v1/jobs', { kind: 'chat', delay: 3600, input: { messages: [{ role: 'user', content: 'x' }] } }, bearer(ann.key));
 

@@ -199,7 +199,7 @@ test('a host that refuses to die is killed at its time, with all that it started
   await server.post('/admin/hosts/stubborn/stop', undefined, admin_of(server));
   await gone(server, pid);
   await server.reaches('stubborn', 'stopped');
-  assert.match(server.err, /"host\.killed"/);
+  await server.until(() => /"host\.killed"/.test(server.err), 'the line in the log');
   assert.equal((await server.ask('stubborn')).status, 200, 'it can be used again');
 });
 
@@ -329,7 +329,7 @@ test('hosts are placed on the GPU with most room, and see only that one', { skip
 test('without a GPU a host that asks for one runs, and its GPU memory counts as memory', async (t) => {
   const server = await with_hosts(t, [{ name: 'llama', memory: '100MiB', gpu_memory: '100MiB' }, { name: 'huge', memory: '100MiB', gpu_memory: '8000MiB' }]);
   assert.equal((await server.ask('llama')).status, 200);
-  assert.match(server.err, /"host\.started".*"gpu":"none found"/);
+  await server.until(() => /"host\.started".*"gpu":"none found"/.test(server.err), 'the line in the log');
   assert_error(await server.ask('huge'), 503, { code: 'host_too_large' });
   const doctor = await run(['doctor', '--config', path.join(server.dir, 'mainstay.toml'), '--data', server.data]);
   assert.match(doctor.out, /host gpu\s+no GPU/, doctor.out);

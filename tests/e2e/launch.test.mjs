@@ -137,7 +137,7 @@ test('without Redis jobs run inside the web process, and it is said', async (t) 
   const provider = await provide(t);
   const server = await launch(t, settings(t, { provider, launch: { worker_processes: 2 } }));
   assert.deepEqual(server.children().map((one) => one.name), ['web']);
-  assert.match(server.err, /worker processes need storage.redis_url/);
+  await server.until(() => /worker processes need storage.redis_url/.test(server.err), 'the line in the log');
   await reaches(server, await submit(server, chat('inside')), 'succeeded');
 });
 

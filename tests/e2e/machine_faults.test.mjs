@@ -24,8 +24,8 @@ describe('disk', () => {
     const again = await server.post('/v1/documents', document(3)).catch(() => ({ status: 0 }));
     assert.notEqual(again.status, 201, 'nothing is acknowledged after a failed sync');
     assert.deepEqual(await server.exited, { code: 1, signal: null }, server.tail());
-    assert.match(server.err, /"event":"engine.failed"/);
-    assert.match(server.err, /mainstay: stopped: storage_failed/);
+    await server.until(() => /"event":"engine.failed"/.test(server.err), 'the line in the log');
+    await server.until(() => /mainstay: stopped: storage_failed/.test(server.err), 'the line in the log');
     await stop();
     const next = await serve(t, { data: server.data });
     assert.ok((await sources(next)).includes('t1'), 'what was acknowledged is there');

@@ -61,8 +61,19 @@ export async function assert_calm(page) {
 
 /** Asks in the chat. */
 export async function ask(page, text) {
-  await page.getByLabel('Your question').fill(text);
-  await page.keyboard.press('Enter');
+  await enter(page.getByLabel('Your question'), text);
+}
+
+/** Fills a field and presses Enter in it, wherever the focus has gone meanwhile. */
+export async function enter(field, text) {
+  await field.fill(text);
+  await field.press('Enter');
+}
+
+/** Escape closes the dialog; the page is behind it a moment later. */
+export async function close_dialog(page) {
+  await page.keyboard.press('Escape');
+  await page.locator('dialog').waitFor({ state: 'detached' });
 }
 
 /** The console before a scripted provider: {server, provider}. */
