@@ -83,6 +83,7 @@ describe('voice', () => {
     await page.keyboard.up('Space');
     await page.locator('.captions .said').first().waitFor({ timeout: 60_000 });
     await until(async () => await phase(page) === 'speaking', 'spoken', 30_000);
+    await page.locator('h1').focus();
     await page.keyboard.down('Space');
     await until(async () => await phase(page) === 'hearing', 'listening again');
     await page.keyboard.up('Space');
