@@ -216,7 +216,8 @@ function take(message: any): void {
       break;
     case 'audio':
       rate = message.audio?.sample_rate ?? rate;
-      phase.value = 'speaking';
+      // While somebody speaks, it is what is left of an answer that was interrupted.
+      if (phase.value !== 'hearing') phase.value = 'speaking';
       break;
     case 'speech_failed':
       if (last) change({ ended: `No more is spoken: ${message.error?.message ?? 'speech failed'}` });
@@ -224,7 +225,7 @@ function take(message: any): void {
     case 'done':
       written = true;
       if (last && message.answer) change({ answer: message.answer });
-      if (phase.value !== 'speaking') phase.value = 'ready';
+      if (phase.value !== 'speaking' && phase.value !== 'hearing') phase.value = 'ready';
       break;
     case 'interrupted':
       silence();
