@@ -156,6 +156,30 @@ SpaceIndexes::Index SpaceIndexes::make(const VectorSpace& space) {
   return index;
 }
 
+Co<Result<SpaceIndexes::Index>> SpaceIndexes::of(Vectors& store, std::int64_t space, Deadline by) {
+  auto known = find(space);
+  if (known) co_return known;
+  auto all = co_await store.spaces(by);
+  if (!all.ok()) co_return all.error();
+  for (const auto& each : *all) {
+    if (each.number == space && each.state != SpaceState::leaving) co_return make(each);
+  }
+  co_return unknown_space();
+}
+
+Co<Result<SpaceIndexes::Index>> SpaceIndexes::of(Vectors& store, const VectorSearch& search,
+                                                 Deadline by) {
+  if (search.space != 0) co_return co_await of(store, search.space, by);
+  const std::size_t dimension = search.queries.empty() ? 0 : search.queries.front().size();
+  auto known = find(search.model, dimension);
+  if (known) co_return known;
+  auto all = co_await store.spaces(by);
+  if (!all.ok()) co_return all.error();
+  auto chosen = choose_space(*all, search.model, dimension);
+  if (!chosen.ok()) co_return chosen.error();
+  co_return make(*chosen);
+}
+
 void SpaceIndexes::unload(std::int64_t space) {
   std::lock_guard lock(mutex_);
   indexes_.erase(space);

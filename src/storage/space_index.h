@@ -98,17 +98,20 @@ class SpaceIndexes {
  public:
   using Index = std::shared_ptr<SpaceIndex>;
   SpaceIndexes(Clock& clock, const VectorLimits& limits);
-  /// Null: nobody asked for it yet.
-  Index find(std::int64_t space) const;
-  Index find(const std::string& model, std::size_t dimension) const;
-  /// The one there is, or a new and empty one.
-  Index make(const VectorSpace& space);
+  /// The one there is, or a new and empty one. `store` is asked for its spaces when nobody wanted
+  /// this one yet. Errors: those of Vectors::spaces(); not_found "unknown_vector_space".
+  Co<Result<Index>> of(Vectors& store, std::int64_t space, Deadline by);
+  /// The one that a search names. Errors: also those of choose_space().
+  Co<Result<Index>> of(Vectors& store, const VectorSearch& search, Deadline by);
   void unload(std::int64_t space);
   VectorFigures figures() const;
   std::atomic<std::uint64_t> searches{0};
   std::atomic<std::uint64_t> loads{0};
 
  private:
+  Index find(std::int64_t space) const;
+  Index find(const std::string& model, std::size_t dimension) const;
+  Index make(const VectorSpace& space);
   Clock& clock_;
   IndexMemory memory_;
   mutable std::mutex mutex_;

@@ -298,8 +298,7 @@ TEST_F(PostgresKnowledge, no_query_of_a_verb_reads_a_whole_table) {
   asked.insert(asked.end(), {"'" + mark + " & (w7 | w8)'", "0", "9223372036854775807", "0", "40000",
                              "10", "'w7'", "'w8'"});
   all.emplace_back(postgres::find_query(2), asked);
-  const std::vector<std::vector<std::string>> of_vectors = {{"1"},
-                                                            {"1", document, "100"},
+  const std::vector<std::vector<std::string>> of_vectors = {{"1", document, "100"},
                                                             {"1", "39990", "100"},
                                                             {"1", "ARRAY[7, 8]::bigint[]"},
                                                             {"ARRAY[7, 8]::bigint[]"}};

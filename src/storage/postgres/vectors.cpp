@@ -20,7 +20,6 @@ constexpr std::size_t kScanQueue = 4096;
 
 #define MAINSTAY_SPACE "SELECT n, model, dimension, state, vectors FROM mainstay.vector_space "
 constexpr const char* kSpaces = MAINSTAY_SPACE "ORDER BY n";
-constexpr const char* kSpace = MAINSTAY_SPACE "WHERE n = $1 AND state <> 2";
 #undef MAINSTAY_SPACE
 constexpr const char* kMake =
     "INSERT INTO mainstay.vector_space AS s (model, dimension, state, vectors, numbers) "
@@ -126,7 +125,7 @@ struct PostgresVectors::Scan {
 };
 
 std::vector<std::string> vector_queries() {
-  return {kSpace, kMissing, kLoad, kFloats, kInUse};
+  return {kMissing, kLoad, kFloats, kInUse};
 }
 
 PostgresVectors::PostgresVectors(Client& client, Clock& clock, Random& random,
@@ -165,33 +164,9 @@ Co<Status> PostgresVectors::serve(std::int64_t space, Deadline by) {
   co_return done();
 }
 
-Co<Result<PostgresVectors::Index>> PostgresVectors::index_of(std::int64_t space, Deadline by) {
-  auto known = indexes_.find(space);
-  if (known) co_return known;
-  Statement statement("vector_space", kSpace);
-  statement.number(space);
-  auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
-  if (!rows.ok()) co_return rows.error();
-  if (rows->size() == 0) co_return unknown_space();
-  co_return indexes_.make(space_in(*rows, 0));
-}
-
-Co<Result<PostgresVectors::Index>> PostgresVectors::index_for(const VectorSearch& search,
-                                                              Deadline by) {
-  if (search.space != 0) co_return co_await index_of(search.space, by);
-  const std::size_t dimension = search.queries.empty() ? 0 : search.queries.front().size();
-  auto known = indexes_.find(search.model, dimension);
-  if (known) co_return known;
-  auto all = co_await spaces(by);
-  if (!all.ok()) co_return all.error();
-  auto chosen = choose_space(*all, search.model, dimension);
-  if (!chosen.ok()) co_return chosen.error();
-  co_return indexes_.make(*chosen);
-}
-
 Co<Result<std::uint64_t>> PostgresVectors::put(std::int64_t space, std::vector<NewVector> vectors,
                                                Deadline by) {
-  auto index = co_await index_of(space, by);
+  auto index = co_await indexes_.of(*this, space, by);
   if (!index.ok()) co_return index.error();
   const std::uint32_t dimension = (*index)->dimension;
   for (const auto& vector : vectors) {
@@ -306,7 +281,7 @@ Co<Status> PostgresVectors::rank(std::shared_ptr<Scan> scan, std::size_t first, 
 
 Co<Result<std::vector<std::vector<VectorHit>>>> PostgresVectors::search(VectorSearch search,
                                                                         Deadline by) {
-  auto index = co_await index_for(search, by);
+  auto index = co_await indexes_.of(*this, search, by);
   if (!index.ok()) co_return index.error();
   auto checked = check_search(search, (*index)->dimension);
   if (!checked.ok()) co_return checked.error();

@@ -35,8 +35,6 @@ class PostgresVectors final : public Vectors {
   using Index = SpaceIndexes::Index;
   using Hits = std::vector<std::vector<VectorHit>>;
   struct Scan;
-  Co<Result<Index>> index_of(std::int64_t space, Deadline by);
-  Co<Result<Index>> index_for(const VectorSearch& search, Deadline by);
   Co<Status> refresh(Index index, std::int64_t space, Deadline by);
   Co<Status> rank(std::shared_ptr<Scan> scan, std::size_t first, std::size_t count, Deadline by);
 

@@ -51,34 +51,9 @@ Co<Status> SqliteVectors::serve(std::int64_t space, Deadline by) {
   co_return co_await writer_.write("serve_space", std::move(work), by);
 }
 
-Co<Result<SqliteVectors::Index>> SqliteVectors::index_of(std::int64_t space, Deadline by) {
-  auto known = indexes_.find(space);
-  if (known) co_return known;
-  auto work = [space](Connection& db) -> Result<VectorSpace> {
-    const auto found = read_space(db, space);
-    if (!found || found->state == SpaceState::leaving) return unknown_space();
-    return *found;
-  };
-  auto found = co_await readers_.read("vector_space", std::move(work), by);
-  if (!found.ok()) co_return found.error();
-  co_return indexes_.make(*found);
-}
-
-Co<Result<SqliteVectors::Index>> SqliteVectors::index_for(const VectorSearch& search, Deadline by) {
-  if (search.space != 0) co_return co_await index_of(search.space, by);
-  const std::size_t dimension = search.queries.empty() ? 0 : search.queries.front().size();
-  auto known = indexes_.find(search.model, dimension);
-  if (known) co_return known;
-  auto all = co_await spaces(by);
-  if (!all.ok()) co_return all.error();
-  auto chosen = choose_space(*all, search.model, dimension);
-  if (!chosen.ok()) co_return chosen.error();
-  co_return indexes_.make(*chosen);
-}
-
 Co<Result<std::uint64_t>> SqliteVectors::put(std::int64_t space, std::vector<NewVector> vectors,
                                              Deadline by) {
-  auto index = co_await index_of(space, by);
+  auto index = co_await indexes_.of(*this, space, by);
   if (!index.ok()) co_return index.error();
   const std::uint32_t dimension = (*index)->dimension;
   for (const auto& vector : vectors) {
@@ -167,7 +142,7 @@ Co<Status> SqliteVectors::refresh(Index index, std::int64_t space, Deadline by) 
 
 Co<Result<std::vector<std::vector<VectorHit>>>> SqliteVectors::search(VectorSearch search,
                                                                       Deadline by) {
-  auto index = co_await index_for(search, by);
+  auto index = co_await indexes_.of(*this, search, by);
   if (!index.ok()) co_return index.error();
   auto checked = check_search(search, (*index)->dimension);
   if (!checked.ok()) co_return checked.error();

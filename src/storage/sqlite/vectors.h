@@ -27,8 +27,6 @@ class SqliteVectors final : public Vectors {
 
  private:
   using Index = SpaceIndexes::Index;
-  Co<Result<Index>> index_of(std::int64_t space, Deadline by);
-  Co<Result<Index>> index_for(const VectorSearch& search, Deadline by);
   Co<Status> refresh(Index index, std::int64_t space, Deadline by);
   Co<Result<std::uint64_t>> put_slice(Index index, std::int64_t space,
                                       std::vector<PackedVector> slice, Deadline by);
