@@ -10,6 +10,8 @@ namespace {
 constexpr std::uint64_t kSparse = 8;
 constexpr std::uint64_t kBitmapFree = 128ULL << 10;
 
+constexpr std::int64_t kLongRange = 64;
+
 }  // namespace
 
 DocumentSet::DocumentSet(std::vector<std::int64_t> sorted) : size_(sorted.size()) {
@@ -27,6 +29,14 @@ DocumentSet::DocumentSet(std::vector<std::int64_t> sorted) : size_(sorted.size()
     const auto at = static_cast<std::uint64_t>(each - first_);
     bits_[at / 64] |= 1ULL << (at % 64);
   }
+}
+
+bool DocumentSet::contains_all(DocumentRange range) const noexcept {
+  if (range.last - range.first >= kLongRange) return false;
+  for (std::int64_t each = range.first; each <= range.last; ++each) {
+    if (!contains(each)) return false;
+  }
+  return true;
 }
 
 }  // namespace mainstay::storage

@@ -7,6 +7,11 @@
 
 namespace mainstay::storage {
 
+struct DocumentRange {
+  std::int64_t first = 0;
+  std::int64_t last = 0;  ///< included
+};
+
 /// Immutable. Numbers of documents grow by one, so that a bitmap from the first to the last is
 /// small; of numbers far apart it keeps the sorted list.
 class DocumentSet {
@@ -14,6 +19,8 @@ class DocumentSet {
   /// `sorted`: ascending, without repetition.
   explicit DocumentSet(std::vector<std::int64_t> sorted);
   bool contains(std::int64_t document) const noexcept;
+  /// True only when all in the range are; false also for a long range, unlooked at.
+  bool contains_all(DocumentRange range) const noexcept;
   std::size_t size() const noexcept { return size_; }
   std::uint64_t bytes() const noexcept { return bits_.size() * 8 + list_.size() * 8; }
 

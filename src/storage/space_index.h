@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/event.h"
-#include "storage/vector_index.h"
+#include "storage/vector_scan.h"
 #include "storage/vectors.h"
 
 namespace mainstay::storage {

@@ -1,17 +1,14 @@
-// The vectors of one space in memory, as eight-bit codes: appended to by one, scanned by many.
-// Used by space_index.h (stored rows are the truth; this is a cache of them).
+// The vectors of one space in memory, as eight-bit codes: appended to by one, scanned by many
+// (vector_scan.h). Used by space_index.h (stored rows are the truth; this is a cache of them).
 #pragma once
 
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/deadline.h"
 #include "storage/document_set.h"
 #include "storage/documents.h"
 #include "storage/vector_kernels.h"
@@ -24,13 +21,6 @@ struct IndexRow {
   std::int64_t number = 0;  ///< of the stored row; never used twice while the index lives
   std::int64_t chunk = 0;
   std::string_view packed;
-};
-
-/// A row that scored well by its codes.
-struct Candidate {
-  float score = 0;  ///< about the cosine
-  std::int64_t number = 0;
-  std::int64_t chunk = 0;
 };
 
 /// Rows of one allocation. Filled from the front; rows that a view has are never written again, but
@@ -48,6 +38,8 @@ class Segment {
   const std::uint8_t* sketch(std::size_t row) const noexcept {
     return sketches_.data() + row / kSketchRows * sketch_bytes(stride_);
   }
+  /// Of the same block: those of its rows lie in this range.
+  DocumentRange documents(std::size_t row) const noexcept { return documents_[row / kSketchRows]; }
   bool dead(std::size_t row) const noexcept {
     return (dead_[row / 64].load(std::memory_order_relaxed) >> (row % 64) & 1) != 0;
   }
@@ -70,6 +62,7 @@ class Segment {
   const std::size_t capacity_;
   std::int8_t* codes_ = nullptr;
   std::vector<std::uint8_t> sketches_;
+  std::vector<DocumentRange> documents_;
   std::vector<std::atomic<std::uint64_t>> dead_;
 };
 
@@ -110,37 +103,5 @@ class VectorIndex {
   std::atomic<std::uint64_t> rows_{0};
   std::atomic<std::uint64_t> dead_{0};
 };
-
-/// A query ready for the scan: its code, aligned and filled up, and what its sketches are compared
-/// with.
-class ScanQuery {
- public:
-  explicit ScanQuery(const std::vector<float>& unit);
-  const std::int8_t* codes() const noexcept { return codes_.get(); }
-  float scale() const noexcept { return scale_; }
-  const std::uint8_t* tables() const noexcept { return tables_->data(); }
-
- private:
-  struct Free {
-    void operator()(std::int8_t* at) const noexcept;
-  };
-  std::unique_ptr<std::int8_t[], Free> codes_;
-  float scale_ = 0;
-  std::optional<SketchTables> tables_;
-};
-
-/// From so many rows on, sketches choose the rows whose codes are looked at.
-inline constexpr std::size_t kSketchFrom = 16'384;
-
-/// The `keep` best rows of `documents` for each query, best first, equal ones by number. In a view
-/// below kSketchFrom rows all queries share one pass over the codes. Above, each query adds up the
-/// sketches, and the codes of the best sixteenth are looked at (at least 2,048 rows): the ten
-/// nearest are among them (recall measured: docs/embeddings.md). nullopt: `by` passed before the
-/// end.
-std::optional<std::vector<std::vector<Candidate>>> scan(const IndexView& view,
-                                                        const std::vector<ScanQuery>& queries,
-                                                        const DocumentSet& documents,
-                                                        std::size_t keep, const Kernel& kernel,
-                                                        const Clock& clock, Deadline by);
 
 }  // namespace mainstay::storage

@@ -18,6 +18,8 @@ namespace {
 
 constexpr std::size_t kAlign = 32;
 constexpr std::size_t kHalf = kSketchRows / 2;
+/// Of one lookup: two still fit a byte, so that sums are widened for every second one.
+constexpr double kMostOfGroup = 127;
 
 unsigned nibble(const std::int8_t* four) noexcept {
   unsigned out = 0;
@@ -49,7 +51,7 @@ SketchTables::SketchTables(const std::int8_t* codes, std::size_t stride)
     widest = std::max(widest, width);
     all += width;
   }
-  const double step = std::min(255.0 / widest, 65'535.0 / static_cast<double>(all));
+  const double step = std::min(kMostOfGroup / widest, 65'535.0 / static_cast<double>(all));
   for (std::size_t group = 0; group < groups; ++group) {
     const std::int8_t* four = codes + group * 4;
     for (unsigned signs = 0; signs < 16; ++signs) {
@@ -101,6 +103,21 @@ struct Lookups {
   __m256i odd;
 };
 
+/// Of the lower and the upper nibbles of 32 bytes.
+struct Found {
+  __m256i below;
+  __m256i above;
+};
+
+MAINSTAY_AVX2 Found look_up(const std::uint8_t* tables, const std::uint8_t* sketches) noexcept {
+  const __m256i low = _mm256_set1_epi8(15);
+  const __m256i table = _mm256_load_si256(reinterpret_cast<const __m256i*>(tables));
+  const __m256i rows = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sketches));
+  const __m256i above = _mm256_and_si256(_mm256_srli_epi16(rows, 4), low);
+  return {_mm256_shuffle_epi8(table, _mm256_and_si256(rows, low)),
+          _mm256_shuffle_epi8(table, above)};
+}
+
 MAINSTAY_AVX2 void add(Lookups& sums, __m256i found) noexcept {
   sums.both = _mm256_add_epi16(sums.both, found);
   sums.odd = _mm256_add_epi16(sums.odd, _mm256_srli_epi16(found, 8));
@@ -121,17 +138,15 @@ MAINSTAY_AVX2 void write(const Lookups& sums, std::uint16_t* out) noexcept {
 
 MAINSTAY_AVX2 void avx2_sums(const std::uint8_t* tables, const std::uint8_t* sketches,
                              std::size_t blocks, std::size_t stride, std::uint16_t* out) noexcept {
-  const __m256i low = _mm256_set1_epi8(15);
-  const std::size_t bytes = sketch_bytes(stride);  // a multiple of 32: two groups in each load
+  const std::size_t bytes = sketch_bytes(stride);  // a multiple of 64: two groups in each load
   for (std::size_t block = 0; block < blocks; ++block, sketches += bytes, out += kSketchRows) {
     Lookups first{_mm256_setzero_si256(), _mm256_setzero_si256()};
     Lookups second = first;
-    for (std::size_t at = 0; at < bytes; at += 32) {
-      const __m256i table = _mm256_load_si256(reinterpret_cast<const __m256i*>(tables + at));
-      const __m256i rows = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sketches + at));
-      const __m256i above = _mm256_and_si256(_mm256_srli_epi16(rows, 4), low);
-      add(first, _mm256_shuffle_epi8(table, _mm256_and_si256(rows, low)));
-      add(second, _mm256_shuffle_epi8(table, above));
+    for (std::size_t at = 0; at < bytes; at += 64) {
+      const Found one = look_up(tables + at, sketches + at);
+      const Found two = look_up(tables + at + 32, sketches + at + 32);
+      add(first, _mm256_add_epi8(one.below, two.below));
+      add(second, _mm256_add_epi8(one.above, two.above));
     }
     write(first, out);
     write(second, out + kHalf);
@@ -153,18 +168,23 @@ MAINSTAY_AVX2 std::uint32_t avx2_reach(const std::uint16_t* sums, std::uint16_t 
 
 void neon_sums(const std::uint8_t* tables, const std::uint8_t* sketches, std::size_t blocks,
                std::size_t stride, std::uint16_t* out) noexcept {
+  const std::size_t bytes = sketch_bytes(stride);
   for (std::size_t block = 0; block < blocks; ++block, out += kSketchRows) {
     std::array<uint16x8_t, 4> sums;
     sums.fill(vdupq_n_u16(0));
-    for (std::size_t group = 0; group < stride / 4; ++group, sketches += kHalf) {
-      const uint8x16_t table = vld1q_u8(tables + group * 16);
-      const uint8x16_t rows = vld1q_u8(sketches);
-      const uint8x16_t first = vqtbl1q_u8(table, vandq_u8(rows, vdupq_n_u8(15)));
-      const uint8x16_t second = vqtbl1q_u8(table, vshrq_n_u8(rows, 4));
-      sums[0] = vaddw_u8(sums[0], vget_low_u8(first));
-      sums[1] = vaddw_high_u8(sums[1], first);
-      sums[2] = vaddw_u8(sums[2], vget_low_u8(second));
-      sums[3] = vaddw_high_u8(sums[3], second);
+    for (std::size_t at = 0; at < bytes; at += 2 * kHalf, sketches += 2 * kHalf) {
+      const uint8x16_t one_table = vld1q_u8(tables + at);
+      const uint8x16_t two_table = vld1q_u8(tables + at + kHalf);
+      const uint8x16_t one = vld1q_u8(sketches);
+      const uint8x16_t two = vld1q_u8(sketches + kHalf);
+      const uint8x16_t below = vaddq_u8(vqtbl1q_u8(one_table, vandq_u8(one, vdupq_n_u8(15))),
+                                        vqtbl1q_u8(two_table, vandq_u8(two, vdupq_n_u8(15))));
+      const uint8x16_t above = vaddq_u8(vqtbl1q_u8(one_table, vshrq_n_u8(one, 4)),
+                                        vqtbl1q_u8(two_table, vshrq_n_u8(two, 4)));
+      sums[0] = vaddw_u8(sums[0], vget_low_u8(below));
+      sums[1] = vaddw_high_u8(sums[1], below);
+      sums[2] = vaddw_u8(sums[2], vget_low_u8(above));
+      sums[3] = vaddw_high_u8(sums[3], above);
     }
     for (std::size_t i = 0; i < sums.size(); ++i) vst1q_u16(out + 8 * i, sums[i]);
   }

@@ -2,7 +2,10 @@
 #include "storage/sqlite/vector_rows.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
+#include <queue>
 
 #include "storage/space_index.h"
 
@@ -204,21 +207,53 @@ Result<LoadedRows> load_rows(Connection& db, std::int64_t space, std::int64_t af
   return out;
 }
 
+namespace {
+
+/// Tells, of candidates that come best first by their codes, when those left cannot be among the
+/// nearest any more: by as much as codes and floats were apart so far, four times over.
+class Settled {
+ public:
+  explicit Settled(std::size_t nearest) : nearest_(nearest) {}
+  void add(float by_code, float by_floats) {
+    error_ = std::max(error_, std::abs(by_code - by_floats));
+    best_.push(by_floats);
+    if (best_.size() > nearest_) best_.pop();
+    ++seen_;
+  }
+  bool before(float by_code) const {
+    if (seen_ < std::max(nearest_, kFew)) return false;
+    return by_code + kTimes * error_ < best_.top();
+  }
+
+ private:
+  static constexpr std::size_t kFew = 10;
+  static constexpr float kTimes = 4;
+  const std::size_t nearest_;
+  std::size_t seen_ = 0;
+  float error_ = 0;
+  std::priority_queue<float, std::vector<float>, std::greater<>> best_;  ///< the worst on top
+};
+
+}  // namespace
+
 Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
                  const std::vector<std::vector<Candidate>>& candidates, std::uint32_t nearest) {
   Ranked out;
   std::vector<float> floats;
   for (std::size_t q = 0; q < queries.size(); ++q) {
     std::vector<VectorHit> hits;
-    hits.reserve(candidates[q].size());
+    Settled settled(nearest);
     for (const auto& candidate : candidates[q]) {
+      if (settled.before(candidate.score)) break;
       Query query(db, kFloats);
       query.bind(candidate.number);
       if (!query.step() || !unpack_floats(query.blob(0), queries[q].size(), floats)) {
         out.lost.push_back(candidate.number);
         continue;
       }
-      hits.push_back({candidate.chunk, dot(queries[q].data(), floats.data(), floats.size())});
+      const float score = dot(queries[q].data(), floats.data(), floats.size());
+      settled.add(candidate.score, score);
+      hits.push_back({candidate.chunk, score});
     }
     keep_best(hits, nearest);
     out.hits.push_back(std::move(hits));

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "storage/sqlite/connection.h"
-#include "storage/vector_index.h"
+#include "storage/vector_scan.h"
 #include "storage/vectors.h"
 
 namespace mainstay::storage::sqlite {

@@ -1,5 +1,5 @@
 // Kernels, codes, sets of documents, and the index in memory.
-#include "storage/vector_index.h"
+#include "storage/vector_scan.h"
 
 #include <gtest/gtest.h>
 
