@@ -246,7 +246,7 @@ int main_of(int argc, char** argv) {
   if (!file.empty()) {
     std::ofstream out(file, std::ios::binary);
     for (const auto& values : all) {
-      const std::string bytes = pack(values);
+      const std::string_view bytes = bytes_of(values);
       out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     }
     return out.flush() ? 0 : 1;

@@ -7,8 +7,10 @@
 
 #include "api/document_fields.h"
 #include "api/routes.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "models/embed.h"
+#include "storage/vector_math.h"
 
 namespace mainstay::api {
 namespace {
@@ -164,6 +166,26 @@ Status read_passages(const object& from, NewVectors& into) {
   return done();
 }
 
+/// Of all that makes it this document and no other, however it was written down.
+std::string digest_of(const NewVectors& made) {
+  Sha256 digest;
+  const auto add = [&digest](std::string_view piece) {
+    digest.update(std::to_string(piece.size()) + ":");
+    digest.update(piece);
+  };
+  add(made.model);
+  add(made.document.title);
+  add(made.document.source);
+  digest.update(std::to_string(made.document.tags.size()));
+  for (const auto& tag : made.document.tags) add(tag);
+  for (std::size_t i = 0; i < made.vectors.size(); ++i) {
+    add(made.document.chunks[i].heading);
+    add(made.document.chunks[i].text);
+    add(storage::bytes_of(made.vectors[i]));
+  }
+  return digest.hex();
+}
+
 Result<NewVectors> read_new(const std::string& body, const Settings& settings) {
   auto from = object_in(body, {"collection", "title", "source", "tags", "model", "passages"});
   if (!from.ok()) return from.error();
@@ -189,7 +211,7 @@ Result<NewVectors> read_new(const std::string& body, const Settings& settings) {
   auto read = read_passages(*from, out);
   if (!read.ok()) return read.error();
   out.document.media_type = "text/plain";
-  out.document.sha256 = sha256_hex(body);
+  out.document.sha256 = digest_of(out);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 namespace mainstay::storage {
 
@@ -14,7 +15,22 @@ static_assert(std::endian::native == std::endian::little, "the stored form is li
 
 namespace {
 constexpr std::size_t kLanes = 16;
-constexpr float kCodeMax = 127;
+constexpr std::int32_t kMostCode = 127;
+constexpr float kCodeMax = kMostCode;
+
+float largest(const std::vector<float>& values) noexcept {
+  std::array<float, kLanes> most{};
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      const float value = std::fabs(values[i + lane]);
+      most[lane] = most[lane] < value ? value : most[lane];
+    }
+  }
+  for (; i < values.size(); ++i) most[0] = std::max(most[0], std::fabs(values[i]));
+  return *std::max_element(most.begin(), most.end());
+}
+
 }  // namespace
 
 float dot(const float* a, const float* b, std::size_t count) noexcept {
@@ -32,30 +48,43 @@ float dot(const float* a, const float* b, std::size_t count) noexcept {
 
 void to_unit_length(std::vector<float>& values) noexcept {
   // In double: squares of large floats must not overflow, nor those of small ones vanish.
-  double sum = 0;
-  for (const float value : values) sum += double(value) * double(value);
+  std::array<double, kLanes> sums{};
+  std::size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+      sums[lane] += double(values[i + lane]) * double(values[i + lane]);
+    }
+  }
+  for (; i < values.size(); ++i) sums[0] += double(values[i]) * double(values[i]);
+  const double sum = std::accumulate(sums.begin(), sums.end(), 0.0);
   if (sum <= 0) return;
   const double factor = 1 / std::sqrt(sum);
   for (float& value : values) value = static_cast<float>(double(value) * factor);
 }
 
 bool all_finite(const std::vector<float>& values) noexcept {
-  return std::all_of(values.begin(), values.end(),
-                     [](float value) { return std::isfinite(value); });
+  // All bits of the exponent are set in what is not finite. Without a way out of the loop, and in
+  // integers, so that many are looked at together.
+  constexpr std::uint32_t kExponent = 0x7f80'0000;
+  std::uint32_t found = 0;
+  for (const float value : values) {
+    found |= (std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent ? 1U : 0U;
+  }
+  return found == 0;
 }
 
 Code encode(const std::vector<float>& values) {
   Code out;
   out.values.resize(values.size());
-  float most = 0;
-  for (const float value : values) most = std::max(most, std::fabs(value));
+  const float most = largest(values);
   if (most <= 0) return out;
   out.scale = most / kCodeMax;
   const float factor = kCodeMax / most;
   for (std::size_t i = 0; i < values.size(); ++i) {
+    // To the nearest; rounding may carry the largest a little beyond.
     const float scaled = values[i] * factor;
-    const float rounded = scaled < 0 ? scaled - 0.5F : scaled + 0.5F;
-    out.values[i] = static_cast<std::int8_t>(std::clamp(rounded, -kCodeMax, kCodeMax));
+    const auto rounded = static_cast<std::int32_t>(scaled + std::copysign(0.5F, scaled));
+    out.values[i] = static_cast<std::int8_t>(std::min(std::max(rounded, -kMostCode), kMostCode));
   }
   return out;
 }
@@ -69,10 +98,8 @@ std::string pack(const Code& code) {
   return out;
 }
 
-std::string pack(const std::vector<float>& values) {
-  std::string out(values.size() * sizeof(float), '\0');
-  if (!values.empty()) std::memcpy(out.data(), values.data(), out.size());
-  return out;
+std::string_view bytes_of(const std::vector<float>& values) noexcept {
+  return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float)};
 }
 
 bool unpack_floats(std::string_view bytes, std::size_t dimension, std::vector<float>& into) {

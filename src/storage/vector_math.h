@@ -26,7 +26,7 @@ Code encode(const std::vector<float>& values);
 /// The bytes as they are stored: the scale, then the codes; floats one after the other. Both in the
 /// order of bytes of x86 and ARM.
 std::string pack(const Code& code);
-std::string pack(const std::vector<float>& values);
+std::string_view bytes_of(const std::vector<float>& values) noexcept;
 /// False when the size is another than `dimension` asks for.
 bool unpack_floats(std::string_view bytes, std::size_t dimension, std::vector<float>& into);
 /// The scale of packed codes; the codes follow it. The size must be packed_code_size(dimension).

@@ -79,7 +79,7 @@ Packed packed(std::vector<NewVector> vectors) {
     to_unit_length(vector.values);
     out.chunks.push_back(vector.chunk);
     out.codes.push_back(pack(encode(vector.values)));
-    out.floats.push_back(pack(vector.values));
+    out.floats.emplace_back(bytes_of(vector.values));
     out.contents.push_back(vector.content);
   }
   return out;

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "storage/sqlite/memory.h"
 #include "storage/sqlite/tokenizer.h"
 
 namespace mainstay::storage::sqlite {
@@ -56,6 +57,7 @@ Error to_error(const Failure& failure) {
 
 Connection::Connection(const std::string& path, Mode mode, Duration busy_timeout)
     : tokenizer_(std::make_unique<Tokenizer>()) {
+  count_memory();
   const int how =
       mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   if (sqlite3_open_v2(path.c_str(), &db_, how | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {

@@ -97,7 +97,7 @@ Status keep_now(Connection& db, const std::vector<KeptEmbedding>& embeddings,
   for (const auto row : used) Query(db, kTouch).bind(hour, row).finish();
   Sums added;
   for (const auto& each : embeddings) {
-    const std::string floats = pack(each.values);
+    const std::string_view floats = storage::bytes_of(each.values);
     Query(db, kInsert)
         .bind_lasting(Blob{bytes_of(each.key)}, hour, Blob{floats}, each.content)
         .finish();

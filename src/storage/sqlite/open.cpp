@@ -16,6 +16,7 @@
 #include "storage/sqlite/figures.h"
 #include "storage/sqlite/files.h"
 #include "storage/sqlite/jobs.h"
+#include "storage/sqlite/memory.h"
 #include "storage/sqlite/replies.h"
 #include "storage/sqlite/schema.h"
 #include "storage/sqlite/uploads.h"
@@ -31,7 +32,8 @@ Result<std::unique_ptr<Connection>> open_writer(const Schema& schema, const std:
                                                 const StorageSettings& settings) {
   try {
     auto db = std::make_unique<Connection>(path, Mode::write, settings.busy_timeout);
-    db->run("PRAGMA page_size = 4096; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY");
+    db->run("PRAGMA page_size = " + std::to_string(schema.page_size));
+    db->run("PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY");
     const std::string mode =
         db->text(schema.shared ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL");
     if (!schema.shared && mode != "wal") {
@@ -165,7 +167,7 @@ class SqliteStores final : public Stores {
 
   StoreFigures figures() const override {
     StoreFigures out;
-    out.memory = static_cast<std::uint64_t>(std::max<sqlite3_int64>(sqlite3_memory_used(), 0));
+    out.memory = memory_used();
     for (const Database* database : {talk_.get(), knowledge_.get()}) {
       const Writer& writer = database->writer;
       out.commits += writer.commits();

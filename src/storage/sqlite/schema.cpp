@@ -10,6 +10,11 @@
 namespace mainstay::storage::sqlite {
 namespace {
 
+/// Vectors and words come by the thousand: with 16 KiB a bulk insert takes a tenth less than with
+/// 4, and a page holds ten vectors of 384 numbers instead of two. Rows of jobs and turns are small
+/// and committed a few at a time, which writes whole pages.
+constexpr std::int64_t kSmallPages = 4096;
+constexpr std::int64_t kLargePages = 16'384;
 /// Above this size a file that was closed cleanly is not read through at start, so that a start
 /// takes milliseconds; `mainstay doctor` reads it all.
 constexpr std::int64_t kAlwaysCheckBelow = 64LL << 20;
@@ -443,20 +448,23 @@ const Schema& conversations_schema() {
       "mainstay",
       "mainstay.db",
       0x4d4e5354,
-      {kConversations1, kConversations2, kConversations3, kConversations4, kUploadTables}};
+      {kConversations1, kConversations2, kConversations3, kConversations4, kUploadTables},
+      kSmallPages};
   return schema;
 }
 
 const Schema& documents_schema() {
   static const Schema schema{
-      "knowledge", "knowledge.db",
-      0x4d4e534b,  {kDocuments1, kDocuments2, kVectors, kThumbnails, kContents},
-      false,       index_after_step};
+      "knowledge",     "knowledge.db",
+      0x4d4e534b,      {kDocuments1, kDocuments2, kVectors, kThumbnails, kContents},
+      kLargePages,     false,
+      index_after_step};
   return schema;
 }
 
 const Schema& access_keys_schema() {
-  static const Schema schema{"keys", "keys.db", 0x4d4e5350, {kAccessKeys1, kAccessKeys2}, true};
+  static const Schema schema{"keys",      "keys.db", 0x4d4e5350, {kAccessKeys1, kAccessKeys2},
+                             kSmallPages, true};
   return schema;
 }
 

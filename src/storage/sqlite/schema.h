@@ -17,6 +17,7 @@ struct Schema {
   std::string file;             ///< in the data directory
   std::int64_t application_id;  ///< of the file's header; tells our files from others'
   std::vector<std::string> steps;
+  std::int64_t page_size = 0;  ///< bytes; of a new file
   bool shared = false;  ///< several processes may open it: a rollback journal instead of a WAL
   /// Does what SQL cannot after the step that led to `version`, in its transaction.
   void (*after_step)(Connection& db, std::size_t version) = nullptr;

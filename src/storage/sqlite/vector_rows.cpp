@@ -30,6 +30,7 @@ constexpr Literal kSpace{MAINSTAY_SPACE "WHERE n = ?"};
 constexpr Literal kSame{MAINSTAY_SPACE "WHERE model = ? AND dimension = ?"};
 #undef MAINSTAY_SPACE
 constexpr Literal kAlive{"SELECT 1 FROM chunk WHERE n = ?"};
+constexpr Literal kAllAlive{"SELECT count(*) FROM chunk WHERE n BETWEEN ? AND ?"};
 constexpr Literal kOlder{"SELECT n FROM vector WHERE chunk = ? AND space = ?"};
 constexpr Literal kErase{"DELETE FROM vector WHERE n = ?"};
 constexpr Literal kInsert{
@@ -65,6 +66,18 @@ bool alive(Connection& db, std::int64_t chunk) {
   Query query(db, kAlive);
   query.bind(chunk);
   return query.step();
+}
+
+/// Whether these are chunks one after the other that are all there: the usual case, which one walk
+/// answers.
+bool all_alive(Connection& db, const std::vector<PackedVector>& vectors) {
+  for (std::size_t i = 1; i < vectors.size(); ++i) {
+    if (vectors[i].chunk != vectors[i - 1].chunk + 1) return false;
+  }
+  if (vectors.empty()) return true;
+  Query query(db, kAllAlive);
+  query.bind(vectors.front().chunk, vectors.back().chunk);
+  return query.step() && query.count(0) == vectors.size();
 }
 
 std::optional<std::int64_t> older(Connection& db, std::int64_t chunk, std::int64_t space) {
@@ -141,8 +154,9 @@ Result<PutRows> put_rows(Connection& db, std::int64_t space,
   if (!found || found->state == SpaceState::leaving) return unknown_space();
   if (next_number == 0) next_number = highest(db) + 1;
   PutRows out;
+  const bool all = all_alive(db, vectors);
   for (const auto& vector : vectors) {
-    if (!alive(db, vector.chunk)) continue;
+    if (!all && !alive(db, vector.chunk)) continue;
     const std::int64_t number = next_number++;
     if (!insert_code(db, number, space, vector)) {
       const auto old = older(db, vector.chunk, space);
@@ -152,7 +166,7 @@ Result<PutRows> put_rows(Connection& db, std::int64_t space,
       }
       insert_code(db, number, space, vector);
     }
-    Query(db, kInsertFloats).bind_lasting(number, Blob{vector.floats}).finish();
+    Query(db, kInsertFloats).bind_lasting(number, Blob{bytes_of(vector.floats)}).finish();
     ++out.stored;
   }
   Query(db, kCount).bind(static_cast<std::int64_t>(out.stored), space).finish();
@@ -293,8 +307,9 @@ Result<std::optional<std::int64_t>> drop_slice(Connection& db, std::int64_t spac
 }
 
 std::vector<std::string> vector_queries() {
-  return {kSpace.text,   kSame.text, kAlive.text,   kSliceEnd.text, kOlder.text,   kErase.text,
-          kMissing.text, kLoad.text, kHighest.text, kFloats.text,   kOfSpace.text, kInUse.text};
+  return {kSpace.text,  kSame.text,    kAlive.text,   kAllAlive.text, kSliceEnd.text,
+          kOlder.text,  kErase.text,   kMissing.text, kLoad.text,     kHighest.text,
+          kFloats.text, kOfSpace.text, kInUse.text};
 }
 
 }  // namespace mainstay::storage::sqlite

@@ -16,8 +16,8 @@ namespace mainstay::storage::sqlite {
 /// A vector on its way to the disk.
 struct PackedVector {
   std::int64_t chunk = 0;
-  std::string code;    ///< pack(Code)
-  std::string floats;  ///< of unit length
+  std::string code;           ///< pack(Code)
+  std::vector<float> floats;  ///< of unit length
   std::int64_t content = 0;
 };
 

@@ -12,7 +12,8 @@ constexpr std::size_t kPutBytes = 2U << 20;
 
 PackedVector packed(NewVector vector) {
   to_unit_length(vector.values);
-  return {vector.chunk, pack(encode(vector.values)), pack(vector.values), vector.content};
+  std::string code = pack(encode(vector.values));
+  return {vector.chunk, std::move(code), std::move(vector.values), vector.content};
 }
 
 /// One search on a reader's thread.
