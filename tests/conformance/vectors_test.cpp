@@ -116,6 +116,41 @@ TEST_P(VectorsFace, the_nearest_are_found_best_first_with_their_cosines) {
   EXPECT_NEAR((*got)[1][1].score, 0.8, 1e-6);
 }
 
+// Codes tell near from far, floats decide: the order is that of the floats.
+TEST_P(VectorsFace, the_nearest_of_many_are_those_of_the_floats) {
+  constexpr std::size_t kRows = 400;
+  constexpr std::size_t kDimension = 24;
+  SeededRandom random(61);
+  const auto any = [&random](float around) {
+    std::vector<float> out(kDimension);
+    for (auto& each : out) {
+      each = around + static_cast<float>(random.below(2001)) / 1000.0F - 1.0F;
+    }
+    to_unit_length(out);
+    return out;
+  };
+  const auto d = add("many", kRows);
+  const auto space = make("m", kDimension);
+  std::vector<std::vector<float>> rows;
+  std::vector<NewVector> vectors;
+  for (std::size_t i = 0; i < kRows; ++i) {
+    rows.push_back(any(2));  // all within a small angle, where codes err as much as rows differ
+    vectors.push_back({chunk_number(d, i), rows.back()});
+  }
+  ASSERT_EQ(put(space.number, std::move(vectors)), "400");
+  for (int asked = 0; asked < 20; ++asked) {
+    const auto query = any(2);
+    std::vector<std::pair<float, std::int64_t>> exact;
+    for (std::size_t i = 0; i < kRows; ++i) {
+      exact.emplace_back(-dot(query.data(), rows[i].data(), kDimension), chunk_number(d, i));
+    }
+    std::sort(exact.begin(), exact.end());
+    std::vector<std::int64_t> nearest;
+    for (std::size_t i = 0; i < 10; ++i) nearest.push_back(exact[i].second);
+    EXPECT_EQ(found(space.number, query, {d}), nearest) << asked;
+  }
+}
+
 TEST_P(VectorsFace, only_the_documents_of_the_filter_are_looked_at) {
   const auto a = add("a", 60);
   const auto b = add("b", 2, school_);

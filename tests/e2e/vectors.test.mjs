@@ -51,6 +51,22 @@ describe('vectors made elsewhere', () => {
     assert.deepEqual(texts(await search(server, { embedding: [1, 2] })), []);
   });
 
+  test('the same content written as numbers and as base64 is one document, in a file of large pages', async (t) => {
+    const server = await serve(t);
+    const passage = { text: 'twice', heading: 'H' };
+    const first = await add(server, { title: 'T', passages: [{ ...passage, embedding: [0.5, 0.25] }] });
+    assert.equal(first.status, 201, first.text);
+    const again = await add(server, { passages: [{ embedding: base64([0.5, 0.25]), ...passage }], title: 'T' });
+    assert.equal(again.status, 200, again.text);
+    assert.equal(again.json.document, first.json.document);
+    for (const other of [{ title: 'U', passages: [{ ...passage, embedding: [0.5, 0.25] }] },
+      { title: 'T', passages: [{ ...passage, embedding: [0.5, 0.26] }] }, { title: 'T', tags: ['x'], passages: [{ ...passage, embedding: [0.5, 0.25] }] }]) {
+      assert.equal((await add(server, other)).status, 201);
+    }
+    const page_size = (name) => fs.readFileSync(path.join(server.data, name)).readUInt16BE(16);
+    assert.deepEqual(['knowledge.db', 'mainstay.db'].map(page_size), [16384, 4096]);
+  });
+
   test('what is wrong is named', async (t) => {
     const server = await serve(t);
     const passages = [{ text: 'a', embedding: [1, 2] }];

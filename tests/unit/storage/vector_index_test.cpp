@@ -99,9 +99,9 @@ TEST(VectorMath, a_code_is_near_its_vector_and_never_the_lowest_byte) {
       EXPECT_NEAR(code.scale * static_cast<float>(code.values[i]), values[i], code.scale * 0.51F);
     }
     std::vector<float> back;
-    ASSERT_TRUE(unpack_floats(pack(values), dimension, back));
+    ASSERT_TRUE(unpack_floats(bytes_of(values), dimension, back));
     EXPECT_EQ(back, values);
-    EXPECT_FALSE(unpack_floats(pack(values), dimension + 1, back));
+    EXPECT_FALSE(unpack_floats(bytes_of(values), dimension + 1, back));
     EXPECT_EQ(scale_of(pack(code)), code.scale);
   }
 }
@@ -138,6 +138,22 @@ TEST(DocumentSets, near_and_far_numbers_are_held_alike) {
     EXPECT_LE(set.bytes(), (128U << 10) + 800);
   }
   EXPECT_FALSE(DocumentSet({}).contains(0));
+}
+
+TEST(DocumentSets, a_range_is_contained_only_as_a_whole) {
+  std::vector<std::int64_t> far{3, 1'000'000'000};
+  for (std::int64_t i = 10; i < 200; ++i) far.push_back(i);
+  std::sort(far.begin(), far.end());
+  std::vector<std::int64_t> near(far.begin(), far.end() - 1);
+  for (const auto& all : {near, far}) {
+    const DocumentSet set(all);
+    EXPECT_TRUE(set.contains_all({10, 10}));
+    EXPECT_TRUE(set.contains_all({10, 40}));
+    EXPECT_FALSE(set.contains_all({9, 40}));
+    EXPECT_FALSE(set.contains_all({190, 200}));
+    EXPECT_FALSE(set.contains_all({10, 199}));  // long: not looked at
+  }
+  EXPECT_FALSE(DocumentSet({}).contains_all({1, 1}));
 }
 
 /// An index and the vectors that are in it.

@@ -1,0 +1,37 @@
+// What SQLite's allocations are counted as.
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+
+#include <cstdlib>
+#include <thread>
+
+#include "conformance/back_ends.h"
+#include "storage/sqlite/connection.h"
+#include "storage/sqlite/memory.h"
+
+namespace mainstay::storage::sqlite {
+namespace {
+
+constexpr int kLarge = 4 << 20;
+
+/// Whether `bytes` more than `before` are counted, but for what threads have not added yet.
+bool counted(std::uint64_t before, std::int64_t bytes) {
+  const auto more = static_cast<std::int64_t>(memory_used() - before);
+  return std::abs(more - bytes) <= 3 * kUncounted;
+}
+
+TEST(SqliteAllocations, are_counted_whichever_thread_frees_them) {
+  const TemporaryDir dir;
+  const Connection db(dir.path() + "/x.db", Mode::write, std::chrono::seconds(1));
+  const std::uint64_t before = memory_used();
+  void* at = sqlite3_malloc(kLarge);
+  ASSERT_NE(at, nullptr);
+  EXPECT_TRUE(counted(before, kLarge)) << memory_used();
+  at = sqlite3_realloc(at, 2 * kLarge);
+  EXPECT_TRUE(counted(before, 2 * kLarge)) << memory_used();
+  std::thread([at] { sqlite3_free(at); }).join();
+  EXPECT_TRUE(counted(before, 0)) << memory_used();
+}
+
+}  // namespace
+}  // namespace mainstay::storage::sqlite
