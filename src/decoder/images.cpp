@@ -291,6 +291,23 @@ void send_bytes(const Order& order, std::string_view bytes) {
 
 void be_quiet(const char*, GLogLevelFlags, const char*, void*) {}
 
+/// Lines that are worked on at once. With the library's own, 16 and 1, the threads of a thumbnail
+/// hand it to each other twice as often, which is a fortieth of its time.
+bool set_strips() {
+  std::string fat = "--vips-fatstrip-height=64";
+  std::string thin = "--vips-thinstrip-height=64";
+  std::string name = "mainstay-decoder";
+  std::array<char*, 4> words{name.data(), fat.data(), thin.data(), nullptr};
+  char** all = words.data();
+  int count = 3;
+  const std::unique_ptr<GOptionContext, void (*)(GOptionContext*)> context(
+      g_option_context_new(nullptr), g_option_context_free);
+  GOptionGroup* group = g_option_group_new("vips", "", "", nullptr, nullptr);
+  vips_add_option_entries(group);
+  g_option_context_set_main_group(context.get(), group);
+  return g_option_context_parse(context.get(), &count, &all, nullptr) != 0;
+}
+
 }  // namespace
 
 bool warm_images() {
@@ -298,7 +315,7 @@ bool warm_images() {
   ::setenv("VIPS_DISC_THRESHOLD", "1000g", 1);  // no files for what is between: memory or failure
   ::setenv("VIPS_CONCURRENCY", "1", 1);
   g_log_set_default_handler(&be_quiet, nullptr);
-  if (vips_init("mainstay-decoder") != 0) return false;
+  if (vips_init("mainstay-decoder") != 0 || !set_strips()) return false;
   vips_concurrency_set(1);
   vips_cache_set_max(0);
   vips_cache_set_max_mem(0);
