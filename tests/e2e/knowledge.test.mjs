@@ -103,6 +103,24 @@ describe('search by meaning', () => {
     assert.ok(metric('mainstay_knowledge_searches_by_words_alone_total') >= 1);
   });
 
+  test('a vector and the kept embedding it was made from bear the same mark of their passage', async (t) => {
+    const data = path.join(temp_dir(t), 'data');
+    const { server } = await setup(t, { data });
+    await add(server, { title: 'Odd', text: 'zzz qqq vvv' });
+    await add(server, { title: 'Plain', text: 'A long text about harbours, lighthouses, ships and the weather at sea.' });
+    await made(server, 2);
+    await server.post('/v1/embeddings', { model: 'small-embed', input: 'no passage' });
+    const marks = (table) => JSON.parse(execFileSync('python3', ['-c', `import json, sqlite3, sys
+db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True)
+print(json.dumps(sorted(str(r[0]) for r in db.execute('SELECT content FROM ' + sys.argv[2]))))`, path.join(data, 'knowledge.db'), table]).toString());
+    const of_vectors = marks('vector');
+    assert.equal(new Set(of_vectors).size, 2, of_vectors.join());
+    assert.ok(!of_vectors.includes('0'));
+    const kept = marks('embedding');  // and one by which the length of a vector was found out
+    assert.ok(of_vectors.every((mark) => kept.includes(mark)), `${of_vectors} among ${kept}`);
+    assert.equal(kept.filter((mark) => mark === '0').length, 1, kept.join());
+  });
+
   // proves that the old vectors serve until the new ones are whole
   test('another model: the old vectors serve until the last new one is there', async (t) => {
     const data = path.join(temp_dir(t), 'data');
