@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <utility>
 
 namespace mainstay::storage::sqlite {
 namespace {
@@ -16,7 +17,13 @@ std::atomic<std::int64_t> used{0};
 std::atomic<bool> counting{false};
 thread_local std::int64_t not_added = 0;
 
+/// A thread that ends adds what it has.
+struct Leaving {
+  ~Leaving() { used.fetch_add(std::exchange(not_added, 0), std::memory_order_relaxed); }
+};
+
 void add(std::int64_t bytes) noexcept {
+  static thread_local const Leaving leaving;
   not_added += bytes;
   if (not_added < kUncounted && not_added > -kUncounted) return;
   used.fetch_add(not_added, std::memory_order_relaxed);

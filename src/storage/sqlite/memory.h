@@ -10,7 +10,7 @@ namespace mainstay::storage::sqlite {
 /// the program has used SQLite before, SQLite goes on counting under its lock. Thread-safe.
 void count_memory() noexcept;
 
-/// Bytes; up to kUncounted for each thread are left out or counted too many.
+/// Bytes; up to kUncounted for each thread that runs are left out or counted too many.
 std::uint64_t memory_used() noexcept;
 inline constexpr std::int64_t kUncounted = 64LL << 10;
 

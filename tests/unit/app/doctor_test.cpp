@@ -204,7 +204,7 @@ TEST_F(DoctorDatabase, a_damaged_file_is_named_and_left_as_it_is) {
   const std::string path = data_ / "knowledge.db";
   {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(4096);
+    file.seekp(16'384);  // the second page
     file << std::string(2000, '\x5a');
   }
   std::ifstream before(path, std::ios::binary);
