@@ -97,7 +97,7 @@ describe('admin', () => {
     await server.post('/v1/documents', { title: 'T', text: 'The sky over Bergen is grey.' });
     const { databases } = (await server.get('/admin/database/stats', admin_of(server))).json;
     const knowledge = databases.find((d) => d.name === 'knowledge');
-    assert.ok(knowledge.pages.count > 0 && knowledge.pages.size === 4096, JSON.stringify(knowledge));
+    assert.ok(knowledge.pages.count > 0 && knowledge.pages.size === 16384, JSON.stringify(knowledge));
     assert.ok(knowledge.writer.commits >= 1);
     assert.ok(knowledge.queries.some((q) => q.count > 0 && q.p99_ms > 0));
     const { pool } = (await server.get('/health/database')).json;

@@ -66,7 +66,7 @@ describe('doctor', () => {
     assert.ok(provider.requests.length > 0, 'it was asked');
     const file = path.join(server.data, 'knowledge.db');
     const handle = fs.openSync(file, 'r+');
-    fs.writeSync(handle, Buffer.alloc(3000, 0x5a), 0, 3000, 4096);
+    fs.writeSync(handle, Buffer.alloc(3000, 0x5a), 0, 3000, 16384);
     fs.closeSync(handle);
     const damaged = await run(args, { cwd: server.dir, home: server.dir });
     assert.equal(damaged.code, 1, damaged.out);

@@ -132,7 +132,8 @@ describe('time', () => {
     const last = quantile(await times_of(200, () => later.get('/health/live')), 0.99);
     const old = process_figures(later.child.pid);
     assert.ok(old.threads <= young.threads + 1, `${young.threads} -> ${old.threads} threads`);
-    assert.ok(old.descriptors <= young.descriptors + 4, `${young.descriptors} -> ${old.descriptors} descriptors`);
+    // The readers of the databases, four with three files each, are opened when they are first needed.
+    assert.ok(old.descriptors <= young.descriptors + 16, `${young.descriptors} -> ${old.descriptors} descriptors`);
     t.diagnostic(`/health/live p99 ${first.toFixed(2)} -> ${last.toFixed(2)} ms`);
     assert.ok(last < Math.max(first * 3, 25), `${first} -> ${last} ms`);
   });

@@ -10,8 +10,7 @@ namespace mainstay::storage::sqlite {
 /// the program has used SQLite before, SQLite goes on counting under its lock. Thread-safe.
 void count_memory() noexcept;
 
-/// Bytes; up to kUncounted for each thread that runs are left out or counted too many.
+/// Bytes.
 std::uint64_t memory_used() noexcept;
-inline constexpr std::int64_t kUncounted = 64LL << 10;
 
 }  // namespace mainstay::storage::sqlite

@@ -15,10 +15,10 @@ namespace {
 constexpr int kLarge = 4 << 20;
 constexpr int kSmall = 40 << 10;
 
-/// Whether `bytes` more than `before` are counted, but for what threads have not added yet.
+/// Whether `bytes` more than `before` are counted, but for what other threads of SQLite do.
 bool counted(std::uint64_t before, std::int64_t bytes) {
   const auto more = static_cast<std::int64_t>(memory_used() - before);
-  return std::abs(more - bytes) <= 3 * kUncounted;
+  return std::abs(more - bytes) <= kLarge / 64;
 }
 
 TEST(SqliteAllocations, are_counted_whichever_thread_frees_them) {
