@@ -10,6 +10,7 @@ PEERS = ROOT / ".peers"  # npm packages; git ignores it
 TOOLS = ROOT / "build" / "bench" / "bench"
 # Installed once at this version, so that figures of two days can be compared.
 NPM_PEERS = {"portkey": ("@portkey-ai/gateway", "1.15.2"), "bullmq": ("bullmq", "6.7.0"),
+             "ioredis": ("ioredis", "5.11.1"),  # bullmq asks for it and does not bring it
              "sharp": ("sharp", "0.35.5"),
              # Newer bindings need a newer C library than Debian 12 has.
              "chromadb-bindings": ("chromadb-js-bindings-linux-x64-gnu", "1.0.3"),

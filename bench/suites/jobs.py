@@ -12,7 +12,7 @@ import time
 from harness import build, servers
 from harness.measure import Failed, Figure, alone, alternate, compare, failed
 
-PEERS = ["redis", "bullmq"]
+PEERS = ["redis", "ioredis", "bullmq"]
 TOOLS = "bench_jobs"
 NEEDS_MAINSTAY = False
 
