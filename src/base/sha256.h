@@ -1,5 +1,5 @@
 // SHA-256 of bytes that come in pieces. Of one text: sha256_hex() in base/text.h.
-// Used by knowledge.
+// Used by knowledge and api.
 #pragma once
 
 #include <memory>

@@ -9,7 +9,7 @@ namespace {
 /// A bitmap may be this many times larger than the list, or this large at least.
 constexpr std::uint64_t kSparse = 8;
 constexpr std::uint64_t kBitmapFree = 128ULL << 10;
-
+/// Numbers that are looked up one by one.
 constexpr std::int64_t kLongRange = 64;
 
 }  // namespace

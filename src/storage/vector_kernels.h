@@ -1,5 +1,5 @@
 // Dot products of eight-bit vectors and sums over sketches, one query against many rows, with the
-// widest instructions that this machine has. Used by vector_index.
+// widest instructions that this machine has. Used by vector_index and vector_scan.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // Vectors as directions: unit length, eight-bit codes with one scale each, exact dot products.
-// Used by the back ends of Vectors and by vector_index. Pure.
+// Used by the back ends of Vectors and by vector_scan. Pure.
 #pragma once
 
 #include <cstddef>

@@ -46,6 +46,24 @@ class Best {
   std::vector<Candidate> all_;
 };
 
+/// Whether the document of a row is in the set. Rows of one document lie together, so that the last
+/// answer is kept.
+class Wanted {
+ public:
+  explicit Wanted(const DocumentSet& documents) : documents_(documents) {}
+  bool operator()(std::int64_t chunk) noexcept {
+    const std::int64_t document = document_number(chunk);
+    if (document != last_) in_ = documents_.contains(document);
+    last_ = document;
+    return in_;
+  }
+
+ private:
+  const DocumentSet& documents_;
+  std::int64_t last_ = -1;
+  bool in_ = false;
+};
+
 /// The rows of one block that a scan may score.
 struct Picks {
   std::array<std::uint16_t, kBlock> rows;
@@ -55,15 +73,9 @@ struct Picks {
 void pick(const Segment& segment, std::size_t from, std::size_t count, const DocumentSet& documents,
           Picks& picks) noexcept {
   picks.count = 0;
-  std::int64_t last = -1;
-  bool last_in = false;
+  Wanted wanted(documents);
   for (std::size_t i = 0; i < count; ++i) {
-    const std::int64_t document = document_number(segment.chunks[from + i]);
-    if (document != last) {
-      last = document;
-      last_in = documents.contains(document);
-    }
-    if (!last_in || segment.dead(from + i)) continue;
+    if (!wanted(segment.chunks[from + i]) || segment.dead(from + i)) continue;
     picks.rows[picks.count++] = static_cast<std::uint16_t>(i);
   }
 }
@@ -217,13 +229,9 @@ class SketchScan {
   static std::uint32_t marked(const Segment& segment, std::size_t from, std::size_t count,
                               const DocumentSet& documents) {
     std::uint32_t bits = 0;
-    std::int64_t last = -1;
-    bool last_in = false;
+    Wanted wanted(documents);
     for (std::size_t i = 0; i < count; ++i) {
-      const std::int64_t document = document_number(segment.chunks[from + i]);
-      if (document != last) last_in = documents.contains(document);
-      last = document;
-      bits |= (last_in ? 1U : 0U) << i;
+      bits |= (wanted(segment.chunks[from + i]) ? 1U : 0U) << i;
     }
     return bits;
   }

@@ -1,5 +1,6 @@
 // One bit for each number of a vector, its sign: an eighth of the codes' memory. A scan of many
-// rows looks at these first and at the codes of the best alone. Used by vector_index.
+// rows looks at these first and at the codes of the best alone. Used by vector_index and
+// vector_scan.
 //
 // Rows lie in blocks of 32. Four bits of a row are a nibble, and the nibble chooses one of sixteen
 // sums of the query's numbers, so that one shuffle instruction looks up 32 rows at once (the

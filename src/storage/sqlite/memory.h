@@ -7,8 +7,8 @@
 namespace mainstay::storage::sqlite {
 
 /// To be called before the first connection is opened; does its work once. Where another part of
-/// the program has used SQLite before, SQLite goes on counting under its lock. Thread-safe.
-void count_memory() noexcept;
+/// the program has used SQLite before, SQLite goes on counting under its lock: false. Thread-safe.
+bool count_memory() noexcept;
 
 /// Bytes.
 std::uint64_t memory_used() noexcept;

@@ -101,6 +101,31 @@ std::int64_t highest(Connection& db) {
   return query.step() ? query.number(0) : 0;
 }
 
+/// Tells, of candidates that come best first by their codes, when those left cannot be among the
+/// nearest any more: by as much as codes and floats were apart so far, four times over.
+class Settled {
+ public:
+  explicit Settled(std::size_t nearest) : nearest_(nearest) {}
+  void add(float by_code, float by_floats) {
+    error_ = std::max(error_, std::abs(by_code - by_floats));
+    best_.push(by_floats);
+    if (best_.size() > nearest_) best_.pop();
+    ++seen_;
+  }
+  bool before(float by_code) const {
+    if (seen_ < std::max(nearest_, kFew)) return false;
+    return by_code + kTimes * error_ < best_.top();
+  }
+
+ private:
+  static constexpr std::size_t kFew = 10;
+  static constexpr float kTimes = 4;
+  const std::size_t nearest_;
+  std::size_t seen_ = 0;
+  float error_ = 0;
+  std::priority_queue<float, std::vector<float>, std::greater<>> best_;  ///< the worst on top
+};
+
 }  // namespace
 
 std::vector<VectorSpace> read_spaces(Connection& db) {
@@ -220,35 +245,6 @@ Result<LoadedRows> load_rows(Connection& db, std::int64_t space, std::int64_t af
   out.last = seen < limit;
   return out;
 }
-
-namespace {
-
-/// Tells, of candidates that come best first by their codes, when those left cannot be among the
-/// nearest any more: by as much as codes and floats were apart so far, four times over.
-class Settled {
- public:
-  explicit Settled(std::size_t nearest) : nearest_(nearest) {}
-  void add(float by_code, float by_floats) {
-    error_ = std::max(error_, std::abs(by_code - by_floats));
-    best_.push(by_floats);
-    if (best_.size() > nearest_) best_.pop();
-    ++seen_;
-  }
-  bool before(float by_code) const {
-    if (seen_ < std::max(nearest_, kFew)) return false;
-    return by_code + kTimes * error_ < best_.top();
-  }
-
- private:
-  static constexpr std::size_t kFew = 10;
-  static constexpr float kTimes = 4;
-  const std::size_t nearest_;
-  std::size_t seen_ = 0;
-  float error_ = 0;
-  std::priority_queue<float, std::vector<float>, std::greater<>> best_;  ///< the worst on top
-};
-
-}  // namespace
 
 Ranked rank_rows(Connection& db, const std::vector<std::vector<float>>& queries,
                  const std::vector<std::vector<Candidate>>& candidates, std::uint32_t nearest) {
