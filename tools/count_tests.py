@@ -1,4 +1,4 @@
-"""Counts test cases for ./test: prints "passed failed skipped".
+"""Counts test cases for ./test: prints "passed failed skipped", and on standard error what failed.
 
 count_tests.py ctest FOLDER       ctest.xml and the JSON files that GoogleTest wrote into FOLDER
 count_tests.py node LOG STATUS    the summaries of node:test in LOG, and the run's exit status
@@ -9,6 +9,8 @@ import os
 import re
 import sys
 import xml.etree.ElementTree as ElementTree
+
+LINES_OF_ONE = 12
 
 
 def gtest_figures(path):
@@ -51,12 +53,46 @@ def ctest_figures(folder):
     return total
 
 
+def ctest_failures(folder):
+    """Names of the cases that failed, with the first lines of why, and of the programs."""
+    out = []
+    for path in sorted(glob.glob(os.path.join(folder, "*.json"))):
+        with open(path, encoding="utf-8") as report:
+            suites = json.load(report).get("testsuites", [])
+        for suite in suites:
+            for case in suite.get("testsuite", []):
+                why = "\n".join(f.get("failure", "") for f in case.get("failures", []))
+                if why:
+                    out.append(said(f"{suite.get('name')}.{case.get('name')}", why))
+    root = ElementTree.parse(os.path.join(folder, "ctest.xml")).getroot()
+    return out + [case.get("name") for case in root.iter("testcase") if case.get("status") == "fail"]
+
+
+def said(name, why):
+    lines = [line for line in why.splitlines() if line.strip()][:LINES_OF_ONE]
+    return "\n".join([name, *("    " + line for line in lines)])
+
+
+def node_failures(text):
+    """The same of node:test; a suite that failed by its cases alone is left out."""
+    out = []
+    for case in re.finditer(r"^( *)not ok \d+ - (.*)\n\1  ---\n((?:.*\n)*?)\1  \.\.\.$", text, re.M):
+        indent, name, block = case.groups()
+        if "failureType: 'subtestsFailed'" in block:
+            continue
+        block = re.sub("^" + indent + "  ", "", block, flags=re.M)
+        place = re.search(r"^location: '(.*)'$", block, re.M)
+        error = re.search(r"^error: (?:\|-\n((?:(?:  .*)?\n)*)|(.*))", block, re.M)
+        why = (error.group(1) or error.group(2) or "") if error else ""
+        out.append(said(f"{name} ({place.group(1)})" if place else name, why))
+    return out or re.findall(r"^\s*\u2716 (.*)$", text, re.M)
+
+
 def node_figures(text, status):
     """Sums "# pass 3" and "i pass 3" lines; a run that failed has at least one failed case."""
     def total(*words):
         pattern = r"^\S{1,3} (?:%s) (\d+)\s*$" % "|".join(words)
         return sum(int(n) for n in re.findall(pattern, text, re.M))
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     passed, failed = total("pass"), total("fail", "cancelled")
     skipped = total("skipped", "todo")
     if status != 0 and failed == 0 or passed + failed == 0:
@@ -66,11 +102,14 @@ def node_figures(text, status):
 
 def main(args):
     if args[0] == "ctest":
-        figures = ctest_figures(args[1])
+        figures, failures = ctest_figures(args[1]), ctest_failures(args[1])
     else:
         with open(args[1], encoding="utf-8", errors="replace") as log:
-            figures = node_figures(log.read(), int(args[2]))
+            text = re.sub(r"\x1b\[[0-9;]*m", "", log.read())
+        figures, failures = node_figures(text, int(args[2])), node_failures(text)
     print(*figures)
+    for failure in failures:
+        print("failed:", failure, file=sys.stderr)
 
 
 if __name__ == "__main__":

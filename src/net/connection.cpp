@@ -140,6 +140,7 @@ Co<bool> Connection::read_head() {
       auto [failed, n] = co_await wire_.socket().async_read_some(space, use_co);
       got = failed ? 0 : n;
     }
+    if (sent_away_) co_return false;  // a request that came meanwhile has its answer
     if (got == 0) {
       if (late_ && phase_ == Phase::head) co_await refuse(HeadFault::timeout);
       co_return false;

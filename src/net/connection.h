@@ -55,6 +55,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void stop_if_idle();
   /// Ends the wait between two requests; a connection that brings its first is left alone.
   void stop_if_kept();
+  /// A connection that has sent nothing yet gets the 503 and ends; false if it is not such a one.
+  bool turn_away_if_silent();
   void cancel();
   bool serving() const noexcept { return phase_ == Phase::serving; }
   bool turned_away() const noexcept { return turn_away_; }
@@ -124,6 +126,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   void io_expired();
   void watch();
   void ping(TimePoint now);
+  bool brings_bytes();
   void mark_gone();
   void post_cancel(std::uint32_t generation);
   void wake();
@@ -137,6 +140,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   const bool turn_away_;
   bool first_ = true;           ///< no request was served yet
   bool blank_skipped_ = false;  ///< one empty line before a request is allowed
+  bool sent_away_ = false;      ///< turned away after it was accepted
   bool late_ = false;           ///< a deadline woke the coroutine
   bool timed_out_ = false;      ///< request_timeout cancelled the service
   bool gone_ = false;           ///< the client has left

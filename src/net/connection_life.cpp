@@ -134,7 +134,23 @@ void Connection::stop_if_idle() {
 }
 
 void Connection::stop_if_kept() {
-  if (phase_ == Phase::idle && !first_) wake();
+  if (phase_ == Phase::idle && !first_ && !brings_bytes()) wake();
+}
+
+/// A request on its way would be lost with a connection that is closed now.
+bool Connection::brings_bytes() {
+  bool has_bytes = false;
+  [[maybe_unused]] const bool gone = wire_.peer_gone(has_bytes);
+  return has_bytes;
+}
+
+bool Connection::turn_away_if_silent() {
+  const bool silent = phase_ == Phase::handshake || (phase_ == Phase::idle && first_);
+  if (!silent || turn_away_ || sent_away_ || brings_bytes()) return false;
+  sent_away_ = true;
+  if (phase_ == Phase::idle) push(loop_->shared().full_reply, {}, {});
+  wire_.close(false);
+  return true;
 }
 
 }  // namespace mainstay::net

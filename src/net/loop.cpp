@@ -251,6 +251,19 @@ void Loop::shed() {
     if (fd < 0) return;
   }
   if (reserve_ < 0) reserve_ = open_reserve();
+  if (reserve_ < 0) turn_away_newest();
+}
+
+/// Another thread took the reserve in the moment it was free. Without one no client would be told
+/// why it waits, so the newest that has sent nothing makes room.
+void Loop::turn_away_newest() {
+  for (Connection* at = first_; at != nullptr; at = at->next) {
+    if (!at->turn_away_if_silent()) continue;
+    reserve_ = open_reserve();
+    shared_->refused_descriptors.add();
+    count_refused();
+    return;
+  }
 }
 
 void Loop::take(int fd, const asio::ip::address& peer, bool v6) {

@@ -117,6 +117,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   void take(int fd, const asio::ip::address& peer, bool v6);
   void start_sweep();
   void shed();
+  void turn_away_newest();
   void notify_if_stopping();
   void start_task(Co<> task, const char* name);
 

@@ -49,8 +49,55 @@ class Ctest(unittest.TestCase):
     def test_a_program_that_died_without_a_report_is_a_failure(self):
         self.assertEqual((0, 1, 0), self.figures({"net": "fail"}, {}))
 
+    def test_what_failed_is_named_with_the_first_lines_of_why(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(os.path.join(folder, "ctest.xml"), "w", encoding="utf-8") as out:
+                out.write('<testsuite><testcase name="net" status="fail"/></testsuite>')
+            with open(os.path.join(folder, "net_tests.json"), "w", encoding="utf-8") as out:
+                json.dump(report("pass", "fail"), out)
+            self.assertEqual(["Suite.fail\n    Expected equality", "net"],
+                             count_tests.ctest_failures(folder))
+
+
+TAP = """# Subtest: machine
+    # Subtest: a good one
+    ok 1 - a good one
+      ---
+      duration_ms: 0.5
+      ...
+    not ok 2 - a bad one
+      ---
+      location: 'a.test.mjs:2:51'
+      failureType: 'testCodeFailure'
+      error: |-
+        it was wrong
+
+        1 !== 2
+
+      code: 'ERR_ASSERTION'
+      ...
+    1..2
+not ok 1 - machine
+  ---
+  failureType: 'subtestsFailed'
+  error: '1 subtest failed'
+  ...
+not ok 2 - alone
+  ---
+  failureType: 'testCodeFailure'
+  error: 'x'
+  ...
+"""
+
 
 class Node(unittest.TestCase):
+    def test_what_failed_is_named_and_the_suites_around_it_are_not(self):
+        self.assertEqual(["a bad one (a.test.mjs:2:51)\n    it was wrong\n    1 !== 2",
+                          "alone\n    'x'"],
+                         [f.replace("      ", "    ") for f in count_tests.node_failures(TAP)])
+        self.assertEqual(["a bad one (1.2ms)"],
+                         count_tests.node_failures("  \u2714 good\n  \u2716 a bad one (1.2ms)\n"))
+
     def test_summaries_are_summed(self):
         text = "# pass 3\n# fail 0\n# cancelled 1\n# skipped 2\n\u2139 pass 4\n\u2139 fail 2\n"
         self.assertEqual((7, 3, 2), count_tests.node_figures(text, 1))

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <queue>
 
 #include "storage/space_index.h"
 
@@ -108,13 +107,17 @@ class Settled {
   explicit Settled(std::size_t nearest) : nearest_(nearest) {}
   void add(float by_code, float by_floats) {
     error_ = std::max(error_, std::abs(by_code - by_floats));
-    best_.push(by_floats);
-    if (best_.size() > nearest_) best_.pop();
+    best_.push_back(by_floats);
+    std::push_heap(best_.begin(), best_.end(), std::greater<>());
+    if (best_.size() > nearest_) {
+      std::pop_heap(best_.begin(), best_.end(), std::greater<>());
+      best_.pop_back();
+    }
     ++seen_;
   }
   bool before(float by_code) const {
     if (seen_ < std::max(nearest_, kFew)) return false;
-    return by_code + kTimes * error_ < best_.top();
+    return by_code + kTimes * error_ < best_.front();
   }
 
  private:
@@ -123,7 +126,7 @@ class Settled {
   const std::size_t nearest_;
   std::size_t seen_ = 0;
   float error_ = 0;
-  std::priority_queue<float, std::vector<float>, std::greater<>> best_;  ///< the worst on top
+  std::vector<float> best_;  ///< a heap of as many as are asked for, the worst in front
 };
 
 }  // namespace

@@ -118,7 +118,9 @@ export class Server {
     }
     this.port = Number(address.exec(this.out)[1]);
     this.url = `http://127.0.0.1:${this.port}`;
-    if (ready) await this.until(async () => (await this.get('/health/ready')).status === 200, 'ready');
+    // Without keep-alive: a server short of descriptors ends idle connections, maybe under a request.
+    const is_ready = async () => (await this.request('GET', '/health/ready', { agent: false })).status === 200;
+    if (ready) await this.until(is_ready, 'ready');
     return this;
   }
 

@@ -264,14 +264,50 @@ int run_out_of_descriptors() {
   return again.reply().status == 200 ? 0 : 7;
 }
 
-TEST(server, without_free_descriptors_clients_get_503_and_it_recovers) {  // proves fault row 9
+/// In a child process: no descriptor can be had, not even the one that the listener gives up.
+int lose_the_reserve() {
+  Listener listener;
+  RawClient inside(listener.port());
+  inside.send(get("/a"));
+  if (inside.reply().status != 200) return 2;
+  RawClient silent(listener.port());
+  while (listener.server->figures().open < 2) std::this_thread::yield();
+  const int late = ::socket(AF_INET, SOCK_STREAM, 0);
+  rlimit limit{};
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const rlimit none{3, limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(listener.port());
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(late, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) return 3;
+  if (silent.reply().status != 503) return 4;
+  inside.send(get("/c"));
+  if (inside.reply().status != 200) return 5;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  const std::string request = get("/d");
+  if (::send(late, request.data(), request.size(), 0) < 0) return 6;
+  char text[64] = {};
+  return ::recv(late, text, 12, MSG_WAITALL) == 12 && std::string(text) == "HTTP/1.1 200" ? 0 : 7;
+}
+
+/// What `run` returns in a child process; -1 if it died.
+int in_child(int (*run)()) {
   const pid_t child = ::fork();
-  ASSERT_GE(child, 0);
-  if (child == 0) ::_exit(run_out_of_descriptors());
+  if (child == 0) ::_exit(run());
   int status = 0;
-  ASSERT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 0);
+  if (child < 0 || ::waitpid(child, &status, 0) != child || !WIFEXITED(status)) return -1;
+  return WEXITSTATUS(status);
+}
+
+// proves fault row 9
+TEST(server, without_free_descriptors_clients_get_503_and_it_recovers) {
+  EXPECT_EQ(in_child(run_out_of_descriptors), 0);
+}
+
+TEST(server, without_its_reserve_the_newest_silent_client_makes_room) {
+  EXPECT_EQ(in_child(lose_the_reserve), 0);
 }
 
 TEST(server, health_answers_while_every_request_hangs) {
