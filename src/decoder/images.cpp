@@ -17,6 +17,7 @@
 
 #include "base/text.h"
 #include "decoder/frame_size.h"
+#include "decoder/small_jpeg.h"
 
 namespace mainstay::decoder {
 namespace {
@@ -59,6 +60,11 @@ Refusal damaged() {
   return {memory ? "decoder_memory" : "image_damaged", why.substr(0, 200)};
 }
 
+/// JPEGs are decoded in whole, half, quarter or eighth size.
+constexpr unsigned jpeg_shrink(double shrink) noexcept {
+  return shrink >= 8 ? 8 : shrink >= 4 ? 4 : shrink >= 2 ? 2 : 1;
+}
+
 /// Reads the head; pixels come later, as they are asked for. `shrink`: JPEG and WebP are made
 /// smaller by about this much while they are decoded.
 Image load(Kind kind, VipsSource* source, double shrink) {
@@ -66,11 +72,7 @@ Image load(Kind kind, VipsSource* source, double shrink) {
   switch (kind) {
     case Kind::jpeg:
       vips_jpegload_source(source, &out, "access", kInSequence, "fail_on", kWhole, "shrink",
-                           shrink >= 8   ? 8
-                           : shrink >= 4 ? 4
-                           : shrink >= 2 ? 2
-                                         : 1,
-                           nullptr);
+                           jpeg_shrink(shrink), nullptr);
       break;
     case Kind::png:
       vips_pngload_source(source, &out, "access", kInSequence, "fail_on", kWhole, nullptr);
@@ -128,6 +130,38 @@ std::optional<Refusal> open_picture(const Order& order, int file, Opened& out) {
   }
   return std::nullopt;
 }
+
+/// What read_small_jpeg() read, with what the head says of its colours and how it is to be turned.
+class SmallPicture {
+ public:
+  bool read(const Opened& from, int file, double shrink) {
+    if (from.kind != Kind::jpeg || jpeg_shrink(shrink) == 1) return false;
+    small_ = read_small_jpeg(file, jpeg_shrink(shrink));
+    return small_.has_value();
+  }
+  /// Valid while this lives.
+  Image image(const Opened& from) const {
+    Image out(vips_image_new_from_memory(
+        small_->points.get(), small_->bytes(), static_cast<int>(small_->size.width),
+        static_cast<int>(small_->size.height), small_->bands, VIPS_FORMAT_UCHAR));
+    VipsImage* head = from.image.get();
+    if (!out || !apply(out, vips_copy, "interpretation", vips_image_get_interpretation(head),
+                       "xres", vips_image_get_xres(head), "yres", vips_image_get_yres(head))) {
+      return nullptr;
+    }
+    const void* profile = nullptr;
+    std::size_t size = 0;
+    if (vips_image_get_typeof(head, VIPS_META_ICC_NAME) != 0 &&
+        vips_image_get_blob(head, VIPS_META_ICC_NAME, &profile, &size) == 0) {
+      vips_image_set_blob_copy(out.get(), VIPS_META_ICC_NAME, profile, size);
+    }
+    vips_image_set_int(out.get(), VIPS_META_ORIENTATION, from.orientation);
+    return out;
+  }
+
+ private:
+  std::optional<SmallJpeg> small_;
+};
 
 bool resize(Image& image, Size to) {
   const int width = vips_image_get_width(image.get());
@@ -345,6 +379,7 @@ std::optional<Refusal> measure_picture(const Order& order, int file) {
 }
 
 std::optional<Refusal> convert_picture(const Order& order, int file) {
+  SmallPicture small;  // outlives the image that is made of it
   Opened opened;
   auto refused = open_picture(order, file, opened);
   if (refused) return refused;
@@ -355,10 +390,12 @@ std::optional<Refusal> convert_picture(const Order& order, int file) {
   }
   const Size as_stored = sideways ? turned(plan.size) : plan.size;
   const double shrink = shrink_of(opened.size, as_stored);
-  if (shrink > 1 && (opened.kind == Kind::jpeg || opened.kind == Kind::webp)) {
+  if (order.strip && small.read(opened, file, shrink)) {
+    opened.image = small.image(opened);
+  } else if (shrink > 1 && (opened.kind == Kind::jpeg || opened.kind == Kind::webp)) {
     opened.image = load(opened.kind, opened.source.get(), shrink);
-    if (!opened.image) return damaged();
   }
+  if (!opened.image) return damaged();
   Image& image = opened.image;
   const std::string format = result_format(order, opened.kind);
   Blob blob;

@@ -22,6 +22,7 @@ LIBRARIES = (
     (r"CLI/", ("app",)),
     (r"nlohmann/", ("base",)),
     (r"vips/", ("decoder",)),
+    (r"jpeglib\.h", ("decoder",)),
     (r"poppler-", ("decoder",)),
     (r"libav|libsw", ("audio",)),
     (r"pocketsphinx", ("audio",)),

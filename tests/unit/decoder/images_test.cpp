@@ -222,6 +222,29 @@ TEST_F(ImagesTest, metadata_goes_unless_it_is_to_stay) {
   EXPECT_NE(converted(jpeg, R"({"strip":false})").bytes.find(note), std::string::npos);
 }
 
+TEST_F(ImagesTest, a_profile_counts_in_a_small_picture_as_in_a_large_one) {
+  VipsImage* wide = nullptr;
+  ASSERT_EQ(
+      vips_icc_transform(painted(400, 200).get(), &wide, "p3", "input_profile", "srgb", nullptr), 0)
+      << vips_error_buffer();
+  const std::string jpeg = saved(Picture(wide), ".jpg[Q=95,subsample_mode=off]");
+  const auto red = [&](const char* wish) {
+    const std::string bytes = converted(jpeg, wish).bytes;
+    const Picture got = opened(bytes);
+    double* point = nullptr;
+    int count = 0;
+    EXPECT_EQ(vips_getpoint(got.get(), &point, &count, vips_image_get_width(got.get()) / 4,
+                            vips_image_get_height(got.get()) / 2, nullptr),
+              0);
+    const double value = count > 0 ? point[0] : -1;
+    g_free(point);
+    return value;
+  };
+  const double whole = red(R"({"format":"png"})");
+  EXPECT_GT(whole, 245) << "236 in the wider colours";
+  EXPECT_NEAR(red(R"({"width":50,"format":"png"})"), whole, 2);
+}
+
 TEST_F(ImagesTest, what_can_be_seen_through_becomes_white_in_a_jpeg) {
   Picture picture = painted(40, 40, 4);
   const double clear[] = {255, 0, 255, 0};
