@@ -7,16 +7,11 @@ namespace {
 
 constexpr std::size_t kKeyMax = 255;
 constexpr Duration kPatience = std::chrono::seconds(2);  ///< with a model that is silent
-constexpr Duration kLook = std::chrono::milliseconds(20);
 
 /// What came of the answer is stored with its next chunk; a model that sends none is not waited
 /// for.
 Co<> end_soon(const Rooms& rooms, storage::ReplyPlace place) {
-  const TimePoint until = rooms.clock.now() + kPatience;
-  while (rooms.running_chats->runs(place) && rooms.clock.now() < until) {
-    auto slept = co_await sleep(rooms.clock, kLook);
-    if (!slept) break;
-  }
+  co_await rooms.running_chats->ended(place, Deadline::in(rooms.clock, kPatience));
   rooms.running_chats->end_now(place);
 }
 

@@ -20,11 +20,15 @@ bool RunningChats::add(const storage::ReplyPlace& place, std::shared_ptr<Hold> h
 }
 
 bool RunningChats::remove(const storage::ReplyPlace& place) {
-  std::lock_guard lock(mutex_);
-  const auto at = running_.find(place);
-  if (at == running_.end()) return false;
-  const bool dropped = at->second.dropped;
-  running_.erase(at);
+  bool dropped = false;
+  {
+    std::lock_guard lock(mutex_);
+    const auto at = running_.find(place);
+    if (at == running_.end()) return false;
+    dropped = at->second.dropped;
+    running_.erase(at);
+  }
+  ended_.notify();
   return dropped;
 }
 
@@ -48,6 +52,14 @@ void RunningChats::end_now(const storage::ReplyPlace& place) {
 bool RunningChats::runs(const storage::ReplyPlace& place) {
   std::lock_guard lock(mutex_);
   return running_.contains(place);
+}
+
+Co<> RunningChats::ended(storage::ReplyPlace place, Deadline by) {
+  for (bool in_time = true; in_time;) {
+    const auto seen = ended_.version();
+    if (!runs(place)) co_return;
+    in_time = co_await ended_.wait(seen, by);
+  }
 }
 
 /// A hold takes its own mutex alone, and cancelling merely posts.

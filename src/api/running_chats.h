@@ -12,6 +12,7 @@
 
 #include "assistant/early_end.h"
 #include "base/clock.h"
+#include "base/event.h"
 #include "base/hold.h"
 #include "storage/replies.h"
 
@@ -20,10 +21,10 @@ namespace mainstay::api {
 /// The route whose requests are here (ReplyPlace::route).
 inline constexpr std::string_view kStoppable = "createChatCompletion";
 
-/// Thread-safe; no call waits. As many entries as chats run.
+/// Thread-safe; no call but ended() waits. As many entries as chats run.
 class RunningChats {
  public:
-  explicit RunningChats(Clock& clock) : clock_(clock) {}
+  explicit RunningChats(Clock& clock) : clock_(clock), ended_(clock) {}
   /// `hold` is kept for the chat already: stopping it drops that, and counts its reader as gone.
   /// False: it was stopped before it began, and must not run.
   bool add(const storage::ReplyPlace& place, std::shared_ptr<Hold> hold,
@@ -39,6 +40,8 @@ class RunningChats {
   /// The same for one that stop() told to end soon and that has no next chunk.
   void end_now(const storage::ReplyPlace& place);
   bool runs(const storage::ReplyPlace& place);
+  /// Until nothing runs there, or the deadline.
+  Co<> ended(storage::ReplyPlace place, Deadline by);
 
   /// For a request that is slower than the word that stops it.
   static constexpr Duration kStopHolds = std::chrono::seconds(10);
@@ -57,6 +60,7 @@ class RunningChats {
   void remember(const storage::ReplyPlace& place);
   static void drop(Running& one);
   Clock& clock_;
+  Event ended_;  ///< one of them
   std::mutex mutex_;
   std::map<storage::ReplyPlace, Running> running_;
   std::deque<Stopped> stopped_;

@@ -15,6 +15,7 @@
 #include <cstring>
 #include <future>
 
+#include "base/bell.h"
 #include "base/task_group.h"
 
 namespace mainstay::api {
@@ -60,12 +61,6 @@ Result<Tcp::endpoint> endpoint_of(const std::string& text) {
   return Tcp::endpoint(address, port);
 }
 
-/// Wakes a coroutine that waits for its socket or a deadline.
-struct Bell {
-  bool rung = false;
-  std::unique_ptr<Alarm> alarm;
-};
-
 class SocketWire final : public WyomingWire {
  public:
   SocketWire(Socket socket, const WyomingSettings& settings, Clock& clock, Executor executor)
@@ -73,8 +68,7 @@ class SocketWire final : public WyomingWire {
         settings_(settings),
         clock_(clock),
         parser_(limits_of(settings)),
-        bell_(std::make_shared<Bell>()) {
-    bell_->alarm = clock.alarm(executor);
+        bell_(clock, std::move(executor)) {
     error_code ignored;
     socket_.non_blocking(true, ignored);
     socket_.set_option(Tcp::no_delay(true), ignored);
@@ -84,33 +78,14 @@ class SocketWire final : public WyomingWire {
   Co<Status> send(std::string bytes) override;
 
  private:
-  /// False when the deadline came first. A wake-up may be for nothing.
-  Co<bool> ready(asio::socket_base::wait_type what, Deadline by);
-
   Socket socket_;
   const WyomingSettings& settings_;
   Clock& clock_;
   net::WyomingParser parser_;
   std::array<char, kRead> bytes_{};
   std::string_view left_;  ///< of bytes_, not taken yet
-  const std::shared_ptr<Bell> bell_;
+  Bell bell_;
 };
-
-Co<bool> SocketWire::ready(asio::socket_base::wait_type what, Deadline by) {
-  if (by.passed(clock_.now())) co_return false;
-  bell_->rung = false;
-  const auto ring = [bell = bell_](error_code) {
-    bell->rung = true;
-    bell->alarm->ring();
-  };
-  socket_.async_wait(what, ring);
-  auto late = co_await bell_->alarm->wait_until(by.at());
-  if (!bell_->rung) {
-    error_code ignored;
-    socket_.cancel(ignored);
-  }
-  co_return !late;
-}
 
 Co<Result<std::optional<net::WyomingEvent>>> SocketWire::read() {
   Deadline by = Deadline::in(clock_, settings_.idle_timeout);
@@ -130,7 +105,7 @@ Co<Result<std::optional<net::WyomingEvent>>> SocketWire::read() {
     if (got == 0) co_return std::optional<net::WyomingEvent>();
     if (errno == EINTR) continue;
     if (errno != EAGAIN) co_return Error::log(Errc::unavailable, std::strerror(errno));
-    auto in_time = co_await ready(asio::socket_base::wait_read, by);
+    auto in_time = co_await bell_.ready(socket_, Socket::wait_read, by);
     if (!in_time) co_return Error::log(Errc::deadline, "wyoming: nothing came in time");
   }
 }
@@ -149,7 +124,7 @@ Co<Status> SocketWire::send(std::string bytes) {
     if (sent < 0 && errno != EAGAIN) {
       co_return Error::log(Errc::unavailable, std::strerror(errno));
     }
-    auto in_time = co_await ready(asio::socket_base::wait_write, by);
+    auto in_time = co_await bell_.ready(socket_, Socket::wait_write, by);
     if (!in_time) co_return Error::log(Errc::deadline, "wyoming: the client reads too slowly");
   }
   co_return done();

@@ -104,7 +104,8 @@ void read_rows(Reading& reading) {
 
 std::optional<SmallJpeg> read_small_jpeg(int file, unsigned shrink) {
   const auto reading = std::make_unique<Reading>(file);
-  if (setjmp(reading->damaged) != 0 || !begin(*reading, shrink)) return std::nullopt;
+  if (setjmp(reading->damaged) != 0) return std::nullopt;
+  if (!begin(*reading, shrink)) return std::nullopt;
   const std::size_t whole_row = std::size_t{reading->state.output_width} *
                                 static_cast<unsigned>(reading->state.output_components);
   reading->row = std::make_unique_for_overwrite<unsigned char[]>(whole_row);

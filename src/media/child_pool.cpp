@@ -11,6 +11,7 @@
 #include <deque>
 #include <thread>
 
+#include "base/bell.h"
 #include "base/json_fields.h"
 #include "media/child.h"
 
@@ -161,12 +162,6 @@ Co<Result<Slot>> take_slot(std::shared_ptr<Core> core, IfBusy if_busy, Deadline 
   }
 }
 
-/// Wakes a coroutine that waits for a pipe or its deadline.
-struct Bell {
-  bool rung = false;
-  std::unique_ptr<Alarm> alarm;
-};
-
 class PipeDecoding final : public Decoding {
  public:
   PipeDecoding(std::shared_ptr<Core> core, Slot slot, ChildPtr child, std::uint64_t item,
@@ -177,17 +172,14 @@ class PipeDecoding final : public Decoding {
         item_(item),
         left_(time),
         out_(executor, child_->out().release()),
-        bell_(std::make_shared<Bell>()),
-        bytes_(kRead, '\0') {
-    bell_->alarm = core_->clock.alarm(executor);
-  }
+        bell_(core_->clock, executor),
+        bytes_(kRead, '\0') {}
   ~PipeDecoding() override {
     if (child_) abandon();
   }
   Co<Result<Frame>> next(Deadline by) override;
 
  private:
-  Co<bool> readable(Deadline by);
   Co<Result<Frame>> ended(Deadline by);
   Result<Frame> taken(Frame frame);
   Error nonsense(const std::string& detail);
@@ -200,27 +192,10 @@ class PipeDecoding final : public Decoding {
   const std::uint64_t item_;
   Duration left_;  ///< that we wait for it
   Stream out_;
-  const std::shared_ptr<Bell> bell_;
+  Bell bell_;
   std::string bytes_;
   FrameReader reader_;
 };
-
-/// False when the deadline came first. A wake-up may be for nothing.
-Co<bool> PipeDecoding::readable(Deadline by) {
-  if (by.passed(core_->clock.now())) co_return false;
-  bell_->rung = false;
-  const auto ring = [bell = bell_](error_code) {
-    bell->rung = true;
-    bell->alarm->ring();
-  };
-  out_.async_wait(asio::posix::descriptor_base::wait_read, ring);
-  auto late = co_await bell_->alarm->wait_until(by.at());
-  if (!bell_->rung) {
-    error_code ignored;
-    out_.cancel(ignored);
-  }
-  co_return !late;
-}
 
 void PipeDecoding::abandon() {
   core_->killed.add();

@@ -8,6 +8,7 @@
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
 
+#include "base/bell.h"
 #include "media/audio.h"
 
 namespace mainstay::media {
@@ -20,18 +21,10 @@ Error none_left(const char* what) {
                     std::string("sound: ") + what + ": errno " + std::to_string(errno));
 }
 
-/// Wakes a coroutine that waits for the socket or its deadline; the wait may outlive it.
-struct Bell {
-  bool rung = false;
-  std::unique_ptr<Alarm> alarm;
-};
-
 class SocketFeed final : public LiveFeed {
  public:
   SocketFeed(int fd, Executor executor, Clock& clock)
-      : clock_(clock), out_(executor, fd), bell_(std::make_shared<Bell>()) {
-    bell_->alarm = clock.alarm(executor);
-  }
+      : clock_(clock), out_(executor, fd), bell_(clock, executor) {}
   ~SocketFeed() override { end(); }
   Co<Status> write(std::string bytes, Deadline by) override;
   void end() override {
@@ -40,28 +33,10 @@ class SocketFeed final : public LiveFeed {
   }
 
  private:
-  Co<bool> writable(Deadline by);
   Clock& clock_;
   Stream out_;
-  const std::shared_ptr<Bell> bell_;
+  Bell bell_;
 };
-
-/// False when the deadline came first. A wake-up may be for nothing.
-Co<bool> SocketFeed::writable(Deadline by) {
-  if (by.passed(clock_.now())) co_return false;
-  bell_->rung = false;
-  const auto ring = [bell = bell_](error_code) {
-    bell->rung = true;
-    bell->alarm->ring();
-  };
-  out_.async_wait(asio::posix::descriptor_base::wait_write, ring);
-  auto late = co_await bell_->alarm->wait_until(by.at());
-  if (!bell_->rung && out_.is_open()) {
-    error_code ignored;
-    out_.cancel(ignored);
-  }
-  co_return !late;
-}
 
 Co<Status> SocketFeed::write(std::string bytes, Deadline by) {
   std::size_t at = 0;
@@ -77,7 +52,7 @@ Co<Status> SocketFeed::write(std::string bytes, Deadline by) {
     if (put < 0 && errno != EAGAIN) {
       co_return Error::log(Errc::unavailable, "sound: nobody reads the input any more");
     }
-    auto in_time = co_await writable(by);
+    auto in_time = co_await bell_.ready(out_, Stream::wait_write, by);
     if (!in_time && by.passed(clock_.now())) {
       co_return Error::log(Errc::deadline, "sound: the input is not read");
     }

@@ -68,6 +68,14 @@ Status check_vector(const std::vector<float>& values, std::uint32_t dimension) {
                     "A vector holds a number that is too large or not a number.", "embedding");
 }
 
+Status check_put(const std::vector<NewVector>& vectors, std::uint32_t dimension) {
+  for (const auto& vector : vectors) {
+    auto checked = check_vector(vector.values, dimension);
+    if (!checked.ok()) return checked;
+  }
+  return done();
+}
+
 Status check_search(const VectorSearch& search, std::uint32_t dimension) {
   if (search.queries.size() > kVectorQueriesMax) {
     return Error::say(Errc::invalid, "too_many",

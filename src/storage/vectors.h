@@ -127,6 +127,7 @@ class Vectors {
 
 /// What every back end says of a wrong argument; nothing when it is right.
 Status check_vector(const std::vector<float>& values, std::uint32_t dimension);
+Status check_put(const std::vector<NewVector>& vectors, std::uint32_t dimension);
 Status check_search(const VectorSearch& search, std::uint32_t dimension);
 Status check_dimension(std::uint32_t dimension);
 Error unknown_space();

@@ -74,10 +74,8 @@ Co<Result<std::uint64_t>> MemoryVectors::put(std::int64_t space, std::vector<New
   std::lock_guard lock(mutex_);
   const auto found = spaces_.find(space);
   if (found == spaces_.end()) co_return unknown_space();
-  for (const auto& vector : vectors) {
-    auto checked = check_vector(vector.values, found->second.dimension);
-    if (!checked.ok()) co_return checked.error();
-  }
+  auto checked = check_put(vectors, found->second.dimension);
+  if (!checked.ok()) co_return checked.error();
   std::uint64_t stored = 0;
   for (auto& vector : vectors) {
     if (!documents_.has_chunk(vector.chunk)) continue;

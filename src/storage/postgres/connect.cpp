@@ -38,15 +38,15 @@ Co<std::string> Connection::resolve(const Address& address, Deadline by) {
   if (address.host.empty()) co_return std::string();
   using Found = asio::ip::tcp::resolver::results_type;
   auto found = std::make_shared<Found>();
-  bell_->rung = false;
-  const auto take = [bell = bell_, found](error_code failed, const Found& all) {
-    if (!failed) *found = all;
-    bell->rung = true;
-    bell->alarm->ring();
+  const auto start = [&](auto ring) {
+    const auto take = [ring, found](error_code failed, const Found& all) {
+      if (!failed) *found = all;
+      ring();
+    };
+    resolver_.async_resolve(address.host, address.port, take);
   };
-  resolver_.async_resolve(address.host, address.port, take);
-  [[maybe_unused]] auto late = co_await bell_->alarm->wait_until(by.at());
-  if (!bell_->rung) resolver_.cancel();
+  const auto cancel = [this] { resolver_.cancel(); };
+  [[maybe_unused]] auto in_time = co_await bell_.rung(start, cancel, by);
   std::string out;
   std::size_t count = 0;
   for (const auto& entry : *found) {
@@ -83,7 +83,7 @@ Co<Status> Connection::begin(const Address& address, Deadline by) {
     if (!watch_socket()) co_return broken("connecting");
     const auto what =
         next == PGRES_POLLING_READING ? Descriptor::wait_read : Descriptor::wait_write;
-    auto in_time = co_await ready(what, by);
+    auto in_time = co_await bell_.ready(descriptor_, what, by);
     if (!in_time) {
       failure_ = Failure::lost;
       lost_ = true;

@@ -15,11 +15,9 @@ constexpr int kReadsMax = 16;
 Connection::Connection(Executor executor, Clock& clock)
     : executor_(executor),
       clock_(clock),
-      bell_(std::make_shared<Bell>()),
+      bell_(clock, executor),
       resolver_(executor),
-      descriptor_(executor) {
-  bell_->alarm = clock.alarm(executor);
-}
+      descriptor_(executor) {}
 
 Connection::~Connection() {
   resolver_.cancel();
@@ -76,29 +74,13 @@ bool Connection::watch_socket() {
 }
 
 /// False when the deadline came first. A wake-up may be for nothing: callers look again.
-Co<bool> Connection::ready(Descriptor::wait_type what, Deadline by) {
-  if (by.passed(clock_.now())) co_return false;
-  bell_->rung = false;
-  const auto ring = [bell = bell_](error_code) {
-    bell->rung = true;
-    bell->alarm->ring();
-  };
-  descriptor_.async_wait(what, ring);
-  auto late = co_await bell_->alarm->wait_until(by.at());
-  if (!bell_->rung) {
-    error_code ignored;
-    descriptor_.cancel(ignored);
-  }
-  co_return !late;
-}
-
 Co<Status> Connection::flush(bool writes, Deadline by) {
   for (;;) {
     const int left = PQflush(handle_);
     sent_ = true;
     if (left < 0) co_return broken("sending");
     if (left == 0) co_return done();
-    auto in_time = co_await ready(Descriptor::wait_write, by);
+    auto in_time = co_await bell_.ready(descriptor_, Descriptor::wait_write, by);
     if (!in_time) {
       lost_ = true;
       co_return too_late(writes);
@@ -112,7 +94,7 @@ Co<Result<Rows>> Connection::collect(bool writes, Deadline by) {
   std::optional<Error> error;
   for (;;) {
     while (PQisBusy(handle_) != 0) {
-      auto in_time = co_await ready(Descriptor::wait_read, by);
+      auto in_time = co_await bell_.ready(descriptor_, Descriptor::wait_read, by);
       if (!in_time) {
         lost_ = true;
         co_return too_late(writes);

@@ -11,6 +11,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 
+#include "base/bell.h"
 #include "base/clock.h"
 #include "base/deadline.h"
 #include "base/result.h"
@@ -51,15 +52,9 @@ class Connection {
 
  private:
   using Descriptor = asio::posix::basic_stream_descriptor<Executor>;
-  /// Shared with handlers, which may run after the connection is gone.
-  struct Bell {
-    std::unique_ptr<Alarm> alarm;
-    bool rung = false;
-  };
   Co<Status> begin(const Address& address, Deadline by);
   Co<Status> greet(const PostgresSettings& settings, Deadline by);
   Co<std::string> resolve(const Address& address, Deadline by);
-  Co<bool> ready(Descriptor::wait_type what, Deadline by);
   Co<Status> flush(bool writes, Deadline by);
   Co<Result<Rows>> collect(bool writes, Deadline by);
   bool watch_socket();
@@ -70,7 +65,7 @@ class Connection {
 
   Executor executor_;
   Clock& clock_;
-  std::shared_ptr<Bell> bell_;
+  Bell bell_;
   asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver_;
   PGconn* handle_ = nullptr;
   Descriptor descriptor_;  ///< a duplicate: libpq closes its own

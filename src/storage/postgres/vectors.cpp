@@ -169,10 +169,8 @@ Co<Result<std::uint64_t>> PostgresVectors::put(std::int64_t space, std::vector<N
   auto index = co_await indexes_.of(*this, space, by);
   if (!index.ok()) co_return index.error();
   const std::uint32_t dimension = (*index)->dimension;
-  for (const auto& vector : vectors) {
-    auto checked = check_vector(vector.values, dimension);
-    if (!checked.ok()) co_return checked.error();
-  }
+  auto checked = check_put(vectors, dimension);
+  if (!checked.ok()) co_return checked.error();
   const std::size_t row_bytes = dimension * (sizeof(float) + 1);
   const std::size_t rows = std::clamp<std::size_t>(kPutBytes / row_bytes, 1, kPutRows);
   std::uint64_t stored = 0;

@@ -13,6 +13,13 @@ storage::ReplyPlace place_of(const std::string& user, const std::string& key = "
   return {{TenantId("default"), UserId(user)}, std::string(kStoppable), key};
 }
 
+/// Whether Ann's ends that soon.
+Co<bool> ends_within(Clock& clock, RunningChats& chats, Duration most) {
+  const Deadline by = Deadline::in(clock, most);
+  co_await chats.ended(place_of("ann"), by);
+  co_return !by.passed(clock.now());
+}
+
 struct RunningChatsTest : SimTest {
   /// One that runs, with its hold kept for the key.
   std::shared_ptr<assistant::EarlyEnd> begin(const storage::ReplyPlace& place) {
@@ -56,6 +63,31 @@ TEST_F(RunningChatsTest, one_that_is_recorded_is_left_to_its_next_chunk_or_to_pa
   chats.end_now(place_of("ann"));
   EXPECT_EQ(cancelled, 1);
   EXPECT_TRUE(chats.remove(place_of("ann")));
+}
+
+TEST_F(RunningChatsTest, its_end_is_waited_for_and_no_longer_than_the_deadline) {
+  begin(place_of("ann"));
+  begin(place_of("bob"));
+  Outcome<bool> in_time;
+  start(io, ends_within(clock, chats, 2s), in_time);
+  clock.advance(500ms);
+  chats.remove(place_of("bob"));
+  clock.advance(500ms);
+  EXPECT_FALSE(in_time.done) << "another's end";
+  chats.remove(place_of("ann"));
+  clock.advance(0ms);
+  ASSERT_TRUE(in_time.done);
+  EXPECT_TRUE(*in_time.value);
+  Outcome<bool> at_once;
+  start(io, ends_within(clock, chats, 2s), at_once);
+  clock.advance(0ms);
+  EXPECT_TRUE(at_once.done) << "nothing runs there";
+  begin(place_of("ann"));
+  Outcome<bool> late;
+  start(io, ends_within(clock, chats, 2s), late);
+  clock.advance(2s);
+  ASSERT_TRUE(late.done);
+  EXPECT_FALSE(*late.value);
 }
 
 TEST_F(RunningChatsTest, another_user_or_key_is_another_chat) {
