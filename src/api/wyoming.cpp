@@ -11,12 +11,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <future>
 
 #include "base/bell.h"
 #include "base/task_group.h"
+#include "net/listen_address.h"
 
 namespace mainstay::api {
 namespace {
@@ -35,30 +35,6 @@ net::WyomingLimits limits_of(const WyomingSettings& settings) {
   // A text may be escaped in JSON, six bytes for one.
   out.data_max = std::max<std::size_t>(kDataMax, settings.text_max.value * 6);
   return out;
-}
-
-Error not_an_address(const std::string& text) {
-  return Error::say(
-      Errc::invalid, "bad_address",
-      "wyoming.listen = \"" + text + "\" is not ADDRESS:PORT, e.g. \"127.0.0.1:10700\".");
-}
-
-Result<Tcp::endpoint> endpoint_of(const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return not_an_address(text);
-  std::string host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  if (host == "localhost") host = "127.0.0.1";
-  if (host == "*") host = "0.0.0.0";
-  std::uint16_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto read = std::from_chars(text.data() + colon + 1, end, port);
-  error_code failed;
-  const auto address = asio::ip::make_address(host, failed);
-  if (failed || read.ec != std::errc() || read.ptr != end) return not_an_address(text);
-  return Tcp::endpoint(address, port);
 }
 
 class SocketWire final : public WyomingWire {
@@ -223,7 +199,7 @@ Status WyomingServer::open() {
   auto allowed = AddressList::parse(core.settings.allow);
   if (!allowed.ok()) return allowed.error();
   core.allowed = std::move(*allowed);
-  auto at = endpoint_of(core.settings.listen);
+  auto at = net::listen_endpoint("wyoming.listen", core.settings.listen);
   if (!at.ok()) return at.error();
   if (!at->address().is_loopback() && core.allowed.empty()) {
     return Error::say(Errc::invalid, "invalid_config",
@@ -247,9 +223,7 @@ Status WyomingServer::open() {
         "Cannot listen on " + core.settings.listen + " (wyoming.listen): " + failed.message());
   }
   const auto bound = core.acceptor.local_endpoint(failed);
-  const std::string host = bound.address().to_string();
-  core.address =
-      (bound.address().is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(bound.port());
+  core.address = net::text_of(bound);
   core.open = true;
   core.log.info("wyoming.open", {{"address", core.address}});
   asio::post(core.io, [&core] { core.tasks.spawn("wyoming.accept", core.accept()); });

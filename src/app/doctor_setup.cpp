@@ -13,12 +13,12 @@
 #include "app/engine.h"
 #include "app/files.h"
 #include "net/client.h"
+#include "net/listen_address.h"
 
 namespace mainstay::app {
 namespace {
 
 namespace fs = std::filesystem;
-using Endpoint = asio::ip::tcp::endpoint;
 
 /// For providers to say what they serve.
 constexpr auto kProbeTime = std::chrono::seconds(3);
@@ -86,23 +86,10 @@ Finding permissions(const config::Loaded& loaded, const std::string& dir) {
   return {Mark::fine, "secrets", "readable by their owner alone", ""};
 }
 
-Result<Endpoint> endpoint_of(const std::string& listen) {
-  const auto colon = listen.rfind(':');
-  if (colon == std::string::npos) return Error::log(Errc::invalid, "no port");
-  std::string host = listen.substr(0, colon);
-  if (host == "*") host = "0.0.0.0";
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  boost::system::error_code failed;
-  asio::io_context io;
-  const auto found = asio::ip::tcp::resolver(io).resolve(host, listen.substr(colon + 1), failed);
-  if (failed || found.empty()) return Error::log(Errc::invalid, failed.message());
-  return found.begin()->endpoint();
-}
-
 Finding port(const std::string& key, const std::string& listen) {
-  auto endpoint = endpoint_of(listen);
+  auto endpoint = net::listen_endpoint(key, listen);
   if (!endpoint.ok()) {
-    return {Mark::bad, "port", key + " = " + listen + ": " + endpoint.error().detail,
+    return {Mark::bad, "port", endpoint.error().message,
             "Use HOST:PORT of this machine, e.g. 127.0.0.1:8080"};
   }
   asio::io_context io;
@@ -123,7 +110,7 @@ Finding port(const std::string& key, const std::string& listen) {
 bool answers(const std::string& address) {
   auto url = net::Url::parse(address);
   if (!url.ok()) return false;
-  auto endpoint = endpoint_of(url->host + ":" + std::to_string(url->port));
+  auto endpoint = net::listen_endpoint("server", url->host + ":" + std::to_string(url->port));
   if (!endpoint.ok()) return false;
   asio::io_context io;
   asio::ip::tcp::socket socket(io);

@@ -273,7 +273,7 @@ Co<Result<Frame>> PipeDecoding::next(Deadline by) {
     if (errno != EAGAIN) co_return nonsense(std::strerror(errno));
     const TimePoint began = core_->clock.now();
     const Deadline until = by.sooner(began, left_);
-    auto in_time = co_await readable(until);
+    auto in_time = co_await bell_.ready(out_, Stream::wait_read, until);
     left_ -= core_->clock.now() - began;
     if (in_time) continue;
     const bool ours = left_ <= Duration::zero();

@@ -13,11 +13,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <future>
 #include <thread>
 
+#include "net/listen_address.h"
 #include "net/loop.h"
 #include "net/reply_head.h"
 
@@ -27,34 +27,6 @@ namespace {
 using Endpoint = asio::ip::tcp::endpoint;
 constexpr auto kAnswerWait = std::chrono::seconds(1);
 constexpr auto kCancelWait = std::chrono::seconds(2);
-
-Error bad_address(const std::string& key, const std::string& text) {
-  return Error::say(Errc::invalid, "bad_address",
-                    key + " = \"" + text + "\" is not HOST:PORT, e.g. \"127.0.0.1:8080\".");
-}
-
-Result<Endpoint> parse_endpoint(const std::string& key, const std::string& text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return bad_address(key, text);
-  std::string host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  if (host == "*") host = "0.0.0.0";
-  std::uint32_t port = 0;
-  const char* begin = text.data() + colon + 1;
-  const char* end = text.data() + text.size();
-  const auto [stop, wrong] = std::from_chars(begin, end, port);
-  if (wrong != std::errc{} || stop != end || port > 65535) return bad_address(key, text);
-  error_code failed;
-  const auto address = asio::ip::make_address(host, failed);
-  if (!failed) return Endpoint(address, static_cast<std::uint16_t>(port));
-  asio::io_context io;
-  asio::ip::tcp::resolver resolver(io);
-  const auto found = resolver.resolve(host, std::to_string(port), failed);
-  if (failed || found.empty()) return bad_address(key, text);
-  return found.begin()->endpoint();
-}
 
 /// A bound socket, or the errno as a negative number.
 int bind_socket(const Endpoint& endpoint, bool shared) {
@@ -88,12 +60,6 @@ Endpoint bound_endpoint(int fd) {
   auto size = static_cast<socklen_t>(bound.capacity());
   if (::getsockname(fd, bound.data(), &size) == 0) bound.resize(size);
   return bound;
-}
-
-std::string text_of(const Endpoint& endpoint) {
-  const std::string host = endpoint.address().to_string();
-  const std::string port = ":" + std::to_string(endpoint.port());
-  return endpoint.address().is_v6() ? "[" + host + "]" + port : host + port;
 }
 
 /// Descriptors that are closed unless handed over.
@@ -160,7 +126,7 @@ struct Server::Impl {
   Status open_health() {
     const auto& text = shared->settings.health_listen;
     if (text.empty()) return done();
-    auto endpoint = parse_endpoint("server.health_listen", text);
+    auto endpoint = listen_endpoint("server.health_listen", text);
     if (!endpoint.ok()) return std::move(endpoint.error());
     Listening listening;
     auto bound = listen_all(*endpoint, 1, listening);
@@ -233,7 +199,7 @@ void Server::relieve(AskRelief ask) {
 Status Server::open() {
   Impl& self = *impl_;
   const auto& settings = self.shared->settings;
-  auto endpoint = parse_endpoint("server.listen", settings.listen);
+  auto endpoint = listen_endpoint("server.listen", settings.listen);
   if (!endpoint.ok()) return std::move(endpoint.error());
   if (!settings.tls_certificate.empty()) {
     auto context = make_tls_context(settings);
