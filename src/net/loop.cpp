@@ -248,7 +248,7 @@ void Loop::shed() {
       count_refused();
     }
     reserve_ = open_reserve();
-    if (fd < 0) return;
+    if (fd < 0) break;
   }
   if (reserve_ < 0) reserve_ = open_reserve();
   if (reserve_ < 0) turn_away_newest();

@@ -73,7 +73,6 @@ bool Connection::watch_socket() {
   return !failed;
 }
 
-/// False when the deadline came first. A wake-up may be for nothing: callers look again.
 Co<Status> Connection::flush(bool writes, Deadline by) {
   for (;;) {
     const int left = PQflush(handle_);
