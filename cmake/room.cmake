@@ -23,6 +23,28 @@ endif()
 target_include_directories(mainstay_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_include_directories(mainstay_options SYSTEM INTERFACE ${Boost_INCLUDE_DIRS})
 
+# Release builds are laid out and inlined along counts of what runs often, which tools/profile takes.
+# A function that has changed since is built as without them. "count" makes the build that counts.
+set(MAINSTAY_PROFILE "use" CACHE STRING "use, count, or none")
+set(profile ${PROJECT_SOURCE_DIR}/cmake/mainstay.profdata)
+if(MAINSTAY_PROFILE STREQUAL "count")
+  # Short names of files: a checkout may lie anywhere.
+  set(profile_options -fprofile-generate=${CMAKE_BINARY_DIR}/counts)
+elseif(MAINSTAY_PROFILE STREQUAL "use" AND EXISTS ${profile}
+    AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MAINSTAY_SANITIZE)
+  # Under its digest, so that another profile builds everything anew.
+  file(SHA256 ${profile} profile_digest)
+  set(profile_used ${CMAKE_BINARY_DIR}/${profile_digest}.profdata)
+  configure_file(${profile} ${profile_used} COPYONLY)
+  set(profile_options -fprofile-use=${profile_used} -Wno-backend-plugin)
+  target_link_options(mainstay_options INTERFACE -Wl,-z,keep-text-section-prefix)
+endif()
+if(profile_options)
+  target_compile_options(mainstay_options INTERFACE
+    ${profile_options} "SHELL:-mllvm -static-func-full-module-prefix=false")
+  target_link_options(mainstay_options INTERFACE ${profile_options})
+endif()
+
 # The heavy headers, compiled once. Sources still include what they use.
 add_library(mainstay_pch OBJECT ${PROJECT_SOURCE_DIR}/cmake/pch.cpp)
 target_link_libraries(mainstay_pch PUBLIC mainstay_options nlohmann_json::nlohmann_json fmt::fmt

@@ -58,6 +58,24 @@ TEST_P(Jobs, a_worker_gets_the_kinds_that_it_names_and_no_more_than_its_slots) {
   EXPECT_EQ(take(9).size(), 0U);
 }
 
+TEST_P(Jobs, a_kind_is_found_behind_hundreds_of_others_and_these_keep_their_order) {
+  const auto number = [](int i) {
+    NewJob job = job_of(i);
+    job.kind = i % 150 == 0 ? "rare" : "common";
+    return job;
+  };
+  for (int i = 1; i <= 301; ++i) add(number(i));
+  const auto rare = take(5, minutes(1), {"rare"});
+  ASSERT_EQ(rare.size(), 2U);
+  EXPECT_EQ(rare[0].job.job.id, number(150).id);
+  EXPECT_EQ(rare[1].job.job.id, number(300).id);
+  const auto first = take(2);
+  ASSERT_EQ(first.size(), 2U);
+  EXPECT_EQ(first[0].job.job.id, number(1).id);
+  EXPECT_EQ(first[1].job.job.id, number(2).id);
+  EXPECT_EQ(take(400, minutes(1), {"common"}).size(), 297U);
+}
+
 // 3 and 6.
 
 TEST_P(Jobs, a_lease_is_over_at_its_very_end) {

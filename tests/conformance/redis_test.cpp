@@ -189,6 +189,18 @@ TEST_F(OnRedis, what_is_under_our_keys_but_not_ours_is_an_error_and_spoils_nothi
   EXPECT_EQ(take(9).size(), 2U);
 }
 
+TEST_F(OnRedis, a_job_that_is_not_ours_any_more_keeps_no_other_from_its_turn) {
+  for (int i = 1; i <= 4; ++i) ASSERT_TRUE(submit(job_of(i)).ok());
+  server().tell("DEL " + key("j:" + job_of(2).id.text()));
+  server().tell("SET " + key("j:" + job_of(2).id.text()) + " foreign");
+  std::vector<std::string> taken;
+  for (int i = 0; i < 6; ++i) {
+    for (const auto& one : take(2)) taken.push_back(one.job.job.id.text());
+  }
+  EXPECT_EQ(taken, (std::vector<std::string>{job_of(1).id.text(), job_of(3).id.text(),
+                                             job_of(4).id.text()}));
+}
+
 // 11 of the list that every store must pass: a retry is one step.
 TEST_F(OnRedis, fault_01_a_retry_whose_step_fails_leaves_the_attempt_as_it_was) {
   ASSERT_TRUE(submit(job_of(1)).ok());

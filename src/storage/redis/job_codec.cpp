@@ -9,7 +9,7 @@ namespace mainstay::storage::redis {
 namespace {
 
 constexpr std::string_view kStates = "SQRGDCX";  // in the order of JobState
-constexpr std::size_t kFields = 28;
+constexpr std::size_t kFields = 23;              // what follows is the scripts' own
 
 WallTime time_of(const Reply& reply) {
   return wall_from_micros(reply.count());

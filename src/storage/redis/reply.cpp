@@ -1,12 +1,14 @@
 // RESP2 written and read.
 #include "storage/redis/reply.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace mainstay::storage::redis {
 namespace {
 
 constexpr int kDepthMax = 8;
+constexpr std::size_t kReservedMax = 64;
 
 void append_number(std::string& out, std::int64_t n) {
   char digits[24];
@@ -110,6 +112,8 @@ Parser::Step Parser::read_list(std::size_t& at, std::int64_t length, Reply& out,
   if (length < 0) return length == -1 ? Step::done : Step::bad;
   if (depth >= kDepthMax || static_cast<std::size_t>(length) > reply_max_ / 4) return Step::bad;
   out.kind = Reply::Kind::list;
+  // What is told is believed for a small list only: the elements have yet to come.
+  out.items.reserve(std::min(static_cast<std::size_t>(length), kReservedMax));
   for (std::int64_t i = 0; i < length; ++i) {
     Reply item;
     const Step step = read(at, item, depth + 1);

@@ -1,4 +1,4 @@
-// Sources put together from the pieces in scripts_life.cpp and scripts_verbs.cpp.
+// Sources put together from the pieces: scripts_life.cpp, scripts_queue.cpp and scripts_verbs.cpp.
 #include "storage/redis/scripts.h"
 
 #include <openssl/evp.h>

@@ -94,11 +94,11 @@ const std::string_view kLanes = R"lua(
 -- Whoever reads a turn takes the owner's oldest job, the entry stays pending for as long as the
 -- job runs, and the owner's next turn goes to the stream's end: owners take turns.
 local function turn(c, o) call('XADD', P .. 's:' .. c, '*', 'o', o) end
-local function ready(j)
-  local r = j.c .. ':' .. j.o
-  call('ZADD', P .. 'b:' .. r, j.q, j.id .. '\n' .. j.k)
+-- An owner whose lane holds jobs has a turn.
+local function lane_ready(c, o)
+  local r = c .. ':' .. o
   if call('HSETNX', P .. 'r', r, 1) == 1 then
-    local ok, failed = pcall(turn, j.c, j.o)
+    local ok, failed = pcall(turn, c, o)
     if not ok then
       call('HDEL', P .. 'r', r)
       error(failed)
@@ -106,30 +106,28 @@ local function ready(j)
   end
   rung = true
 end
+local function ready(j)
+  call('ZADD', P .. 'b:' .. j.c .. ':' .. j.o, j.q, j.id .. '\n' .. j.k)
+  lane_ready(j.c, j.o)
+end
 -- A queued job runs no more. A turn left without jobs is dropped when it is read.
 local function unready(j)
   call('ZREM', P .. 'b:' .. j.c .. ':' .. j.o, j.id .. '\n' .. j.k)
 end
 
+-- Jobs that come in are planned first and told to Redis together, one call for what can be one:
+-- a call costs more than what it does. What makes a job findable comes last; an error before that
+-- leaves entries that lead nowhere, which claim drops, and the same submission may come again.
 local TEXTS, NUMBERS = {'h', 'x', 'g', 'b'}, {'R', 'E', 'V'}
--- What makes a job findable comes last: an error before that leaves an entry that leads nowhere,
--- which claim drops, and the same submission may come again.
-local function create(j)
-  local s = j.R > now and 'S' or 'Q'
-  local q = text(call('INCR', P .. 'seq'))
-  j.q = q
-  if s == 'S' then
-    call('ZADD', P .. 'due', text(j.R), j.id)
-    if call('ZRANGE', P .. 'due', 0, 0)[1] == j.id then rung = true end
-  else
-    ready(j)
-  end
-  if j.E > 0 then call('ZADD', P .. 'exp', text(j.E), j.id) end
-  call('ZADD', P .. 'all', q, j.id)
-  call('ZADD', P .. 'o:' .. j.o, q, j.id)
-  if j.b ~= '' then call('ZADD', P .. 'g:' .. j.b, q, j.id) end
-  local set = {'o', j.o, 'c', j.c, 'k', j.k, 'i', j.i, 'A', text(j.A), 's', s, 'C', now_text,
-    'y', now_text, 'q', q}
+local planned = {}
+local function plan(j)
+  j.s = j.R > now and 'S' or 'Q'
+  planned[#planned + 1] = j
+end
+local function key_of(o, x) return P .. 'k:' .. o .. ':' .. x end
+local function write_job(j)
+  local set = {'o', j.o, 'c', j.c, 'k', j.k, 'i', j.i, 'A', text(j.A), 's', j.s, 'C', now_text,
+    'y', now_text, 'q', j.q}
   local n = #set
   for i = 1, #TEXTS do
     local f = TEXTS[i]
@@ -140,12 +138,44 @@ local function create(j)
     if j[f] ~= 0 then set[n + 1], set[n + 2], n = f, text(j[f]), n + 2 end
   end
   call('HSET', P .. 'j:' .. j.id, unpack(set))
-  if j.x ~= '' then
-    call('SET', P .. 'k:' .. j.o .. ':' .. j.x, j.id .. '\n' .. j.g)
-  end
-  count(j.c, s, 1)
+  count(j.c, j.s, 1)
+  waits(j.o, 1)
   made = made + 1
-  return s
+  j.made = true
+end
+local function write_planned()
+  local jobs, lists, lanes, keys, soon = planned, {}, {}, {}, {}
+  planned = {}
+  if #jobs == 0 then return end
+  local function add(list, score, id)
+    local l = lists[list]
+    if not l then l = {}; lists[list] = l end
+    l[#l + 1], l[#l + 2] = score, id
+  end
+  local before = call('INCRBY', P .. 'seq', #jobs) - #jobs
+  for n, j in ipairs(jobs) do
+    j.q = text(before + n)
+    if j.s == 'S' then
+      add('due', text(j.R), j.id)
+      soon[j.id] = true
+    else
+      local lane = 'b:' .. j.c .. ':' .. j.o
+      if not lists[lane] then lanes[#lanes + 1] = j end
+      add(lane, j.q, j.id .. '\n' .. j.k)
+    end
+    if j.E > 0 then add('exp', text(j.E), j.id) end
+    add('all', j.q, j.id)
+    add('o:' .. j.o, j.q, j.id)
+    if j.b ~= '' then add('g:' .. j.b, j.q, j.id) end
+    if j.x ~= '' then keys[#keys + 1], keys[#keys + 2] = key_of(j.o, j.x), j.id .. '\n' .. j.g end
+  end
+  for list, l in pairs(lists) do
+    each_slice(l, 1000, function(...) call('ZADD', P .. list, ...) end)
+  end
+  for _, j in ipairs(lanes) do lane_ready(j.c, j.o) end
+  if next(soon) and soon[call('ZRANGE', P .. 'due', 0, 0)[1]] then rung = true end
+  each_slice(keys, 1000, function(...) call('MSET', ...) end)
+  for _, j in ipairs(jobs) do write_job(j) end
 end
 -- A job from the 13 arguments that begin at ARGV[at].
 local function taken(at)
@@ -167,9 +197,9 @@ local function occur_again(j)
   local expires = num(j.E)
   if expires > 0 then expires = expires + run - base end
   local whole = get(j.id, ALL)
-  create({id = id, o = whole.o, c = whole.c, k = whole.k, h = whole.h, i = whole.i, x = whole.x,
+  plan({id = id, o = whole.o, c = whole.c, k = whole.k, h = whole.h, i = whole.i, x = whole.x,
     g = whole.g, b = whole.b, R = run, E = expires, A = num(whole.A), V = num(whole.V)})
-  waits(whole.o, 1)
+  write_planned()
 end
 -- An attempt has ended without an end of the job: it waits again, and may expire again.
 local function waits_again(j)

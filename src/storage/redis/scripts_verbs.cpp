@@ -1,202 +1,9 @@
-// The scripts' verbs. ARGV[1] to [11] are the limits and the time (see kLife); a verb's own
-// arguments begin at ARGV[12].
+// The scripts' verbs for jobs that run or have ended; submit and claim are in scripts_queue.cpp.
+// ARGV[1] to [11] are the limits and the time (see kLife); a verb's own arguments begin at
+// ARGV[12].
 #include "storage/redis/script_pieces.h"
 
 namespace mainstay::storage::redis {
-
-// Each item: waiting_max and a job. Answers: a letter, the state, waiting (w: its count), the id.
-const std::string_view kSubmit = R"lua(
-local shed = call('HGET', P .. 'n', 'shed')
-local deep = depth()
-if shed and deep < low then
-  call('HDEL', P .. 'n', 'shed')
-  shed = false
-end
-local from = {tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
-local function answer(letter, state, number, id)
-  return letter .. state .. string.format('%.0f', number) .. ':' .. id
-end
-local known_waiting = {}  -- when the script began
-local function waiting(o)
-  local n = known_waiting[o]
-  if not n then
-    n = num(call('HGET', P .. 'u', o))
-    known_waiting[o] = n
-  end
-  return n + (waiting_by[o] or 0)
-end
-local function submit(most, j)
-  if j.x ~= '' then
-    local kept = call('GET', P .. 'k:' .. j.o .. ':' .. j.x)
-    local id, digest, last, still
-    if kept then
-      id, digest, last, still = string.match(kept, '^([^\n]*)\n([^\n]*)\n?(%u?)(%d*)$')
-    end
-    if id and (still == '' or tonumber(still) > now) then
-      if digest ~= j.g then return answer('k', '-', 0, id) end
-      local state = call('HGET', P .. 'j:' .. id, 's') or last
-      if state ~= '' then return answer('o', state, waiting(j.o), id) end
-    end
-  end
-  if call('EXISTS', P .. 'j:' .. j.id) == 1 then
-    local same = call('HMGET', P .. 'j:' .. j.id, 's', 'o', 'x', 'g')
-    if same[2] ~= j.o or (same[3] or '') ~= j.x or (same[4] or '') ~= j.g then
-      return answer('i', '-', 0, j.id)
-    end
-    return answer('o', same[1], waiting(j.o), j.id)
-  end
-  if most > 0 then
-    local mine = waiting(j.o)
-    if mine >= most then return answer('w', '-', mine, j.id) end
-  end
-  if shed or deep >= from[tonumber(j.c) + 1] then return answer('d', '-', deep, j.id) end
-  local s = create(j)
-  deep = deep + 1
-  if deep >= high then
-    call('HSET', P .. 'n', 'shed', 1)
-    shed = true
-  end
-  waits(j.o, 1)
-  return answer('n', s, waiting(j.o), j.id)
-end
-local out = {}
-for at = 12, #ARGV, 14 do
-  table.insert(out, guarded(submit, tonumber(ARGV[at]), taken(at + 1)))
-end
-settle()
-return {out, string.format('%.0f', deep), shed and 1 or 0, call('HGET', P .. 'n', 'ends') or '0'}
-)lua";
-
-// worker, slots, lease, kinds. Answers: last ring of the bell, time until the next timer, the
-// attempts.
-const std::string_view kClaim = R"lua(
-local worker, slots, lease = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
-local wanted = nil
-for n = 15, #ARGV do
-  wanted = wanted or {}
-  wanted[ARGV[n]] = true
-end
-timers(100)
-local out, lease_end = {}, text(now + lease)
-local function begin(j, entry)
-  local a, t = text(num(j.a) + 1), text(num(j.t) + 1)
-  call('ZADD', P .. 'leases', lease_end, j.id)
-  unleased[j.id] = nil  -- the end of its lease before may have been found in this very call
-  call('HSET', j.key, 's', 'R', 'a', a, 't', t, 'v', '', 'w', worker, 'B', now_text, 'e', entry,
-    'l', lease_end)
-  moved(j.c, 'Q', 'R')
-  waits(j.o, -1)
-  local raw = j.raw
-  raw[13], raw[14], raw[15], raw[17], raw[19] = 'R', a, t, worker, now_text
-  out[#out + 1] = {j.id, unpack(raw)}
-end
--- Of a ready job only what claiming asks for is taken apart.
-local function get_ready(id)
-  local key = P .. 'j:' .. id
-  local raw = call('HMGET', key, unpack(ALL))
-  if raw[13] ~= 'Q' then return nil end
-  local expires = num(raw[10])
-  if expires > 0 and expires <= now then
-    tick(get(id))
-    return nil
-  end
-  return {id = id, key = key, raw = raw, o = raw[1], c = raw[2], k = raw[3], a = raw[14],
-    t = raw[15], q = raw[27]}
-end
--- The first of the owner's ready jobs that this worker can run, taken out; nil: there is none.
-local function first_of(b)
-  if not wanted then return call('ZPOPMIN', b)[1] end
-  local at = 0
-  while true do
-    local some = call('ZRANGE', b, at, at + 99)
-    for _, member in ipairs(some) do
-      if wanted[string.match(member, '\n(.*)$')] then
-        call('ZREM', b, member)
-        return member
-      end
-    end
-    if #some < 100 then return nil end
-    at = at + 100
-  end
-end
--- Uses one turn; true when an attempt began.
-local function use(c, entry, o)
-  local b = P .. 'b:' .. c .. ':' .. o
-  local began, j = false, nil
-  repeat
-    local member = first_of(b)
-    j = member and get_ready(string.match(member, '^[^\n]*'))
-    if j then
-      local ok, failed = pcall(begin, j, entry)
-      if not ok then
-        ready(j)
-        error(failed)
-      end
-      began = true
-    end
-  until began or not member
-  if not began then ack(c, entry) end
-  return began
-end
--- The next turns of those whose turns were used, one each. Who is alone gets as many as can be used
--- at once: the next read of this very call takes them all.
-local function next_turns(c, used, alone)
-  for _, o in ipairs(used) do
-    local r = c .. ':' .. o
-    local jobs = redis.pcall('ZCARD', P .. 'b:' .. r)
-    if jobs == 0 then
-      call('HDEL', P .. 'r', r)
-    else
-      local turns = 1
-      if alone and type(jobs) == 'number' then turns = math.max(1, math.min(jobs, slots - #out)) end
-      for n = 1, turns do turn(c, o) end
-    end
-  end
-end
-local function read(c, most)
-  local key = P .. 's:' .. c
-  local got = redis.pcall('XREADGROUP', 'GROUP', 'w', worker, 'COUNT', most, 'STREAMS', key, '>')
-  if got and got.err then
-    if string.sub(got.err, 1, 7) ~= 'NOGROUP' then error(got) end
-    call('XGROUP', 'CREATE', key, 'w', '0', 'MKSTREAM')
-    got = call('XREADGROUP', 'GROUP', 'w', worker, 'COUNT', most, 'STREAMS', key, '>')
-  end
-  return got and got[1][2] or {}
-end
-for c = 0, 3 do
-  local met = {}  -- owners whose jobs are not for this worker
-  local going = true
-  while going and #out < slots do
-    local most = slots - #out
-    local entries = read(c, most)
-    local used, listed = {}, {}
-    going = #entries > 0
-    for _, e in ipairs(entries) do
-      local o = e[2][2]
-      if met[o] then going = false end
-      if not listed[o] then
-        listed[o] = true
-        used[#used + 1] = o
-      end
-      local ok, began = pcall(use, c, e[1], o)
-      if not ok then
-        ack(c, e[1])
-        out.failed = type(began) == 'table' and began.err or tostring(began)
-        going = false
-      elseif not began then
-        met[o] = true
-      end
-    end
-    next_turns(c, used, going and #used == 1 and #entries < most and not met[used[1]])
-  end
-end
--- Who takes any kind and has slots left has taken all there is: nobody else need wake.
-rung = rung and (wanted ~= nil or #out == slots)
-settle()
-local last = call('XREVRANGE', P .. 'bell', '+', '-', 'COUNT', 1)
-if out.failed and #out == 0 then return redis.error_reply(out.failed) end
-return {last[1] and last[1][1] or '0-0', next_time({'due', 'leases', 'exp'}), out}
-)lua";
 
 // Each item: id, token, result, number of follow-ups, these.
 const std::string_view kComplete = R"lua(
@@ -204,18 +11,20 @@ local function complete(at, follow)
   local j, told = leased(ARGV[at], ARGV[at + 1], 'c')
   if told then return 'ok' end
   if not j then return 'stale' end
+  local follow_ups, met = {}, {}
   for n = 0, follow - 1 do
     local new = taken(at + 4 + n * 13)
-    if call('EXISTS', P .. 'j:' .. new.id) == 0 then
-      if new.x ~= '' and call('EXISTS', P .. 'k:' .. new.o .. ':' .. new.x) == 1 then
-        new = nil
-      end
-      if new then
-        create(new)
-        waits(new.o, 1)
-      end
+    local key = new.x ~= '' and key_of(new.o, new.x)
+    local known = met[new.id] or (key and met[key]) or call('EXISTS', P .. 'j:' .. new.id) == 1
+      or (key and call('EXISTS', key) == 1)
+    if not known then
+      follow_ups[#follow_ups + 1] = new
+      met[new.id] = true
+      if key then met[key] = true end
     end
   end
+  for _, new in ipairs(follow_ups) do plan(new) end
+  write_planned()
   if j.V ~= '' then occur_again(get(j.id)) end
   call('HSET', j.key, 's', 'G', 'r', ARGV[at + 2], 'F', now_text, 'n', '0', 'v', 'c')
   over(j, 'G')
