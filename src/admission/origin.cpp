@@ -13,7 +13,8 @@ constexpr std::string_view kExposed =
     "x-request-id, retry-after, retry-after-ms, server-timing, x-ratelimit-limit-requests, "
     "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
     "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, x-mainstay-provider, "
-    "x-mainstay-model, x-mainstay-cache";
+    "x-mainstay-model, x-mainstay-cache, x-mainstay-attempts, x-mainstay-fallbacks, "
+    "x-mainstay-degraded, x-conversation-id, age, idempotent-replayed";
 
 bool contains(const std::vector<std::string>& allowed, std::string_view origin) {
   return std::any_of(allowed.begin(), allowed.end(),

@@ -46,6 +46,10 @@ Result<assistant::Question> question_of(const Rooms& rooms, Context& context, As
   question.finished = std::move(asked.finished);
   question.chat = std::move(parsed.request);
   auto& chat = question.chat;
+  if (!context.caller.scopes.has(admission::Scope::knowledge)) {
+    if (parsed.own.collection) return lacks_scope("knowledge");
+    chat.documents = false;  // the built-in answerer may stand in for any model
+  }
   if (parsed.own.collection) chat.collection = CollectionName(*parsed.own.collection);
   chat.tenant = context.caller.owner.tenant;
   chat.user = context.caller.owner.user;

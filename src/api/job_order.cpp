@@ -5,6 +5,7 @@
 
 #include "api/context.h"
 #include "base/json_fields.h"
+#include "base/text.h"
 #include "storage/jobs.h"
 
 namespace mainstay::api {
@@ -33,6 +34,11 @@ WallTime wall_of(double s) {
   return wall_from_micros(static_cast<std::int64_t>(s * 1'000'000));
 }
 
+Error not_both(const char* one, const char* other) {
+  return Error::say(Errc::invalid, "invalid_value",
+                    "Give '" + std::string(one) + "' or '" + other + "', not both.", one);
+}
+
 Status read_times(const Json& object, jobs::Order& order) {
   std::array<std::optional<double>, 5> found;
   const std::array keys = {"run_at", "delay", "expires", "expires_in", "repeat_every"};
@@ -41,12 +47,23 @@ Status read_times(const Json& object, jobs::Order& order) {
     if (!value.ok()) return value.error();
     found[i] = *value;
   }
+  if (found[0] && found[1]) return not_both("delay", "run_at");
+  if (found[2] && found[3]) return not_both("expires_in", "expires");
   if (found[0]) order.run_at = wall_of(*found[0]);
   if (found[1]) order.delay = duration_of(*found[1]);
   if (found[2]) order.expires = wall_of(*found[2]);
+  if (found[2] && order.expires == WallTime{}) {  // which would mean: never
+    return Error::say(Errc::invalid, "out_of_range",
+                      "'expires' must be a moment later than now, in seconds since 1970.",
+                      "expires");
+  }
   if (found[3]) order.expires_in = duration_of(*found[3]);
-  if (found[4]) order.repeat_every = std::chrono::seconds(static_cast<std::int64_t>(*found[4]));
-  return done();
+  if (!found[4]) return done();
+  order.repeat_every = std::chrono::seconds(static_cast<std::int64_t>(*found[4]));
+  if (*found[4] >= 1 && std::trunc(*found[4]) == *found[4]) return done();
+  return Error::say(Errc::invalid, "out_of_range",
+                    "'repeat_every' must be a whole number of seconds, one or more.",
+                    "repeat_every");
 }
 
 Status read_names(const Json& object, jobs::Order& order) {
@@ -59,7 +76,7 @@ Status read_names(const Json& object, jobs::Order& order) {
   }
   auto priority = text_member(object, "priority", {.max = kNameMax});
   if (!priority.ok()) return priority.error();
-  if (priority->empty()) return done();
+  if (field(object, "priority").is_null()) return done();
   order.priority = storage::job_class(*priority);
   if (order.priority) return done();
   return Error::say(Errc::invalid, "invalid_value",
@@ -72,6 +89,12 @@ Status read_webhook(const Json& object, jobs::Order& order) {
   if (!webhook.is_object()) {
     return Error::say(Errc::invalid, "invalid_type", "'webhook' must be an object with a 'url'.",
                       "webhook");
+  }
+  for (const auto& [key, value] : webhook.items()) {
+    if (key == "url") continue;
+    return Error::say(Errc::invalid, "unknown_field",
+                      "The field is not known; a webhook has a 'url'.",
+                      "webhook." + std::string(cut_utf8(key, 64)));
   }
   auto url = text_member(webhook, "url", {.required = true, .max = kUrlMax});
   if (!url.ok()) {

@@ -1,5 +1,5 @@
-// What a list of jobs is asked for.
-// Used by api's job endpoints, the owners' and the administrators'.
+// What a list of jobs is asked for, and what is noted of an administrator's hand on others' jobs.
+// Used by api's job endpoints, the owners' and the administrators', and its WebSocket.
 #pragma once
 
 #include "api/context.h"
@@ -15,6 +15,10 @@ struct JobPage {
 };
 /// ?state= kind= batch= after= limit=. Errors: invalid, with the parameter as field.
 Result<JobPage> page_asked(const Rooms& rooms, const Query& query);
+
+/// The audit entry of what an administrator did to another user's job; none for the caller's own.
+void note_anothers(const Rooms& rooms, const Context& context, const char* what,
+                   const storage::Job& job, std::string_view after);
 
 /// There is nothing behind the endpoints.
 Error no_jobs();

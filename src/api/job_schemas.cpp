@@ -11,10 +11,10 @@ constexpr const char* kJobs = R"json({
   "priority":{"type":"string","enum":["voice","interactive","batch","background"]},
   "client":{"type":"string","description":"Which of the user's clients the events are for"},
   "run_at":{"type":"number","description":"Seconds since 1970"},
-  "delay":{"type":"number","description":"Seconds from now; wins over run_at"},
+  "delay":{"type":"number","description":"Seconds from now; not beside run_at"},
   "expires":{"type":"number","description":"Seconds since 1970; no attempt begins later"},
-  "expires_in":{"type":"number","description":"Seconds from now; wins over expires"},
-  "repeat_every":{"type":"integer","description":"Seconds between two occurrences"},
+  "expires_in":{"type":"number","description":"Seconds from now; not beside expires"},
+  "repeat_every":{"type":"integer","minimum":1,"description":"Seconds between two occurrences"},
   "attempts_max":{"type":"integer","minimum":1},
   "webhook":{"type":"object","required":["url"],"additionalProperties":false,"properties":{
     "url":{"type":"string"}}}}},

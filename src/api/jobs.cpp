@@ -1,4 +1,5 @@
 // /v1/jobs: handing in, seeing, ending and repeating jobs. Their events are in job_events.cpp.
+#include "api/admin.h"
 #include "api/gate.h"
 #include "api/job_json.h"
 #include "api/job_order.h"
@@ -19,6 +20,22 @@ Result<storage::JobState> state_named(const std::string& text) {
                     "state");
 }
 
+/// Empty: the request has none. What it may hold is the desk's to say. Errors: invalid.
+Result<std::string> key_in(const net::RequestHead& head) {
+  std::string key;
+  for (const auto& [name, value] : head.headers) {
+    if (!equal_ascii_nocase(name, "idempotency-key")) continue;
+    if (!key.empty() || value.empty()) {
+      return Error::say(Errc::invalid, "invalid_idempotency_key",
+                        "An Idempotency-Key is given once and has 1 to 255 printable ASCII "
+                        "characters.",
+                        "idempotency-key");
+    }
+    key = std::string(value);
+  }
+  return key;
+}
+
 /// The order of a request; its key comes as a header.
 Result<jobs::Order> order_in(const Context& context, const std::string& body) {
   auto object =
@@ -27,7 +44,9 @@ Result<jobs::Order> order_in(const Context& context, const std::string& body) {
   if (!object.ok()) return object.error();
   auto order = order_of(*object);
   if (!order.ok()) return order.error();
-  order->key = std::string(context.exchange.head().header("idempotency-key"));
+  auto key = key_in(context.exchange.head());
+  if (!key.ok()) return key.error();
+  order->key = std::move(*key);
   // The key stands for all that was asked, not only for the work: another class, time or webhook
   // is another request.
   if (!order->key.empty()) order->digest = sha256_hex(dump(*object));
@@ -67,6 +86,15 @@ Result<JobPage> page_asked(const Rooms& rooms, const Query& query) {
   return page;
 }
 
+void note_anothers(const Rooms& rooms, const Context& context, const char* what,
+                   const storage::Job& job, std::string_view after) {
+  if (rooms.admin == nullptr || job.job.owner == context.caller.owner) return;
+  AuditEntry entry = audit_of(context, what);
+  entry.before = "job " + job.job.id.text();
+  entry.after = std::string(after);
+  rooms.admin->audit.record(std::move(entry));
+}
+
 Error no_jobs() {
   return Error::say(Errc::unavailable, "jobs_unavailable",
                     "This server has no job store now. GET /health/ready says why.");
@@ -103,7 +131,11 @@ Co<Status> list_jobs(const Rooms& rooms, Context& context) {
   if (!asked.ok()) co_return asked.error();
   auto page = co_await rooms.jobs->list(context.caller, std::move(asked->filter), false,
                                         std::move(asked->after), asked->limit, context.by);
-  if (!page.ok()) co_return page.error();
+  if (!page.ok()) {
+    Error error = page.error();
+    if (error.reason == "unknown_job") error.field = "after";
+    co_return error;
+  }
   Json out = {{"object", "list"}, {"data", Json::array()}, {"has_more", page->more}};
   for (const auto& job : page->items) out["data"].push_back(job_row(job));
   auto sent = co_await reply_json(context, 200, dump(out));
@@ -127,9 +159,13 @@ Co<Status> delete_job(const Rooms& rooms, Context& context) {
   auto cancelled = co_await rooms.jobs->cancel(context.caller, id, soon(rooms, context));
   const bool ended = !cancelled.ok() && cancelled.error().reason == "job_ended";
   if (!cancelled.ok() && !ended) co_return cancelled.error();
+  if (!ended) note_anothers(rooms, context, "job.cancel", *cancelled, name(cancelled->state));
   if (ended) {
+    auto gone = co_await rooms.jobs->get(context.caller, id, soon(rooms, context));
+    if (!gone.ok()) co_return gone.error();
     auto erased = co_await rooms.jobs->erase(context.caller, id, soon(rooms, context));
     if (!erased.ok()) co_return erased;
+    note_anothers(rooms, context, "job.forget", gone->job, "forgotten");
   }
   const Json out = {
       {"id", context.param}, {"object", "job.deleted"}, {"deleted", ended}, {"cancelled", !ended}};
@@ -142,6 +178,7 @@ Co<Status> cancel_job(const Rooms& rooms, Context& context) {
   storage::JobId id(context.param);
   auto job = co_await rooms.jobs->cancel(context.caller, std::move(id), soon(rooms, context));
   if (!job.ok()) co_return job.error();
+  note_anothers(rooms, context, "job.cancel", *job, name(job->state));
   auto sent = co_await reply_row(context, *job);
   co_return sent;
 }
@@ -151,6 +188,7 @@ Co<Status> retry_job(const Rooms& rooms, Context& context) {
   storage::JobId id(context.param);
   auto job = co_await rooms.jobs->retry(context.caller, std::move(id), soon(rooms, context));
   if (!job.ok()) co_return job.error();
+  note_anothers(rooms, context, "job.retry", *job, name(job->state));
   auto sent = co_await reply_row(context, *job);
   co_return sent;
 }

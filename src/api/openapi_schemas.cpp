@@ -12,7 +12,8 @@ constexpr const char* kRequests = R"json({
   "messages":{"type":"array","minItems":1,"items":{"$ref":"#/components/schemas/Message"}},
   "stream":{"type":"boolean"},
   "conversation":{"type":"string","description":"Id chosen by the client, or 'new'; the turn is stored under it"},
-  "collection":{"type":"string","description":"Answer from this collection's documents"}}},
+  "collection":{"type":"string","description":"Answer from this collection's documents"},
+  "documents":{"type":"boolean","description":"false: the built-in answerer reads no documents"}}},
 "Message": {"type":"object","required":["role"],"additionalProperties":true,"properties":{
   "role":{"type":"string","enum":["system","developer","user","assistant","tool","function"]},
   "content":{"type":["string","array","null"]}}},

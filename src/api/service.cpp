@@ -126,8 +126,9 @@ RequestId Api::request_id(const net::RequestHead& head) {
 Co<> Api::refuse(Context& context, const Error& error) {
   context.code = stable_code(error);
   context.detail = error.detail;
-  // Not for what was refused because writes are off: each would keep them off a while longer.
-  if (error.code == Errc::disk_full && rooms_.disk_was_full && check_writable(rooms_).ok()) {
+  // Of this machine's disk alone: a full Redis, or an upload too large for the disk, stops nobody
+  // else. Not for what was refused because writes are off: each would keep them off a while longer.
+  if (context.code == "disk_full" && rooms_.disk_was_full && check_writable(rooms_).ok()) {
     rooms_.disk_was_full();
   }
   if (context.exchange.started()) co_return;

@@ -1,6 +1,8 @@
 // The conversation on a WebSocket.
 #include "api/ws_session.h"
 
+#include "api/job_pages.h"
+
 namespace mainstay::api {
 namespace {
 
@@ -125,6 +127,8 @@ Co<> WsSession::cancel_or_retry(Said said) {
     job = co_await rooms_.jobs->retry(context_.caller, said.job, soon());
   }
   if (job.ok()) {
+    const char* what = said.type == Said::Type::cancel ? "job.cancel" : "job.retry";
+    note_anothers(rooms_, context_, what, *job, storage::name(job->state));
     answer(job_message(said.id, *job));
   } else {
     refuse(said.id, job.error());

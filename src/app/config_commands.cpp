@@ -47,7 +47,9 @@ Exit config_check(const Common& common) {
     std::printf("%s\n", out.dump(2).c_str());
   } else {
     for (const auto& p : problems) {
-      std::fprintf(stderr, "%s: %s: %s\n", p.where.c_str(), p.key.c_str(), p.says.c_str());
+      const std::string where = p.where.empty() ? "" : p.where + ": ";
+      const std::string key = p.key.empty() ? "" : p.key + ": ";
+      std::fprintf(stderr, "%s%s%s\n", where.c_str(), key.c_str(), p.says.c_str());
     }
     if (problems.empty()) std::printf("The configuration is valid.\n");
   }

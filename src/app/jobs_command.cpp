@@ -1,6 +1,7 @@
 // mainstay jobs list, show, retry, cancel, watch, submit.
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <string>
 
@@ -156,6 +157,11 @@ Result<Json> input_of(const std::string& given) {
   return Error::say(Errc::invalid, "invalid_json", "--input must be a JSON object.");
 }
 
+/// Seconds as the server takes them. CLI11 reads "nan" and "inf" as numbers, too.
+bool is_time(double seconds) {
+  return std::isfinite(seconds) && seconds >= 0;
+}
+
 Result<Json> order_of(const JobsSubmitOptions& options) {
   auto input = input_of(options.input);
   if (!input.ok()) return input.error();
@@ -222,6 +228,11 @@ Exit jobs_watch(const Common& common, const std::string& id) {
 }
 
 Exit jobs_submit(const Common& common, const JobsSubmitOptions& options) {
+  if (!is_time(options.delay) || !is_time(options.repeat_every)) {
+    std::fprintf(stderr, "mainstay: %s takes a number of seconds, zero or more\n",
+                 is_time(options.delay) ? "--repeat-every" : "--delay");
+    return Exit::usage;
+  }
   auto order = order_of(options);
   if (!order.ok()) return fail(common, order.error());
   auto remote = Remote::open_running(common, AdminKey::leave);

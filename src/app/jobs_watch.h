@@ -10,9 +10,10 @@
 
 namespace mainstay::app {
 
-/// Prints the events of a job up to its end: pieces of an answer on standard output as they come,
-/// the rest on standard error, a bar where the kind says how far it is; with --json one event a
-/// line. Comes back after a break behind the last event seen. Exit::failed unless it succeeded.
+/// Prints the events of a job up to its end: its result on standard output, pieces of an answer as
+/// they come when that is a terminal; the rest on standard error, a bar where the kind says how far
+/// it is; with --json one event a line. Comes back after a break behind the last event seen.
+/// Exit::failed unless it succeeded and its whole result was printed.
 Exit watch_job(const Common& common, Remote& remote, const std::string& id);
 
 /// Whether the event of that name is a job's last one.

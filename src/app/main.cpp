@@ -1,5 +1,10 @@
 // The command line of mainstay.
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 
 #include "app/commands.h"
@@ -313,20 +318,50 @@ Exit run(const CLI::App& app, Words& words) {
   return mainstay::app::config_reference(common, words.format);
 }
 
+bool is_command(const CLI::App& app, const std::string& word) {
+  const auto named =
+      app.get_subcommands([&](const CLI::App* one) { return one->get_name() == word; });
+  return !named.empty();
+}
+
+/// What could not be written was not done: a key that nobody saw, an answer that is cut.
+int to_the_end(Exit exit) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return static_cast<int>(exit);
+  pollfd out{STDOUT_FILENO, POLLOUT, 0};
+  const bool reader_left = ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+  if (reader_left) return static_cast<int>(exit);  // it has had enough
+  std::fputs("mainstay: standard output could not be written\n", stderr);
+  return exit == Exit::ok ? static_cast<int>(Exit::failed) : static_cast<int>(exit);
+}
+
+/// A descriptor below 3 that is closed would go to the next file that is opened, and what is said
+/// to the user into it.
+void open_standard_descriptors() {
+  for (int descriptor = 0; descriptor < 3; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) ::open("/dev/null", O_RDWR);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  open_standard_descriptors();
   CLI::App app("Mainstay: the engine that keeps AI assistants standing", "mainstay");
   Words words;
   describe(app, words);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
+    if (argc > 1 && *argv[1] != '-' && !is_command(app, argv[1])) {
+      std::fprintf(stderr, "mainstay: there is no command '%s'; mainstay --help lists them\n",
+                   argv[1]);
+      return static_cast<int>(Exit::usage);
+    }
     const int code = app.exit(e);
     return code == 0 ? 0 : static_cast<int>(Exit::usage);
   }
   try {
-    return static_cast<int>(run(app, words));
+    return to_the_end(run(app, words));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "mainstay: unexpected failure: %s\n", e.what());
     return static_cast<int>(Exit::failed);

@@ -17,13 +17,17 @@ constexpr auto kStarterWait = std::chrono::seconds(60);
 constexpr auto kCallTime = std::chrono::minutes(10);
 constexpr auto kUploadTime = std::chrono::hours(12);
 
-std::string key_of(const Common& common) {
-  if (!common.key_file.empty()) {
-    auto text = read_file(common.key_file, 64_KiB);
-    if (text.ok()) return std::string(trim(*text));
+Result<std::string> key_of(const Common& common) {
+  if (common.key_file.empty()) {
+    const char* key = std::getenv("MAINSTAY_API_KEY");
+    return std::string(key != nullptr ? key : "");
   }
-  const char* key = std::getenv("MAINSTAY_API_KEY");
-  return key != nullptr ? key : "";
+  auto text = read_file(common.key_file, 64_KiB);
+  if (!text.ok() || trim(*text).empty()) {
+    return Error::say(Errc::invalid, "key_file_unreadable",
+                      "No API key can be read from " + common.key_file + ".", "--key-file");
+  }
+  return std::string(trim(*text));
 }
 
 Errc code_of(int status) {
@@ -72,7 +76,9 @@ Result<std::unique_ptr<Remote>> Remote::prepare(const Common& common) {
   if (!loaded)
     return Error::say(Errc::invalid, "invalid_config", "The configuration is not valid.");
   std::unique_ptr<Remote> remote(new Remote(loaded->settings));
-  remote->key_ = key_of(common);
+  auto key = key_of(common);
+  if (!key.ok()) return key.error();
+  remote->key_ = std::move(*key);
   LogSettings quiet;
   quiet.sink = "none";
   auto log = Log::open(quiet, remote->clock_);

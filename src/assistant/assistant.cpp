@@ -95,15 +95,30 @@ Co<Result<models::Answer>> Assistant::ask_with_memory(Question question, Deadlin
   co_return kept;
 }
 
-Co<Status> Assistant::gather(Question& question, Json& citations, Deadline by) {
-  if (question.conversation) {
-    const Tokens budget{conversation_settings_.window_tokens};
+/// What was said before, as much as the window holds; more where a tool's result would stand
+/// without the turn that called it.
+Co<Result<std::vector<storage::StoredMessage>>> Assistant::history_of(const Question& question,
+                                                                      Deadline by) {
+  constexpr std::uint64_t kMost = 1 << 24;
+  constexpr std::uint64_t kStep = 4;
+  Tokens budget{conversation_settings_.window_tokens};
+  const bool needs_call = answers_a_call(question.chat);
+  for (;;) {
     auto history =
         co_await conversations_.window(question.owner, *question.conversation, budget, by);
+    const bool torn = needs_call && history.ok() && history->empty() && budget.value < kMost;
+    if (!torn) co_return history;
+    budget.value *= kStep;
+  }
+}
+
+Co<Status> Assistant::gather(Question& question, Json& citations, Deadline by) {
+  if (question.conversation) {
+    auto history = co_await history_of(question, by);
     if (!history.ok()) co_return history.error();
     put_history(question.chat, *history);
   }
-  if (question.chat.collection && question.chat.model != kExtractive) {
+  if (question.chat.collection && question.chat.documents && question.chat.model != kExtractive) {
     storage::PassageQuery query;
     query.tenant = question.owner.tenant;
     query.text = question_of(question.chat);

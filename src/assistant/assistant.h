@@ -41,6 +41,7 @@ class Assistant {
  private:
   /// With a conversation or a collection.
   Co<Result<models::Answer>> ask_with_memory(Question question, Deadline by);
+  Co<Result<std::vector<storage::StoredMessage>>> history_of(const Question& question, Deadline by);
   Co<Status> gather(Question& question, Json& citations, Deadline by);
   Co<Result<models::Answer>> keep(models::Answer answer, OpenTurn open, bool stateless,
                                   Json citations);

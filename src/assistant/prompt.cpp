@@ -118,6 +118,32 @@ Json citations_of(const std::vector<storage::Passage>& passages, std::size_t cou
   return out;
 }
 
+std::uint64_t tokens_of(const Json& message) {
+  constexpr std::uint64_t kPart = 1000;
+  constexpr std::uint64_t kBytes = 1024;
+  std::uint64_t out = estimate_tokens(text_of(message));
+  for (const char* calls : {"tool_calls", "function_call"}) {
+    const Json& said = field(message, calls);
+    if (!said.is_null()) out += estimate_tokens(dump(said));
+  }
+  const Json& content = field(message, "content");
+  if (!content.is_array()) return out;
+  for (const auto& part : content) {
+    if (string_field(part, "type") == "text") continue;
+    out += kPart + dump(part).size() / kBytes;
+  }
+  return out;
+}
+
+bool answers_a_call(const models::ChatRequest& request) {
+  for (const auto& message : messages_of(request)) {
+    if (is_system(message)) continue;
+    const std::string role = string_field(message, "role");
+    return role == "tool" || role == "function";
+  }
+  return false;
+}
+
 std::string question_of(const models::ChatRequest& request) {
   const Json mine = messages_of(request);
   for (auto it = mine.rbegin(); it != mine.rend(); ++it) {
@@ -145,7 +171,7 @@ std::vector<storage::StoredMessage> new_messages(const models::ChatRequest& requ
     storage::StoredMessage stored;
     stored.role = string_field(message, "role");
     stored.json = dump(only_known(message));
-    stored.tokens = Tokens{estimate_tokens(text_of(message))};
+    stored.tokens = Tokens{tokens_of(message)};
     out.push_back(std::move(stored));
   }
   return out;

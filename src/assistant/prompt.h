@@ -23,6 +23,14 @@ std::size_t put_passages(models::ChatRequest& request,
 /// Citations of passages as JSON: document, title, source, position, text, score.
 Json citations_of(const std::vector<storage::Passage>& passages, std::size_t count);
 
+/// What a message takes of a window: its text and its calls of tools, estimated; each picture,
+/// sound or file a thousand, about what providers charge, and one for each KiB of it, so that what
+/// is sent stays within a window's number of KiB.
+std::uint64_t tokens_of(const Json& message);
+
+/// Whether the new messages begin with the result of a tool: no provider takes it without the call.
+bool answers_a_call(const models::ChatRequest& request);
+
 /// Text of the newest user message; empty when there is none.
 std::string question_of(const models::ChatRequest& request);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "assistant/prompt.h"
 #include "base/json_fields.h"
 #include "base/text.h"
 
@@ -95,7 +96,7 @@ Co<Status> Ledger::close(OpenTurn open, Json message, Json citations, models::At
   // A provider's count is believed up to a token a byte: it decides what fits the next window.
   answer.tokens = usage.known
                       ? Tokens{std::min<std::uint64_t>(usage.completion, answer.json.size())}
-                      : Tokens{estimate_tokens(string_field(message, "content"))};
+                      : Tokens{tokens_of(message)};
   turn.messages.push_back(std::move(answer));
   turn.finished = clock_.wall();
   for (auto& stored : turn.messages) {

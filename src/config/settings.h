@@ -245,6 +245,7 @@ struct ModelSettings {
   Millis discover_interval{30'000};
   Millis queue_timeout{10'000};  ///< waiting for a provider's permit
   Millis first_token_timeout{30'000};
+  Millis whole_answer_timeout{180'000};
   Millis between_tokens_timeout{10'000};
   Millis total_timeout{300'000};
   std::uint32_t attempts_max = 3;  ///< per candidate

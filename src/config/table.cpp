@@ -338,7 +338,10 @@ constexpr Row kRows[] = {
     row<kModels, &Models::queue_timeout>("models.queue_timeout", {0, kHour},
                                          "Longest wait for a provider's permit.", kLive),
     row<kModels, &Models::first_token_timeout>("models.first_token_timeout", kTimeout,
-                                               "Time until the first token of an answer.", kLive),
+                                               "Time until the first token of a streamed answer.",
+                                               kLive),
+    row<kModels, &Models::whole_answer_timeout>("models.whole_answer_timeout", kTimeout,
+                                                "Time for an answer that is not streamed.", kLive),
     row<kModels, &Models::between_tokens_timeout>("models.between_tokens_timeout", kTimeout,
                                                   "Longest silence inside a streamed answer.",
                                                   kLive),
@@ -373,8 +376,7 @@ constexpr Row kRows[] = {
                                             "Longest time that a breaker stays open.", kLive),
     row<kModels, &Models::raise_every>(
         "models.raise_every", {1, kHour},
-        "Time in which the calls to a provider at once grow by at most one, up to its "
-        "concurrent_max, after it said that they were too many."),
+        "After a provider said that calls were too many: time in which they grow by one at most."),
     row<kModels, &Models::extractive_sentences>(
         "models.extractive_sentences", {1, 50},
         "Sentences of an answer that the built-in answerer gives.", kLive),
@@ -389,9 +391,8 @@ constexpr Row kRows[] = {
                                      kLive),
     row<kCache, &CacheSettings::stale_if_error>(
         "cache.stale_if_error", kOnOff, "Give an expired reply when every provider fails.", kLive),
-    row<kCache, &CacheSettings::stale_max>(
-        "cache.stale_max", {0, 30 * kDay},
-        "Time after its end that an expired reply may still be given.", kLive),
+    row<kCache, &CacheSettings::stale_max>("cache.stale_max", {0, 30 * kDay},
+                                           "Greatest age of a reply that is given so.", kLive),
     row<kCache, &CacheSettings::coalesce>(
         "cache.coalesce", kOnOff,
         "Let identical requests that run at once share one upstream call.", kLive),

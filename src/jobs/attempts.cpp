@@ -72,6 +72,14 @@ Co<> Workers::Attempt::tell(std::string type, Json data) {
   if (!unsaid.empty()) woken->ring();  // the watcher says the rest when its time has come
 }
 
+Co<bool> Workers::Attempt::rest(Duration how_long) {
+  resting = true;
+  woken->ring();  // the watcher looks whether a stop has begun already
+  auto reached = co_await sleep(parts.clock, how_long);
+  resting = false;
+  co_return reached && !cancelled();
+}
+
 /// Tells what is unsaid, oldest first. Pieces of an answer wait for their interval unless `all`.
 Co<> Workers::Parts::say(std::shared_ptr<Attempt> attempt, bool all) {
   if (attempt->saying) co_return;
@@ -177,6 +185,8 @@ Co<> Workers::Parts::watch(std::shared_ptr<Attempt> attempt) {
       stop(*attempt, Stop::timeout);
     } else if (now >= attempt->lease_until) {
       stop(*attempt, Stop::stale);
+    } else if (attempt->resting && !taking) {
+      stop(*attempt, Stop::drained);
     } else if (now >= attempt->next_beat) {
       co_await beat(attempt);
     } else if (now >= say_at(*attempt)) {

@@ -22,7 +22,7 @@ class BatchItemKind final : public Kind {
   const KindLimits& limits() const noexcept override { return limits_; }
 
   /// The body is not looked into: a wrong one is that item's result, not the batch's.
-  Result<std::string> check(const Json& input, const admission::Caller&) const override {
+  Result<std::string> check(const Json& input, const admission::Caller& caller) const override {
     auto known = check_members(input, {"custom_id", "url", "body"});
     if (!known.ok()) return known.error();
     auto url = text_member(input, "url", 1, 256);
@@ -37,7 +37,10 @@ class BatchItemKind final : public Kind {
       return Error::say(Errc::invalid, "invalid_type", "'input.body' must be an object.",
                         "input.body");
     }
-    return dump(input);
+    if (caller.scopes.has(admission::Scope::knowledge)) return dump(input);
+    Json asked = input;
+    asked["body"]["documents"] = false;
+    return dump(asked);
   }
 
   bool travels(const std::string& input) const override {

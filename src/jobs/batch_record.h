@@ -37,6 +37,7 @@ struct BatchRecord {
   std::string endpoint;
   std::string window;
   Json metadata;                ///< null or an object of texts
+  bool documents = true;        ///< whoever ordered it may read documents
   Json errors = Json::array();  ///< of the input: code, line, message, param
   std::string output_file;      ///< empty: none
   std::string error_file;

@@ -19,11 +19,14 @@ constexpr std::uint32_t kListed = 100;  ///< jobs on one page
 constexpr auto kRetry = std::chrono::seconds(1);
 constexpr std::string_view kItemKind = "batch_item";
 
-/// Whom the items run for: the owner, with the one right that they need.
-admission::Caller caller_of(const storage::Owner& owner) {
+/// Whom the items run for: the owner, with the rights that they need and had at the order.
+admission::Caller caller_of(const storage::Owner& owner, const BatchRecord& record) {
   admission::Caller out;
   out.owner = owner;
   out.scopes = {admission::Scope::chat, admission::Scope::jobs};
+  if (record.documents) {
+    out.scopes = {admission::Scope::chat, admission::Scope::jobs, admission::Scope::knowledge};
+  }
   return out;
 }
 
@@ -234,7 +237,8 @@ Co<Status> BatchRun::hand_in(const InputLine& line) {
   order.key = row_.id.text() + ":" + std::to_string(handed_in_);
   order.batch = row_.id.text();
   order.expires = record_.expires;
-  auto submitted = co_await parts_.desk.submit_own(caller_of(row_.owner), std::move(order), soon());
+  auto submitted =
+      co_await parts_.desk.submit_own(caller_of(row_.owner, record_), std::move(order), soon());
   if (submitted.ok()) {
     item.job = submitted->id;
   } else if (!may_pass(submitted.error())) {
@@ -276,7 +280,7 @@ Co<Status> BatchRun::cancel_items() {
   cancelled_items_ = true;
   for (const auto& item : items_) {
     if (item.job.empty()) continue;
-    auto cancelled = co_await parts_.desk.cancel(caller_of(row_.owner), item.job, soon());
+    auto cancelled = co_await parts_.desk.cancel(caller_of(row_.owner, record_), item.job, soon());
     if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
   }
   co_return done();

@@ -68,6 +68,7 @@ Co<Result<BatchView>> BatchDesk::create(admission::Caller caller, BatchOrder ord
   record.endpoint = std::move(order.endpoint);
   record.window = std::move(order.window);
   record.metadata = std::move(order.metadata);
+  record.documents = caller.scopes.has(admission::Scope::knowledge);
   record.created = clock_.wall();
   record.expires = record.created + std::chrono::duration_cast<WallTime::duration>(kDay);
   record.since[static_cast<std::size_t>(BatchStatus::validating)] = record.created;

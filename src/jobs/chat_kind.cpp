@@ -14,11 +14,19 @@ class ChatKind final : public Kind {
   std::string_view name() const noexcept override { return "chat"; }
   const KindLimits& limits() const noexcept override { return limits_; }
 
-  Result<std::string> check(const Json& input, const admission::Caller&) const override {
+  Result<std::string> check(const Json& input, const admission::Caller& caller) const override {
     if (!input.is_object()) {
       return Error::say(Errc::invalid, "invalid_type", "'input' must be an object.", "input");
     }
-    std::string body = dump(input);
+    Json asked = input;
+    if (!caller.scopes.has(admission::Scope::knowledge)) {
+      if (input.contains("collection")) {
+        return Error::say(Errc::forbidden, "scope_required",
+                          "'input.collection' needs a key with the 'knowledge' scope.");
+      }
+      asked["documents"] = false;  // when it runs, nobody knows what its key was allowed
+    }
+    std::string body = dump(asked);
     auto fine = work_.check(body);
     if (!fine.ok()) return below_input(fine.error());
     return body;

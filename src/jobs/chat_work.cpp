@@ -1,11 +1,16 @@
 // One chat request inside a job.
 #include "jobs/chat_work.h"
 
+#include <algorithm>
+
 #include "jobs/completion.h"
 #include "jobs/kind_fields.h"
 
 namespace mainstay::jobs {
 namespace {
+
+/// The longest draw between two questions, beside what the refusal itself asked for.
+constexpr Duration kRestMax = std::chrono::seconds(10);
 
 std::string with_stream(const std::string& body, bool stream) {
   std::vector<models::Edit> edits;
@@ -26,12 +31,24 @@ Error bad_name(const char* what, const char* field) {
                     std::string(what) + " has 1 to 128 characters of A-Z a-z 0-9 . _ : -", field);
 }
 
-std::string with_conversation(const std::string& completion, const ConversationId& id) {
-  std::string text;
-  append_json_string(text, id.text());
+/// What Mainstay adds to a completion: over HTTP the same members, or headers, say it.
+std::string marked(std::string completion, const std::optional<ConversationId>& conversation,
+                   bool degraded) {
   std::vector<models::Edit> edits;
-  edits.push_back({"conversation", std::move(text)});
+  if (conversation) {
+    std::string text;
+    append_json_string(text, conversation->text());
+    edits.push_back({"conversation", std::move(text)});
+  }
+  if (degraded) edits.push_back({"degraded", "true"});
+  if (edits.empty()) return completion;
   return models::splice(completion, models::top_level(completion), edits);
+}
+
+/// Until when an attempt may ask: none begins at or after the job's expiry, so none asks then.
+Deadline last_question(const storage::NewJob& job, const Clock& clock, Deadline by) {
+  if (job.expires == WallTime{}) return by;
+  return by.sooner(clock.now(), job.expires - clock.wall());
 }
 
 }  // namespace
@@ -84,6 +101,22 @@ Result<assistant::Question> ChatWork::question_of(const Settings& settings, cons
 }
 
 Co<Result<Outcome>> ChatWork::answer(Run& run, std::string body, bool quiet, Deadline by) {
+  const JobSettings& settings = tools_.settings.jobs;
+  const Backoff rests{settings.backoff_min, std::min<Duration>(settings.backoff_max, kRestMax), 2};
+  const Deadline until = last_question(run.job().job, tools_.clock, by);
+  for (std::uint32_t refused = 1;; ++refused) {
+    auto outcome = co_await ask(run, body, quiet, by);
+    if (outcome.ok() || !is_not_now(outcome.error())) co_return outcome;
+    // Many jobs hear the same moment: the draw spreads them behind it.
+    const Duration pause =
+        outcome.error().retry_after + delay_after(rests, refused, Duration::zero(), tools_.random);
+    if (pause >= until.left(tools_.clock.now())) co_return outcome;
+    auto rested = co_await run.rest(pause);
+    if (!rested) co_return outcome;
+  }
+}
+
+Co<Result<Outcome>> ChatWork::ask(Run& run, std::string body, bool quiet, Deadline by) {
   const InForce now = tools_.in_force();
   auto question = question_of(*now.settings, run, std::move(body), quiet);
   if (!question.ok()) co_return question.error();
@@ -91,14 +124,12 @@ Co<Result<Outcome>> ChatWork::answer(Run& run, std::string body, bool quiet, Dea
   const auto conversation = question->conversation;
   auto answer = co_await now.assistant->ask(std::move(*question), by);
   if (!answer.ok()) co_return answer.error();
+  const bool degraded = answer->by.degraded;
   auto completion = co_await read(run, std::move(*answer), by);
   if (!completion.ok()) co_return completion.error();
   Outcome out;
-  out.result = std::move(*completion);
-  if (conversation) {
-    out.result = with_conversation(out.result, *conversation);
-    out.effects.turn = std::move(*turn);
-  }
+  out.result = marked(std::move(*completion), conversation, degraded);
+  if (conversation) out.effects.turn = std::move(*turn);
   co_return out;
 }
 

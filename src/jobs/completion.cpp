@@ -15,7 +15,7 @@ Result<std::string> Completion::add(const models::ChatChunk& chunk) {
     if (!parsed.ok()) return parsed.error();
     if (head_.is_null()) {
       head_ = Json::object();
-      for (const char* key : {"id", "created", "model"}) {
+      for (const char* key : {"id", "created", "model", "system_fingerprint"}) {
         if (!field(*parsed, key).is_null()) head_[key] = field(*parsed, key);
       }
     }
@@ -33,6 +33,8 @@ std::string Completion::text() const {
   out["object"] = "chat.completion";
   out["created"] = count_field(head_, "created");
   out["model"] = string_field(head_, "model");
+  const std::string fingerprint = string_field(head_, "system_fingerprint");
+  if (!fingerprint.empty()) out["system_fingerprint"] = fingerprint;
   Json choice = Json::object();
   choice["index"] = 0;
   choice["message"] = transcript_.message();

@@ -21,7 +21,7 @@ class Completion {
  private:
   assistant::Transcript transcript_;
   models::Usage usage_;
-  Json head_;  ///< id, created, model of the first chunk
+  Json head_;  ///< id, created, model, system_fingerprint of the first chunk
   std::string finish_;
 };
 

@@ -1,6 +1,8 @@
 // Orders: what is checked, what is handed to the store, and what is told of it.
 #include "jobs/desk.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "jobs/kind_fields.h"
 #include "jobs/webhook.h"
@@ -11,6 +13,7 @@ namespace {
 
 /// News are best effort: what they tell is in the store.
 constexpr Duration kTellTime = std::chrono::seconds(1);
+constexpr std::size_t kKeyMax = 255;
 
 /// Both list the same classes, the most urgent first.
 storage::JobClass capped(storage::JobClass wanted, admission::Priority right) {
@@ -53,6 +56,15 @@ std::string seconds_text(Duration d) {
 /// Every job waits for a moment: a limit of none would allow no job at all.
 std::uint32_t waiting_max_of(const LimitSettings& limits) noexcept {
   return limits.enabled ? std::max(1U, limits.user.queued) : 0;
+}
+
+/// As every route has it (docs/idempotency.md).
+Status check_key(const std::string& key) {
+  const auto printable = [](char c) { return c >= 0x20 && c < 0x7F; };
+  if (key.size() <= kKeyMax && std::all_of(key.begin(), key.end(), printable)) return done();
+  return Error::say(Errc::invalid, "invalid_idempotency_key",
+                    "An Idempotency-Key has 1 to 255 printable ASCII characters.",
+                    "idempotency-key");
 }
 
 Status check_word(const std::string& text, const char* field, std::size_t max) {
@@ -109,7 +121,7 @@ Status Desk::set_times(const Order& order, storage::NewJob& job) const {
   }
   if (order.expires_in &&
       (*order.expires_in <= Duration::zero() || *order.expires_in > 2 * settings_.delay_max)) {
-    return out_of_range("expires", "A job may expire at most " + most + " after it is planned.");
+    return out_of_range("expires_in", "A job may expire at most " + most + " after it is planned.");
   }
   job.run_at = order.delay ? now + steps(*order.delay) : order.run_at;
   if (job.run_at > latest) {
@@ -118,7 +130,8 @@ Status Desk::set_times(const Order& order, storage::NewJob& job) const {
   if (job.run_at <= now) job.run_at = {};
   job.expires = order.expires_in ? now + steps(*order.expires_in) : order.expires;
   if (job.expires != WallTime{} && (job.expires <= now || job.expires <= job.run_at)) {
-    return out_of_range("expires", "A job must expire later than now and than it is planned for.");
+    return out_of_range(order.expires_in ? "expires_in" : "expires",
+                        "A job must expire later than now and than it is planned for.");
   }
   job.repeat_every = order.repeat_every;
   if (order.repeat_every.count() != 0 &&
@@ -139,7 +152,7 @@ Result<storage::NewJob> Desk::made_of(const admission::Caller& caller, const Ord
   const KindLimits& limits = (*kind)->limits();
   auto client = check_word(order.client, "client", 128);
   if (!client.ok()) return client.error();
-  auto key = check_word(order.key, "idempotency-key", 255);
+  auto key = check_key(order.key);
   if (!key.ok()) return key.error();
   auto input = (*kind)->check(order.input, caller);
   if (!input.ok()) return input.error();
@@ -227,7 +240,7 @@ Co<Result<storage::Submitted>> Desk::put(admission::Caller caller, Order order, 
   if (!submitted.ok()) co_return submitted.error();
   if (!order.webhook.empty()) {
     watched.id = submitted->id;
-    co_await watch_for_webhook(std::move(watched), 0, by);
+    co_await watch_for_webhook(std::move(watched), 1, by);
   }
   if (submitted->existed) co_return submitted;
   Json more = Json::object();
@@ -236,15 +249,20 @@ Co<Result<storage::Submitted>> Desk::put(admission::Caller caller, Order order, 
 }
 
 /// Ends that no attempt sees (it expired, its workers vanished) are found by a job that looks
-/// later.
-Co<> Desk::watch_for_webhook(storage::NewJob job, std::uint64_t token, Deadline by) {
-  Unwrapped parts = unwrap(std::move(job.input));
+/// later: the first of `looks` that is not over. An order that is told again has its first one.
+Co<> Desk::watch_for_webhook(storage::NewJob job, std::uint32_t looks, Deadline by) {
+  const Unwrapped parts = unwrap(std::move(job.input));
   if (parts.webhook.empty()) co_return;
-  storage::NewJob watch = watch_of(job, token, parts.webhook, settings_.webhooks, clock_, random_);
-  const std::string id = job.id.text();
-  auto submitted = co_await store_.submit(std::move(watch), 0, by);
-  if (!submitted.ok()) {
-    log_.warn("job.webhook_unwatched", {{"job", id}, {"error", submitted.error().detail}});
+  for (std::uint32_t number = 0; number < looks; ++number) {
+    storage::NewJob watch =
+        watch_of(job, number, parts.webhook, settings_.webhooks, clock_, random_);
+    auto submitted = co_await store_.submit(std::move(watch), 0, by);
+    if (!submitted.ok()) {
+      log_.warn("job.webhook_unwatched",
+                {{"job", job.id.text()}, {"error", submitted.error().detail}});
+      co_return;
+    }
+    if (!submitted->existed || !storage::ended(submitted->state)) co_return;
   }
 }
 

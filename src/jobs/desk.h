@@ -75,12 +75,13 @@ class Follower {
         signal_(signal),
         clock_(clock),
         place_(setup_.place),
-        end_was_seen_(setup_.end_was_seen) {}
+        end_was_seen_(setup_.end_was_seen),
+        begun_(setup_.job.empty() || !setup_.place.empty()) {}
   /// The next events; waits until there are some; empty at the deadline or when finished().
   /// Nothing is lost: an end that nobody told (a process that died, a lease that ended) is made up
   /// from the store's record, at the latest jobs.events.recheck after it happened. An event of type
-  /// "missed" says that others were lost between the reader's place and the next event; for one
-  /// job it is not told, since the end always comes.
+  /// "missed" says that others were lost between the reader's place, or the job's beginning, and
+  /// the next event.
   /// Errors: the store's and the signal's; a job that is forgotten meanwhile is "unknown_job".
   Co<Result<std::vector<Event>>> next(Deadline by);
   /// One job: its end was given.
@@ -108,6 +109,7 @@ class Follower {
   Clock& clock_;
   std::string place_;
   bool end_was_seen_;
+  bool begun_;  ///< one job: the reader has a place, or was told something
   bool finished_ = false;
   bool found_open_ = false;
   TimePoint next_look_{};
@@ -125,9 +127,10 @@ class Desk {
   void apply(const LimitSettings& limits) noexcept;
 
   /// Checks the order and hands it to the store. After Ok it will happen.
-  /// Errors: invalid (fields "kind", "input.x", "priority", "client", "run_at", "expires",
-  /// "repeat_every", "attempts_max", "webhook.url"), forbidden "scope_required", and those of
-  /// JobStore::submit. A class above the caller's right is lowered to it.
+  /// Errors: invalid (fields "kind", "input.x", "priority", "client", "idempotency-key", "delay",
+  /// "run_at", "expires", "expires_in", "repeat_every", "attempts_max", "webhook.url"), forbidden
+  /// "scope_required", and those of JobStore::submit. A class above the caller's right is lowered
+  /// to it.
   Co<Result<storage::Submitted>> submit(admission::Caller caller, Order order, Deadline by);
   /// The same for Mainstay's own work in the caller's name: kinds closed to clients are open, and
   /// waiting jobs are not counted.
@@ -159,7 +162,8 @@ class Desk {
 
  private:
   Co<Result<storage::Submitted>> put(admission::Caller caller, Order order, bool own, Deadline by);
-  Co<> watch_for_webhook(storage::NewJob job, std::uint64_t token, Deadline by);
+  Co<> watch_for_webhook(storage::NewJob job, std::uint32_t looks, Deadline by);
+  Co<Status> check_waiting(admission::Caller caller, storage::JobId id, Deadline by);
   Co<> tell(storage::Job job, EventType type, storage::JobState state, Json more, Deadline by);
   Co<Result<bool>> end_at(std::string topic, std::string place, Deadline by);
   Result<storage::NewJob> made_of(const admission::Caller& caller, const Order& order,

@@ -15,6 +15,30 @@ bool is_retry(const storage::News& news) {
   return news.type == name(EventType::queued) && is_again(EventType::queued, news.data);
 }
 
+/// Something came before an event of this type: an attempt began, and may have told its answer.
+bool follows_others(std::optional<EventType> type) {
+  if (!type) return false;
+  switch (*type) {
+    case EventType::progress:
+    case EventType::token:
+    case EventType::attempt_failed:
+    case EventType::succeeded:
+    case EventType::dead:
+      return true;
+    case EventType::queued:
+    case EventType::started:
+    case EventType::cancelled:
+    case EventType::expired:
+    case EventType::missed:
+      break;
+  }
+  return false;
+}
+
+Event missed_at(const std::string& place) {
+  return {place, EventType::missed, {}, {}, R"({"type":"missed"})"};
+}
+
 }  // namespace
 
 Co<Result<std::vector<Event>>> Follower::next(Deadline by) {
@@ -40,10 +64,11 @@ void Follower::take(storage::Heard heard, std::vector<Event>& out) {
   if (heard.missed) {
     next_look_ = {};
     if (heard.news.empty()) place_.clear();  // nothing is kept: what comes is all there is
-    if (setup_.job.empty()) {
-      out.push_back({place_, EventType::missed, {}, {}, R"({"type":"missed"})"});
-    }
   }
+  const bool amid =
+      !begun_ && !heard.news.empty() && follows_others(event_type(heard.news.front().type));
+  if (heard.missed || amid) out.push_back(missed_at(place_));
+  if (heard.missed || !heard.news.empty()) begun_ = true;
   for (auto news = heard.news.begin(); news != heard.news.end(); ++news) {
     place_ = news->at;
     auto event = event_of(*news);
@@ -108,7 +133,9 @@ Co<Status> Follower::look_at_job(std::vector<Event>* out, Deadline by) {
   if (finished_) co_return done();
   finished_ = true;
   if (end_was_seen_) co_return done();
-  out->push_back(end_of(*job, setup_.result_max));
+  Event end = end_of(*job, setup_.result_max);
+  if (!begun_ && follows_others(end.type)) out->push_back(missed_at(place_));
+  out->push_back(std::move(end));
   place_ = kMadeUp;
   co_return done();
 }

@@ -48,6 +48,9 @@ class Run {
   /// Cancelled, out of time, or no longer ours: the result would be thrown away. The coroutine is
   /// cancelled too; work on another thread may look here (thread-safe).
   virtual bool cancelled() const noexcept = 0;
+  /// Waits before what was refused for now is asked for again; false: the attempt is to end. A stop
+  /// of the program hands a job that rests back at once.
+  virtual Co<bool> rest(Duration how_long) = 0;
 };
 
 /// Any loop may call; one object serves all jobs of its kind.
@@ -85,5 +88,7 @@ class Kinds {
 
 /// True when another attempt may end better.
 bool worth_another(const Error& error) noexcept;
+/// True when nobody was asked: our own bounds refused for now, or a provider's pause lasts still.
+bool is_not_now(const Error& error) noexcept;
 
 }  // namespace mainstay::jobs

@@ -1,8 +1,19 @@
 // The registry of kinds, and which failures are worth another attempt.
+#include <algorithm>
+#include <array>
+
 #include "base/check.h"
 #include "jobs/kind.h"
 
 namespace mainstay::jobs {
+namespace {
+
+/// What models refuse without asking a provider, and may grant a little later.
+constexpr auto kNotNow =
+    std::to_array<std::string_view>({"circuit_open", "provider_busy", "upstream_pool_full",
+                                     "host_busy", "host_not_ready", "host_degraded"});
+
+}  // namespace
 
 void Kinds::add(std::unique_ptr<Kind> kind) {
   CHECK(find(kind->name()) == nullptr);
@@ -45,6 +56,12 @@ bool worth_another(const Error& error) noexcept {
       return true;
   }
   return true;
+}
+
+bool is_not_now(const Error& error) noexcept {
+  // A pause that a provider asked for has the code of its own refusal; both say when it is over.
+  if (error.reason == "upstream_rate_limited") return error.retry_after.count() > 0;
+  return std::find(kNotNow.begin(), kNotNow.end(), error.reason) != kNotNow.end();
 }
 
 }  // namespace mainstay::jobs

@@ -71,18 +71,23 @@ storage::NewJob delivery_of(const storage::Job& job, storage::JobState state,
   return out;
 }
 
-storage::NewJob watch_of(const storage::NewJob& job, std::uint64_t token, const std::string& url,
+storage::JobId watch_id(const storage::JobId& job, std::uint32_t number) {
+  return storage::JobId(fmt::format("{}_look{}", job.text(), number));
+}
+
+storage::NewJob watch_of(const storage::NewJob& job, std::uint32_t number, const std::string& url,
                          const JobWebhookSettings& settings, const Clock& clock, Random& random) {
   storage::NewJob out = made_for(job, settings, clock, random);
+  out.id = watch_id(job.id, number);
   const WallTime now = clock.wall();
   WallTime at = now + std::chrono::duration_cast<WallTime::duration>(settings.look_after);
   if (job.expires != WallTime{} && job.expires >= now) {
     at = std::min(at, job.expires + std::chrono::seconds(1));
   }
   out.run_at = at;
-  out.key = fmt::format("watch:{}:{}:{}", job.id.text(), token, micros(at));
+  out.key = fmt::format("watch:{}:{}", job.id.text(), number);
   out.digest = out.key;
-  out.input = dump(Json{{"job", job.id.text()}, {"url", url}, {"watch", true}});
+  out.input = dump(Json{{"job", job.id.text()}, {"url", url}, {"watch", true}, {"number", number}});
   return out;
 }
 

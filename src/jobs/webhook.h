@@ -29,9 +29,13 @@ storage::NewJob delivery_of(const storage::Job& job, storage::JobState state,
                             const std::string& url, const JobWebhookSettings& settings,
                             const Clock& clock, Random& random);
 /// The job that looks at `job` later, for an end that nobody reported (it expired, or its workers
-/// vanished). `first`: when; later ones look after settings.look_after again.
-storage::NewJob watch_of(const storage::NewJob& job, std::uint64_t token, const std::string& url,
+/// vanished). A job may have several, one after the other; `number` tells them apart, from 0 on.
+storage::NewJob watch_of(const storage::NewJob& job, std::uint32_t number, const std::string& url,
                          const JobWebhookSettings& settings, const Clock& clock, Random& random);
+/// The id of that one: known to who wants it no more.
+storage::JobId watch_id(const storage::JobId& job, std::uint32_t number);
+/// Looks of one job that are gone through to find the one that waits.
+inline constexpr std::uint32_t kLooksTried = 32;
 
 /// The bytes of "whsec_" and base64; nothing when it is not that.
 std::optional<std::string> webhook_key(std::string_view secret);

@@ -17,6 +17,23 @@ Outcome settled(const char* what) {
   return out;
 }
 
+/// The client that carries webhooks words its failures for calls to models.
+Error of_receiver(Error error) {
+  const std::string_view why = error.reason;
+  std::string_view what;
+  if (why == "upstream_refused") what = "refused the connection";
+  if (why == "upstream_unresolved") what = "has a name that could not be resolved";
+  if (why == "upstream_tls_failed") what = "made no secure connection";
+  if (why == "upstream_truncated") what = "ended its reply too early";
+  if (why == "upstream_reset") what = "closed the connection";
+  if (why == "upstream_bad_reply") what = "sent no valid HTTP";
+  if (why == "upstream_too_large") what = "sent too large a reply";
+  if (error.code == Errc::deadline) what = "did not answer in time";
+  if (why == "upstream_pool_full") error.message = "All connections are in use.";
+  if (!what.empty()) error.message = "The webhook's receiver " + std::string(what) + ".";
+  return error;
+}
+
 class WebhookKind final : public Kind {
  public:
   explicit WebhookKind(const Tools& tools)
@@ -33,7 +50,7 @@ class WebhookKind final : public Kind {
   const KindLimits& limits() const noexcept override { return limits_; }
 
   Result<std::string> check(const Json& input, const admission::Caller&) const override {
-    auto known = check_members(input, {"job", "url", "watch"});
+    auto known = check_members(input, {"job", "url", "watch", "number"});
     if (!known.ok()) return known.error();
     auto url = text_member(input, "url", 1, kWebhookUrlMax);
     if (!url.ok()) return url.error();
@@ -53,20 +70,33 @@ class WebhookKind final : public Kind {
     if (!job.ok() && job.error().code == Errc::not_found) co_return settled("forgotten");
     if (!job.ok()) co_return job.error();
     if (flag_field(*input, "watch")) {
-      auto looked = co_await look(std::move(*job), url, by);
+      const auto number = static_cast<std::uint32_t>(count_field(*input, "number"));
+      auto looked = co_await look(std::move(*job), url, number, by);
       co_return looked;
     }
     if (!storage::ended(job->state)) co_return settled("runs_again");
+    co_await drop_look(id, by);
     auto delivered = co_await deliver(std::move(*job), url, by);
     co_return delivered;
   }
 
  private:
-  Co<Result<Outcome>> look(storage::Job job, std::string url, Deadline by) {
+  /// This delivery is what the waiting look would make: without it no job that ended stays in the
+  /// queue for jobs.webhooks.look_after. One that stays all the same does no harm.
+  Co<> drop_look(storage::JobId job, Deadline by) {
+    for (std::uint32_t number = 0; number < kLooksTried; ++number) {
+      const storage::JobId id = watch_id(job, number);
+      auto dropped = co_await tools_.store.cancel(std::nullopt, id, by);
+      // One that is over was followed by another, if any waits.
+      if (dropped.ok() || dropped.error().reason != "job_ended") co_return;
+    }
+  }
+
+  Co<Result<Outcome>> look(storage::Job job, std::string url, std::uint32_t number, Deadline by) {
     if (!storage::ended(job.state)) {
       Outcome later = settled("runs");
       later.effects.follow_ups.push_back(
-          watch_of(job.job, job.token, url, settings_, tools_.clock, tools_.random));
+          watch_of(job.job, number + 1, url, settings_, tools_.clock, tools_.random));
       co_return later;
     }
     // A success brought its delivery along in the same step.
@@ -98,7 +128,7 @@ class WebhookKind final : public Kind {
         {"webhook-signature", webhook_signature(*key_, id, seconds, letter.body)},
     };
     auto receipt = co_await tools_.post.send(std::move(letter), by);
-    if (!receipt.ok()) co_return receipt.error();
+    if (!receipt.ok()) co_return of_receiver(receipt.error());
     if (receipt->status >= 200 && receipt->status < 300) co_return settled("delivered");
     if (receipt->status == kGone) co_return settled("refused_for_good");
     Error again = Error::say(

@@ -183,6 +183,7 @@ Co<std::uint32_t> Workers::drain(Deadline by) {
   const Duration left = by.left(p.clock.now());
   const Duration reserve = std::min<Duration>(p.config.give_back_time, left / 4);
   const TimePoint soft = by.at() == TimePoint::max() ? by.at() : by.at() - reserve;
+  for (const auto& [key, attempt] : p.running) attempt->woken->ring();  // who rests ends now
   while (!p.running.empty() && p.clock.now() < soft) {
     [[maybe_unused]] auto reached = co_await p.emptied->wait_until(soft);
   }

@@ -62,8 +62,9 @@ class Workers {
 
   /// Begins to take work.
   void start();
-  /// Takes no more work, lets the running attempts finish, and hands back those that have not when
-  /// the deadline is near (jobs.give_back_time before it). Returns how many it handed back.
+  /// Takes no more work, lets the running attempts finish, and hands back those that rest at once,
+  /// those that have not finished when the deadline is near (jobs.give_back_time before it).
+  /// Returns how many it handed back.
   Co<std::uint32_t> drain(Deadline by);
   /// Cancels and waits for what is left; must be awaited before destruction. An attempt that still
   /// ran is left to its lease.

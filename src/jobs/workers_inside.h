@@ -26,6 +26,7 @@ struct Workers::Attempt final : Run {
   }
   Co<> tell(std::string type, Json data) override;
   bool cancelled() const noexcept override { return why.load() != Stop::none; }
+  Co<bool> rest(Duration how_long) override;
 
   struct Said {
     EventType type;
@@ -42,7 +43,8 @@ struct Workers::Attempt final : Run {
   Deadline until = Deadline::never();
   std::unique_ptr<Alarm> woken;  ///< rung when the kind ended, or the attempt is to stop
   std::optional<Result<Outcome>> outcome;
-  bool ended = false;  ///< the kind's coroutine is over
+  bool ended = false;    ///< the kind's coroutine is over
+  bool resting = false;  ///< the kind waits to ask again: a stop need not wait for it
   std::uint64_t runner = 0;
   std::atomic<Stop> why{Stop::none};
   std::deque<Said> unsaid;

@@ -75,15 +75,24 @@ Co<Result<Answer>> Router::answer(Ask& ask) {
 
 Co<Result<Answer>> Router::try_candidates(Ask& ask) {
   auto& candidates = ask.plan.candidates;
+  std::optional<Error> rejected;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const bool last = i + 1 == candidates.size();
+    // The built-in answerer would hide from the caller what is wrong with the request.
+    if (rejected && candidates[i].upstream->kind == Upstream::Kind::built_in) break;
     auto got = co_await try_one(ask, candidates[i], last);
     if (got.ok()) co_return std::move(got);
     note(ask, candidates[i], got.error());
-    if (!verdict(got.error()).next) co_return std::move(got);
+    if (got.error().reason == "upstream_rejected") {
+      // Perhaps its own: a smaller context, an account without credit.
+      if (!rejected) rejected = std::move(got.error());
+    } else if (!verdict(got.error()).next) {
+      co_return std::move(got);
+    }
     if (!last) fallbacks_.add();
     ++ask.at.fallbacks;
   }
+  if (rejected) co_return std::move(*rejected);
   co_return *ask.error;
 }
 
@@ -216,6 +225,7 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
   if (ask.hear != nullptr) co_return co_await hear_at(ask, candidate, std::move(call), attempt);
   if (ask.say != nullptr) co_return co_await say_at(ask, candidate, std::move(call), attempt);
   if (ask.request.stream) co_return co_await start_stream(ask, candidate, std::move(call), attempt);
+  attempt.first_token = settings.whole_answer_timeout;
   AttemptTimings timings;
   auto reply = co_await upstream.provider->complete(ask.request, attempt, timings);
   if (!reply.ok()) {

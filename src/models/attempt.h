@@ -13,7 +13,7 @@ namespace mainstay::models {
 struct Attempt {
   std::string model;  ///< the provider's own name for the model
   Duration connect{};
-  Duration first_token{};  ///< sent -> reply head (whole reply) or first event (stream)
+  Duration first_token{};  ///< sent -> first event (stream), or head of the whole, finished reply
   Duration between_tokens{};
   Deadline by = Deadline::never();  ///< of the whole attempt
 };

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/json.h"
+
 namespace mainstay::models {
 namespace {
 
@@ -19,7 +21,35 @@ Counter& evictions(Metrics& metrics, const char* reason) {
                          "Answers dropped from the response cache", {{"reason", reason}});
 }
 
+/// A message, or a delta of one, that holds some of an answer.
+bool says_something(simdjson::simdjson_result<simdjson::dom::element> message) {
+  for (const std::string_view name :
+       {"content", "tool_calls", "function_call", "refusal", "audio"}) {
+    std::string_view text;
+    simdjson::dom::array list;
+    if (message[name].is_object()) return true;
+    if (message[name].get(text) == simdjson::SUCCESS && !text.empty()) return true;
+    if (message[name].get(list) == simdjson::SUCCESS && list.size() > 0) return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+void WorthKeeping::look(const std::string& json) {
+  const auto parsed = read_json(json);
+  simdjson::dom::array choices;
+  if (!parsed.ok() || (*parsed)["choices"].get(choices) != simdjson::SUCCESS) {
+    said_ = true;
+    return;
+  }
+  for (const auto choice : choices) {
+    std::string_view reason;
+    const bool ended = choice["finish_reason"].get(reason) == simdjson::SUCCESS;
+    filtered_ = filtered_ || (ended && reason == "content_filter");
+    said_ = said_ || says_something(choice["message"]) || says_something(choice["delta"]);
+  }
+}
 
 ResponseCache::ResponseCache(const CacheSettings& settings, Metrics& metrics)
     : settings_(settings),

@@ -31,6 +31,23 @@ struct CachedAnswer {
   std::size_t payload() const noexcept { return body.size() + (tape ? tape->bytes() : 0); }
 };
 
+/// What an answer must be to be kept: one that says something, and that no filter ended. Given
+/// again for minutes, an empty answer or a filter's whim would be no service.
+class WorthKeeping {
+ public:
+  /// Takes a completion, or a chunk of one; of what is neither nothing bad is thought.
+  void look(const std::string& json);
+  /// The same for the next chunk of a stream; most need no look.
+  void hear(const ChatChunk& chunk) {
+    if ((chunk.token && !said_) || chunk.finish) look(chunk.json);
+  }
+  explicit operator bool() const noexcept { return said_ && !filtered_; }
+
+ private:
+  bool said_ = false;      ///< text, a call, a refusal or sound; thoughts alone are no answer
+  bool filtered_ = false;  ///< a choice ended by "content_filter"
+};
+
 /// Thread-safe. Each shard has its own mutex, held for a lookup or an insertion. What leaves first
 /// when room is needed: low cost per byte and not used for long (GreedyDual-Size).
 class ResponseCache {

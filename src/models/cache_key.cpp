@@ -83,6 +83,7 @@ CacheKey cache_key(const ChatRequest& request) {
   put_field(text, request.collection ? request.collection->text() : std::string_view());
   text += request.stream ? 's' : 'r';
   text += request.collection ? 'c' : '-';
+  text += request.documents ? 'd' : '-';
   // Runs of members between the left-out ones are taken in one go, and joined as if the
   // left-out ones had never been there.
   const std::string_view body = request.body;

@@ -135,10 +135,11 @@ enum class Key : std::uint8_t {
   user,
   conversation,
   collection,
+  documents,
   other
 };
 
-constexpr std::array<std::string_view, 23> kKeys = {"messages",
+constexpr std::array<std::string_view, 24> kKeys = {"messages",
                                                     "model",
                                                     "stream",
                                                     "stream_options",
@@ -160,7 +161,8 @@ constexpr std::array<std::string_view, 23> kKeys = {"messages",
                                                     "response_format",
                                                     "user",
                                                     "conversation",
-                                                    "collection"};
+                                                    "collection",
+                                                    "documents"};
 static_assert(kKeys.size() == static_cast<std::size_t>(Key::other));
 
 constexpr std::size_t kStopsMax = 4;
@@ -239,14 +241,17 @@ class BodyCheck {
       case Key::logprobs:
         return dropped(flag_of(place, value));
       case Key::logit_bias:
-      case Key::response_format:
         return is_object(place, value);
+      case Key::response_format:
+        return response_format(place, value);
       case Key::user:
         return dropped(short_text_of(place, value));
       case Key::conversation:
         return own(place, value, parsed_.own.conversation);
       case Key::collection:
         return own(place, value, parsed_.own.collection);
+      case Key::documents:
+        return keep(flag_of(place, value), parsed_.request.documents);
       case Key::other:
         return done();
     }
@@ -256,6 +261,10 @@ class BodyCheck {
   /// What can be said only when all members are known.
   Status whole() {
     if (!has(Key::messages)) return missing(root_.member("messages"));
+    if (!parsed_.request.documents && parsed_.own.collection) {
+      return refuse(root_.member("collection"), Errc::invalid, "invalid_value",
+                    "is not allowed together with \"documents\": false.");
+    }
     if (stream_options_ && !parsed_.request.stream) {
       return refuse(root_.member("stream_options"), Errc::invalid, "invalid_value",
                     "is allowed only together with \"stream\": true.");
@@ -339,6 +348,16 @@ class BodyCheck {
     return done();
   }
 
+  static Status response_format(const Place& place, Element value) {
+    auto fine = is_object(place, value);
+    if (!fine.ok()) return fine;
+    const Place at = place.member("type");
+    Element kind;
+    if (value["type"].get(kind) != simdjson::SUCCESS) return missing(at);
+    auto type = text_of(at, kind);
+    return dropped(type);  // servers have types of their own
+  }
+
   static Status own(const Place& place, Element value, std::optional<std::string>& into) {
     auto text = text_of(place, value);
     if (!text.ok()) return text.error();
@@ -411,10 +430,11 @@ Result<ParsedChat> parse_chat(std::string body, const LimitSettings& limits,
   request.body = std::move(body);
   request.index();
   write_keys_plainly(request.body, request.members);
-  if (check.has(Key::conversation) || check.has(Key::collection)) {
+  if (check.has(Key::conversation) || check.has(Key::collection) || check.has(Key::documents)) {
     std::vector<Edit> edits;
     edits.push_back(Edit{.key = "conversation", .value = {}});
     edits.push_back(Edit{.key = "collection", .value = {}});
+    edits.push_back(Edit{.key = "documents", .value = {}});
     request.body = splice(request.body, request.members, edits);
     request.index();
   }

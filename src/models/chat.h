@@ -29,7 +29,7 @@ struct CacheWish {
 /// A validated request for a chat completion.
 struct ChatRequest {
   /// The client's JSON object in OpenAI's shape, padded for simdjson. Mainstay's own members
-  /// (conversation, collection) are already removed.
+  /// (conversation, collection, documents) are already removed.
   std::string body;
   /// Its members; offsets into `body`. Rebuilt (index()) when the body changes; a copy of the
   /// request must call index() too, since keys are views.
@@ -47,6 +47,7 @@ struct ChatRequest {
   std::string traceparent;  ///< for the upstream call; may be empty
   CacheWish cache;
   std::optional<CollectionName> collection;  ///< where the built-in answerer looks
+  bool documents = true;                     ///< it may look at all
   std::shared_ptr<Hold> hold;                ///< of the client's exchange; may be null
 
   void index() { members = top_level(body); }

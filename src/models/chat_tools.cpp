@@ -1,4 +1,5 @@
-// Checks the tools of a chat body, the choice among them, and the calls in its messages.
+// Checks the tools of a chat body, the choice among them, and the calls in its messages. Only those
+// of the type "function" are looked into: others pass to providers that may know them.
 #include <fmt/format.h>
 
 #include "models/chat_check.h"
@@ -30,36 +31,33 @@ Status function_name(const Place& place, simdjson::dom::object object) {
                 fmt::format("must be 1 to {} letters, digits, '_' or '-'.", kToolNameMax));
 }
 
-/// `object.type` must be "function".
-Status is_function(const Place& place, simdjson::dom::object object) {
-  const Place at = place.member("type");
-  Element value;
-  if (object["type"].get(value) != simdjson::SUCCESS) return missing(at);
-  std::string_view type;
-  if (value.get_string().get(type) != simdjson::SUCCESS) return wrong_type(at, "a string");
-  if (type == "function") return done();
-  return refuse(at, Errc::invalid, "invalid_value", "must be \"function\".");
-}
+using MaybeFunction = std::optional<simdjson::dom::object>;
 
-/// {"type":"function","function":{"name":…}}, and the inner object for further checks.
-Result<simdjson::dom::object> named_function(const Place& place, Element value) {
+/// The inner object of {"type":"function","function":{"name":…}}, for further checks; none when the
+/// type is another.
+Result<MaybeFunction> named_function(const Place& place, Element value) {
   simdjson::dom::object object;
   if (value.get_object().get(object) != simdjson::SUCCESS) return wrong_type(place, "an object");
-  auto fine = is_function(place, object);
-  if (!fine.ok()) return fine.error();
+  const Place type_place = place.member("type");
+  if (object["type"].get(value) != simdjson::SUCCESS) return missing(type_place);
+  auto type = short_text_of(type_place, value);
+  if (!type.ok()) return type.error();
+  if (*type != "function") return MaybeFunction();
   const Place at = place.member("function");
   auto inner = object_in(at, object, "function");
-  if (!inner.ok()) return inner;
-  fine = function_name(at, *inner);
+  if (!inner.ok()) return inner.error();
+  auto fine = function_name(at, *inner);
   if (!fine.ok()) return fine.error();
-  return inner;
+  return MaybeFunction(*inner);
 }
 
 Status check_tool(const Place& place, Element value) {
-  auto function = named_function(place, value);
-  if (!function.ok()) return function.error();
+  auto found = named_function(place, value);
+  if (!found.ok()) return found.error();
+  const MaybeFunction& function = *found;
   Element parameters;
-  if ((*function)["parameters"].get(parameters) != simdjson::SUCCESS || parameters.is_null()) {
+  if (!function || (*function)["parameters"].get(parameters) != simdjson::SUCCESS ||
+      parameters.is_null()) {
     return done();
   }
   const Place outer = place.member("function");
@@ -67,13 +65,15 @@ Status check_tool(const Place& place, Element value) {
 }
 
 Status check_call(const Place& place, Element value) {
-  auto function = named_function(place, value);
-  if (!function.ok()) return function.error();
+  auto found = named_function(place, value);
+  if (!found.ok()) return found.error();
+  const MaybeFunction& function = *found;
   Element text;
   const Place id = place.member("id");
   if (value["id"].get(text) != simdjson::SUCCESS) return missing(id);
   auto id_text = short_text_of(id, text);
   if (!id_text.ok()) return id_text.error();
+  if (!function) return done();
   const Place outer = place.member("function");
   const Place at = outer.member("arguments");
   if ((*function)["arguments"].get(text) != simdjson::SUCCESS) return missing(at);
@@ -105,7 +105,7 @@ Status check_tool_choice(const Place& place, Element value) {
   if (value.get_string().get(word) == simdjson::SUCCESS) {
     if (word == "none" || word == "auto" || word == "required") return done();
     return refuse(place, Errc::invalid, "invalid_value",
-                  "must be \"none\", \"auto\", \"required\" or an object that names a function.");
+                  "must be \"none\", \"auto\", \"required\" or an object with a type.");
   }
   if (!value.is_object()) return wrong_type(place, "a string or an object");
   auto function = named_function(place, value);

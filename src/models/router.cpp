@@ -190,8 +190,14 @@ Co<Result<Answer>> Router::follow(Ask& ask, std::shared_ptr<Flight> flight) {
 }
 
 bool Router::keepable(const Ask& ask, const Answer& answer) const {
-  return ask.keep && ask.key && !answer.by.degraded && answer.by.cache != CacheState::stale &&
-         answer.by.provider != upstreams_.back()->name();
+  if (!ask.keep || !ask.key || answer.by.degraded || answer.by.cache == CacheState::stale ||
+      answer.by.provider == upstreams_.back()->name()) {
+    return false;
+  }
+  if (!answer.reply) return true;  // a stream is looked at while it runs: see Recorder
+  WorthKeeping worth;
+  worth.look(answer.reply->body);
+  return static_cast<bool>(worth);
 }
 
 Keep Router::keep_of(const Ask& ask, const Answer& answer) {

@@ -1,7 +1,10 @@
 // Builders of OpenAI's objects.
 #include "models/shape.h"
 
+#include <algorithm>
+
 #include "base/json_fields.h"
+#include "base/text.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models {
@@ -12,6 +15,44 @@ Json chunk_head(const AnswerHead& head) {
           {"object", "chat.completion.chunk"},
           {"created", head.created},
           {"model", head.model}};
+}
+
+/// simdjson's numbers end at 64 bits, those of a text that is only passed on need not.
+bool is_object_text(const std::string& text) {
+  // A NUL would count as the end.
+  return trim(text).starts_with('{') && text.find('\0') == std::string::npos && Json::accept(text);
+}
+
+/// A text that is to be written as it is stands in the tree as a binary value: parsed JSON has
+/// none.
+void append_value(std::string& out, const Json& value) {
+  if (value.is_binary()) {
+    const auto& text = value.get_binary();
+    out.append(text.begin(), text.end());
+    return;
+  }
+  if (!value.is_structured() || value.empty()) {
+    out += dump(value);
+    return;
+  }
+  char before = value.is_object() ? '{' : '[';
+  for (const auto& [key, inner] : value.items()) {
+    out += before;
+    before = ',';
+    if (value.is_object()) out.append(dump(Json(key))).append(":");
+    append_value(out, inner);
+  }
+  out += value.is_object() ? '}' : ']';
+}
+
+/// A tool, a choice or a call of the only type that other formats have. Calls that a provider made
+/// may lack their type.
+bool is_function(const Json& value) {
+  return string_field(value, "type", "function") == "function";
+}
+
+std::string item(const std::string& list, std::size_t index) {
+  return list + "[" + std::to_string(index) + "]";
 }
 
 }  // namespace
@@ -97,26 +138,83 @@ std::string image_address(const Json& part) {
 Result<InlineImage> inline_image(const Json& part, const std::string& where) {
   const std::string url = image_address(part);
   constexpr std::string_view kData = "data:";
-  constexpr std::string_view kBase64 = ";base64,";
-  if (!url.starts_with(kData)) {
+  constexpr std::string_view kBase64 = ";base64";
+  // The scheme, the type and the word are the same in capitals.
+  const auto comma = std::min(url.find(','), url.size());
+  const std::string head = lower_ascii(std::string_view(url).substr(0, comma));
+  if (!head.starts_with(kData)) {
     return cannot("This provider takes images as data: addresses only; send the picture itself.",
                   where);
   }
-  const auto mark = url.find(kBase64);
-  if (mark == std::string::npos || mark + kBase64.size() >= url.size()) {
+  if (!head.ends_with(kBase64) || comma + 1 >= url.size()) {
     return Error::say(Errc::invalid, "invalid_image",
                       "An image address must look like data:image/png;base64,….", where);
   }
-  return InlineImage{url.substr(kData.size(), mark - kData.size()),
-                     url.substr(mark + kBase64.size())};
+  return InlineImage{head.substr(kData.size(), head.size() - kData.size() - kBase64.size()),
+                     url.substr(comma + 1)};
 }
 
-Json arguments_of_call(const Json& function) {
-  const Json& given = field(function, "arguments");
+Json call_arguments(const Json& call) {
+  const Json& given = field(field(call, "function"), "arguments");
   if (given.is_object()) return given;
-  if (!given.is_string()) return Json::object();
-  auto parsed = parse_json(given.get_ref<const std::string&>());
-  return parsed.ok() && parsed->is_object() ? *parsed : Json::object();
+  const std::string text = given.is_string() ? given.get<std::string>() : dump(given);
+  if (given.is_null() || text.empty()) return Json::object();
+  if (is_object_text(text)) return Json::binary({text.begin(), text.end()});
+  return Json{{"invalid_json", text}};
+}
+
+std::string dump_with_texts(const Json& value) {
+  std::string out;
+  append_value(out, value);
+  return out;
+}
+
+Status check_translatable(const Json& body, const std::string& who,
+                          const std::vector<const char*>& more) {
+  if (!array_field(body, "functions").empty()) {
+    return cannot(who + " takes no 'functions'; send 'tools'.", "functions");
+  }
+  if (!field(body, "function_call").is_null()) {
+    return cannot(who + " takes no 'function_call'; send 'tool_choice'.", "function_call");
+  }
+  for (const char* key : more) {
+    const Json& value = field(body, key);
+    if (value == true || (value.is_object() && !value.empty())) {
+      return cannot(who + " does not know '" + key + "'; leave it out.", key);
+    }
+  }
+  const std::string format = string_field(field(body, "response_format"), "type", "text");
+  if (format != "text" && format != "json_object" && format != "json_schema") {
+    return cannot(who + " knows no 'response_format' of this type.", "response_format.type");
+  }
+  const Json& tools = array_field(body, "tools");
+  for (std::size_t i = 0; i < tools.size(); ++i) {
+    if (is_function(tools[i])) continue;
+    return cannot(who + " takes tools of the type 'function' alone.", item("tools", i));
+  }
+  const Json& choice = field(body, "tool_choice");
+  if (choice.is_object() && !is_function(choice)) {
+    return cannot(who + " takes a 'tool_choice' of the type 'function' alone.", "tool_choice");
+  }
+  const Json& messages = array_field(body, "messages");
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const std::string path = item("messages", i);
+    if (!field(messages[i], "function_call").is_null()) {
+      return cannot(who + " takes no 'function_call'; send 'tool_calls'.", path + ".function_call");
+    }
+    const Json& calls = array_field(messages[i], "tool_calls");
+    for (std::size_t k = 0; k < calls.size(); ++k) {
+      if (is_function(calls[k])) continue;
+      return cannot(who + " takes calls of the type 'function' alone.",
+                    item(path + ".tool_calls", k));
+    }
+  }
+  return done();
+}
+
+const Json& content_of(const Json& message) {
+  const Json& content = field(message, "content");
+  return content.is_null() ? field(message, "refusal") : content;
 }
 
 bool answers_in_json(const Json& body) {
@@ -129,9 +227,10 @@ std::string text_of_content(const Json& content) {
   std::string out;
   if (!content.is_array()) return out;
   for (const auto& part : content) {
-    if (string_field(part, "type") != "text") continue;
+    const std::string type = string_field(part, "type");
+    if (type != "text" && type != "refusal") continue;
     if (!out.empty()) out += '\n';
-    out += string_field(part, "text");
+    out += string_field(part, type.c_str());  // the words are under the type's name
   }
   return out;
 }

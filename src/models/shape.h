@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "models/chat.h"
@@ -49,11 +50,24 @@ Result<InlineImage> inline_image(const Json& part, const std::string& where);
 /// The address in an image_url part; empty when it has none.
 std::string image_address(const Json& part);
 
-/// A call's arguments as the object they are text of; an empty one when they are none.
-Json arguments_of_call(const Json& function);
+/// The arguments of a call in the history, for a provider that wants them as an object: their text
+/// as it is, so that no number in it changes, for dump_with_texts() alone. No text means none. What
+/// is no object (a model may have broken off) is shown as the member "invalid_json" of one.
+Json call_arguments(const Json& call);
+/// As dump(), with such texts written as they are.
+std::string dump_with_texts(const Json& value);
+
+/// What providers that speak another format have no word for: OpenAI's older functions, tools and
+/// choices of another type than "function", and the members in `more` when they ask for something.
+/// `who` is the provider's name. Errors: unsupported "upstream_cannot".
+Status check_translatable(const Json& body, const std::string& who,
+                          const std::vector<const char*>& more);
 
 /// The body's response_format asks for JSON of some kind.
 bool answers_in_json(const Json& body);
+
+/// A message's content; without one, what the assistant refused with.
+const Json& content_of(const Json& message);
 
 /// Text of a message's content, whether a string or a list of parts.
 std::string text_of_content(const Json& content);

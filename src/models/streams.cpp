@@ -16,6 +16,14 @@ void leave_words_out(Error& error) {
 
 }  // namespace
 
+/// The provider was given the sooner of two bounds and takes either for that of the whole call.
+void WatchedStream::say_which(Error& error, Deadline whole) const {
+  const bool silent = error.reason == "upstream_timeout" && !whole.passed(clock_.now());
+  if (!silent && !error.reason.empty()) return;
+  error.reason = "upstream_stalled";
+  error.message = "The model provider fell silent inside its answer.";
+}
+
 Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
   if (replayed_ < parts_.early.size()) {
     Result<std::optional<ChatChunk>> early(std::move(parts_.early[replayed_++]));
@@ -32,7 +40,7 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       error = Error::log(Errc::cancelled, "the request was cancelled");
     } else {
-      if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
+      if (error.code == Errc::deadline) say_which(error, by.sooner(parts_.by));
       leave_words_out(error);
       parts_.call.failed(error);
       broken_ = error;
@@ -69,6 +77,7 @@ void Recorder::hear(const Result<std::optional<ChatChunk>>& got) {
 }
 
 void Recorder::record(const ChatChunk& chunk) {
+  if (keep_.cache != nullptr) worth_.hear(chunk);
   if (lead_) {
     lead_->append(chunk);
     return;
@@ -79,7 +88,7 @@ void Recorder::record(const ChatChunk& chunk) {
 }
 
 void Recorder::store() {
-  if (keep_.cache == nullptr) return;
+  if (keep_.cache == nullptr || !worth_) return;
   std::shared_ptr<const ChunkTape> tape;
   if (lead_) {
     tape = lead_->tape();

@@ -37,6 +37,7 @@ class Recorder {
   Clock* clock_;
   TimePoint started_;
   std::shared_ptr<ChunkTape> own_;  ///< without followers to share with
+  WorthKeeping worth_;
 };
 
 /// A provider's stream whose first token is there: replays what was read while waiting for it,
@@ -56,6 +57,7 @@ class WatchedStream final : public ChatStream {
   void record(Recorder recorder) { recorder_.emplace(std::move(recorder)); }
 
  private:
+  void say_which(Error& error, Deadline whole) const;
   Parts parts_;
   Clock& clock_;
   std::size_t replayed_ = 0;

@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t kBuffer = 1536;           ///< most heads fit; all an idle connection keeps
 constexpr std::size_t kChunkedRoom = 16384;     ///< read size of chunked bodies
 constexpr std::uint64_t kDrainMax = 64 * 1024;  ///< unread body that is worth reading away
-constexpr std::size_t kLingerBytes = 1 << 20;
+/// Clients read a refusal when they have sent their whole body; time bounds this as well.
+constexpr std::size_t kLingerBytes = 64 << 20;
 /// A message that is too large is on its way when its goodbye is; time alone bounds what is read.
 constexpr std::size_t kLingerBytesOfWebSocket = std::size_t{1} << 30;
 constexpr auto kLinger = std::chrono::seconds(2);
@@ -201,7 +202,7 @@ Co<bool> Connection::one_request() {
   leave_request();
   if (!failure_.empty()) loop_->shared().log.error("request.failed", {{"what", failure_}});
   if (cancelled_) {  // nothing can be awaited any more
-    if (timed_out_) answer_timeout();
+    answer_cancelled();
     co_return false;
   }
   if (end_at_once()) co_return true;
@@ -255,18 +256,38 @@ Co<bool> Connection::drain_body() {
   co_return drained.ok();
 }
 
-void Connection::answer_timeout() {
-  if (started_ || gone_) return;
-  Error error = Error::log(Errc::deadline, "server.request_timeout passed");
+/// What a request that was cancelled is told, without waiting: what does not fit into the socket is
+/// lost with the connection.
+void Connection::answer_cancelled() {
+  if (!timed_out_ && !stopped_) return;  // whoever holds the work ended it
+  if (gone_ || web_ || (started_ && !(streaming_ && pings_))) return;
+  const Error error = timed_out_ ? Error::log(Errc::deadline, "server.request_timeout passed")
+                                 : Error::say(Errc::unavailable, "stopping",
+                                              "The server is stopping. Ask again in a moment.");
   Response response = loop_->shared().service.refusal(error);
-  close_ = true;
-  std::string& head = loop_->scratch();
-  append_reply_head(head, response, framing(response, false), loop_->date());
-  push(head, response.body, {});
-  // Whatever did not fit into the socket is lost with the connection.
+  if (streaming_) {
+    end_events("data: " + response.body + "\n\n");
+  } else {
+    close_ = true;
+    std::string& head = loop_->scratch();
+    append_reply_head(head, response, framing(response, false), loop_->date());
+    push(head, response.body, {});
+  }
   std::size_t budget = kLingerBytes;
   wire_.discard_now(budget);
   wire_.shut_write();
+}
+
+/// The last event of a stream and its end.
+void Connection::end_events(const std::string& last) {
+  streaming_ = false;
+  if (flags_.http_1_0) {
+    push(last, {}, {});
+    return;
+  }
+  std::string& size = loop_->scratch();
+  append_chunk_size(size, last.size());
+  push(size, last, "\r\n0\r\n\r\n");
 }
 
 Co<> Connection::refuse(HeadFault fault) {

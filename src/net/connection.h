@@ -94,7 +94,8 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   Co<bool> one_request();
   void begin_request();
   void leave_request();
-  void answer_timeout();
+  void answer_cancelled();
+  void end_events(const std::string& last);
   bool end_at_once();
   Co<bool> end_request();
   Co<> end_websocket();
@@ -144,6 +145,7 @@ class Connection final : public Exchange, public std::enable_shared_from_this<Co
   bool late_ = false;           ///< a deadline woke the coroutine
   bool timed_out_ = false;      ///< request_timeout cancelled the service
   bool gone_ = false;           ///< the client has left
+  bool stopped_ = false;        ///< the listener's end cancelled it
   bool cancelled_ = false;      ///< the service's coroutine was cancelled
   bool aborted_ = false;
   bool started_ = false;    ///< a reply has begun

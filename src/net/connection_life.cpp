@@ -123,6 +123,7 @@ void Connection::post_cancel(std::uint32_t generation) {
 
 void Connection::cancel() {
   asio::post(loop_->io(), [self = shared_from_this()] {
+    self->stopped_ = true;
     self->cancelled_ = true;
     self->signal_.emit(asio::cancellation_type::terminal);
   });

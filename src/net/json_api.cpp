@@ -1,9 +1,12 @@
 // Refusals read within bounds, and the three ways servers say "later".
 #include "net/json_api.h"
 
+#include <curl/curl.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -51,6 +54,15 @@ double number(std::string_view text) {
   return n && text.empty() ? *n : 0;
 }
 
+/// Retry-After as a date, counted from the reply's own: two clocks need not agree.
+Ms until_date(const Reply& reply) {
+  const std::time_t then =
+      ::curl_getdate(std::string(reply.header("retry-after")).c_str(), nullptr);
+  const std::time_t now = ::curl_getdate(std::string(reply.header("date")).c_str(), nullptr);
+  if (then <= 0 || now <= 0 || then <= now) return Ms(0);
+  return from_seconds(static_cast<double>(then - now));
+}
+
 }  // namespace
 
 Ms duration_text(std::string_view text) {
@@ -69,6 +81,7 @@ Ms retry_after_of(const Reply& reply) {
   if (const double ms = number(reply.header("retry-after-ms")); ms > 0)
     return from_seconds(ms / 1000);
   if (const double s = number(reply.header("retry-after")); s > 0) return from_seconds(s);
+  if (const Ms until = until_date(reply); until > Ms(0)) return until;
   // Only a limit that is used up says when it is free again.
   Ms longest(0);
   if (reply.header("x-ratelimit-remaining-requests") == "0") {

@@ -202,6 +202,26 @@ describe('revocation', () => {
     assert.equal((await ask(server, good(keys.rs, { jti: 'session-78' }))).status, 200, 'another token');
   });
 
+  test('a key for chats alone reads no documents, whoever answers', async (t) => {
+    const data = `${temp_dir(t)}/data`;
+    const chats = await new_key(data, 'chats', '--scopes', 'chat', '--user', 'ann');
+    const both = await new_key(data, 'both', '--scopes', 'chat,knowledge', '--user', 'ann');
+    const server = await serve(t, { data, config: { models: { discover: false } } });
+    const put = await server.post('/v1/documents', { title: 'Vault', collection: 'vault',
+      text: 'The code of the vault is 4711.' }, bearer(both.key));
+    assert.equal(put.status, 201, put.text);
+    const question = (more = {}) => ({ messages: [{ role: 'user', content: 'What is the code of the vault?' }], ...more });
+    const chat = (key, more) => server.post('/v1/chat/completions', question(more), bearer(key));
+    assert.match((await chat(both.key)).text, /4711/);
+    for (const more of [{}, { model: 'mainstay/extractive' }, { stream: true }]) {
+      const got = await chat(chats.key, more);
+      assert.equal(got.status, 200, got.text);
+      assert.doesNotMatch(got.text, /4711/, JSON.stringify(more));
+    }
+    assert_error(await chat(chats.key, { collection: 'vault' }), 403);
+    assert.doesNotMatch((await chat(both.key, { documents: false })).text, /4711/);
+  });
+
   test('security_12_key: a revoked key is refused within keys_refresh, expired ones are told so', async (t) => {
     const data = `${temp_dir(t)}/data`;
     const mine = await new_key(data, 'mine');

@@ -1,9 +1,10 @@
 // The command line: ask, search, ingest, config, doctor, completion; exit codes, --json, NO_COLOR.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { pair, provide, provider_entry, run, scope, serve, temp_dir, write_config } from './lib/harness.mjs';
+import { BIN, pair, provide, provider_entry, run, scope, serve, temp_dir, write_config } from './lib/harness.mjs';
 import { png } from './lib/pictures.mjs';
 
 const NOTES = `# Boiler
@@ -37,6 +38,18 @@ describe('without a server', () => {
       usage(got);
       assert.ok((got.err + got.out).length > 5, args.join(' '));
     }
+  });
+
+  test('what cannot be written is a failure, and a key file that cannot be read is said', async (t) => {
+    const full = spawnSync('sh', ['-c', `exec "${BIN}" config reference > /dev/full`], { encoding: 'utf8' });
+    assert.equal(full.status, 1, full.stderr);
+    assert.match(full.stderr, /standard output/);
+    const dir = temp_dir(t);
+    const got = await run(['ask', '--data', path.join(dir, 'data'), '--key-file', path.join(dir, 'nowhere'), 'Anybody?'], { cwd: dir, home: dir });
+    assert.equal(got.code, 1, got.out);
+    assert.match(got.err, /nowhere/);
+    const closed = spawnSync('sh', ['-c', `exec "${BIN}" config check 0<&- 2>&-`], { encoding: 'utf8', cwd: dir });
+    assert.equal(closed.status, 0, closed.stdout);
   });
 
   test('config check names file, line, range and the nearest key; exits 78', async (t) => {

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { assert_error, pair, provide, provider_entry, said, serve } from './lib/harness.mjs';
 
-const QUICK = { first_token_timeout: '300ms', between_tokens_timeout: '300ms', total_timeout: '3s', attempts_max: 1 };
+const QUICK = { first_token_timeout: '300ms', whole_answer_timeout: '300ms', between_tokens_timeout: '300ms', total_timeout: '3s', attempts_max: 1 };
 /** The breaker never looks at so few calls. */
 const NO_BREAKER = { breaker_window: 1000, breaker_calls_min: 1000 };
 const TOKENS = ['alpha', ' beta', ' gamma', ' delta', ' epsilon'];
@@ -107,7 +107,7 @@ describe('faults inside a stream', () => {
           assert.equal(got.status, 200, got.raw);
           assert.equal(got.text, fault === 'no_end_marker' ? TOKENS.join('') : 'alpha beta');
           assert.ok(got.error, `an error event: ${got.raw}`);
-          assert.match(got.error.code, /^upstream_/);
+          assert.match(got.error.code, fault === 'stall' ? /^upstream_stalled$/ : /^upstream_/);
           assert.equal(typeof got.error.message, 'string');
           assert.equal(got.done, 0, 'no [DONE]');
           assert.deepEqual(got.finish, [], 'no finish reason');

@@ -38,6 +38,19 @@ describe('stop', () => {
     server.child.kill('SIGTERM');
     const all = await reader.all();
     assert.equal(all.done, 0, 'no [DONE]');
+    assert.match(all.raw, /data: \{"error":.*"stopping".*\}\n\n$/s, 'the last event says why');
+    assert.deepEqual(await server.exited, { code: 0, signal: null });
+  });
+
+  test('a whole answer that never comes is refused at stop_timeout', async (t) => {
+    const { server, provider } = await pair(t, { config: { server: { stop_timeout: '1s' } } });
+    provider.script({ tokens: ['one'], gate: 'never', gate_at: 0 });
+    const asked = server.post('/v1/chat/completions', ask('endless'));
+    await server.until(() => provider.requests.length >= 1, 'the question is asked');
+    server.child.kill('SIGTERM');
+    const reply = await asked;
+    assert.equal(reply.status, 503, reply.text);
+    assert.equal(reply.json.error.code, 'stopping');
     assert.deepEqual(await server.exited, { code: 0, signal: null });
   });
 

@@ -26,7 +26,7 @@ describe('https providers', () => {
     const provider = await provide(t, { tls, api_key: 'key-0009' });
     const server = await serve(t, { config: {
       upstream: trusted ? { ca_file: files.cert } : {}, server: { threads: 1 }, cache: { enabled: false, coalesce: false },
-      models: { attempts_max: 1, first_token_timeout: '1s', between_tokens_timeout: '500ms', ...models },
+      models: { attempts_max: 1, first_token_timeout: '1s', whole_answer_timeout: '1s', between_tokens_timeout: '500ms', ...models },
       providers: [provider_entry(provider, { kind, api_key: 'key-0009' })],
       routes: [{ model: 'model-a', extractive_fallback: false, candidates: [{ provider: kind, model: 'model-a' }] }],
     } });

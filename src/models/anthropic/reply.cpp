@@ -60,6 +60,8 @@ Result<ChatReply> whole(const AnswerHead& head, const std::string& body) {
   if (string_field(*parsed, "type") == "error") return told_error(*parsed, body);
   const auto content = parsed->find("content");
   if (content == parsed->end() || !content->is_array()) return not_understood("no content");
+  const std::string reason = string_field(*parsed, "stop_reason");
+  if (reason.empty()) return cut_off("no stop_reason");
   std::string text;
   std::string thinking;
   Json calls = Json::array();
@@ -80,7 +82,7 @@ Result<ChatReply> whole(const AnswerHead& head, const std::string& body) {
   }
   Usage usage;
   read_usage(usage, field(*parsed, "usage"));
-  return completion(head, message, finish_of(string_field(*parsed, "stop_reason")), usage);
+  return completion(head, message, finish_of(reason), usage);
 }
 
 Status EventTranslator::take(const std::string& data) {

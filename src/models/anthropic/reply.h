@@ -14,7 +14,8 @@ namespace mainstay::models::anthropic {
 /// OpenAI's finish_reason for Anthropic's stop_reason.
 std::string finish_of(const std::string& stop_reason);
 
-/// A whole message object as a chat.completion. Errors: bad_upstream.
+/// A whole message object as a chat.completion. Errors: bad_upstream; "upstream_truncated" without
+/// a stop_reason.
 Result<ChatReply> whole(const AnswerHead& head, const std::string& body);
 
 /// Turns the events of one stream into chunks.

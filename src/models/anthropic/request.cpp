@@ -35,11 +35,9 @@ Result<Json> blocks_of(const Json& content, const std::string& path) {
   for (std::size_t i = 0; i < content.size(); ++i) {
     const std::string type = string_field(content[i], "type");
     const std::string where = path + ".content[" + std::to_string(i) + "]";
-    if (type == "text") {
-      const std::string text = string_field(content[i], "text");
+    if (type == "text" || type == "refusal") {
+      const std::string text = string_field(content[i], type.c_str());
       if (!text.empty()) blocks.push_back(text_block(text));
-    } else if (type == "refusal") {
-      continue;
     } else if (type == "image_url") {
       auto block = image_block(content[i], where);
       if (!block.ok()) return block.error();
@@ -53,11 +51,10 @@ Result<Json> blocks_of(const Json& content, const std::string& path) {
 
 void put_tool_uses(Json& blocks, const Json& message) {
   for (const auto& call : array_field(message, "tool_calls")) {
-    const Json& function = field(call, "function");
     blocks.push_back({{"type", "tool_use"},
                       {"id", string_field(call, "id")},
-                      {"name", string_field(function, "name")},
-                      {"input", arguments_of_call(function)}});
+                      {"name", string_field(field(call, "function"), "name")},
+                      {"input", call_arguments(call)}});
   }
 }
 
@@ -73,14 +70,17 @@ void append(Json& messages, const std::string& role, const Json& blocks) {
 
 Status put_message(Json& out, std::string& system, const Json& message, const std::string& path) {
   const std::string role = string_field(message, "role");
-  const Json& content = field(message, "content");
+  const Json& content = content_of(message);
   if (role == "system" || role == "developer") {
     system += (system.empty() ? "" : "\n\n") + text_of_content(content);
     return done();
   }
   auto blocks = blocks_of(content, path);
   if (!blocks.ok()) return blocks.error();
-  if (role == "tool" || role == "function") {
+  if (role == "function") {
+    return cannot("Anthropic takes no 'function' messages; send 'tool' messages.", path + ".role");
+  }
+  if (role == "tool") {
     Json result = {{"type", "tool_result"}, {"tool_use_id", string_field(message, "tool_call_id")}};
     if (!blocks->empty()) result["content"] = *blocks;
     append(out, "user", Json::array({result}));
@@ -148,6 +148,8 @@ Result<std::string> messages_body(const ChatRequest& request, const std::string&
     return cannot("Anthropic's version of this API has no JSON mode; leave 'response_format' out.",
                   "response_format");
   }
+  auto fine = check_translatable(*body, "Anthropic", {"logprobs", "logit_bias"});
+  if (!fine.ok()) return fine.error();
   Json out = {{"model", model}};
   put_parameters(out, *body);
   std::string system;
@@ -162,7 +164,7 @@ Result<std::string> messages_body(const ChatRequest& request, const std::string&
   out["messages"] = std::move(messages);
   put_tools(out, *body);
   if (request.stream) out["stream"] = true;
-  return dump(out);
+  return dump_with_texts(out);
 }
 
 }  // namespace mainstay::models::anthropic

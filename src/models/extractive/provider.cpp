@@ -21,6 +21,8 @@ constexpr const char* kNotKnown = "I do not know: nothing in the documents answe
 constexpr const char* kNoDocuments =
     "I have no documents to answer from yet. Add some with `mainstay ingest FILE`, or configure a "
     "model provider, and ask again.";
+constexpr const char* kMayNotRead =
+    "I am Mainstay's built-in answerer and answer from documents, which this request may not read.";
 constexpr const char* kIntroduction =
     "I am Mainstay's built-in answerer. Ask me about your documents: I answer with their own "
     "sentences and say where they stand. Add documents with `mainstay ingest FILE`.";
@@ -186,6 +188,8 @@ Co<Result<Extractive::Reply>> Extractive::answer_for(const ChatRequest& request,
   const Question question = understand(asked->question, asked->before);
   if (question.small_talk) {
     reply.text = kIntroduction;
+  } else if (!request.documents) {
+    reply.text = kMayNotRead;
   } else {
     storage::PassageQuery query;
     query.tenant = request.tenant;

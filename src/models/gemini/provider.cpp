@@ -131,9 +131,6 @@ class Provider final : public ChatProvider, public SpokenParts::Source {
     if (!body.ok()) co_return body.error();
     auto piece = read_piece(*body, clock_, random_);
     if (!piece.ok()) co_return piece.error();
-    if (piece->finish.empty() && piece->text.empty() && piece->tool_calls.empty()) {
-      co_return not_understood("no answer and no finishReason");
-    }
     co_return whole(make_answer_head(attempt.model, clock_, random_), *piece);
   }
 

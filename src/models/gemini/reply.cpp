@@ -102,14 +102,18 @@ Status read_embeddings(const std::string& text, Embeddings& into) {
   return done();
 }
 
-ChatReply whole(const AnswerHead& head, const Piece& piece) {
+Result<ChatReply> whole(const AnswerHead& head, const Piece& piece) {
+  if (piece.finish.empty()) {
+    const bool nothing = piece.text.empty() && piece.tool_calls.empty();
+    return nothing ? not_understood("no answer and no finishReason") : cut_off("no finishReason");
+  }
   Json message = {{"role", "assistant"}, {"content", piece.text}};
   if (!piece.thinking.empty()) message["reasoning_content"] = piece.thinking;
   if (!piece.tool_calls.empty()) {
     message["tool_calls"] = piece.tool_calls;
     if (piece.text.empty()) message["content"] = nullptr;
   }
-  return completion(head, message, piece.finish.empty() ? "stop" : piece.finish, piece.usage);
+  return completion(head, message, piece.finish, piece.usage);
 }
 
 Status EventTranslator::take(const std::string& data) {

@@ -26,8 +26,9 @@ Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& ra
 /// The reply of batchEmbedContents, added to `into`. Errors as read_piece.
 Status read_embeddings(const std::string& text, Embeddings& into);
 
-/// A whole reply as a chat.completion.
-ChatReply whole(const AnswerHead& head, const Piece& piece);
+/// A whole reply as a chat.completion. Errors: bad_upstream "upstream_truncated" without a
+/// finishReason, "upstream_bad_reply" when there is no answer either.
+Result<ChatReply> whole(const AnswerHead& head, const Piece& piece);
 
 /// Turns the events of one stream into chunks. Gemini has no end marker but the finishReason.
 class EventTranslator {

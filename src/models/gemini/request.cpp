@@ -18,11 +18,9 @@ Status put_parts(Json& parts, const Json& content, const std::string& path) {
   for (std::size_t i = 0; i < content.size(); ++i) {
     const std::string type = string_field(content[i], "type");
     const std::string where = path + ".content[" + std::to_string(i) + "]";
-    if (type == "text") {
-      const std::string text = string_field(content[i], "text");
+    if (type == "text" || type == "refusal") {
+      const std::string text = string_field(content[i], type.c_str());
       if (!text.empty()) parts.push_back({{"text", text}});
-    } else if (type == "refusal") {
-      continue;
     } else if (type == "image_url") {
       auto image = inline_image(content[i], where);
       if (!image.ok()) return image.error();
@@ -39,10 +37,9 @@ using CallNames = std::map<std::string, std::string>;
 
 void put_calls(Json& parts, const Json& message, CallNames& names) {
   for (const auto& call : array_field(message, "tool_calls")) {
-    const Json& function = field(call, "function");
-    const std::string name = string_field(function, "name");
+    const std::string name = string_field(field(call, "function"), "name");
     names[string_field(call, "id")] = name;
-    Json part = {{"functionCall", {{"name", name}, {"args", arguments_of_call(function)}}}};
+    Json part = {{"functionCall", {{"name", name}, {"args", call_arguments(call)}}}};
     // What Gemini signed must come back with the call; see reply.cpp.
     const Json& google = field(field(call, "extra_content"), "google");
     const std::string signature = string_field(google, "thought_signature");
@@ -79,7 +76,7 @@ Status put_messages(Json& out, const Json& messages) {
   for (std::size_t i = 0; i < messages.size(); ++i) {
     const Json& message = messages[i];
     const std::string role = string_field(message, "role");
-    const Json& content = field(message, "content");
+    const Json& content = content_of(message);
     if (role == "system" || role == "developer") {
       system += (system.empty() ? "" : "\n\n") + text_of_content(content);
       continue;
@@ -156,12 +153,14 @@ Result<std::string> generate_body(const ChatRequest& request) {
     return cannot("Mainstay asks Gemini for one choice; leave 'n' out.", "n");
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
+  auto fine = check_translatable(*body, "Gemini", {"logit_bias"});
+  if (!fine.ok()) return fine.error();
   Json out = Json::object();
   auto put = put_messages(out, array_field(*body, "messages"));
   if (!put.ok()) return put.error();
   put_tools(out, *body);
   put_parameters(out, *body);
-  return dump(out);
+  return dump_with_texts(out);
 }
 
 std::string embed_body(const EmbedRequest& request, const std::string& model, std::size_t from,

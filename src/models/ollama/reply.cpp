@@ -7,6 +7,16 @@
 namespace mainstay::models::ollama {
 namespace {
 
+/// A call's arguments, an object there; some servers send its text. An empty one when it is
+/// neither.
+Json arguments_of_call(const Json& function) {
+  const Json& given = field(function, "arguments");
+  if (given.is_object()) return given;
+  if (!given.is_string()) return Json::object();
+  auto parsed = parse_json(given.get_ref<const std::string&>());
+  return parsed.ok() && parsed->is_object() ? *parsed : Json::object();
+}
+
 void read_tool_calls(Piece& piece, const Json& message, const Clock& clock, Random& random) {
   for (const auto& call : array_field(message, "tool_calls")) {
     const Json& function = field(call, "function");
@@ -92,7 +102,8 @@ Result<Embeddings> read_embeddings(const std::string& text) {
   return out;
 }
 
-ChatReply whole(const AnswerHead& head, const Piece& piece) {
+Result<ChatReply> whole(const AnswerHead& head, const Piece& piece) {
+  if (!piece.done) return cut_off("the reply does not say done");
   Json message = {{"role", "assistant"}, {"content", piece.text}};
   if (!piece.thinking.empty()) message["reasoning_content"] = piece.thinking;
   if (!piece.tool_calls.empty()) {

@@ -56,7 +56,8 @@ class LineTranslator {
 /// The reply of /api/embed. Errors as read_piece.
 Result<Embeddings> read_embeddings(const std::string& text);
 
-/// The whole reply as a chat.completion.
-ChatReply whole(const AnswerHead& head, const Piece& piece);
+/// The whole reply as a chat.completion. Errors: bad_upstream "upstream_truncated" when it does not
+/// say done.
+Result<ChatReply> whole(const AnswerHead& head, const Piece& piece);
 
 }  // namespace mainstay::models::ollama

@@ -40,7 +40,7 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
   if (role == "developer") role = "system";
   if (role == "function") role = "tool";
   Json out = {{"role", role}};
-  auto put = put_content(out, field(message, "content"), path);
+  auto put = put_content(out, content_of(message), path);
   if (!put.ok()) return put.error();
   if (role == "tool") {
     const auto known = names.find(string_field(message, "tool_call_id"));
@@ -48,11 +48,10 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
   }
   Json calls = Json::array();
   for (const auto& call : array_field(message, "tool_calls")) {
-    const Json& function = field(call, "function");
-    const std::string name = string_field(function, "name");
+    const std::string name = string_field(field(call, "function"), "name");
     names[string_field(call, "id")] = name;
     // Ollama wants a call's arguments as an object, OpenAI gives them as text.
-    calls.push_back({{"function", {{"name", name}, {"arguments", arguments_of_call(function)}}}});
+    calls.push_back({{"function", {{"name", name}, {"arguments", call_arguments(call)}}}});
   }
   if (!calls.empty()) out["tool_calls"] = std::move(calls);
   return out;
@@ -105,7 +104,11 @@ std::string_view speaker(const std::string& role) {
 
 Result<Json> body_of(const ChatRequest& request) {
   if (request.choices > 1) return cannot("Ollama gives one choice; leave 'n' out.", "n");
-  return parse_json(request.body);
+  auto body = parse_json(request.body);
+  if (!body.ok()) return body;
+  auto fine = check_translatable(*body, "Ollama", {"logprobs"});
+  if (!fine.ok()) return fine.error();
+  return body;
 }
 
 }  // namespace
@@ -126,7 +129,7 @@ Result<std::string> chat_body(const ChatRequest& request, const std::string& mod
   out["messages"] = std::move(translated);
   Json tools = tools_of(*body);
   if (!tools.empty()) out["tools"] = std::move(tools);
-  return dump(out);
+  return dump_with_texts(out);
 }
 
 Result<std::string> generate_body(const ChatRequest& request, const std::string& model) {
@@ -143,7 +146,7 @@ Result<std::string> generate_body(const ChatRequest& request, const std::string&
   const Json& messages = array_field(*body, "messages");
   for (std::size_t i = 0; i < messages.size(); ++i) {
     Json piece = Json::object();
-    auto put = put_content(piece, field(messages[i], "content"), at(i));
+    auto put = put_content(piece, content_of(messages[i]), at(i));
     if (!put.ok()) return put.error();
     for (const auto& image : array_field(piece, "images")) images.push_back(image);
     const std::string text = string_field(piece, "content");

@@ -93,9 +93,22 @@ TEST_F(JobsTest, what_is_wrong_with_an_order_is_named) {
       {R"({"kind":"slow","priority":"now"})", "400 invalid_value", "priority"},
       {R"({"kind":"slow","delay":-1})", "400 out_of_range", "delay"},
       {R"({"kind":"slow","expires":1})", "400 out_of_range", "expires"},
+      {R"({"kind":"slow","expires":0})", "400 out_of_range", "expires"},
+      {R"({"kind":"slow","expires":1e-9})", "400 out_of_range", "expires"},
+      {R"({"kind":"slow","expires_in":0})", "400 out_of_range", "expires_in"},
+      {R"({"kind":"slow","expires_in":1e-9})", "400 out_of_range", "expires_in"},
+      {R"({"kind":"slow","expires_in":9,"expires":9e9})", "400 invalid_value", "expires_in"},
+      {R"({"kind":"slow","delay":1,"run_at":1})", "400 invalid_value", "delay"},
       {R"({"kind":"slow","repeat_every":1})", "400 out_of_range", "repeat_every"},
+      {R"({"kind":"slow","repeat_every":0})", "400 out_of_range", "repeat_every"},
+      {R"({"kind":"slow","repeat_every":0.5})", "400 out_of_range", "repeat_every"},
+      {R"({"kind":"slow","repeat_every":1e-9})", "400 out_of_range", "repeat_every"},
+      {R"({"kind":"slow","repeat_every":3600.5})", "400 out_of_range", "repeat_every"},
+      {R"({"kind":"slow","priority":""})", "400 invalid_value", "priority"},
       {R"({"kind":"slow","attempts_max":1001})", "400 out_of_range", "attempts_max"},
       {R"({"kind":"slow","webhook":{}})", "400 missing_field", "webhook.url"},
+      {R"({"kind":"slow","webhook":{"url":"https://x.example/","secret":"s"}})",
+       "400 unknown_field", "webhook.secret"},
       {R"([])", "400 invalid_type", nullptr},
   };
   for (const auto& one : kCases) {
@@ -127,6 +140,24 @@ TEST_F(JobsTest, a_key_makes_one_job_and_another_request_under_it_is_refused) {
   EXPECT_EQ(got("/v1/jobs")["data"].size(), 1u);
 }
 
+TEST_F(JobsTest, a_key_that_other_routes_refuse_is_refused) {
+  prepare();
+  const auto keyed = [](const std::string& key) {
+    return post("/v1/jobs", R"({"kind":"slow"})").with("Idempotency-Key", key);
+  };
+  EXPECT_EQ(serve(keyed(std::string(255, 'k')))->status, 202);
+  for (const std::string& bad : {std::string(), std::string(256, 'k'), std::string("a\tb"),
+                                 std::string("\xc3\xa9"), std::string("\x01")}) {
+    EXPECT_EQ(refused(serve(keyed(bad))), "400 invalid_idempotency_key") << bad.size();
+  }
+  for (const char* other : {"a", "b", ""}) {
+    EXPECT_EQ(refused(serve(keyed("a").with("idempotency-key", other))),
+              "400 invalid_idempotency_key")
+        << other;
+  }
+  EXPECT_EQ(got("/v1/jobs")["data"].size(), 1u);
+}
+
 TEST_F(JobsTest, lists_are_filtered_and_come_in_pages) {
   const std::string a = submit();
   clock.advance(1s);
@@ -141,6 +172,9 @@ TEST_F(JobsTest, lists_are_filtered_and_come_in_pages) {
   EXPECT_EQ(first["has_more"], true);
   EXPECT_EQ(ids(got("/v1/jobs?limit=2&after=" + b)), a + " ");
   EXPECT_FALSE(first["data"][0].contains("input"));
+  auto unknown = serve(get("/v1/jobs?after=job_none"));
+  EXPECT_EQ(refused(unknown), "404 unknown_job");
+  EXPECT_EQ(json(unknown->body)["error"]["param"], "after");
   EXPECT_EQ(refused(serve(get("/v1/jobs?state=lost"))), "400 invalid_value");
   EXPECT_EQ(refused(serve(get("/v1/jobs?limit=0"))), "400 out_of_range");
   EXPECT_EQ(serve(get("/v1/jobs?limit=" + std::to_string(settings.jobs.list_max)))->status, 200);
@@ -314,6 +348,30 @@ TEST_F(JobsTest, administrators_see_figures_and_anybodys_jobs_and_leave_a_trace)
   EXPECT_EQ(trail[0]["before"], "job " + other);
   EXPECT_EQ(trail[1]["outcome"], "job_not_ended");
   EXPECT_EQ(trail[2]["after"], "queued");
+}
+
+// proves the audit for jobs: each hand of an administrator on another's job is in it
+TEST_F(JobsTest, an_administrator_who_acts_as_a_user_leaves_a_trace_on_others_jobs) {
+  const std::string ann = key("ann");
+  const std::string id = submit("", ann);
+  const std::string at = "/v1/jobs/" + id;
+  EXPECT_EQ(serve(admin(post(at + "/cancel", "")))->status, 200);
+  EXPECT_EQ(serve(admin(post(at + "/retry", "")))->status, 200);
+  EXPECT_EQ(serve(admin(method("DELETE", at)))->status, 200);
+  EXPECT_EQ(serve(admin(method("DELETE", at)))->status, 200);
+  EXPECT_EQ(refused(serve(admin(method("DELETE", at)))), "404 unknown_job");
+  auto own = serve(admin(post("/v1/jobs", R"({"kind":"slow"})")));
+  ASSERT_EQ(own->status, 202) << own->body;
+  const std::string mine = json(own->body)["id"];
+  EXPECT_EQ(serve(admin(method("DELETE", "/v1/jobs/" + mine)))->status, 200);
+  const Json entries = json(serve(admin(get("/admin/audit")))->body)["data"];
+  std::string trail;
+  for (const auto& entry : entries) {
+    EXPECT_EQ(entry["before"], "job " + id);
+    trail += entry["what"].get<std::string>() + " " + entry["after"].get<std::string>() + ", ";
+  }
+  EXPECT_EQ(trail,
+            "job.forget forgotten, job.cancel cancelled, job.retry queued, job.cancel cancelled, ");
 }
 
 TEST_F(JobsTest, without_a_store_the_endpoints_say_so) {

@@ -73,6 +73,20 @@ TEST_F(AssistantTest, the_next_question_is_asked_behind_the_stored_turn) {
   EXPECT_EQ(stored[2].json, R"({"role":"user","content":"And its river?"})");
 }
 
+TEST_F(AssistantTest, a_tools_result_is_never_sent_without_its_call) {
+  settings.conversations.window_tokens = 5;
+  ASSERT_TRUE(ask(in_conversation(std::string(40'000, 'x'))).ok());
+  auto result = in_conversation("unused");
+  result.chat.body = R"({"messages":[{"role":"tool","tool_call_id":"c","content":"7"}]})";
+  result.chat.index();
+  ASSERT_TRUE(ask(std::move(result)).ok());
+  EXPECT_NE(models.asked[1].body.find(R"({"role":"assistant","content":"Bern."},{"role":"tool")"),
+            std::string::npos)
+      << models.asked[1].body.substr(0, 200);
+  ASSERT_TRUE(ask(in_conversation("Next?")).ok());
+  EXPECT_EQ(models.asked[2].body.find("xxx"), std::string::npos) << "else the window holds";
+}
+
 TEST_F(AssistantTest, a_store_that_fails_fails_the_question) {
   Error full = Error::say(Errc::disk_full, "disk_full", "The disk is full.");
   store.append_error = full;

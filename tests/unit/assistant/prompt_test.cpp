@@ -167,6 +167,27 @@ TEST(Prompt, system_messages_are_not_stored_and_the_others_are_as_they_were) {
   EXPECT_EQ(kept[1].role, "tool");
 }
 
+TEST(Prompt, pictures_and_calls_take_their_part_of_the_window) {
+  const std::string picture(100 * 1024, 'A');
+  const auto stored = new_messages(
+      request(R"({"messages":[{"role":"user","content":[{"type":"text","text":"What?"},)"
+              R"({"type":"image_url","image_url":{"url":"data:image/png;base64,)" +
+              picture +
+              R"("}}]},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":)"
+              R"("function","function":{"name":"f","arguments":")" +
+              std::string(4000, 'x') + R"("}}]}]})"));
+  ASSERT_EQ(stored.size(), 2U);
+  EXPECT_GE(stored[0].tokens.value, 1100U);
+  EXPECT_LT(stored[0].tokens.value, 1200U);
+  EXPECT_GE(stored[1].tokens.value, 1000U);
+}
+
+TEST(Prompt, the_result_of_a_tool_answers_a_call) {
+  EXPECT_TRUE(answers_a_call(request(R"({"messages":[{"role":"system","content":"s"},)"
+                                     R"({"role":"tool","tool_call_id":"c","content":"7"}]})")));
+  EXPECT_FALSE(answers_a_call(request(R"({"messages":[{"role":"user","content":"q"}]})")));
+}
+
 TEST(Prompt, members_that_messages_do_not_have_are_not_stored) {  // proves security row 3
   const auto kept = new_messages(request(
       R"({"messages":[{"owner":"x","role":"user","content":"c","user_id":"eve","cost":1}]})"));

@@ -86,6 +86,49 @@ TEST_F(DeskTest, a_key_with_a_limit_of_its_own_may_have_that_many_jobs_waiting) 
   EXPECT_EQ(refused(order(Json::object())).reason, "too_many_waiting_jobs");
 }
 
+TEST_F(DeskTest, a_job_that_its_owner_runs_again_is_one_more_that_waits) {
+  const JobId id = go({{"ms", 5}});
+  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+  for (int i = 0; i < 8; ++i) go(Json::object());
+  Order planned = order(Json::object());
+  planned.delay = 1h;
+  const JobId last = submit(planned);
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok()) << "the tenth";
+  ASSERT_TRUE(run(desk().cancel(caller, last, soon())).ok());
+  go(Json::object());
+  EXPECT_EQ(run(desk().retry(caller, last, soon())).error().reason, "too_many_waiting_jobs");
+  EXPECT_EQ(state(last), JobState::cancelled);
+  EXPECT_TRUE(run(desk().retry(admin(), last, soon())).ok()) << "administrators mean it";
+}
+
+TEST_F(DeskTest, a_full_queue_takes_no_job_that_is_run_again) {
+  settings.jobs.depth_high = 10;  // of its class: 9
+  const JobId id = go({{"ms", 5}});
+  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+  const auto me = caller;
+  caller = someone("bob");
+  for (int i = 0; i < 8; ++i) go(Json::object());
+  ASSERT_TRUE(run(desk().retry(me, id, soon())).ok());
+  ASSERT_TRUE(run(desk().cancel(me, id, soon())).ok());
+  go(Json::object());
+  const auto refused = run(desk().retry(me, id, soon()));
+  EXPECT_EQ(refused.error().reason, "queue_overloaded");
+  EXPECT_GT(refused.error().retry_after.count(), 0);
+}
+
+TEST_F(DeskTest, a_key_has_1_to_255_printable_characters) {
+  Order what = order(Json::object());
+  what.key = std::string(255, 'k');
+  EXPECT_TRUE(try_submit(what).ok());
+  for (const std::string& bad :
+       {std::string(256, 'k'), std::string("a\tb"), std::string("\xc3\xa9"), std::string("\x7f")}) {
+    what.key = bad;
+    const Error error = refused(what);
+    EXPECT_EQ(error.reason, "invalid_idempotency_key") << bad.size();
+    EXPECT_EQ(error.field, "idempotency-key");
+  }
+}
+
 TEST_F(DeskTest, a_repeated_key_gives_the_first_job_and_another_body_a_conflict) {
   Order what = order({{"ms", 1}});
   what.key = "k1";
@@ -117,6 +160,11 @@ TEST_F(DeskTest, times_have_bounds) {
   what.expires = clock.wall() + 10s;
   what.delay = 10s;
   EXPECT_EQ(refused(what).field, "expires") << "no later than it is planned for";
+  what.expires = {};
+  for (const Duration in : {Duration(0s), Duration(10s), Duration(2'000s + 1ms)}) {
+    what.expires_in = in;
+    EXPECT_EQ(refused(what).field, "expires_in") << millis(in);
+  }
   what = order(Json::object());
   what.repeat_every = 59s;
   EXPECT_EQ(refused(what).field, "repeat_every");

@@ -96,7 +96,25 @@ TEST_F(FollowerTest, a_job_that_had_ended_long_ago_gives_its_end) {
   add_workers(1);
   clock.advance(1h);  // its news are gone
   auto follower = follow(id);
-  EXPECT_EQ(types(read(*follower, 1s)), (Names{"succeeded"}));
+  EXPECT_EQ(types(read(*follower, 1s)), (Names{"missed", "succeeded"}));
+}
+
+TEST_F(FollowerTest, one_jobs_reader_is_told_when_its_events_were_lost) {
+  const JobId id = go({{"ms", 1}});
+  const auto first = read(*follow(id));
+  ASSERT_EQ(types(first), (Names{"queued"}));
+  tell(caller.owner, id, "started");
+  for (int i = 0; i < 600; ++i) tell(caller.owner, id, "token");  // more than are kept
+  for (const std::string& place : {first[0].at, std::string(), std::string("1-1")}) {
+    const auto events = read(*follow(id, place), 100ms);
+    ASSERT_GE(events.size(), 2u) << place;
+    EXPECT_EQ(events[0].type, EventType::missed) << place;
+    EXPECT_EQ(events[0].at, place);
+    EXPECT_EQ(events[1].type, EventType::token) << place;
+    const auto rest = read(*follow(id, events[1].at), 100ms);
+    ASSERT_FALSE(rest.empty());
+    EXPECT_EQ(rest[0].type, EventType::token) << "told once";
+  }
 }
 
 TEST_F(FollowerTest, all_jobs_of_a_user_and_nobody_elses) {

@@ -8,6 +8,34 @@ namespace {
 
 using namespace test;
 
+/// The built-in answerer in the place of other models.
+class StandIn final : public models::Models {
+ public:
+  explicit StandIn(models::Models& words) : words_(words) {}
+  Co<Result<models::Answer>> chat(models::ChatRequest request, Deadline by) override {
+    auto answer = co_await words_.chat(std::move(request), by);
+    if (answer.ok()) answer->by.degraded = true;
+    co_return answer;
+  }
+  Co<Result<std::vector<models::ModelInfo>>> list(Deadline by) override {
+    auto listed = co_await words_.list(by);
+    co_return listed;
+  }
+  std::vector<models::ProviderState> providers() const override { return {}; }
+  std::size_t forget(TenantId) override { return 0; }
+
+ private:
+  models::Models& words_;
+};
+
+/// Said without a call to a provider.
+Error not_now(const char* why) {
+  Error error = Error::log(Errc::unavailable, "scripted");
+  error.reason = why;
+  error.retry_after = 5s;
+  return error;
+}
+
 struct KindsTest : ToolsWorld {
   KindsTest() {
     Tools with = tools();
@@ -60,6 +88,22 @@ TEST_F(KindsTest, a_wrong_chat_is_named_below_the_input) {
   EXPECT_EQ(refused("chat", question("a b")).field, "input.conversation");
 }
 
+TEST_F(KindsTest, a_key_for_chats_alone_orders_no_answers_from_documents) {
+  admission::Caller chats = someone("ann");
+  chats.scopes = {admission::Scope::chat, admission::Scope::jobs};
+  const Kind& chat = *real->find("chat");
+  EXPECT_EQ(field(*parse_json(*chat.check(question(), chats)), "documents"), false);
+  EXPECT_FALSE(parse_json(*chat.check(question(), caller))->contains("documents"));
+  Json asked = question();
+  asked["collection"] = "notes";
+  EXPECT_EQ(chat.check(asked, chats).error().code, Errc::forbidden);
+  EXPECT_TRUE(chat.check(asked, caller).ok());
+  const Kind& item = *real->find("batch_item");
+  const Json line = {{"custom_id", "a"}, {"url", "/v1/chat/completions"}, {"body", question()}};
+  EXPECT_EQ(field(field(*parse_json(*item.check(line, chats)), "body"), "documents"), false);
+  EXPECT_FALSE(field(*parse_json(*item.check(line, caller)), "body").contains("documents"));
+}
+
 // proves G: the answer streams to those who follow, and the result is the whole completion.
 TEST_F(KindsTest, a_chat_streams_its_pieces_and_results_in_a_completion) {
   use_real();
@@ -72,6 +116,8 @@ TEST_F(KindsTest, a_chat_streams_its_pieces_and_results_in_a_completion) {
   EXPECT_EQ(result["choices"][0]["message"]["content"], "Bern.");
   EXPECT_EQ(result["choices"][0]["finish_reason"], "stop");
   EXPECT_EQ(result["usage"]["total_tokens"], 34);
+  EXPECT_FALSE(result.contains("degraded"));
+  EXPECT_FALSE(result.contains("system_fingerprint")) << "the provider sent none";
   const auto names = told(id);
   EXPECT_EQ(names.front(), "queued");
   EXPECT_EQ(names.back(), "succeeded");
@@ -134,6 +180,115 @@ TEST_F(KindsTest, a_new_conversation_is_the_same_one_in_every_attempt) {
   EXPECT_EQ(messages(conversation).size(), 2u);
 }
 
+// proves G: an outage that an attempt only hears of costs the job nothing.
+TEST_F(KindsTest, a_refusal_of_our_own_bounds_is_waited_out_within_the_attempt) {
+  use_real();
+  models.error = not_now("circuit_open");
+  const JobId id = submit(order(question(), "chat"));
+  clock.advance(90s);  // three leases
+  EXPECT_EQ(state(id), JobState::running);
+  EXPECT_GE(models.asked.size(), 5u);
+  EXPECT_LE(models.asked.size(), 16u) << "no sooner than the refusal said";
+  models.error.reset();
+  clock.advance(30s);
+  const auto done = job(id);
+  ASSERT_EQ(done.state, JobState::succeeded) << done.failure.message;
+  EXPECT_EQ(done.attempts, 1u);
+}
+
+TEST_F(KindsTest, an_attempt_that_waited_for_all_its_time_is_charged) {
+  use_real();
+  models.error = not_now("provider_busy");
+  const JobId id = submit(order(question(), "chat"));
+  clock.advance(Duration(settings.jobs.timeout) - 20s);
+  EXPECT_EQ(state(id), JobState::running);
+  EXPECT_EQ(job(id).attempts, 1u);
+  clock.advance(1h);
+  const auto dead = job(id);
+  EXPECT_EQ(dead.state, JobState::dead);
+  EXPECT_EQ(dead.attempts, settings.jobs.attempts_max);
+  EXPECT_EQ(dead.failure.code, "provider_busy");
+}
+
+TEST_F(KindsTest, a_batch_item_waits_in_its_last_attempt_too) {
+  use_real();
+  models.error = not_now("upstream_pool_full");
+  Order what = order({{"custom_id", "c1"}, {"url", "/v1/chat/completions"}, {"body", question()}},
+                     "batch_item");
+  what.attempts_max = 1;
+  auto made = run(desk().submit_own(caller, what, soon()));
+  ASSERT_TRUE(made.ok());
+  clock.advance(1min);
+  models.error.reset();
+  clock.advance(30s);
+  ASSERT_EQ(state(made->id), JobState::succeeded);
+  EXPECT_EQ((*parse_json(job(made->id).result))["status_code"], 200);
+}
+
+TEST_F(KindsTest, nothing_is_asked_for_a_job_after_its_expiry) {
+  use_real();
+  models.error = not_now("circuit_open");
+  Order what = order(question(), "chat");
+  what.expires_in = 20s;
+  const JobId id = submit(what);
+  clock.advance(20s);
+  const std::size_t asked = models.asked.size();
+  clock.advance(5min);
+  EXPECT_EQ(state(id), JobState::expired);
+  EXPECT_EQ(models.asked.size(), asked);
+}
+
+TEST_F(KindsTest, a_stop_hands_a_job_back_that_waits_for_its_provider) {
+  use_real();
+  models.error = not_now("circuit_open");
+  const JobId id = submit(order(question(), "chat"));
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::running);
+  const TimePoint began = clock.now();
+  EXPECT_EQ(run(workers.back()->drain(Deadline::in(clock, 30s)), 31s), 1u);
+  EXPECT_LE(clock.now() - began, 100ms);
+  EXPECT_EQ(state(id), JobState::queued);
+  EXPECT_EQ(job(id).attempts, 0u);
+}
+
+TEST(NotNow, is_what_our_own_bounds_say_and_a_pause_with_its_end) {
+  for (const char* why : {"circuit_open", "provider_busy", "upstream_pool_full", "host_busy",
+                          "host_not_ready", "host_degraded", "upstream_rate_limited"}) {
+    EXPECT_TRUE(is_not_now(not_now(why))) << why;
+  }
+  for (const char* why : {"", "upstream_refused", "upstream_overloaded", "host_too_large"}) {
+    EXPECT_FALSE(is_not_now(not_now(why))) << why;
+  }
+  Error no_time = not_now("upstream_rate_limited");
+  no_time.retry_after = 0ms;
+  EXPECT_FALSE(is_not_now(no_time)) << "the provider refused, and says not for how long";
+}
+
+TEST_F(KindsTest, a_result_says_when_the_built_in_answerer_stood_in) {
+  StandIn stand_in(models);
+  assistant::Assistant standing(settings, clock, random, stand_in, passages, conversations);
+  Tools with = tools();
+  with.in_force = [&] { return InForce{{}, &settings, &standing, &library}; };
+  real = all_kinds(with);
+  use_real();
+  Json several = question();
+  several["n"] = 2;
+  for (const Json& asked : {question(), several, question("new")}) {
+    const JobId id = submit(order(asked, "chat"));
+    clock.advance(1s);
+    const Json result = *parse_json(job(id).result);
+    EXPECT_EQ(result["degraded"], true) << dump(asked);
+    EXPECT_EQ(result["choices"][0]["message"]["content"], "Bern.");
+    EXPECT_EQ(result.contains("conversation"), asked.contains("conversation"));
+  }
+  Json input = {{"custom_id", "c1"}, {"url", "/v1/chat/completions"}, {"body", question()}};
+  auto item = run(desk().submit_own(caller, order(input, "batch_item"), soon()));
+  ASSERT_TRUE(item.ok());
+  clock.advance(1s);
+  EXPECT_EQ((*parse_json(job(item->id).result))["body"]["degraded"], true);
+  close_workers();
+}
+
 TEST_F(KindsTest, a_document_is_ingested_and_named) {
   auto& ingest = kind("ingest");
   EXPECT_EQ(refused("ingest", Json::object()).field, "input.text");
@@ -192,6 +347,15 @@ TEST_F(KindsTest, a_batch_item_gives_what_http_would_have_given) {
   const Json down = own(question());
   EXPECT_EQ(down["status_code"], 503) << "the last attempt's refusal is the result";
   EXPECT_EQ(models.asked.size(), settings.jobs.attempts_max);
+}
+
+TEST(CompletionTest, keeps_the_fingerprint_that_the_provider_sent) {
+  Completion completion;
+  models::ChatChunk chunk;
+  chunk.json = R"({"id":"c1","created":7,"model":"m","system_fingerprint":"fp_9",)"
+               R"("choices":[{"index":0,"delta":{"content":"Hi"}}]})";
+  EXPECT_EQ(*completion.add(chunk), "Hi");
+  EXPECT_EQ((*parse_json(completion.text()))["system_fingerprint"], "fp_9");
 }
 
 TEST(CompletionTest, collects_tool_calls_and_refuses_what_is_no_chunk) {

@@ -60,6 +60,79 @@ TEST_F(WebhookJobsTest, a_job_that_was_given_up_and_one_that_was_cancelled_are_t
   EXPECT_EQ(types().size(), 2u) << "the later look finds both reported";
 }
 
+// proves G3: what has ended and was told does not stand in the queue.
+TEST_F(WebhookJobsTest, a_delivery_takes_the_waiting_look_away) {
+  Order what = order({{"ms", 100}});
+  what.webhook = "https://hooks.example/x";
+  what.key = "k1";
+  submit(what);
+  clock.advance(1s);
+  submit(what);  // the same order again: no second look
+  EXPECT_EQ(memory.figures().depth, 2u) << "the job and the look at it";
+  add_workers(1);
+  clock.advance(1s);
+  EXPECT_EQ(memory.figures().depth, 0u);
+  submit_told({{"end", "fatal"}});
+  clock.advance(1s);
+  EXPECT_EQ(memory.figures().depth, 0u);
+  const JobId id = submit_told({{"ms", 60'000}});
+  clock.advance(1s);
+  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+  clock.advance(1s);
+  EXPECT_EQ(memory.figures().depth, 0u);
+  EXPECT_EQ(types(), (Names{"job.succeeded", "job.dead", "job.cancelled"}));
+}
+
+TEST_F(WebhookJobsTest, a_job_that_is_run_again_is_looked_at_again) {
+  const JobId id = submit_told({{"end", "fatal"}});
+  add_workers(1);
+  clock.advance(1s);
+  ASSERT_EQ(types(), (Names{"job.dead"}));
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  clock.advance(1s);
+  EXPECT_EQ(types(), (Names{"job.dead", "job.dead"}));
+  EXPECT_EQ(memory.figures().depth, 0u) << "the second look went as the first one did";
+  close_workers();
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  EXPECT_EQ(memory.figures().depth, 2u);
+  store.faults["submit"].before = 1;  // the delivery cannot be handed in when the job dies again
+  add_workers(1);
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::dead);
+  EXPECT_EQ(types().size(), 2u);
+  clock.advance(2h);
+  EXPECT_EQ(types(), (Names{"job.dead", "job.dead", "job.dead"}));
+  EXPECT_EQ(memory.figures().depth, 0u);
+}
+
+TEST_F(WebhookJobsTest, a_job_that_runs_for_hours_is_looked_at_until_it_ends) {
+  script->limits_.timeout = 12h;
+  submit_told({{"ms", 3 * 3'600'000}});
+  add_workers(2);
+  clock.advance(2h + 30min);
+  EXPECT_EQ(memory.figures().depth, 2u) << "the job and the third look";
+  clock.advance(1h);
+  EXPECT_EQ(types(), (Names{"job.succeeded"}));
+  EXPECT_EQ(memory.figures().depth, 0u);
+}
+
+TEST_F(WebhookJobsTest, a_failure_on_the_way_speaks_of_the_receiver) {
+  add_workers(1);
+  post.error = Error::say(Errc::unavailable, "upstream_unresolved",
+                          "The model server's name could not be resolved.");
+  submit_told({{"ms", 1}});
+  clock.advance(72h);
+  storage::JobFilter filter;
+  filter.kind = "webhook";
+  filter.state = JobState::dead;
+  const auto page = run(memory.list(filter, {}, 10, soon()));
+  ASSERT_TRUE(page.ok());
+  ASSERT_EQ(page->items.size(), 1u);
+  EXPECT_EQ(page->items[0].failure.code, "upstream_unresolved");
+  EXPECT_EQ(page->items[0].failure.message,
+            "The webhook's receiver has a name that could not be resolved.");
+}
+
 TEST_F(WebhookJobsTest, a_job_that_expired_is_told_though_no_attempt_saw_it) {
   Order what = order({{"ms", 1}});
   what.webhook = "https://hooks.example/x";

@@ -76,6 +76,7 @@ TEST(parse_chat, accepts_every_role_and_kind_of_content) {
        R"({"role":"assistant","content":[{"type":"refusal","refusal":"no"}]})",
        R"({"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":"{}"}}]})",
        R"({"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f","arguments":""}}]})",
+       R"({"role":"assistant","tool_calls":[{"id":"1","type":"custom","custom":{"name":"g","input":"x"}}]})",
        R"({"role":"assistant","content":null,"refusal":"no"})",
        R"({"role":"assistant","content":null,"function_call":{"name":"f","arguments":""}})",
        R"({"role":"tool","tool_call_id":"1","content":"r"})",
@@ -112,7 +113,13 @@ TEST(parse_chat, accepts_the_ends_of_every_range_and_null_for_absent) {
         R"("stream":false)",
         R"("stream":true,"stream_options":{})",
         R"("stream_options":null)",
+        R"("tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto"}})",
+        R"("tools":[{"type":"custom","custom":{"name":"any name"}},{"type":"web_search"}])",
         R"("response_format":{"type":"json_object"})",
+        R"("response_format":{"type":"json_schema","json_schema":{"name":"s"}})",
+        R"("response_format":{"type":"text"})",
+        R"("response_format":{"type":"structural_tag","structures":[]})",
+        R"("response_format":null)",
         R"("user":"u")",
         R"("model":null)",
         R"("temperature":null,"top_p":null,"n":null,"stop":null,"tools":null,"user":null)",
@@ -214,6 +221,8 @@ const Bad kBad[] = {
      "messages[0].tool_calls"},
     {R"({"messages":[{"role":"assistant","tool_calls":[]}]})", "out_of_range",
      "messages[0].tool_calls"},
+    {R"({"messages":[{"role":"assistant","tool_calls":[{"type":"custom","custom":{"name":"g"}}]}]})",
+     "missing_field", "messages[0].tool_calls[0].id"},
     {R"({"messages":[{"role":"assistant","tool_calls":[{"type":"function","function":{"name":"f","arguments":""}}]}]})",
      "missing_field", "messages[0].tool_calls[0].id"},
     {R"({"messages":[{"role":"assistant","tool_calls":[{"id":"1","type":"function","function":{"name":"f"}}]}]})",
@@ -250,7 +259,10 @@ const Bad kBad[] = {
     {MESSAGES R"("tools":{}})", "invalid_type", "tools"},
     {MESSAGES R"("tools":[5]})", "invalid_type", "tools[0]"},
     {MESSAGES R"("tools":[{"function":{"name":"f"}}]})", "missing_field", "tools[0].type"},
-    {MESSAGES R"("tools":[{"type":"magic"}]})", "invalid_value", "tools[0].type"},
+    {MESSAGES R"("tools":[{"type":7}]})", "invalid_type", "tools[0].type"},
+    {MESSAGES R"("tools":[{"type":""}]})", "out_of_range", "tools[0].type"},
+    {MESSAGES R"("tools":[{"type":"custom"},{"type":"function"}]})", "missing_field",
+     "tools[1].function"},
     {MESSAGES R"("tools":[{"type":"function"}]})", "missing_field", "tools[0].function"},
     {MESSAGES R"("tools":[{"type":"function","function":{}}]})", "missing_field",
      "tools[0].function.name"},
@@ -261,12 +273,15 @@ const Bad kBad[] = {
     {MESSAGES R"("tool_choice":"maybe"})", "invalid_value", "tool_choice"},
     {MESSAGES R"("tool_choice":5})", "invalid_type", "tool_choice"},
     {MESSAGES R"("tool_choice":{"type":"function"}})", "missing_field", "tool_choice.function"},
+    {MESSAGES R"("tool_choice":{"allowed_tools":{}}})", "missing_field", "tool_choice.type"},
     {MESSAGES R"("stream":"yes"})", "invalid_type", "stream"},
     {MESSAGES R"("stream_options":{}})", "invalid_value", "stream_options"},
     {MESSAGES R"("stream":true,"stream_options":[]})", "invalid_type", "stream_options"},
     {MESSAGES R"("stream":true,"stream_options":{"include_usage":1}})", "invalid_type",
      "stream_options.include_usage"},
     {MESSAGES R"("response_format":"json"})", "invalid_type", "response_format"},
+    {MESSAGES R"("response_format":{"type":4}})", "invalid_type", "response_format.type"},
+    {MESSAGES R"("response_format":{}})", "missing_field", "response_format.type"},
     {MESSAGES R"("user":5})", "invalid_type", "user"},
     {MESSAGES R"("conversation":"a b"})", "invalid_value", "conversation"},
     {MESSAGES R"("conversation":"../x"})", "invalid_value", "conversation"},
@@ -333,6 +348,14 @@ TEST(parse_chat, nesting_ends_at_its_limit) {
   EXPECT_TRUE(nested(kJsonDepthMax - 2));
   EXPECT_FALSE(nested(kJsonDepthMax + 1));
   EXPECT_FALSE(nested(100'000));
+}
+
+TEST(parse_chat, a_tool_of_an_unknown_type_counts_as_a_tool_and_stays_as_it_came) {
+  const std::string body = with(R"("tools":[{"type":"custom","custom":{"name":"g","x":[1.10]}}])");
+  auto parsed = parse(body);
+  ASSERT_TRUE(parsed.ok()) << parsed.error().message;
+  EXPECT_TRUE(parsed->request.has_tools);
+  EXPECT_EQ(parsed->request.body, body);
 }
 
 TEST(parse_chat, a_message_says_the_allowed_range) {

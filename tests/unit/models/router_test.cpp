@@ -184,6 +184,66 @@ TEST_F(router_cache, a_whole_reply_and_a_stream_are_kept_apart) {
   EXPECT_EQ(one.calls, 2);
 }
 
+std::string choice(const std::string& message, const std::string& finish) {
+  return R"({"choices":[{"index":0,"message":{"role":"assistant",)" + message +
+         R"(},"finish_reason":")" + finish + R"("}]})";
+}
+
+TEST_F(router_cache, answers_that_are_empty_or_filtered_are_not_kept) {
+  auto& one = provider("one", {"m-one"});
+  build();
+  const auto kept = [&](const std::string& text, const std::string& body) {
+    one.always = reply(body);
+    EXPECT_EQ(ask(text).body(), body);
+    return ask(text).by().cache == CacheState::hit;
+  };
+  EXPECT_FALSE(kept("empty", choice(R"("content":"")", "stop")));
+  EXPECT_FALSE(kept("nothing", choice(R"("content":null,"tool_calls":[])", "length")));
+  EXPECT_FALSE(kept("thoughts", choice(R"("content":"","reasoning_content":"hm")", "length")));
+  EXPECT_FALSE(kept("filtered", choice(R"("content":"half an")", "content_filter")));
+  EXPECT_TRUE(kept("text", choice(R"("content":"yes")", "stop")));
+  EXPECT_TRUE(kept("cut", choice(R"("content":"yes")", "length")));
+  EXPECT_TRUE(kept("call", choice(R"("content":null,"tool_calls":[{"id":"c"}])", "tool_calls")));
+  EXPECT_TRUE(kept("refusal", choice(R"("content":null,"refusal":"no")", "stop")));
+}
+
+Step streams_choices(const std::vector<std::string>& deltas, const std::string& finish) {
+  Step step;
+  for (const auto& delta : deltas) {
+    step.pieces.push_back({{}, R"({"choices":[{"delta":)" + delta + "}]}", true, false});
+  }
+  step.pieces.push_back(
+      {{}, R"({"choices":[{"delta":{},"finish_reason":")" + finish + "\"}]}", false, true});
+  return step;
+}
+
+TEST_F(router_cache, streams_that_are_empty_or_filtered_are_not_kept) {
+  auto& one = provider("one", {"m-one"});
+  build();
+  const auto kept = [&](const std::string& text, Step step) {
+    one.always = std::move(step);
+    EXPECT_TRUE(ask_stream(text).ended);
+    return ask_stream(text).by().cache == CacheState::hit;
+  };
+  const std::string word = R"({"content":"yes"})";
+  EXPECT_FALSE(kept("empty", streams_choices({}, "stop")));
+  EXPECT_FALSE(kept("thoughts", streams_choices({R"({"reasoning_content":"hm"})"}, "length")));
+  EXPECT_FALSE(kept("filtered", streams_choices({word, word}, "content_filter")));
+  EXPECT_TRUE(kept("text", streams_choices({word}, "stop")));
+  EXPECT_TRUE(kept("late", streams_choices({R"({"reasoning_content":"hm"})", word}, "stop")));
+  EXPECT_TRUE(kept("call", streams_choices({R"({"tool_calls":[{"index":0}]})"}, "tool_calls")));
+}
+
+TEST_F(router_cache, a_filtered_stream_is_not_kept_without_coalescing_either) {
+  settings.cache.coalesce = false;
+  auto& one = provider("one", {"m-one"});
+  one.always = streams_choices({R"({"content":"half"})"}, "content_filter");
+  build();
+  EXPECT_TRUE(ask_stream("q").ended);
+  EXPECT_EQ(ask_stream("q").by().cache, CacheState::miss);
+  EXPECT_EQ(one.calls, 2);
+}
+
 TEST_F(router_cache, gives_memory_back) {
   provider("one", {"m-one"});
   build();

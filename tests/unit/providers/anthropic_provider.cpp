@@ -96,7 +96,8 @@ TEST(Anthropic, every_role_and_part_is_translated) {
       {"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"sun","input":{"angle":31}},
       {"type":"tool_use","id":"c2","name":"moon","input":{}}]},
       {"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"bright"}]},
-      {"type":"tool_result","tool_use_id":"c2"},{"type":"text","text":"and?"}]}])");
+      {"type":"tool_result","tool_use_id":"c2"},{"type":"text","text":"and?"}]},
+      {"role":"assistant","content":[{"type":"text","text":"no"}]}])");
   EXPECT_EQ(sent["messages"], expected) << dump(sent);
 }
 
@@ -211,7 +212,7 @@ TEST(Anthropic, stop_reasons_are_told_in_openais_words) {
   EXPECT_EQ(finish("\"model_context_window_exceeded\""), "length");
   EXPECT_EQ(finish("\"tool_use\""), "tool_calls");
   EXPECT_EQ(finish("\"refusal\""), "content_filter");
-  EXPECT_EQ(finish("null"), "stop");
+  EXPECT_EQ(finish("null"), "upstream_truncated");
 }
 
 TEST(Anthropic, a_reply_that_is_none_is_a_bad_reply) {

@@ -60,7 +60,8 @@ TEST(Gemini, every_role_and_part_is_translated) {
       {"role":"model","parts":[{"text":"calling"},{"functionCall":{"name":"sun","args":{"angle":31}},
       "thoughtSignature":"c2ln"}]},
       {"role":"user","parts":[{"functionResponse":{"name":"sun","response":{"lux":9}}},
-      {"functionResponse":{"name":"old","response":{"result":"dim"}}}]}])");
+      {"functionResponse":{"name":"old","response":{"result":"dim"}}}]},
+      {"role":"model","parts":[{"text":"no"}]}])");
   EXPECT_EQ(sent["contents"], expected) << dump(sent);
   EXPECT_FALSE(sent.contains("generationConfig"));
   EXPECT_FALSE(sent.contains("tools"));

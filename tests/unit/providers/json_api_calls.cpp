@@ -27,6 +27,12 @@ TEST(RetryAfter, seconds_and_milliseconds_are_understood) {
   EXPECT_EQ(told({{"retry-after", " 3 "}}), Ms(3000));
   EXPECT_EQ(told({{"retry-after-ms", "250"}, {"retry-after", "9"}}), Ms(250));
   EXPECT_EQ(told({{"retry-after", "86400"}}), Ms(86'400'000));
+  EXPECT_EQ(told({{"date", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                  {"retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"}}),
+            Ms(60'000));
+  EXPECT_EQ(told({{"date", "Sun, 06 Nov 1994 08:49:37 GMT"},
+                  {"retry-after", "Sun, 06 Nov 1994 08:49:07 GMT"}}),
+            Ms(0));
   EXPECT_EQ(told({{"retry-after", "86401"}}), Ms(86'400'000));
 }
 
