@@ -48,7 +48,7 @@ describe('without a server', () => {
     const got = await run(['ask', '--data', path.join(dir, 'data'), '--key-file', path.join(dir, 'nowhere'), 'Anybody?'], { cwd: dir, home: dir });
     assert.equal(got.code, 1, got.out);
     assert.match(got.err, /nowhere/);
-    const closed = spawnSync('sh', ['-c', `exec "${BIN}" config check 0<&- 2>&-`], { encoding: 'utf8', cwd: dir });
+    const closed = spawnSync('sh', ['-c', `exec "${BIN}" config check 0<&- 2>&-`], { encoding: 'utf8', cwd: dir, env: { PATH: process.env.PATH, HOME: dir } });
     assert.equal(closed.status, 0, closed.stdout);
   });
 

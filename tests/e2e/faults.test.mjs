@@ -220,12 +220,18 @@ describe('retry, fallback, breaker', () => {
     assert.equal(chats(provider).length, 1);
   });
 
-  test('a rejected request is not tried again, nor elsewhere', async (t) => {
+  test('a rejected request is not tried again, but once elsewhere; what both reject is told', async (t) => {
     const { first, second, server } = await two(t);
+    first.script({ status: 400, message: 'Your credit balance is too low' });
+    const taken = await server.chat(team('x'));
+    assert.equal(taken.headers['x-mainstay-provider'], 'second', taken.text);
     first.script({ status: 400, message: 'no such parameter' });
-    assert_error(await server.chat(team('x')), 400, { code: 'upstream_rejected' });
-    assert.equal(chats(first).length, 1);
-    assert.equal(chats(second).length, 0);
+    second.script({ status: 400, message: 'not here either' });
+    const told = await server.chat(team('y'));
+    assert_error(told, 400, { code: 'upstream_rejected' });
+    assert.match(told.text, /no such parameter/);
+    assert.equal(chats(first).length, 2);
+    assert.equal(chats(second).length, 2);
   });
 
   test('the next candidate answers, whole and streamed, and is named', async (t) => {
