@@ -28,7 +28,6 @@ target_include_directories(mainstay_options SYSTEM INTERFACE ${Boost_INCLUDE_DIR
 set(MAINSTAY_PROFILE "use" CACHE STRING "use, count, or none")
 set(profile ${PROJECT_SOURCE_DIR}/cmake/mainstay.profdata)
 if(MAINSTAY_PROFILE STREQUAL "count")
-  # Short names of files: a checkout may lie anywhere.
   set(profile_options -fprofile-generate=${CMAKE_BINARY_DIR}/counts)
 elseif(MAINSTAY_PROFILE STREQUAL "use" AND EXISTS ${profile}
     AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT MAINSTAY_SANITIZE)
@@ -40,6 +39,7 @@ elseif(MAINSTAY_PROFILE STREQUAL "use" AND EXISTS ${profile}
   target_link_options(mainstay_options INTERFACE -Wl,-z,keep-text-section-prefix)
 endif()
 if(profile_options)
+  # Functions of one file are told apart by the file's short name: a checkout may lie anywhere.
   target_compile_options(mainstay_options INTERFACE
     ${profile_options} "SHELL:-mllvm -static-func-full-module-prefix=false")
   target_link_options(mainstay_options INTERFACE ${profile_options})

@@ -7,26 +7,16 @@
 #include "api/routes.h"
 #include "api/running_chats.h"
 #include "base/text.h"
+#include "storage/job_life.h"
 
 namespace mainstay::api {
 namespace {
 
-constexpr std::size_t kKeyMax = 255;
 constexpr std::string_view kStreamEnd = "data: [DONE]\n\n";
 /// Their keys are kept by the jobs themselves.
 constexpr std::string_view kOfJobs = "/v1/jobs";
 /// A reply that is kept would keep the new key.
 constexpr std::string_view kOfKeys = "/admin/keys";
-
-Status check_key(std::string_view key) {
-  const auto printable = [](char c) { return c >= 0x20 && c < 0x7f; };
-  if (!key.empty() && key.size() <= kKeyMax && std::all_of(key.begin(), key.end(), printable)) {
-    return done();
-  }
-  return Error::say(Errc::invalid, "invalid_idempotency_key",
-                    "An Idempotency-Key has 1 to 255 printable ASCII characters.",
-                    "idempotency-key");
-}
 
 /// Another answer may come of these when the client tries again.
 bool may_change(int status) noexcept {
@@ -301,7 +291,7 @@ Co<Result<bool>> begin_keyed(const Rooms& rooms, Context& context, std::string d
 
 Co<Status> answer_once(const Rooms& rooms, Context& context) {
   KeyedExchange& exchange = *context.keyed;
-  auto fine = check_key(exchange.key());
+  auto fine = storage::check_key(exchange.key());
   if (!fine.ok()) co_return fine;
   if (!context.route.streams_body) {
     auto read = co_await exchange.read_ahead(rooms.settings.server.body_max, context.by);

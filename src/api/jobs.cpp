@@ -6,6 +6,7 @@
 #include "api/job_pages.h"
 #include "api/routes.h"
 #include "base/text.h"
+#include "storage/job_life.h"
 
 namespace mainstay::api {
 namespace {
@@ -20,17 +21,13 @@ Result<storage::JobState> state_named(const std::string& text) {
                     "state");
 }
 
-/// Empty: the request has none. What it may hold is the desk's to say. Errors: invalid.
+/// Empty: the request has none. Errors: invalid.
 Result<std::string> key_in(const net::RequestHead& head) {
   std::string key;
   for (const auto& [name, value] : head.headers) {
     if (!equal_ascii_nocase(name, "idempotency-key")) continue;
-    if (!key.empty() || value.empty()) {
-      return Error::say(Errc::invalid, "invalid_idempotency_key",
-                        "An Idempotency-Key is given once and has 1 to 255 printable ASCII "
-                        "characters.",
-                        "idempotency-key");
-    }
+    auto fine = storage::check_key(key.empty() ? value : "");  // of two neither is meant
+    if (!fine.ok()) return fine.error();
     key = std::string(value);
   }
   return key;

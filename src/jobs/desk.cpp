@@ -7,13 +7,13 @@
 #include "jobs/kind_fields.h"
 #include "jobs/webhook.h"
 #include "jobs/webhook_address.h"
+#include "storage/job_life.h"
 
 namespace mainstay::jobs {
 namespace {
 
 /// News are best effort: what they tell is in the store.
 constexpr Duration kTellTime = std::chrono::seconds(1);
-constexpr std::size_t kKeyMax = 255;
 
 /// Both list the same classes, the most urgent first.
 storage::JobClass capped(storage::JobClass wanted, admission::Priority right) {
@@ -56,15 +56,6 @@ std::string seconds_text(Duration d) {
 /// Every job waits for a moment: a limit of none would allow no job at all.
 std::uint32_t waiting_max_of(const LimitSettings& limits) noexcept {
   return limits.enabled ? std::max(1U, limits.user.queued) : 0;
-}
-
-/// As every route has it (docs/idempotency.md).
-Status check_key(const std::string& key) {
-  const auto printable = [](char c) { return c >= 0x20 && c < 0x7F; };
-  if (key.size() <= kKeyMax && std::all_of(key.begin(), key.end(), printable)) return done();
-  return Error::say(Errc::invalid, "invalid_idempotency_key",
-                    "An Idempotency-Key has 1 to 255 printable ASCII characters.",
-                    "idempotency-key");
 }
 
 Status check_word(const std::string& text, const char* field, std::size_t max) {
@@ -152,7 +143,7 @@ Result<storage::NewJob> Desk::made_of(const admission::Caller& caller, const Ord
   const KindLimits& limits = (*kind)->limits();
   auto client = check_word(order.client, "client", 128);
   if (!client.ok()) return client.error();
-  auto key = check_key(order.key);
+  auto key = order.key.empty() ? done() : storage::check_key(order.key);
   if (!key.ok()) return key.error();
   auto input = (*kind)->check(order.input, caller);
   if (!input.ok()) return input.error();

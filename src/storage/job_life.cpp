@@ -162,6 +162,17 @@ Error key_reused() {
                     "This idempotency key was used for another request; use a new key.");
 }
 
+Status check_key(std::string_view key) {
+  constexpr std::size_t kMax = 255;
+  const auto printable = [](char c) { return c >= 0x20 && c < 0x7f; };
+  if (!key.empty() && key.size() <= kMax && std::all_of(key.begin(), key.end(), printable)) {
+    return done();
+  }
+  return Error::say(Errc::invalid, "invalid_idempotency_key",
+                    "An Idempotency-Key is given once and has 1 to 255 printable ASCII characters.",
+                    "idempotency-key");
+}
+
 JobFailure lost_attempt(JobEvent event) {
   if (event == JobEvent::restart) {
     return {"restarted", "The server was started again while this attempt ran."};

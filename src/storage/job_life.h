@@ -66,6 +66,9 @@ Error job_ended();
 Error job_not_ended();
 Error unknown_job();
 Error key_reused();
+/// Whether a text can be an idempotency key: 1 to 255 printable ASCII characters. Errors: invalid
+/// "invalid_idempotency_key".
+Status check_key(std::string_view key);
 /// What a job's `failure` says after lease_over or restart.
 JobFailure lost_attempt(JobEvent event);
 

@@ -221,6 +221,7 @@ class Child {
       for (auto& one : *claimed) {
         say("run " + one.lease.id.text() + " " + std::to_string(one.lease.token));
         ++busy_;
+        ++claimed_;
         spawn(attempt(std::move(one)));
       }
     }
@@ -333,18 +334,23 @@ class Child {
 
   // The end.
 
+  /// Ends when no job is left to run. The states are read one after the other while jobs move on
+  /// from scheduled or running to queued to running, so in that order: a job missed in one is found
+  /// in a later one, or was claimed here meanwhile.
   Co<> finish() {
     for (;;) {
       co_await pause(20ms);
       if (busy_ > 0 || (options_.role != "worker" && producers_done_ < kProducers)) continue;
+      const std::uint64_t claimed = claimed_;
       bool empty = true;
-      for (const JobState state : {JobState::queued, JobState::running, JobState::scheduled}) {
+      for (const JobState state :
+           {JobState::scheduled, JobState::running, JobState::queued, JobState::running}) {
         JobFilter filter;
         filter.state = state;
         auto page = co_await stores_->jobs().list(std::move(filter), JobId(), 1, soon());
         empty = empty && page.ok() && page->items.empty();
       }
-      if (empty) break;
+      if (empty && claimed == claimed_) break;
     }
     done_ = true;
     slots_->ring();
@@ -363,6 +369,7 @@ class Child {
   std::uint64_t die_at_ = 0;
   std::uint64_t passed_ = 0;
   std::uint32_t busy_ = 0;
+  std::uint64_t claimed_ = 0;
   int producers_done_ = 0;
   bool done_ = false;
 };

@@ -100,7 +100,7 @@ class Truth {
     for (const auto& job : all) {
       if (job.job.kind == "work") hold_one(job, marks[job.job.id.text()], at_the_end);
       if (job.job.kind == "mark" && at_the_end && job.state != storage::JobState::succeeded) {
-        lose(job.job.id.text(), "did not run");
+        lose(job.job.id.text(), "did not run and is " + std::string(name(job.state)));
       }
     }
   }

@@ -257,9 +257,6 @@ for c = 0, 3 do
         end
       end
     end
-    for _, pool in pairs(pools) do
-      for at = pool.at, #pool, 2 do put_back(pool.b, pool[at + 1], pool[at]) end
-    end
     if not begin_all(c, taken_for) then going = false end
     next_turns(c, used, going and #used == 1 and #entries < most and not met[used[1]])
   end

@@ -64,8 +64,15 @@ Status outcome(JobOp& op) {
   return done();
 }
 
-/// The row with what the disk does not know yet: an attempt that has just begun.
-Job shown(JobRow row, const std::optional<UnwrittenClaim>& claim) {
+/// What a row tells, with what the disk does not know yet: an attempt that has just begun.
+Job shown(const JobDesk& desk, Connection& db, JobRow row, WallTime now, bool whole) {
+  const auto claim = desk.unwritten(row.n);
+  const JobState before = row.life.state;
+  if (!claim && (before == JobState::queued || before == JobState::scheduled)) {
+    // Its attempt may have been written after the row was read.
+    auto again = job_by_n(db, row.n, now, whole);
+    if (again) return std::move(again->job);
+  }
   if (!claim || claim->life.token <= row.life.token) return std::move(row.job);
   Job& job = row.job;
   job.state = claim->life.state;
@@ -232,14 +239,12 @@ Co<Result<Job>> SqliteJobs::get(std::optional<Owner> owner, JobId id, Deadline b
   if (behind) {
     co_await catch_up(by);
   }
-  // Before the row: what is not written now may be when the row is read, and more.
-  auto claim = desk_.unwritten(id);
   const WallTime now = clock_.wall();
-  auto work = [owner = std::move(owner), id = std::move(id), claim = std::move(claim),
+  auto work = [this, owner = std::move(owner), id = std::move(id),
                now](Connection& db) -> Result<Job> {
     auto row = job_by_id(db, id.text(), now);
     if (!row || !may_see(owner, row->job)) return unknown_job();
-    return shown(std::move(*row), claim);
+    return shown(desk_, db, std::move(*row), now, true);
   };
   co_return co_await readers_.read("get_job", std::move(work), by);
 }
@@ -261,8 +266,7 @@ Co<Result<PageOfJobs>> SqliteJobs::list(JobFilter filter, JobId after, std::uint
     }
     PageOfJobs out;
     const auto add = [&](JobRow row) {
-      auto claim = desk_.unwritten(row.job.job.id);
-      Job job = shown(std::move(row), claim);
+      Job job = shown(desk_, db, std::move(row), now, false);
       if (filter.state && job.state != *filter.state) return;
       out.more = out.items.size() == limit;
       if (!out.more) out.items.push_back(std::move(job));

@@ -132,11 +132,9 @@ bool JobDesk::behind() const {
   return timer && *timer <= now.at;
 }
 
-std::optional<UnwrittenClaim> JobDesk::unwritten(const JobId& id) const {
+std::optional<UnwrittenClaim> JobDesk::unwritten(std::uint64_t n) const {
   std::lock_guard lock(mutex_);
-  const Entry* entry = book_->find(id);
-  if (entry == nullptr) return std::nullopt;
-  const auto found = unwritten_.find(entry->n);
+  const auto found = unwritten_.find(n);
   if (found == unwritten_.end()) return std::nullopt;
   return found->second;
 }

@@ -129,7 +129,7 @@ class JobDesk final : public Rider {
   /// Whether the moment of a timer has passed that has not run yet.
   bool behind() const;
   /// What the disk does not know yet of a job whose attempt has just begun.
-  std::optional<UnwrittenClaim> unwritten(const JobId& id) const;
+  std::optional<UnwrittenClaim> unwritten(std::uint64_t n) const;
   /// The jobs of a filter whose state is not an end, the newest first.
   std::vector<std::uint64_t> live(const JobFilter& filter, std::uint64_t below) const;
   const JobLimits& limits() const noexcept { return rules_.limits; }

@@ -11,6 +11,7 @@ struct DocumentUploadTest : JobWorld {
   DocumentUploadTest() {
     settings.limits.enabled = false;
     settings.knowledge.default_collection = "notes";
+    settings.uploads.size_max = Bytes{std::uint64_t{1} << 60};
     kinds.add(std::make_unique<IdleKind>("ingest"));
   }
   void SetUp() override { prepare_files(); }
@@ -54,6 +55,15 @@ TEST_F(DocumentUploadTest, it_is_unknown_to_other_tenants_and_once_its_job_has_f
   EXPECT_EQ(serve(get(path))->status, 200);
   give_up();
   EXPECT_EQ(refused(serve(get(path))), "404 unknown_document");
+}
+
+TEST_F(DocumentUploadTest, what_is_too_large_for_the_disk_turns_nobodys_writes_off) {
+  int told = 0;
+  rooms->disk_was_full = [&told] { ++told; };
+  auto reply = serve(post("/v1/uploads", R"({"filename":"a.txt","purpose":"ingest",)"
+                                         R"("mime_type":"text/plain","bytes":1000000000000000})"));
+  EXPECT_EQ(refused(reply), "507 no_room_for_upload");
+  EXPECT_EQ(told, 0);
 }
 
 TEST_F(DocumentUploadTest, a_job_that_makes_no_new_document_is_none) {
