@@ -117,7 +117,7 @@ Co<Status> job_stats(const Rooms& rooms, Context& context) {
   if (!given_up.ok()) co_return given_up.error();
   auto page = co_await store.list(std::move(asked->filter), std::move(asked->after), asked->limit,
                                   context.by);
-  if (!page.ok()) co_return page.error();
+  if (!page.ok()) co_return page_error(page.error());
   const auto figures = rooms.jobs->figures();
   Json workers = Json::array();
   for (const auto& worker : rooms.admin->program->workers()) workers.push_back(worker_json(worker));

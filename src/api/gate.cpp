@@ -81,7 +81,7 @@ Status Gate::check_host(const net::RequestHead& head) const {
   // A page on another site can make a browser send requests to 127.0.0.1 under its own name (DNS
   // rebinding): a listener on loopback serves loopback names and configured ones alone.
   if (!loopback_only_) return done();
-  return admission::check_host(head.header("host"), rooms_.settings.server.allowed_hosts);
+  return admission::check_host(head.host, rooms_.settings.server.allowed_hosts);
 }
 
 Status Gate::check_page(Context& context) const {
@@ -92,7 +92,7 @@ Status Gate::check_page(Context& context) const {
   if (!origin.empty()) add_lines(context.cors, admission::cors_headers(origin, allowed));
   const bool admin = context.route.access == Access::admin;
   if (origin.empty() && site.empty() && !admin) return done();  // no browser's page sent it
-  const admission::PageFacts facts{head.method, head.header("host"), origin, site,
+  const admission::PageFacts facts{head.method, head.host, origin, site,
                                    head.header("content-type")};
   return admission::check_page(facts, allowed,
                                admin ? admission::Place::admin : admission::Place::api);

@@ -104,6 +104,17 @@ Co<Status> send_again(const Rooms& rooms, Context& context, const storage::KeptR
 
 }  // namespace
 
+Result<std::string> idempotency_key(const net::RequestHead& head) {
+  std::string key;
+  for (const auto& [name, value] : head.headers) {
+    if (!equal_ascii_nocase(name, "idempotency-key")) continue;
+    auto fine = storage::check_key(key.empty() ? value : "");  // of two neither is meant
+    if (!fine.ok()) return fine.error();
+    key = std::string(value);
+  }
+  return key;
+}
+
 std::unique_ptr<KeyedExchange> keyed_exchange(net::Exchange& exchange, const Route& route) {
   if (route.method != "POST" || route.path == kOfJobs || route.path == kOfKeys) return nullptr;
   const auto key = exchange.head().header("idempotency-key");
@@ -291,8 +302,8 @@ Co<Result<bool>> begin_keyed(const Rooms& rooms, Context& context, std::string d
 
 Co<Status> answer_once(const Rooms& rooms, Context& context) {
   KeyedExchange& exchange = *context.keyed;
-  auto fine = storage::check_key(exchange.key());
-  if (!fine.ok()) co_return fine;
+  auto key = idempotency_key(exchange.head());
+  if (!key.ok()) co_return key.error();
   if (!context.route.streams_body) {
     auto read = co_await exchange.read_ahead(rooms.settings.server.body_max, context.by);
     if (!read.ok()) co_return read;

@@ -71,11 +71,14 @@ class KeyedExchange final : public net::Exchange {
   bool held_ = false;
 };
 
+/// Empty: the request has none. Errors: invalid "invalid_idempotency_key", also for two of them.
+Result<std::string> idempotency_key(const net::RequestHead& head);
+
 /// Null: the request carries no key, or its route is a job's, whose key the job keeps itself.
 std::unique_ptr<KeyedExchange> keyed_exchange(net::Exchange& exchange, const Route& route);
 
 /// In the place of the endpoint of a request with a key. Errors: the endpoint's and the body's;
-/// invalid "invalid_idempotency_key"; those of begin_keyed().
+/// those of idempotency_key() and of begin_keyed().
 Co<Status> answer_once(const Rooms& rooms, Context& context);
 
 /// Takes the turn of the request `digest`; true: a kept reply was sent and nothing is left to do.

@@ -16,6 +16,9 @@ struct JobPage {
 /// ?state= kind= batch= after= limit=. Errors: invalid, with the parameter as field.
 Result<JobPage> page_asked(const Rooms& rooms, const Query& query);
 
+/// The error of a page: a job to go on behind that is not there is the parameter's fault.
+Error page_error(Error error);
+
 /// The audit entry of what an administrator did to another user's job; none for the caller's own.
 void note_anothers(const Rooms& rooms, const Context& context, const char* what,
                    const storage::Job& job, std::string_view after);

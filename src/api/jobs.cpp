@@ -1,12 +1,12 @@
 // /v1/jobs: handing in, seeing, ending and repeating jobs. Their events are in job_events.cpp.
 #include "api/admin.h"
 #include "api/gate.h"
+#include "api/idempotency.h"
 #include "api/job_json.h"
 #include "api/job_order.h"
 #include "api/job_pages.h"
 #include "api/routes.h"
 #include "base/text.h"
-#include "storage/job_life.h"
 
 namespace mainstay::api {
 namespace {
@@ -21,18 +21,6 @@ Result<storage::JobState> state_named(const std::string& text) {
                     "state");
 }
 
-/// Empty: the request has none. Errors: invalid.
-Result<std::string> key_in(const net::RequestHead& head) {
-  std::string key;
-  for (const auto& [name, value] : head.headers) {
-    if (!equal_ascii_nocase(name, "idempotency-key")) continue;
-    auto fine = storage::check_key(key.empty() ? value : "");  // of two neither is meant
-    if (!fine.ok()) return fine.error();
-    key = std::string(value);
-  }
-  return key;
-}
-
 /// The order of a request; its key comes as a header.
 Result<jobs::Order> order_in(const Context& context, const std::string& body) {
   auto object =
@@ -41,7 +29,7 @@ Result<jobs::Order> order_in(const Context& context, const std::string& body) {
   if (!object.ok()) return object.error();
   auto order = order_of(*object);
   if (!order.ok()) return order.error();
-  auto key = key_in(context.exchange.head());
+  auto key = idempotency_key(context.exchange.head());
   if (!key.ok()) return key.error();
   order->key = std::move(*key);
   // The key stands for all that was asked, not only for the work: another class, time or webhook
@@ -81,6 +69,11 @@ Result<JobPage> page_asked(const Rooms& rooms, const Query& query) {
     page.filter.state = *state;
   }
   return page;
+}
+
+Error page_error(Error error) {
+  if (error.reason == "unknown_job") error.field = "after";
+  return error;
 }
 
 void note_anothers(const Rooms& rooms, const Context& context, const char* what,
@@ -128,11 +121,7 @@ Co<Status> list_jobs(const Rooms& rooms, Context& context) {
   if (!asked.ok()) co_return asked.error();
   auto page = co_await rooms.jobs->list(context.caller, std::move(asked->filter), false,
                                         std::move(asked->after), asked->limit, context.by);
-  if (!page.ok()) {
-    Error error = page.error();
-    if (error.reason == "unknown_job") error.field = "after";
-    co_return error;
-  }
+  if (!page.ok()) co_return page_error(page.error());
   Json out = {{"object", "list"}, {"data", Json::array()}, {"has_more", page->more}};
   for (const auto& job : page->items) out["data"].push_back(job_row(job));
   auto sent = co_await reply_json(context, 200, dump(out));

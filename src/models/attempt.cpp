@@ -272,9 +272,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
     std::optional<Error> wrong;
     if (!chunk.ok()) {
       wrong = chunk.error();
-      if (wrong->code == Errc::deadline && wrong->reason.empty()) {
-        wrong->reason = "upstream_first_byte_timeout";
-      }
+      name_wait(*wrong, false, attempt.by, tools_.clock.now());
     } else if (!chunk->has_value()) {
       wrong = bad_start("the stream ended without a token");
     } else {

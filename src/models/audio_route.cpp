@@ -263,9 +263,7 @@ Co<Result<Answer>> Router::say_at(Ask& ask, const Candidate& candidate, Upstream
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
     Error& error = first.error();
-    if (error.code == Errc::deadline && error.reason.empty()) {
-      error.reason = "upstream_first_byte_timeout";
-    }
+    name_wait(error, false, attempt.by, tools_.clock.now());
     error.detail = without_quotes(error.detail, quotable(request.text));
     if (!own_fault(error)) call.failed(error);
     co_return std::move(error);

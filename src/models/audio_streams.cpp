@@ -12,11 +12,6 @@ Error left() {
   return Error::log(Errc::cancelled, "the request was cancelled");
 }
 
-/// A stream's failure as its reader is told.
-void name_stall(Error& error) {
-  if (error.code == Errc::deadline && error.reason.empty()) error.reason = "upstream_stalled";
-}
-
 }  // namespace
 
 Co<Result<std::optional<TranscriptPiece>>> WatchedTranscript::next(Deadline by) {
@@ -41,7 +36,7 @@ Co<Result<std::optional<TranscriptPiece>>> WatchedTranscript::next(Deadline by) 
   if (!got.ok()) {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
-    name_stall(got.error());
+    name_wait(got.error(), true, by.sooner(parts_.patience.by), clock_.now());
     parts_.call.failed(got.error());
     broken_ = got.error();
     co_return *broken_;
@@ -88,7 +83,7 @@ Co<Result<std::optional<std::string>>> WatchedSpeech::next(Deadline by) {
   if (!got.ok()) {
     const auto cancellation = co_await asio::this_coro::cancellation_state;
     if (cancellation.cancelled() != asio::cancellation_type::none) co_return left();
-    name_stall(got.error());
+    name_wait(got.error(), true, by.sooner(parts_.patience.by), clock_.now());
     parts_.call.failed(got.error());
     broken_ = got.error();
     co_return *broken_;

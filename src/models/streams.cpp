@@ -16,14 +16,6 @@ void leave_words_out(Error& error) {
 
 }  // namespace
 
-/// The provider was given the sooner of two bounds and takes either for that of the whole call.
-void WatchedStream::say_which(Error& error, Deadline whole) const {
-  const bool silent = error.reason == "upstream_timeout" && !whole.passed(clock_.now());
-  if (!silent && !error.reason.empty()) return;
-  error.reason = "upstream_stalled";
-  error.message = "The model provider fell silent inside its answer.";
-}
-
 Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
   if (replayed_ < parts_.early.size()) {
     Result<std::optional<ChatChunk>> early(std::move(parts_.early[replayed_++]));
@@ -40,7 +32,7 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
     if (cancellation.cancelled() != asio::cancellation_type::none) {
       error = Error::log(Errc::cancelled, "the request was cancelled");
     } else {
-      if (error.code == Errc::deadline) say_which(error, by.sooner(parts_.by));
+      name_wait(error, true, by.sooner(parts_.by), clock_.now());
       leave_words_out(error);
       parts_.call.failed(error);
       broken_ = error;

@@ -57,7 +57,6 @@ class WatchedStream final : public ChatStream {
   void record(Recorder recorder) { recorder_.emplace(std::move(recorder)); }
 
  private:
-  void say_which(Error& error, Deadline whole) const;
   Parts parts_;
   Clock& clock_;
   std::size_t replayed_ = 0;

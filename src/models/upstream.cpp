@@ -339,4 +339,13 @@ ProviderState Upstream::state() const {
   return out;
 }
 
+void name_wait(Error& error, bool begun, Deadline whole, TimePoint now) {
+  if (error.code != Errc::deadline) return;
+  const bool silent = error.reason == "upstream_timeout" && !whole.passed(now);
+  if (!silent && !error.reason.empty()) return;
+  error.reason = begun ? "upstream_stalled" : "upstream_first_byte_timeout";
+  error.message = begun ? "The model provider fell silent inside its answer."
+                        : "The model provider did not begin to answer in time.";
+}
+
 }  // namespace mainstay::models

@@ -138,4 +138,8 @@ class Upstream {
   Histogram& seconds_;
 };
 
+/// Names a wait for a provider that ended at a bound of the router's own. The provider was given
+/// the sooner of two and takes either for that of the whole call, `whole`. `begun`: the answer had.
+void name_wait(Error& error, bool begun, Deadline whole, TimePoint now);
+
 }  // namespace mainstay::models

@@ -64,6 +64,7 @@ HeadFault split_target(RequestHead& head) {
       path.remove_prefix(scheme + 3);
       const auto end = path.find_first_of("/?");
       if (end == 0) return HeadFault::request_line;
+      head.host = path.substr(0, end);
       path.remove_prefix(end == std::string_view::npos ? path.size() : end);
     } else if (head.target != "*" && head.method != "CONNECT") {
       return HeadFault::request_line;
@@ -130,7 +131,10 @@ class FramingFields {
   HeadFault take(std::string_view name, std::string_view value) {
     switch (name.size()) {
       case 4:
-        if (same(name, "host")) ++hosts_;
+        if (same(name, "host")) {
+          ++hosts_;
+          if (head_.host.empty()) head_.host = value;
+        }
         break;
       case 6:
         if (same(name, "expect")) {
@@ -207,6 +211,7 @@ HeadFinder::State HeadFinder::feed(std::string_view bytes) {
 HeadFault parse_head(std::string_view bytes, const HeadLimits& limits, RequestHead& head,
                      std::vector<HeaderView>& fields, HeadFlags& flags) {
   fields.clear();
+  head.host = {};
   head.content_length.reset();
   head.chunked = false;
   auto fault = parse_request_line(take_line(bytes), limits, head, flags);

@@ -35,6 +35,7 @@ struct RequestHead {
   std::string_view target;  ///< as sent
   std::string_view path;    ///< target up to '?'; not percent-decoded
   std::string_view query;   ///< after '?'
+  std::string_view host;    ///< whom it is for: of an absolute target, else the Host header
   std::span<const HeaderView> headers;
   std::optional<std::uint64_t> content_length;
   bool chunked = false;

@@ -48,6 +48,24 @@ describe('chat', () => {
     await assert_calm(page);
   });
 
+  test('a question asked again in a new conversation is answered from the cache', async (t) => {
+    const { server } = await console_pair(t, { config: { cache: { enabled: true } } });
+    const page = await open(t, browser, server);
+    const caches = [];
+    page.on('response', (reply) => {
+      if (reply.url().endsWith('/v1/chat/completions')) caches.push(reply.headers()['x-mainstay-cache']);
+    });
+    for (const round of [1, 2]) {
+      await page.getByRole('button', { name: 'New conversation' }).click();
+      await ask(page, 'tell me about lilies');
+      await page.getByText('You said: tell me about lilies').waitFor();
+      await until(() => caches.length === round, `answer ${round}`);
+      await page.getByRole('button', { name: 'Send' }).waitFor();
+    }
+    assert.deepEqual(caches, ['miss', 'hit']);
+    await assert_calm(page);
+  });
+
   test('the stop button keeps what came and frees the composer', async (t) => {
     const { server, provider } = await console_pair(t);
     provider.script({ match: { text: 'long' }, replies: [{ tokens: ['One ', 'two ', 'three'], gate: 'never', gate_at: 2 }] });

@@ -69,6 +69,11 @@ describe('framing', () => {
       const ok = await exchange(server.port, `GET /v1/models HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
       assert.equal(ok.responses[0].status, 200, host);
     }
+    // The host of an absolute target goes before the header (RFC 9112, 3.2.2).
+    for (const [host, status] of [['evil.example', 403], ['127.0.0.1', 200]]) {
+      const absolute = await exchange(server.port, `GET http://${host}/v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+      assert.equal(absolute.responses[0].status, status, host);
+    }
   });
 
   test('pipelined requests are answered in order', async () => {

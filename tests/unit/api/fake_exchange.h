@@ -38,6 +38,7 @@ class FakeExchange final : public net::Exchange {
     head_.path = target.substr(0, mark);
     if (mark != std::string_view::npos) head_.query = target.substr(mark + 1);
     head_.headers = views_;
+    head_.host = head_.header("host");
     if (!sent_.body.empty()) head_.content_length = sent_.body.size();
     head_.peer = asio::ip::make_address(sent_.peer);
     head_.received = received;

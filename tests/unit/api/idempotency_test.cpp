@@ -55,6 +55,11 @@ TEST_F(IdempotencyTest, keys_have_1_to_255_printable_characters) {
   }
 }
 
+TEST_F(IdempotencyTest, of_two_keys_neither_is_meant) {
+  EXPECT_EQ(refused(serve(keyed(keyed(chat(), "one"), "two"))), "400 invalid_idempotency_key");
+  EXPECT_TRUE(models.asked.empty());
+}
+
 TEST_F(IdempotencyTest, a_key_is_its_owners) {
   settings.limits.enabled = false;
   serve(keyed(chat()));

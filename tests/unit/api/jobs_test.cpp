@@ -175,6 +175,9 @@ TEST_F(JobsTest, lists_are_filtered_and_come_in_pages) {
   auto unknown = serve(get("/v1/jobs?after=job_none"));
   EXPECT_EQ(refused(unknown), "404 unknown_job");
   EXPECT_EQ(json(unknown->body)["error"]["param"], "after");
+  unknown = serve(admin(get("/admin/jobs?after=job_none")));
+  EXPECT_EQ(refused(unknown), "404 unknown_job");
+  EXPECT_EQ(json(unknown->body)["error"]["param"], "after");
   EXPECT_EQ(refused(serve(get("/v1/jobs?state=lost"))), "400 invalid_value");
   EXPECT_EQ(refused(serve(get("/v1/jobs?limit=0"))), "400 out_of_range");
   EXPECT_EQ(serve(get("/v1/jobs?limit=" + std::to_string(settings.jobs.list_max)))->status, 200);

@@ -146,6 +146,15 @@ TEST_F(AssistantTest, passages_are_put_before_the_question_and_cited_in_the_repl
   EXPECT_EQ(store.appends, 0) << "without a conversation nothing is stored";
 }
 
+TEST_F(AssistantTest, a_question_that_may_not_read_documents_finds_no_passages) {
+  auto question = over_documents("Capital?");
+  question.chat.documents = false;
+  auto answer = ask(std::move(question));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(passages.asked.empty());
+  EXPECT_EQ(models.asked[0].body.find("Bern is the capital."), std::string::npos);
+}
+
 TEST_F(AssistantTest, history_comes_before_the_passages_question_and_the_citations_are_stored) {
   ASSERT_TRUE(ask(in_conversation("Capital?")).ok());
   Question question = over_documents("And its river?");

@@ -131,6 +131,16 @@ TEST(Provider, looks_only_in_the_collection_and_tenant_asked_for) {
   EXPECT_NE(Desk::text(desk.ask(request)).find("no documents"), std::string::npos);
 }
 
+TEST(Provider, reads_nothing_for_a_request_that_may_not_read_documents) {
+  Desk desk;
+  ChatRequest request = desk.request("Who is the head physician?");
+  ASSERT_NE(Desk::text(desk.ask(request)).find("Okafor"), std::string::npos);
+  request.documents = false;
+  const Json reply = desk.ask(request);
+  EXPECT_NE(Desk::text(reply).find("may not read"), std::string::npos) << Desk::text(reply);
+  EXPECT_TRUE(reply["citations"].empty());
+}
+
 TEST(Provider, content_in_parts_and_max_tokens_are_understood) {
   Desk desk;
   const Json parts = Json::array({{{"type", "text"}, {"text", "Who started Heron?"}}});

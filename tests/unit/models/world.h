@@ -85,7 +85,7 @@ class FakeStream final : public ChatStream {
     bool waited = true;
     if (shorter > 0s) waited = co_await sleep(clock_, shorter);
     if (!waited) co_return failure(Errc::bad_upstream, "upstream_reset");
-    if (late) co_return Error::log(Errc::deadline, "scripted stall");
+    if (late) co_return Error::say(Errc::deadline, "upstream_timeout", "scripted stall");
     if (over && step_.cut) co_return *step_.cut;
     if (over) co_return std::optional<ChatChunk>();
     const Piece& piece = step_.pieces[at_++];

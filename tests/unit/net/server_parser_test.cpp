@@ -53,6 +53,8 @@ TEST(request_head, absolute_form_gives_the_path) {
   EXPECT_EQ(parse("GET http://h.example/a/b?q=1 HTTP/1.1\r\nHost: h\r\n\r\n").head.path, "/a/b");
   EXPECT_EQ(parse("GET http://h.example HTTP/1.1\r\nHost: h\r\n\r\n").head.path, "/");
   EXPECT_EQ(parse("GET http://h?q HTTP/1.1\r\nHost: h\r\n\r\n").head.query, "q");
+  EXPECT_EQ(parse("GET http://h.example:1?q HTTP/1.1\r\nHost: h\r\n\r\n").head.host, "h.example:1");
+  EXPECT_EQ(parse("GET /a HTTP/1.1\r\nHost: h\r\n\r\n").head.host, "h");
   EXPECT_EQ(fault_of("GET ftp://h/a HTTP/1.1\r\nHost: h\r\n\r\n"), HeadFault::request_line);
   EXPECT_EQ(fault_of("GET a HTTP/1.1\r\nHost: h\r\n\r\n"), HeadFault::request_line);
   EXPECT_EQ(fault_of("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n"), HeadFault::none);

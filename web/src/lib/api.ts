@@ -61,7 +61,8 @@ export async function request(path: string, ask: Ask = {}): Promise<Response> {
     method: ask.method ?? (ask.body === undefined ? 'GET' : 'POST'),
     headers: { ...authorization(path, ask.as), ...ask.headers,
                ...(ask.body === undefined || raw ? {} : { 'content-type': 'application/json' }) },
-    signal: ask.signal, cache: 'no-store', credentials: 'omit', redirect: 'error',
+    // 'no-store' would ask the server for a new answer, too, in place of one it has kept.
+    signal: ask.signal, cache: ask.body === undefined ? 'no-store' : 'default', credentials: 'omit', redirect: 'error',
   };
   if (ask.body !== undefined) init.body = raw ? ask.body as BodyInit : JSON.stringify(ask.body);
   try {
