@@ -14,6 +14,7 @@
 #include "base/memory_reserve.h"
 #include "net/http.h"
 #include "resources/disk.h"
+#include "resources/image.h"
 
 namespace mainstay::app {
 namespace {
@@ -449,6 +450,7 @@ Co<> Engine::watch_models() {
   }
   log_->info("engine.ready");
   take_work();
+  resources::release_image();
   for (;;) {
     // Whichever models are in force: those a reload replaces are not looked after any more.
     const auto now = live_->get();

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "resources/governor_inside.h"
-#include "resources/image.h"
 
 namespace mainstay::resources {
 
@@ -100,7 +99,6 @@ void Governor::sample() {
 
 /// After the reactions, so that what caches let go returns at once.
 void Governor::give_back(const Snapshot& before, const Snapshot& seen, TimePoint now) {
-  if (seen.samples == 1) release_image();
   constexpr auto kMemory = static_cast<std::size_t>(Resource::memory);
   const bool worse = seen.levels[kMemory] > before.levels[kMemory];
   if (!worse && trimmed_ && now - *trimmed_ < parts_.settings.trim_interval) return;

@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "resources/heap.h"
@@ -33,7 +35,11 @@ int release_object(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/)
   const std::string_view name = object->dlpi_name != nullptr ? object->dlpi_name : "";
   if (name.starts_with("linux-vdso") || relocated_in_place(*object)) return 0;
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  for (std::size_t i = 0; i < object->dlpi_phnum; ++i) {
+  // All are known before the first goes: the table of segments lies in one of them, and reading it
+  // would bring that one back.
+  std::array<std::span<std::byte>, 8> parts;
+  std::size_t known = 0;
+  for (std::size_t i = 0; i < object->dlpi_phnum && known < parts.size(); ++i) {
     const ElfW(Phdr)& part = object->dlpi_phdr[i];
     if (part.p_type != PT_LOAD || (part.p_flags & PF_W) != 0) continue;
     // Whole pages inside the segment: those at its ends may be shared with a writable neighbour.
@@ -42,8 +48,10 @@ int release_object(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/)
     const std::uintptr_t to = (begin + part.p_filesz) / page * page;
     if (to <= from) continue;
     // NOLINTNEXTLINE(performance-no-int-to-ptr)
-    [[maybe_unused]] const int done =
-        ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+    parts[known++] = {reinterpret_cast<std::byte*>(from), to - from};
+  }
+  for (std::size_t i = 0; i < known; ++i) {
+    [[maybe_unused]] const int done = ::madvise(parts[i].data(), parts[i].size(), MADV_DONTNEED);
   }
   return 0;
 }

@@ -1,5 +1,5 @@
 // The program's own pages: code and constants of the program and its libraries, mapped from files.
-// Used by the governor, which gives back what only the start needed.
+// Used by app, which gives back what only the start needed.
 #pragma once
 
 #include <cstdint>

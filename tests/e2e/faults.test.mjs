@@ -274,6 +274,15 @@ describe('retry, fallback, breaker', () => {
     assert.equal(streamed.done, 1);
   });
 
+  test('where plain text is no answer the built-in answerer does not stand in', async (t) => {
+    const { server, provider } = await alone(t, { fallback: true });
+    await provider.mode('refuse');
+    const json = { response_format: { type: 'json_object' } };
+    assert_error(await server.chat({ ...ask('As JSON, please'), ...json }), 503, { code: 'upstream_refused' });
+    const itself = await server.chat({ ...ask('As JSON, please'), ...json, model: 'mainstay/extractive' });
+    assert_error(itself, 400, { code: 'unsupported_parameter', param: 'response_format' });
+  });
+
   test('the breaker opens after failures, stops the calls, and lets one probe through', async (t) => {
     const { server, provider } = await alone(t, { models: { breaker_calls_min: 5, breaker_open: '700ms' } });
     provider.script({ replies: [{ status: 500 }], repeat: true });

@@ -35,9 +35,36 @@ struct Asked {
   std::uint64_t max_tokens = 0;  ///< 0: no limit
 };
 
+/// What asks for more than one text of sentences. Passed over, it would hand a program something
+/// that the program cannot read.
+Status check_able(const Json& body) {
+  const auto cannot = [](const char* field, const char* message) {
+    return Error::say(Errc::invalid, "unsupported_parameter", message, field);
+  };
+  const auto member = [&](const char* name) { return body.value(name, Json()); };
+  const Json format = member("response_format");
+  if (format.is_object() && string_field(format, "type") != "text") {
+    return cannot("response_format",
+                  "The built-in answerer writes plain text. Configure a model provider for JSON.");
+  }
+  const Json n = member("n");
+  if (n.is_number() && n != 1) {
+    return cannot("n", "The built-in answerer gives one choice: leave 'n' out.");
+  }
+  const Json choice = member("tool_choice");
+  if (choice.is_object() || choice == "required") {
+    return cannot("tool_choice",
+                  "The built-in answerer calls no tools. Configure a model provider, or leave the "
+                  "choice to it.");
+  }
+  return done();
+}
+
 Result<Asked> read(const ChatRequest& request) {
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
+  auto able = check_able(*body);
+  if (!able.ok()) return able.error();
   Asked out;
   for (const char* key : {"max_tokens", "max_completion_tokens"}) {
     if (!body->contains(key) || !(*body)[key].is_number_integer()) continue;

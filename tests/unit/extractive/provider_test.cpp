@@ -131,6 +131,35 @@ TEST(Provider, looks_only_in_the_collection_and_tenant_asked_for) {
   EXPECT_NE(Desk::text(desk.ask(request)).find("no documents"), std::string::npos);
 }
 
+TEST(Provider, refuses_what_one_text_cannot_be) {
+  Desk desk;
+  const auto asked = [&](const char* member, const Json& value) -> std::string {
+    ChatRequest request = desk.request("Who started Heron?");
+    Json body = *parse_json(request.body);
+    body[member] = value;
+    request.body = dump(body);
+    Attempt attempt;
+    attempt.by = desk.ground.soon();
+    AttemptTimings timings;
+    auto whole = desk.ground.run(desk.provider.complete(request, attempt, timings));
+    auto stream = desk.ground.run(desk.provider.stream(request, attempt, timings));
+    EXPECT_EQ(whole.ok(), stream.ok()) << member;
+    if (whole.ok()) return "answered";
+    return whole.error().reason + " " + whole.error().field;
+  };
+  EXPECT_EQ(asked("response_format", {{"type", "json_object"}}),
+            "unsupported_parameter response_format");
+  EXPECT_EQ(asked("response_format", {{"type", "json_schema"}, {"json_schema", Json::object()}}),
+            "unsupported_parameter response_format");
+  EXPECT_EQ(asked("response_format", {{"type", "text"}}), "answered");
+  EXPECT_EQ(asked("n", 2), "unsupported_parameter n");
+  EXPECT_EQ(asked("n", 1), "answered");
+  EXPECT_EQ(asked("tool_choice", "required"), "unsupported_parameter tool_choice");
+  EXPECT_EQ(asked("tool_choice", {{"type", "function"}, {"function", {{"name", "f"}}}}),
+            "unsupported_parameter tool_choice");
+  EXPECT_EQ(asked("tool_choice", "auto"), "answered");
+}
+
 TEST(Provider, reads_nothing_for_a_request_that_may_not_read_documents) {
   Desk desk;
   ChatRequest request = desk.request("Who is the head physician?");
