@@ -47,7 +47,7 @@ struct Tally {
 
 void print_end(const Common& common, const Tally& tally) {
   if (common.json) {
-    const Json out = {{"stored", tally.stored + tally.unchanged},
+    const Json out = {{"stored", tally.stored},
                       {"unchanged", tally.unchanged},
                       {"reading", tally.reading},
                       {"failed", tally.failed},

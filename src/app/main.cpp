@@ -95,7 +95,7 @@ void describe_keys(CLI::App& app, Words& words) {
   auto& wish = words.keys_new;
   made->add_option("--name", wish.name, "Whose or what for")->required();
   made->add_option("--scopes", wish.scopes,
-                   "chat, jobs, knowledge, admin (default: all but admin)");
+                   "chat, jobs, knowledge, admin, admin:read (default: the first three)");
   made->add_option("--user", wish.user, "User whose data it sees (default: a user of its own)");
   made->add_option("--tenant", wish.tenant, "Tenant of the user (default: default)");
   made->add_option("--expires", wish.expires, "Time from now, such as 90d (default: never)");
@@ -121,7 +121,7 @@ void describe_job_submit(CLI::App& jobs, Words& words) {
   auto* submit = jobs.add_subcommand("submit", "Hand in a job as the local user, or the key's");
   remote_options(*submit, words);
   auto& wish = words.jobs_submit;
-  submit->add_option("kind", wish.kind, "chat, ingest or cleanup")->required();
+  submit->add_option("kind", wish.kind, "chat, ingest, images or cleanup")->required();
   submit->add_option("--input", wish.input, "JSON, @FILE, or - for standard input");
   submit->add_option("--priority", wish.priority, "voice, interactive, batch or background");
   submit->add_option("--delay", wish.delay, "Seconds until it may begin");

@@ -99,14 +99,15 @@ Co<Result<models::Answer>> Assistant::ask_with_memory(Question question, Deadlin
 /// without the turn that called it.
 Co<Result<std::vector<storage::StoredMessage>>> Assistant::history_of(const Question& question,
                                                                       Deadline by) {
-  constexpr std::uint64_t kMost = 1 << 24;
   constexpr std::uint64_t kStep = 4;
+  constexpr std::uint64_t kMost = kStep * kStep;  // times the window
   Tokens budget{conversation_settings_.window_tokens};
+  const std::uint64_t most = budget.value * kMost;
   const bool needs_call = answers_a_call(question.chat);
   for (;;) {
     auto history =
         co_await conversations_.window(question.owner, *question.conversation, budget, by);
-    const bool torn = needs_call && history.ok() && history->empty() && budget.value < kMost;
+    const bool torn = needs_call && history.ok() && history->empty() && budget.value < most;
     if (!torn) co_return history;
     budget.value *= kStep;
   }

@@ -27,6 +27,10 @@ Status Transcript::add(const std::string& chunk) {
     append_text(text_, delta, "content");
     append_text(refusal_, delta, "refusal");
     add_tool_calls(array_field(delta, "tool_calls"));
+    if (const Json& called = field(delta, "function_call"); called.is_object()) {
+      if (function_call_.is_null()) function_call_ = {{"name", ""}, {"arguments", ""}};
+      append_members(function_call_, called);
+    }
     break;
   }
   return done();
@@ -35,8 +39,6 @@ Status Transcript::add(const std::string& chunk) {
 void Transcript::add_tool_calls(const Json& deltas) {
   for (const auto& delta : deltas) {
     if (!delta.is_object()) continue;
-    const Json& given = field(delta, "function");
-    tool_bytes_ += string_field(given, "name").size() + string_field(given, "arguments").size();
     const std::size_t index = count_field(delta, "index");
     if (index >= kToolCallsMax) continue;
     while (tool_calls_.size() <= index) {
@@ -45,25 +47,49 @@ void Transcript::add_tool_calls(const Json& deltas) {
     }
     Json& call = tool_calls_[index];
     if (const Json& id = field(delta, "id"); id.is_string()) call["id"] = id;
+    // A "custom" call has its name and input in the member "custom", and so on.
+    const std::string type = string_field(delta, "type", string_field(call, "type"));
+    if (type != string_field(call, "type")) {
+      call = {{"id", call["id"]}, {"type", type}, {type, Json::object()}};
+    }
     // What a provider wants back with the call, as Google's signature of its thoughts.
     if (const Json& extra = field(delta, "extra_content"); extra.is_object()) {
       call["extra_content"] = extra;
     }
-    const Json& function = field(delta, "function");
-    append_text(call["function"]["name"].get_ref<std::string&>(), function, "name");
-    append_text(call["function"]["arguments"].get_ref<std::string&>(), function, "arguments");
+    append_members(call[type], field(delta, type.c_str()));
   }
+}
+
+/// Texts of a call come in pieces.
+void Transcript::append_members(Json& call, const Json& pieces) {
+  if (!pieces.is_object()) return;
+  for (const auto& [key, piece] : pieces.items()) {
+    if (!piece.is_string()) continue;
+    const auto& text = piece.get_ref<const std::string&>();
+    tool_bytes_ += text.size();
+    Json& whole = call[key];
+    if (whole.is_null()) whole = "";
+    if (whole.is_string()) whole.get_ref<std::string&>() += text;
+  }
+}
+
+void Transcript::leave_calls_out() {
+  tool_calls_ = Json::array();
+  function_call_ = nullptr;
+  tool_bytes_ = 0;
 }
 
 Json Transcript::message() const {
   Json out = {{"role", "assistant"}};
-  if (text_.empty() && !tool_calls_.empty()) {
+  const bool calls = !tool_calls_.empty() || !function_call_.is_null();
+  if (text_.empty() && calls) {
     out["content"] = nullptr;
   } else {
     out["content"] = text_;
   }
   if (!refusal_.empty()) out["refusal"] = refusal_;
   if (!tool_calls_.empty()) out["tool_calls"] = tool_calls_;
+  if (!function_call_.is_null()) out["function_call"] = function_call_;
   return out;
 }
 

@@ -16,6 +16,9 @@ class Transcript {
   Status add(const std::string& chunk);
   /// The assistant's message in OpenAI's shape.
   Json message() const;
+  /// Forgets the calls of tools so far: of an answer that was stopped they may be half, and nobody
+  /// answers them.
+  void leave_calls_out();
   const std::string& text() const noexcept { return text_; }
   /// Bytes collected so far, about.
   std::size_t size() const noexcept { return text_.size() + refusal_.size() + tool_bytes_; }
@@ -24,10 +27,12 @@ class Transcript {
 
  private:
   void add_tool_calls(const Json& deltas);
+  void append_members(Json& call, const Json& pieces);
   std::string text_;
   std::string refusal_;
   std::size_t tool_bytes_ = 0;
   Json tool_calls_ = Json::array();
+  Json function_call_;  ///< OpenAI's older kind of call; null: none
   Json citations_;
 };
 

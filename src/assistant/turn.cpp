@@ -42,8 +42,11 @@ class Recorder final : public models::ChatStream {
     const auto early = open_.early_end;
     if (ledger_ == nullptr || early == nullptr || !early->wished()) co_return chunk;
     if (transcript_.size() > 0) {
-      auto stored = co_await store();
-      if (!stored.ok()) co_return stored.error();
+      transcript_.leave_calls_out();
+      if (transcript_.size() > 0) {
+        auto stored = co_await store();
+        if (!stored.ok()) co_return stored.error();
+      }
       ledger_ = nullptr;
     }
     early->store();

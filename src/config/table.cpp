@@ -332,7 +332,7 @@ constexpr Row kRows[] = {
         {1, 256}, kLive),
     row<kModels, &Models::discover>(
         "models.discover", kOnOff,
-        "Look for Ollama and llama-server on their usual loopback ports.", kLive),
+        "Look for Ollama, LM Studio and llama-server on their loopback ports.", kLive),
     row<kModels, &Models::discover_interval>("models.discover_interval", {100, kDay},
                                              "Time between two looks.", kLive),
     row<kModels, &Models::queue_timeout>("models.queue_timeout", {0, kHour},

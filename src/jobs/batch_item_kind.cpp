@@ -38,6 +38,11 @@ class BatchItemKind final : public Kind {
                         "input.body");
     }
     if (caller.scopes.has(admission::Scope::knowledge)) return dump(input);
+    if (!field(field(input, "body"), "collection").is_null()) {
+      return Error::say(Errc::forbidden, "scope_required",
+                        "'input.body.collection' needs a key with the 'knowledge' scope.",
+                        "input.body.collection");
+    }
     Json asked = input;
     asked["body"]["documents"] = false;
     return dump(asked);

@@ -1,4 +1,5 @@
 // "chat": one turn of a conversation, or a question without one.
+#include "base/json_fields.h"
 #include "jobs/chat_work.h"
 #include "jobs/kind_fields.h"
 #include "jobs/kinds_inside.h"
@@ -20,9 +21,10 @@ class ChatKind final : public Kind {
     }
     Json asked = input;
     if (!caller.scopes.has(admission::Scope::knowledge)) {
-      if (input.contains("collection")) {
+      if (!field(input, "collection").is_null()) {
         return Error::say(Errc::forbidden, "scope_required",
-                          "'input.collection' needs a key with the 'knowledge' scope.");
+                          "'input.collection' needs a key with the 'knowledge' scope.",
+                          "input.collection");
       }
       asked["documents"] = false;  // when it runs, nobody knows what its key was allowed
     }

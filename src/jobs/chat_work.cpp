@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/json_fields.h"
 #include "jobs/completion.h"
 #include "jobs/kind_fields.h"
 
@@ -45,10 +46,19 @@ std::string marked(std::string completion, const std::optional<ConversationId>& 
   return models::splice(completion, models::top_level(completion), edits);
 }
 
+/// Asks for what the pieces of a stream are not put together to here.
+bool wants_more_than_text(const std::string& body) {
+  const auto parsed = parse_json(body);
+  return parsed.ok() && (field(*parsed, "logprobs") == true || !field(*parsed, "audio").is_null() ||
+                         !field(*parsed, "modalities").is_null());
+}
+
 /// Until when an attempt may ask: none begins at or after the job's expiry, so none asks then.
 Deadline last_question(const storage::NewJob& job, const Clock& clock, Deadline by) {
   if (job.expires == WallTime{}) return by;
-  return by.sooner(clock.now(), job.expires - clock.wall());
+  constexpr auto kYear = std::chrono::hours(24 * 365);  // nanoseconds hold 292 of them
+  const auto left = job.expires - clock.wall();
+  return left > kYear ? by : by.sooner(clock.now(), left);
 }
 
 }  // namespace
@@ -79,7 +89,7 @@ Result<assistant::Question> ChatWork::question_of(const Settings& settings, cons
                                                   std::string body, bool quiet) const {
   auto parsed = models::parse_chat(body, settings.limits, settings.models.default_model);
   if (!parsed.ok()) return parsed.error();
-  const bool stream = !quiet && parsed->request.choices == 1;
+  const bool stream = !quiet && parsed->request.choices == 1 && !wants_more_than_text(body);
   parsed =
       models::parse_chat(with_stream(body, stream), settings.limits, settings.models.default_model);
   if (!parsed.ok()) return parsed.error();

@@ -22,7 +22,7 @@ enum class EventType : std::uint8_t {
   dead,            ///< "error"
   cancelled,
   expired,
-  missed,  ///< not of a job: events were lost between the last one and the next one
+  missed,  ///< events were lost between the last one and the next one
 };
 std::string_view name(EventType type) noexcept;
 std::optional<EventType> event_type(std::string_view name) noexcept;

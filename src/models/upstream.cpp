@@ -341,7 +341,9 @@ ProviderState Upstream::state() const {
 
 void name_wait(Error& error, bool begun, Deadline whole, TimePoint now) {
   if (error.code != Errc::deadline) return;
-  const bool silent = error.reason == "upstream_timeout" && !whole.passed(now);
+  // One that said itself that it took too long did speak.
+  const bool said = error.detail.starts_with("status ");
+  const bool silent = error.reason == "upstream_timeout" && !said && !whole.passed(now);
   if (!silent && !error.reason.empty()) return;
   error.reason = begun ? "upstream_stalled" : "upstream_first_byte_timeout";
   error.message = begun ? "The model provider fell silent inside its answer."

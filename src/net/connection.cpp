@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kBuffer = 1536;           ///< most heads fit; all an idle connection keeps
 constexpr std::size_t kChunkedRoom = 16384;     ///< read size of chunked bodies
 constexpr std::uint64_t kDrainMax = 64 * 1024;  ///< unread body that is worth reading away
+/// Read away in one go, before other connections of the loop have their turn.
+constexpr std::size_t kDiscardedAtOnce = 256 * 1024;
 /// Clients read a refusal when they have sent their whole body; time bounds this as well.
 constexpr std::size_t kLingerBytes = 64 << 20;
 /// A message that is too large is on its way when its goodbye is; time alone bounds what is read.
@@ -273,7 +275,7 @@ void Connection::answer_cancelled() {
     append_reply_head(head, response, framing(response, false), loop_->date());
     push(head, response.body, {});
   }
-  std::size_t budget = kLingerBytes;
+  std::size_t budget = kDiscardedAtOnce;
   wire_.discard_now(budget);
   wire_.shut_write();
 }
@@ -320,7 +322,16 @@ Co<> Connection::linger() {
   due_ = loop_->due_in(kLinger);
   wire_.shut_write();
   std::size_t budget = web_ ? kLingerBytesOfWebSocket : kLingerBytes;
-  while (!gone_ && !late_ && !wire_.discard_now(budget)) {
+  while (!gone_ && !late_ && budget > 0) {
+    std::size_t left = std::min(budget, kDiscardedAtOnce);
+    budget -= left;
+    const bool over = wire_.discard_now(left);
+    budget += left;
+    if (over && left > 0) break;  // the end of the stream
+    if (over) {
+      co_await asio::post(use_co);
+      continue;
+    }
     auto [failed] = co_await wire_.socket().async_wait(wire_.want(), use_co);
     if (failed) break;
   }

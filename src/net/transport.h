@@ -52,7 +52,8 @@ class Transport {
   State write_now(std::string_view& a, std::string_view& b, std::string_view& c);
   /// True when the peer has closed its side or the connection is broken. Costs a system call.
   bool peer_gone(bool& has_bytes);
-  /// Discards what has arrived; true at the end of the stream.
+  /// Discards what has arrived, at most `budget` bytes, of which it leaves the rest. True at the
+  /// end of the stream, or when the budget is used up.
   bool discard_now(std::size_t& budget);
   /// Tells the peer that nothing follows.
   void shut_write();

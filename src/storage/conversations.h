@@ -29,6 +29,11 @@ struct StoredMessage {
   WallTime created;
 };
 
+/// A window begins with such a message: not with a tool's result, nor with an answer.
+inline bool opens(const StoredMessage& message) {
+  return message.role == "user" || message.role == "system";
+}
+
 /// What became of a question: both messages and how the answer came about.
 struct Turn {
   ConversationId conversation;

@@ -186,6 +186,14 @@ TEST_P(ConversationsFace, the_window_opens_with_a_message_that_may_open_a_conver
   EXPECT_EQ(ids(window(ann_, "c1", 50)), (Ids{"q3", "a3"}));
 }
 
+TEST_P(ConversationsFace, a_greeting_before_the_first_question_does_not_hide_its_turn) {
+  Turn greeted = turn_of("c1", 1, 10);
+  std::swap(greeted.messages[0].role, greeted.messages[1].role);  // the assistant speaks first
+  ASSERT_TRUE(append(ann_, greeted).ok());
+  ASSERT_TRUE(append(ann_, turn_of("c1", 2, 10)).ok());
+  EXPECT_EQ(ids(window(ann_, "c1", 500)), (Ids{"a1", "q2", "a2"}));
+}
+
 TEST_P(ConversationsFace, conversations_are_listed_newest_first_in_pages) {
   for (int n = 1; n <= 5; ++n) ASSERT_TRUE(append(ann_, turn_of("c" + std::to_string(n), n)).ok());
   ASSERT_TRUE(append(bob_, turn_of("b1", 3)).ok());

@@ -389,6 +389,39 @@ TEST_P(Jobs, an_occurrence_that_is_run_again_by_hand_does_not_start_a_second_rhy
   EXPECT_EQ(jobs().figures().depth, 1U);
 }
 
+TEST_P(Jobs, a_rhythm_outlives_failures_and_hands) {
+  stores();
+  NewJob job = job_of(1);
+  job.run_at = wall() - seconds(10);
+  job.repeat_every = minutes(1);
+  add(job);
+  fail(take_one().lease, milliseconds(0));
+  EXPECT_EQ(fail(take_one().lease, std::nullopt), "dead");
+  ASSERT_TRUE(retry(job.id).ok());
+  EXPECT_EQ(complete(take_one().lease), "ok");
+  pause();
+  EXPECT_EQ(jobs().figures().depth, 1U);
+  JobFilter filter;
+  filter.state = JobState::scheduled;
+  const auto next = ground_.run(jobs().list(filter, {}, 5, ground_.soon()));
+  ASSERT_TRUE(next.ok());
+  ASSERT_EQ(next->items.size(), 1U);
+  EXPECT_EQ(next->items[0].job.run_at, job.run_at + minutes(1));
+}
+
+TEST_P(Jobs, what_is_run_again_by_hand_expires_no_more) {
+  stores();
+  NewJob job = job_of(1);
+  job.expires = wall() + milliseconds(50);
+  add(job);
+  pass(milliseconds(60));
+  upkeep();
+  ASSERT_EQ(state(job.id), "expired");
+  ASSERT_TRUE(retry(job.id).ok());
+  const Claimed again = take_one();
+  EXPECT_EQ(again.job.job.expires, WallTime{});
+}
+
 // 16 and 18.
 
 TEST_P(Jobs, what_has_ended_is_kept_for_its_time_and_not_longer) {

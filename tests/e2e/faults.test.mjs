@@ -280,7 +280,7 @@ describe('retry, fallback, breaker', () => {
     const json = { response_format: { type: 'json_object' } };
     assert_error(await server.chat({ ...ask('As JSON, please'), ...json }), 503, { code: 'upstream_refused' });
     const itself = await server.chat({ ...ask('As JSON, please'), ...json, model: 'mainstay/extractive' });
-    assert_error(itself, 400, { code: 'unsupported_parameter', param: 'response_format' });
+    assert_error(itself, 415, { code: 'upstream_cannot', param: 'response_format' });
   });
 
   test('the breaker opens after failures, stops the calls, and lets one probe through', async (t) => {

@@ -7,6 +7,7 @@
 #include "base/json_fields.h"
 #include "base/text.h"
 #include "models/extractive/answer.h"
+#include "models/provider_error.h"
 #include "models/shape.h"
 #include "models/splice.h"
 
@@ -37,25 +38,16 @@ struct Asked {
 
 /// What asks for more than one text of sentences. Passed over, it would hand a program something
 /// that the program cannot read.
-Status check_able(const Json& body) {
-  const auto cannot = [](const char* field, const char* message) {
-    return Error::say(Errc::invalid, "unsupported_parameter", message, field);
-  };
-  const auto member = [&](const char* name) { return body.value(name, Json()); };
-  const Json format = member("response_format");
-  if (format.is_object() && string_field(format, "type") != "text") {
-    return cannot("response_format",
-                  "The built-in answerer writes plain text. Configure a model provider for JSON.");
+Status check_able(const ChatRequest& request, const Json& body) {
+  if (request.choices > 1) return cannot("The built-in answerer gives one choice.", "n");
+  if (string_field(field(body, "response_format"), "type", "text") != "text") {
+    return cannot("The built-in answerer writes plain text; ask a model for JSON.",
+                  "response_format");
   }
-  const Json n = member("n");
-  if (n.is_number() && n != 1) {
-    return cannot("n", "The built-in answerer gives one choice: leave 'n' out.");
-  }
-  const Json choice = member("tool_choice");
+  const Json& choice = field(body, "tool_choice");
   if (choice.is_object() || choice == "required") {
-    return cannot("tool_choice",
-                  "The built-in answerer calls no tools. Configure a model provider, or leave the "
-                  "choice to it.");
+    return cannot("The built-in answerer calls no tools; ask a model, or leave the choice to it.",
+                  "tool_choice");
   }
   return done();
 }
@@ -63,7 +55,7 @@ Status check_able(const Json& body) {
 Result<Asked> read(const ChatRequest& request) {
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
-  auto able = check_able(*body);
+  auto able = check_able(request, *body);
   if (!able.ok()) return able.error();
   Asked out;
   for (const char* key : {"max_tokens", "max_completion_tokens"}) {

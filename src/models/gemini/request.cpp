@@ -153,7 +153,7 @@ Result<std::string> generate_body(const ChatRequest& request) {
     return cannot("Mainstay asks Gemini for one choice; leave 'n' out.", "n");
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
-  auto fine = check_translatable(*body, "Gemini", {"logit_bias"});
+  auto fine = check_translatable(*body, "Gemini", {"logprobs", "logit_bias"});
   if (!fine.ok()) return fine.error();
   Json out = Json::object();
   auto put = put_messages(out, array_field(*body, "messages"));

@@ -106,7 +106,7 @@ Result<Json> body_of(const ChatRequest& request) {
   if (request.choices > 1) return cannot("Ollama gives one choice; leave 'n' out.", "n");
   auto body = parse_json(request.body);
   if (!body.ok()) return body;
-  auto fine = check_translatable(*body, "Ollama", {"logprobs"});
+  auto fine = check_translatable(*body, "Ollama", {"logprobs", "logit_bias"});
   if (!fine.ok()) return fine.error();
   return body;
 }

@@ -19,12 +19,6 @@ std::uint64_t tokens_of(const Turn& turn) {
   return sum;
 }
 
-bool opens(const Turn& turn) {
-  if (turn.messages.empty()) return false;
-  const std::string& role = turn.messages.front().role;
-  return role == "user" || role == "system";
-}
-
 }  // namespace
 
 const MemoryConversations::Conversation* MemoryConversations::find(const Owner& owner,
@@ -78,10 +72,10 @@ Co<Result<std::vector<StoredMessage>>> MemoryConversations::window(Owner owner, 
   while (first > 0 && used + tokens_of(turns[first - 1]) <= budget.value) {
     used += tokens_of(turns[--first]);
   }
-  while (first < turns.size() && !opens(turns[first])) ++first;
   for (; first < turns.size(); ++first) {
     out.insert(out.end(), turns[first].messages.begin(), turns[first].messages.end());
   }
+  out.erase(out.begin(), std::find_if(out.begin(), out.end(), opens));
   co_return out;
 }
 

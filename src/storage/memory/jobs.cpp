@@ -209,6 +209,7 @@ std::vector<Claimed> MemoryJobs::take(const Claim& claim, Now now) {
     move(record, *next, now, now.at + claim.lease);
     ++counts_.claimed;
     out.push_back({record.job, {record.job.job.id, record.life.token}});
+    out.back().job.job.expires = record.life.expires;
   }
   return out;
 }

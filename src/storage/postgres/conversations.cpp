@@ -150,14 +150,10 @@ Result<PageOfConversations> page_of(const Rows& rows, std::uint32_t limit) {
 /// Leaves out the oldest turns up to one that may open a conversation.
 std::vector<StoredMessage> from_an_opening(const Rows& rows) {
   std::vector<StoredMessage> out;
-  std::int64_t turn = -1;
   for (int row = 0; row < rows.size(); ++row) {
     if (rows.null(row, 1)) break;
     StoredMessage message = message_of(rows, row);
-    const bool begins = rows.number(row, 6) != turn;
-    turn = rows.number(row, 6);
-    const bool opens = begins && (message.role == "user" || message.role == "system");
-    if (!out.empty() || opens) out.push_back(std::move(message));
+    if (!out.empty() || opens(message)) out.push_back(std::move(message));
   }
   return out;
 }

@@ -184,17 +184,25 @@ local function taken(at)
     R = tonumber(ARGV[at + 9]), E = tonumber(ARGV[at + 10]), A = tonumber(ARGV[at + 11]),
     V = tonumber(ARGV[at + 12])}
 end
+-- Keeps when a repeating job was to run and to expire, before a failure or a hand changes that.
+local function keep_plan(id)
+  local j = get(id)
+  if num(j.V) <= 0 then return end
+  call('HSETNX', j.key, 'pR', num(j.R) > 0 and j.R or j.C)
+  call('HSETNX', j.key, 'pE', text(num(j.E)))
+end
 -- The next occurrence of a repeating job; made once, since its id says when it runs.
 local function occur_again(j)
   local every = num(j.V) * 1000000
   if every <= 0 then return end
-  local base = num(j.R)
-  if base == 0 then base = num(j.C) end
+  keep_plan(j.id)
+  local planned = call('HMGET', j.key, 'pR', 'pE')
+  local base = num(planned[1])
   local run = base + every
   if base <= now then run = base + (math.floor((now - base) / every) + 1) * every end
   local id = string.match(j.id, '^[^.]*') .. '.' .. string.format('%.0f', run)
   if call('EXISTS', P .. 'j:' .. id) == 1 then return end
-  local expires = num(j.E)
+  local expires = num(planned[2])
   if expires > 0 then expires = expires + run - base end
   local whole = get(j.id, ALL)
   plan({id = id, o = whole.o, c = whole.c, k = whole.k, h = whole.h, i = whole.i, x = whole.x,

@@ -106,21 +106,18 @@ Result<Found> find_or_make(Connection& db, const Owner& owner, const Turn& turn)
   return Found{db.last_rowid(), 0};
 }
 
-/// Whole turns from the newest backwards while they fit; newest message first.
+/// Whole turns from the newest backwards while they fit, from a message on that may open a
+/// conversation; newest message first.
 std::vector<StoredMessage> newest_turns(Connection& db, std::int64_t conversation, Tokens budget) {
   std::vector<StoredMessage> kept;
   std::vector<StoredMessage> turn;
   std::int64_t turn_n = -1;
   std::uint64_t turn_tokens = 0;
   std::uint64_t left = budget.value;
-  std::size_t safe = 0;  // how many of `kept` end with a message that may open a conversation
   const auto keep_turn = [&] {
     if (turn_tokens > left) return false;
     left -= turn_tokens;
     for (auto& message : turn) kept.push_back(std::move(message));
-    if (!kept.empty() && (kept.back().role == "user" || kept.back().role == "system")) {
-      safe = kept.size();
-    }
     turn.clear();
     turn_tokens = 0;
     return true;
@@ -138,7 +135,7 @@ std::vector<StoredMessage> newest_turns(Connection& db, std::int64_t conversatio
     if (room) turn.push_back(message_of(query));
   }
   if (room) keep_turn();
-  kept.resize(safe);
+  while (!kept.empty() && !opens(kept.back())) kept.pop_back();
   return kept;
 }
 

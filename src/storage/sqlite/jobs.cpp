@@ -64,22 +64,21 @@ Status outcome(JobOp& op) {
   return done();
 }
 
-/// What a row tells, with what the disk does not know yet: an attempt that has just begun.
-Job shown(const JobDesk& desk, Connection& db, JobRow row, WallTime now, bool whole) {
-  const auto claim = desk.unwritten(row.n);
-  const JobState before = row.life.state;
-  if (!claim && (before == JobState::queued || before == JobState::scheduled)) {
-    // Its attempt may have been written after the row was read.
-    auto again = job_by_n(db, row.n, now, whole);
-    if (again) return std::move(again->job);
+/// What a row tells, with what the disk did not know: an attempt that had just begun. `claims` are
+/// taken before the first row is read, since what is written after that, no row of the same read
+/// shows.
+Job shown(JobRow row, const Unwritten& claims) {
+  const auto found = claims.find(row.n);
+  if (found == claims.end() || found->second.life.token <= row.life.token) {
+    return std::move(row.job);
   }
-  if (!claim || claim->life.token <= row.life.token) return std::move(row.job);
+  const UnwrittenClaim& claim = found->second;
   Job& job = row.job;
-  job.state = claim->life.state;
-  job.attempts = claim->life.attempts;
-  job.token = claim->life.token;
-  job.worker = claim->worker;
-  job.started = claim->started;
+  job.state = claim.life.state;
+  job.attempts = claim.life.attempts;
+  job.token = claim.life.token;
+  job.worker = claim.worker;
+  job.started = claim.started;
   return std::move(job);
 }
 
@@ -242,9 +241,10 @@ Co<Result<Job>> SqliteJobs::get(std::optional<Owner> owner, JobId id, Deadline b
   const WallTime now = clock_.wall();
   auto work = [this, owner = std::move(owner), id = std::move(id),
                now](Connection& db) -> Result<Job> {
+    const Unwritten claims = desk_.unwritten();
     auto row = job_by_id(db, id.text(), now);
     if (!row || !may_see(owner, row->job)) return unknown_job();
-    return shown(desk_, db, std::move(*row), now, true);
+    return shown(std::move(*row), claims);
   };
   co_return co_await readers_.read("get_job", std::move(work), by);
 }
@@ -258,6 +258,7 @@ Co<Result<PageOfJobs>> SqliteJobs::list(JobFilter filter, JobId after, std::uint
   const WallTime now = clock_.wall();
   auto work = [this, filter = std::move(filter), after = std::move(after), limit,
                now](Connection& db) -> Result<PageOfJobs> {
+    const Unwritten claims = desk_.unwritten();
     std::uint64_t below = std::numeric_limits<std::int64_t>::max();
     if (!after.empty()) {
       const auto last = job_by_id(db, after.text(), now);
@@ -266,7 +267,7 @@ Co<Result<PageOfJobs>> SqliteJobs::list(JobFilter filter, JobId after, std::uint
     }
     PageOfJobs out;
     const auto add = [&](JobRow row) {
-      Job job = shown(desk_, db, std::move(row), now, false);
+      Job job = shown(std::move(row), claims);
       if (filter.state && job.state != *filter.state) return;
       out.more = out.items.size() == limit;
       if (!out.more) out.items.push_back(std::move(job));

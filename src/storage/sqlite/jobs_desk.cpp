@@ -132,11 +132,9 @@ bool JobDesk::behind() const {
   return timer && *timer <= now.at;
 }
 
-std::optional<UnwrittenClaim> JobDesk::unwritten(std::uint64_t n) const {
+Unwritten JobDesk::unwritten() const {
   std::lock_guard lock(mutex_);
-  const auto found = unwritten_.find(n);
-  if (found == unwritten_.end()) return std::nullopt;
-  return found->second;
+  return unwritten_;
 }
 
 std::vector<std::uint64_t> JobDesk::live(const JobFilter& filter, std::uint64_t below) const {

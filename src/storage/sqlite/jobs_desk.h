@@ -99,6 +99,8 @@ struct UnwrittenClaim {
   bool written = false;  ///< by the transaction that runs
 };
 
+using Unwritten = std::unordered_map<std::uint64_t, UnwrittenClaim>;
+
 /// An attempt that began is on the disk after this long, when no other write came first …
 constexpr Duration kClaimLinger = std::chrono::milliseconds(50);
 /// … and no write takes it along before it is this old.
@@ -128,8 +130,8 @@ class JobDesk final : public Rider {
   JobFigures figures() const;
   /// Whether the moment of a timer has passed that has not run yet.
   bool behind() const;
-  /// What the disk does not know yet of a job whose attempt has just begun.
-  std::optional<UnwrittenClaim> unwritten(std::uint64_t n) const;
+  /// What the disk does not know yet: attempts of about the last 50 ms, by the number of their job.
+  Unwritten unwritten() const;
   /// The jobs of a filter whose state is not an end, the newest first.
   std::vector<std::uint64_t> live(const JobFilter& filter, std::uint64_t below) const;
   const JobLimits& limits() const noexcept { return rules_.limits; }
@@ -231,7 +233,7 @@ class JobDesk final : public Rider {
 
   mutable std::mutex mutex_;  ///< other threads look at these three while the writer changes them
   std::unique_ptr<JobBook> book_;
-  std::unordered_map<std::uint64_t, UnwrittenClaim> unwritten_;  ///< by Entry::n
+  Unwritten unwritten_;  ///< by Entry::n
   JobFigures counts_;
 
   Ops inbox_;  ///< under the writer's lock

@@ -215,6 +215,23 @@ TEST_F(WsTest, a_job_is_cancelled_and_tried_again) {
   EXPECT_EQ(told[0]["state"], "queued");
 }
 
+TEST_F(WsTest, an_administrators_hand_on_anothers_job_is_in_the_audit) {
+  FakeSocket& ann = ready(key("ann"));
+  say(ann, R"({"type":"submit","kind":"slow"})");
+  const std::string job = job_of(ann.take());
+  say(ann, R"({"type":"cancel","job":")" + job + R"("})");
+  FakeSocket& board = connect(admin(asking())).socket;
+  board.take();
+  say(board, R"({"type":"retry","id":"r","job":")" + job + R"("})");
+  say(board, R"({"type":"cancel","id":"c","job":")" + job + R"("})");
+  EXPECT_EQ(words(board.take()), "job r, job c");
+  const Json trail = json(serve(admin(get("/admin/audit")))->body)["data"];
+  ASSERT_EQ(trail.size(), 2u) << "and nothing of what its owner did";
+  EXPECT_EQ(trail[0]["what"], "job.cancel");
+  EXPECT_EQ(trail[1]["what"], "job.retry");
+  EXPECT_EQ(trail[1]["before"], "job " + job);
+}
+
 // proves security_01 for the socket: tenants, users and clients
 TEST_F(WsTest, nobody_hears_or_touches_what_is_anothers) {
   FakeSocket& ann = ready(key("ann"));

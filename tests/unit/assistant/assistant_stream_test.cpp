@@ -96,6 +96,21 @@ TEST_F(AssistantStreamTest, an_early_end_before_the_first_word_stores_nothing_of
   EXPECT_EQ(store.appends, 0);
 }
 
+TEST_F(AssistantStreamTest, an_early_end_inside_a_call_of_a_tool_stores_no_half_call) {
+  const char* begun = R"({"id":"c","choices":[{"index":0,"delta":{"tool_calls":[)"
+                      R"({"index":0,"id":"a","function":{"name":"f","arguments":"{\"ci"}}]}}]})";
+  models.chunks = {begun, begun};
+  auto early = std::make_shared<EarlyEnd>();
+  auto wanted = in_conversation("Capital?", true);
+  wanted.early_end = early;
+  auto answer = ask(std::move(wanted));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(early->wish());
+  EXPECT_FALSE(read(*answer->stream, chunks));
+  EXPECT_TRUE(early->stored());
+  EXPECT_EQ(store.appends, 0);
+}
+
 TEST_F(AssistantStreamTest, a_stream_that_is_cut_is_not_stored) {
   models.chunks = {words_chunk("Be")};
   models.cut = Error::say(Errc::bad_upstream, "upstream_truncated", "The answer was cut short.");

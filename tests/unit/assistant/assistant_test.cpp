@@ -74,7 +74,7 @@ TEST_F(AssistantTest, the_next_question_is_asked_behind_the_stored_turn) {
 }
 
 TEST_F(AssistantTest, a_tools_result_is_never_sent_without_its_call) {
-  settings.conversations.window_tokens = 5;
+  settings.conversations.window_tokens = 1'000;
   ASSERT_TRUE(ask(in_conversation(std::string(40'000, 'x'))).ok());
   auto result = in_conversation("unused");
   result.chat.body = R"({"messages":[{"role":"tool","tool_call_id":"c","content":"7"}]})";
@@ -85,6 +85,16 @@ TEST_F(AssistantTest, a_tools_result_is_never_sent_without_its_call) {
       << models.asked[1].body.substr(0, 200);
   ASSERT_TRUE(ask(in_conversation("Next?")).ok());
   EXPECT_EQ(models.asked[2].body.find("xxx"), std::string::npos) << "else the window holds";
+}
+
+TEST_F(AssistantTest, a_call_far_beyond_the_window_is_not_fetched) {
+  settings.conversations.window_tokens = 100;
+  ASSERT_TRUE(ask(in_conversation(std::string(40'000, 'x'))).ok());
+  auto result = in_conversation("unused");
+  result.chat.body = R"({"messages":[{"role":"tool","tool_call_id":"c","content":"7"}]})";
+  result.chat.index();
+  ASSERT_TRUE(ask(std::move(result)).ok());
+  EXPECT_EQ(models.asked[1].body.find("xxx"), std::string::npos) << "sixteen windows at most";
 }
 
 TEST_F(AssistantTest, a_store_that_fails_fails_the_question) {

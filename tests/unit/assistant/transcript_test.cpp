@@ -54,6 +54,32 @@ TEST(Transcript, tool_calls_merge_by_their_index) {
   EXPECT_EQ(message["tool_calls"][1]["function"]["arguments"], R"({"zone":"CET"})");
 }
 
+TEST(Transcript, calls_of_another_type_keep_their_members) {
+  const Json message =
+      added({calls(R"({"index":0,"id":"c","type":"custom","custom":{"name":"sql"}})"),
+             calls(R"({"index":0,"custom":{"input":"SELECT "}})"),
+             calls(R"({"index":0,"custom":{"input":"1"}})")});
+  EXPECT_EQ(
+      message["tool_calls"],
+      Json::parse(R"([{"id":"c","type":"custom","custom":{"name":"sql","input":"SELECT 1"}}])"));
+}
+
+TEST(Transcript, an_older_kind_of_call_is_kept) {
+  const Json message = added({delta(R"("function_call":{"name":"f","arguments":"{\"a\""})"),
+                              delta(R"("function_call":{"arguments":":1}"})")});
+  EXPECT_EQ(message["function_call"], Json::parse(R"({"name":"f","arguments":"{\"a\":1}"})"));
+  EXPECT_TRUE(message["content"].is_null());
+}
+
+TEST(Transcript, calls_that_may_be_half_are_left_out) {
+  Transcript transcript;
+  ASSERT_TRUE(transcript.add(delta(R"("content":"Let me see.")")).ok());
+  ASSERT_TRUE(transcript.add(calls(R"({"index":0,"id":"a","function":{"name":"f"}})")).ok());
+  transcript.leave_calls_out();
+  EXPECT_EQ(transcript.size(), 11u);
+  EXPECT_EQ(transcript.message(), Json::parse(R"({"role":"assistant","content":"Let me see."})"));
+}
+
 TEST(Transcript, text_beside_tool_calls_is_kept) {
   const Json message = added({delta(R"("content":"Let me look.")"),
                               calls(R"({"index":0,"id":"call_a","function":{"name":"f"}})")});

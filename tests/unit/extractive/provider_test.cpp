@@ -138,6 +138,7 @@ TEST(Provider, refuses_what_one_text_cannot_be) {
     Json body = *parse_json(request.body);
     body[member] = value;
     request.body = dump(body);
+    if (std::string_view(member) == "n") request.choices = value.get<std::uint32_t>();
     Attempt attempt;
     attempt.by = desk.ground.soon();
     AttemptTimings timings;
@@ -147,16 +148,15 @@ TEST(Provider, refuses_what_one_text_cannot_be) {
     if (whole.ok()) return "answered";
     return whole.error().reason + " " + whole.error().field;
   };
-  EXPECT_EQ(asked("response_format", {{"type", "json_object"}}),
-            "unsupported_parameter response_format");
+  EXPECT_EQ(asked("response_format", {{"type", "json_object"}}), "upstream_cannot response_format");
   EXPECT_EQ(asked("response_format", {{"type", "json_schema"}, {"json_schema", Json::object()}}),
-            "unsupported_parameter response_format");
+            "upstream_cannot response_format");
   EXPECT_EQ(asked("response_format", {{"type", "text"}}), "answered");
-  EXPECT_EQ(asked("n", 2), "unsupported_parameter n");
+  EXPECT_EQ(asked("n", 2), "upstream_cannot n");
   EXPECT_EQ(asked("n", 1), "answered");
-  EXPECT_EQ(asked("tool_choice", "required"), "unsupported_parameter tool_choice");
+  EXPECT_EQ(asked("tool_choice", "required"), "upstream_cannot tool_choice");
   EXPECT_EQ(asked("tool_choice", {{"type", "function"}, {"function", {{"name", "f"}}}}),
-            "unsupported_parameter tool_choice");
+            "upstream_cannot tool_choice");
   EXPECT_EQ(asked("tool_choice", "auto"), "answered");
 }
 

@@ -97,11 +97,19 @@ TEST_F(KindsTest, a_key_for_chats_alone_orders_no_answers_from_documents) {
   Json asked = question();
   asked["collection"] = "notes";
   EXPECT_EQ(chat.check(asked, chats).error().code, Errc::forbidden);
+  EXPECT_EQ(chat.check(asked, chats).error().field, "input.collection");
   EXPECT_TRUE(chat.check(asked, caller).ok());
+  Json none = question();
+  none["collection"] = nullptr;
+  EXPECT_TRUE(chat.check(none, chats).ok());
   const Kind& item = *real->find("batch_item");
   const Json line = {{"custom_id", "a"}, {"url", "/v1/chat/completions"}, {"body", question()}};
   EXPECT_EQ(field(field(*parse_json(*item.check(line, chats)), "body"), "documents"), false);
   EXPECT_FALSE(field(*parse_json(*item.check(line, caller)), "body").contains("documents"));
+  Json wants = line;
+  wants["body"] = asked;
+  EXPECT_EQ(item.check(wants, chats).error().field, "input.body.collection");
+  EXPECT_TRUE(item.check(wants, caller).ok());
 }
 
 // proves G: the answer streams to those who follow, and the result is the whole completion.

@@ -361,5 +361,21 @@ TEST_F(router_fault, tools_nobody_can_use_are_the_callers_to_know) {
   EXPECT_EQ(built_in->calls, 0);
 }
 
+TEST_F(router_fault, one_that_cannot_does_not_hide_that_another_is_only_down) {
+  const Step cannot =
+      fails(Error::say(Errc::unsupported, "upstream_cannot", "It cannot use tools.", "tools"));
+  const Step down = fails(Error::say(Errc::unavailable, "upstream_refused", "Nobody there."));
+  auto& one = provider("one", {"m-one"});
+  auto& two = provider("two", {"m-two"});
+  one.always = down;
+  two.always = cannot;
+  build();
+  EXPECT_TRUE(ask_new().by().degraded);
+  one.always = cannot;
+  two.always = down;
+  EXPECT_TRUE(ask_new().by().degraded);
+  EXPECT_EQ(built_in->calls, 2);
+}
+
 }  // namespace
 }  // namespace mainstay::models::test
