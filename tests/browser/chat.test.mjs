@@ -84,7 +84,9 @@ describe('chat', () => {
 
   test('the stop button ends the work at the server, which keeps what was said', async (t) => {
     const { server, provider } = await console_pair(t);
-    provider.script({ match: { text: 'long' }, replies: [{ tokens: ['One ', 'two ', 'three ', 'and the end'], gate: 'go', gate_at: 2 }] });
+    provider.script({ match: { text: 'long' }, replies: [{
+      // So many that the stop is there long before the end.
+      tokens: ['One ', 'two ', ...Array(60).fill('more '), 'and the end'], gate: 'go', gate_at: 2, token_delay_ms: 50 }] });
     const page = await open(t, browser, server);
     await ask(page, 'a long one');
     await page.getByText('One two').waitFor();
