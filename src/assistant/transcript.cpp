@@ -9,6 +9,11 @@ namespace {
 /// Tool calls of one answer; a provider that numbers higher is not believed.
 constexpr std::size_t kToolCallsMax = 256;
 
+/// A call before its first piece.
+Json new_call() {
+  return {{"id", ""}, {"type", "function"}, {"function", {{"name", ""}, {"arguments", ""}}}};
+}
+
 void append_text(std::string& to, const Json& object, const char* key) {
   const Json& found = field(object, key);
   if (found.is_string()) to += found.get_ref<const std::string&>();
@@ -41,17 +46,15 @@ void Transcript::add_tool_calls(const Json& deltas) {
     if (!delta.is_object()) continue;
     const std::size_t index = count_field(delta, "index");
     if (index >= kToolCallsMax) continue;
-    while (tool_calls_.size() <= index) {
-      tool_calls_.push_back(
-          {{"id", ""}, {"type", "function"}, {"function", {{"name", ""}, {"arguments", ""}}}});
-    }
+    while (tool_calls_.size() <= index) tool_calls_.push_back(new_call());
     Json& call = tool_calls_[index];
-    if (const Json& id = field(delta, "id"); id.is_string()) call["id"] = id;
-    // A "custom" call has its name and input in the member "custom", and so on.
-    const std::string type = string_field(delta, "type", string_field(call, "type"));
-    if (type != string_field(call, "type")) {
-      call = {{"id", call["id"]}, {"type", type}, {type, Json::object()}};
+    // The first piece says the type. A "custom" call has its name and input in the member "custom".
+    const std::string given = string_field(delta, "type", "function");
+    if (!given.empty() && given != "function" && call == new_call()) {
+      call = {{"id", ""}, {"type", given}, {given, Json::object()}};
     }
+    const std::string type = string_field(call, "type");
+    if (const Json& id = field(delta, "id"); id.is_string()) call["id"] = id;
     // What a provider wants back with the call, as Google's signature of its thoughts.
     if (const Json& extra = field(delta, "extra_content"); extra.is_object()) {
       call["extra_content"] = extra;
@@ -62,7 +65,7 @@ void Transcript::add_tool_calls(const Json& deltas) {
 
 /// Texts of a call come in pieces.
 void Transcript::append_members(Json& call, const Json& pieces) {
-  if (!pieces.is_object()) return;
+  if (!pieces.is_object() || !call.is_object()) return;  // its type may be "id"
   for (const auto& [key, piece] : pieces.items()) {
     if (!piece.is_string()) continue;
     const auto& text = piece.get_ref<const std::string&>();

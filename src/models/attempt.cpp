@@ -1,6 +1,5 @@
 // The router's way out: candidates, attempts, retries, the wait for the first token.
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
@@ -18,14 +17,6 @@ constexpr std::size_t kEarlyBytesMax = 1U << 20;
 /// A failure that another provider, or the built-in answerer, could not mend.
 bool callers_fault(const Error& error) {
   return !verdict(error).next || error.code == Errc::unsupported;
-}
-
-/// Said by our own bounds, not by a provider.
-bool local(const Error& error) {
-  constexpr std::array<std::string_view, 7> kOurs = {
-      "circuit_open",  "provider_busy",  "upstream_pool_full", "host_busy",
-      "host_degraded", "host_not_ready", "host_too_large"};
-  return std::find(kOurs.begin(), kOurs.end(), error.reason) != kOurs.end();
 }
 
 Error busy() {
@@ -107,13 +98,13 @@ void Router::note(Ask& ask, const Candidate& candidate, const Error& error) {
   const std::string_view why = error.reason.empty() ? mainstay::name(error.code) : error.reason;
   ask.failures.append(candidate.upstream->name()).append(": ").append(why);
   const auto cannot = [](const Error& one) { return one.code == Errc::unsupported; };
-  if (!ask.error || (local(*ask.error) && !local(error))) {
+  if (!ask.error || (refused_by_us(*ask.error) && !refused_by_us(error))) {
     ask.error = error;
   } else if (cannot(*ask.error) != cannot(error)) {
     // A failure that may pass says more than what this provider will never do.
     if (cannot(*ask.error)) ask.error = error;
-  } else if (local(error)) {
-    if (local(*ask.error) && error.retry_after < ask.error->retry_after) ask.error = error;
+  } else if (refused_by_us(error)) {
+    if (refused_by_us(*ask.error) && error.retry_after < ask.error->retry_after) ask.error = error;
   } else {
     ask.error = error;
   }

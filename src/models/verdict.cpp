@@ -1,7 +1,18 @@
 // The table of verdicts.
 #include "models/verdict.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace mainstay::models {
+
+bool refused_by_us(const Error& error) noexcept {
+  constexpr auto kOurs = std::to_array<std::string_view>(
+      {"circuit_open", "provider_busy", "upstream_pool_full", "host_busy", "host_degraded",
+       "host_not_ready", "host_too_large"});
+  return std::find(kOurs.begin(), kOurs.end(), error.reason) != kOurs.end();
+}
 
 Verdict verdict(const Error& error) noexcept {
   constexpr Verdict kCallers{Again::never, false, false};
@@ -26,18 +37,12 @@ Verdict verdict(const Error& error) noexcept {
     case Errc::over_limit:
       return {Again::if_last, true, true};
     case Errc::unavailable:
-      // Our own bounds say nothing about the provider.
-      if (why == "upstream_pool_full" || why == "provider_busy" || why == "circuit_open") {
-        return kOther;
-      }
+      if (refused_by_us(error)) return kOther;
       if (why == "audio_missing" || why == "audio_busy" || why == "recogniser_missing" ||
           why == "voices_missing") {
         return kOther;
       }
-      if (why == "host_busy" || why == "host_degraded" || why == "host_too_large" ||
-          why == "host_not_ready" || why == "stopping") {
-        return kOther;
-      }
+      if (why == "stopping") return kOther;
       // Nobody there: another candidate is the better next call.
       if (why == "upstream_refused" || why == "upstream_unresolved") {
         return {Again::if_last, true, true};

@@ -21,6 +21,9 @@ struct Verdict {
   bool counts = false;  ///< against the provider's breaker
 };
 
+/// Said by bounds of our own, not by a provider: nobody was asked.
+bool refused_by_us(const Error& error) noexcept;
+
 /// By the reasons listed at ChatProvider.
 Verdict verdict(const Error& error) noexcept;
 

@@ -75,7 +75,7 @@ class Conversations {
   virtual Co<Status> append(Owner owner, Turn turn, Deadline by) = 0;
   /// The newest messages that fit `budget`, oldest first; empty for a conversation that does not
   /// exist yet. Errors: not_found when the id belongs to somebody else.
-  /// A turn is never split: the first message returned has role user or system.
+  /// Turns are whole, but that of the oldest what comes before a message that opens() is left out.
   virtual Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id,
                                                         Tokens budget, Deadline by) = 0;
   virtual Co<Result<PageOfConversations>> list(Owner owner, ConversationId after,

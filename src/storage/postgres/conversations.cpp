@@ -26,9 +26,9 @@ WITH RECURSIVE c AS (
     WHERE conversation = (SELECT n FROM c WHERE mine) AND n < w.n ORDER BY n DESC LIMIT 1) t
   WHERE w.used + t.tokens <= $4
 )
-SELECT coalesce((SELECT mine FROM c), true), m.id, m.role, m.json, m.tokens, m.created, m.turn
+SELECT coalesce((SELECT mine FROM c), true), m.id, m.role, m.json, m.tokens, m.created
 FROM (VALUES (1)) one LEFT JOIN LATERAL (
-  SELECT id, role, json, tokens, created, turn, seq FROM mainstay.message
+  SELECT id, role, json, tokens, created, seq FROM mainstay.message
   WHERE conversation = (SELECT n FROM c WHERE mine) AND seq >= (SELECT min(first_seq) FROM walk)
   ) m ON true ORDER BY m.seq)sql";
 
@@ -147,7 +147,7 @@ Result<PageOfConversations> page_of(const Rows& rows, std::uint32_t limit) {
   return out;
 }
 
-/// Leaves out the oldest turns up to one that may open a conversation.
+/// Leaves out the oldest messages up to one that may open a conversation.
 std::vector<StoredMessage> from_an_opening(const Rows& rows) {
   std::vector<StoredMessage> out;
   for (int row = 0; row < rows.size(); ++row) {

@@ -185,9 +185,9 @@ local function taken(at)
     V = tonumber(ARGV[at + 12])}
 end
 -- Keeps when a repeating job was to run and to expire, before a failure or a hand changes that.
-local function keep_plan(id)
-  local j = get(id)
+local function keep_plan(j)
   if num(j.V) <= 0 then return end
+  j = get(j.id)
   call('HSETNX', j.key, 'pR', num(j.R) > 0 and j.R or j.C)
   call('HSETNX', j.key, 'pE', text(num(j.E)))
 end
@@ -195,7 +195,7 @@ end
 local function occur_again(j)
   local every = num(j.V) * 1000000
   if every <= 0 then return end
-  keep_plan(j.id)
+  keep_plan(j)
   local planned = call('HMGET', j.key, 'pR', 'pE')
   local base = num(planned[1])
   local run = base + every

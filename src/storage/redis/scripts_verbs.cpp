@@ -54,7 +54,7 @@ local function fail(id, token, failure, again)
     answer = 'D'
     die(j, failure, 'f')
   else
-    if num(j.V) > 0 then keep_plan(id) end
+    keep_plan(j)
     call('ZADD', P .. 'due', now + again, id)
     call('HSET', j.key, 's', 'S', 'R', now + again, 'n', 0, 'v', 'f', 'f', failure)
     moved(j.c, 'R', 'S')
@@ -128,7 +128,7 @@ local j = current(ARGV[13], ARGV[12], ALL)
 if not j then settle() return 'unknown' end
 if j.s == 'S' or j.s == 'Q' or j.s == 'R' then settle() return 'not_ended' end
 if j.s == 'G' then settle() return 'succeeded' end
-keep_plan(j.id)
+keep_plan(j)
 ready(j)
 call('HSET', j.key, 's', 'Q', 'a', 0, 'n', 0, 'v', '', 'y', now)
 call('HDEL', j.key, 'R', 'E', 'F')

@@ -64,6 +64,21 @@ TEST(Transcript, calls_of_another_type_keep_their_members) {
       Json::parse(R"([{"id":"c","type":"custom","custom":{"name":"sql","input":"SELECT 1"}}])"));
 }
 
+TEST(Transcript, a_type_is_taken_from_the_first_piece_and_does_no_harm) {
+  const Json message =
+      added({calls(R"({"index":0,"id":"c","function":{"name":"f"}})"),
+             calls(R"({"index":0,"type":"","function":{"arguments":"{"}})"),
+             calls(R"({"index":0,"type":"custom","function":{"arguments":"}"}})")});
+  EXPECT_EQ(
+      message["tool_calls"][0],
+      Json::parse(R"({"id":"c","type":"function","function":{"name":"f","arguments":"{}"}})"));
+  for (const std::string type : {"id", "type", "index", "extra_content", ""}) {
+    const std::string quoted = Json(type).dump();
+    added({calls(R"({"index":0,"type":)" + quoted + R"(,"id":{"a":"b"},)" + R"("x":1})"),
+           calls(R"({"index":0,)" + quoted + R"(:{"a":"b"}})")});
+  }
+}
+
 TEST(Transcript, an_older_kind_of_call_is_kept) {
   const Json message = added({delta(R"("function_call":{"name":"f","arguments":"{\"a\""})"),
                               delta(R"("function_call":{"arguments":":1}"})")});

@@ -62,7 +62,8 @@ export async function request(path: string, ask: Ask = {}): Promise<Response> {
     headers: { ...authorization(path, ask.as), ...ask.headers,
                ...(ask.body === undefined || raw ? {} : { 'content-type': 'application/json' }) },
     // 'no-store' would ask the server for a new answer, too, in place of one it has kept.
-    signal: ask.signal, cache: ask.body === undefined ? 'no-store' : 'default', credentials: 'omit', redirect: 'error',
+    signal: ask.signal, cache: ask.body === undefined ? 'no-store' : 'default',
+    credentials: 'omit', redirect: 'error',
   };
   if (ask.body !== undefined) init.body = raw ? ask.body as BodyInit : JSON.stringify(ask.body);
   try {
