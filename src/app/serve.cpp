@@ -1,6 +1,7 @@
 // mainstay serve: runs until a signal or a failed disk, then stops in order.
 #include <cstdio>
 
+#include "admission/origin.h"
 #include "api/console_files.h"
 #include "app/engine_process.h"
 #include "base/version.h"
@@ -8,14 +9,21 @@
 namespace mainstay::app {
 namespace {
 
+/// What a caller of this machine has to add to a request.
+const char* credentials(const Settings& settings) {
+  const bool open = admission::listens_on_loopback(settings.server.listen) &&
+                    !settings.auth.required && settings.auth.keys.empty();
+  return open ? "" : " -H 'Authorization: Bearer KEY'";
+}
+
 void print_welcome(const Engine& engine) {
   const std::string at = engine.address();
   std::printf(
       "Mainstay %s is listening on %s\n"
       "Data: %s\n"
-      "Try:  curl -s %s/chat -H 'Content-Type: application/json' -d '{\"prompt\":\"What is "
+      "Try:  curl -s %s/chat%s -H 'Content-Type: application/json' -d '{\"prompt\":\"What is "
       "Mainstay?\"}'\n",
-      version(), at.c_str(), engine.data_dir().c_str(), at.c_str());
+      version(), at.c_str(), engine.data_dir().c_str(), at.c_str(), credentials(engine.settings()));
   if (engine.settings().console.enabled && !api::console_files().empty()) {
     std::printf("Console: %s/ (its dashboard asks for the key in %s/admin.key)\n", at.c_str(),
                 engine.data_dir().c_str());

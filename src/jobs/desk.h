@@ -163,7 +163,6 @@ class Desk {
  private:
   Co<Result<storage::Submitted>> put(admission::Caller caller, Order order, bool own, Deadline by);
   Co<> watch_for_webhook(storage::NewJob job, std::uint32_t looks, Deadline by);
-  Co<Status> check_waiting(admission::Caller caller, storage::JobId id, Deadline by);
   Co<> tell(storage::Job job, EventType type, storage::JobState state, Json more, Deadline by);
   Co<Result<bool>> end_at(std::string topic, std::string place, Deadline by);
   Result<storage::NewJob> made_of(const admission::Caller& caller, const Order& order,

@@ -1,16 +1,9 @@
 // What a caller may do with jobs that exist: see, end, repeat, forget, follow.
-#include <array>
-
 #include "jobs/desk.h"
 #include "jobs/webhook.h"
-#include "storage/job_gate.h"
 
 namespace mainstay::jobs {
 namespace {
-
-/// When a retry that a full queue refused may come again; how fast it drains the store alone knows.
-constexpr auto kComeBack = std::chrono::seconds(5);
-constexpr std::array kWaiting = {storage::JobState::scheduled, storage::JobState::queued};
 
 /// None: everybody's.
 std::optional<storage::Owner> reach(const admission::Caller& caller) {
@@ -65,40 +58,8 @@ Co<Result<storage::Job>> Desk::cancel(admission::Caller caller, storage::JobId i
   co_return job;
 }
 
-/// Whether one more job may wait, as a submission is asked; two at the same moment may both pass.
-/// Administrators run again what was given up, whosever and however much it is.
-Co<Status> Desk::check_waiting(admission::Caller caller, storage::JobId id, Deadline by) {
-  const auto owner = reach(caller);
-  if (!owner) co_return done();
-  auto job = co_await store_.get(owner, std::move(id), by);
-  // What is not there, or cannot be retried, is the store's to say.
-  if (!job.ok() || job->state <= storage::JobState::succeeded) co_return done();
-  storage::JobLimits limits;
-  limits.depth_high = settings_.depth_high;
-  const auto figures = store_.figures();
-  if (figures.shedding || figures.depth >= storage::refused_from(limits, job->job.priority)) {
-    co_return storage::queue_overloaded(kComeBack);
-  }
-  const std::uint32_t most = waiting_max(caller);
-  std::uint32_t waiting = 0;
-  for (const auto state : kWaiting) {
-    if (waiting >= most) break;
-    storage::JobFilter filter;
-    filter.owner = owner;
-    filter.state = state;
-    storage::JobId newest;
-    auto page = co_await store_.list(std::move(filter), std::move(newest), most - waiting, by);
-    if (!page.ok()) co_return page.error();
-    waiting += static_cast<std::uint32_t>(page->items.size());
-  }
-  if (most == 0 || waiting < most) co_return done();
-  co_return storage::too_many_waiting(waiting, most);
-}
-
 Co<Result<storage::Job>> Desk::retry(admission::Caller caller, storage::JobId id, Deadline by) {
-  auto fits = co_await check_waiting(caller, id, by);
-  if (!fits.ok()) co_return fits.error();
-  auto job = co_await store_.retry(reach(caller), id, by);
+  auto job = co_await store_.retry(reach(caller), id, waiting_max(caller), by);
   if (!job.ok()) co_return job.error();
   co_await watch_for_webhook(job->job, kLooksTried, by);
   job->job.input = unwrap(std::move(job->job.input)).input;

@@ -186,9 +186,11 @@ class JobStore {
   /// Ends a job that has not ended; the running attempt's lease becomes stale. `owner` none: admin.
   /// Errors: not_found "unknown_job"; conflict "job_ended".
   virtual Co<Result<Job>> cancel(std::optional<Owner> owner, JobId id, Deadline by) = 0;
-  /// Runs a dead, cancelled or expired job again, with its id and key and no attempt charged.
-  /// Errors: not_found; conflict "job_not_ended", "job_succeeded".
-  virtual Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, Deadline by) = 0;
+  /// Runs a dead, cancelled or expired job again, with its id and key and no attempt charged. It is
+  /// one more that waits and is admitted as by submit(), but for an administrator (`owner` none).
+  /// Errors: not_found; conflict "job_not_ended", "job_succeeded"; those of a full queue.
+  virtual Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                                Deadline by) = 0;
   /// Errors: not_found "unknown_job".
   virtual Co<Result<Job>> get(std::optional<Owner> owner, JobId id, Deadline by) = 0;
   /// `after`: id of the last one seen; empty: from the newest.

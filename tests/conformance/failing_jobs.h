@@ -39,8 +39,9 @@ class FailingNth final : public JobStore {
   Co<Result<Job>> cancel(std::optional<Owner> owner, JobId id, Deadline by) override {
     return through(inner_().cancel(std::move(owner), std::move(id), by), fate_());
   }
-  Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, Deadline by) override {
-    return through(inner_().retry(std::move(owner), std::move(id), by), fate_());
+  Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                        Deadline by) override {
+    return through(inner_().retry(std::move(owner), std::move(id), waiting_max, by), fate_());
   }
   Co<Result<Job>> get(std::optional<Owner> owner, JobId id, Deadline by) override {
     return through(inner_().get(std::move(owner), std::move(id), by), fate_());

@@ -195,7 +195,7 @@ class JobHistories : public Jobs {
              id,
          [&](JobStore& store) {
            if (what == 0) return reason_of(ground_.run(store.cancel({}, JobId(id), soon())));
-           if (what == 1) return reason_of(ground_.run(store.retry({}, JobId(id), soon())));
+           if (what == 1) return reason_of(ground_.run(store.retry({}, JobId(id), 0, soon())));
            return reason_of(ground_.run(store.erase({}, JobId(id), soon())));
          },
          [&] {

@@ -219,6 +219,33 @@ TEST_P(Jobs, sixty_four_submitters_at_once_get_exactly_the_users_cap) {
   EXPECT_TRUE(submit(job_of(103, "bob"), 1).ok());
 }
 
+TEST_P(Jobs, what_its_owner_runs_again_is_admitted_like_a_submission) {
+  limits().depth_high = 10;  // of the class of these: 9
+  limits().depth_low = 5;
+  const Owner me = job_of(1).owner;
+  const auto again = [&](int n, std::uint32_t most) {
+    return reason_of(retry(job_of(n).id, me, most));
+  };
+  for (int n = 1; n <= 3; ++n) ASSERT_TRUE(submit(job_of(n)).ok());
+  for (int n = 1; n <= 3; ++n) ASSERT_TRUE(cancel(job_of(n).id).ok());
+  EXPECT_EQ(again(1, 2), "ok");
+  EXPECT_EQ(again(2, 2), "ok");
+  EXPECT_EQ(again(3, 2), "too_many_waiting_jobs");
+  EXPECT_EQ(again(2, 2), "job_not_ended") << "what the job is comes first";
+  EXPECT_EQ(jobs().figures().refused_user, 1U);
+  EXPECT_EQ(state(job_of(3).id), "cancelled");
+  for (int n = 11; n <= 17; ++n) ASSERT_TRUE(submit(job_of(n, "bob")).ok());
+  const auto refused = retry(job_of(3).id, me);
+  EXPECT_EQ(reason_of(refused), "queue_overloaded");
+  EXPECT_GE(refused.error().retry_after, seconds(1));
+  EXPECT_EQ(jobs().figures().refused_depth, 1U);
+  EXPECT_TRUE(retry(job_of(3).id).ok()) << "administrators mean it";
+  EXPECT_EQ(reason_of(submit(job_of(18, "bob", JobClass::voice))), "queue_overloaded") << "ten";
+  for (int left = 9; left >= 4; --left) EXPECT_EQ(complete(take_one().lease), "ok");
+  ASSERT_TRUE(cancel(job_of(17).id).ok());
+  EXPECT_EQ(reason_of(retry(job_of(17).id, job_of(17, "bob").owner)), "ok");
+}
+
 TEST_P(Jobs, the_depth_is_exact_under_many_submitters_and_opens_below_the_low_mark) {
   limits().depth_high = 50;
   limits().depth_low = 30;

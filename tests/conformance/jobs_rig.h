@@ -177,8 +177,9 @@ class Jobs : public testing::TestWithParam<const char*> {
   Result<Job> cancel(const JobId& id, std::optional<Owner> owner = {}) {
     return ground_.run(jobs().cancel(std::move(owner), id, soon()));
   }
-  Result<Job> retry(const JobId& id, std::optional<Owner> owner = {}) {
-    return ground_.run(jobs().retry(std::move(owner), id, soon()));
+  Result<Job> retry(const JobId& id, std::optional<Owner> owner = {},
+                    std::uint32_t waiting_max = 0) {
+    return ground_.run(jobs().retry(std::move(owner), id, waiting_max, soon()));
   }
   std::string erase(const JobId& id, std::optional<Owner> owner = {}) {
     return reason_of(ground_.run(jobs().erase(std::move(owner), id, soon())));

@@ -194,7 +194,7 @@ class Child {
     if (chance(500)) co_return;
     say("retry? " + id.text());
     here("before_retry");
-    [[maybe_unused]] auto again = co_await stores_->jobs().retry(std::nullopt, id, soon());
+    [[maybe_unused]] auto again = co_await stores_->jobs().retry(std::nullopt, id, 0, soon());
     here("after_retry");
   }
 

@@ -17,6 +17,9 @@ namespace {
 /// Passages looked at for one answer; more cost time and rarely hold the answer (measured on the
 /// question set: the same answers with 16 and with 40).
 constexpr std::uint32_t kPassages = 16;
+/// The same for "What is X?": X is in most passages, and the one that says what it is names it
+/// once.
+constexpr std::uint32_t kPassagesOfDefinition = 64;
 
 constexpr const char* kNotKnown = "I do not know: nothing in the documents answers this.";
 constexpr const char* kNoDocuments =
@@ -214,7 +217,7 @@ Co<Result<Extractive::Reply>> Extractive::answer_for(const ChatRequest& request,
     query.tenant = request.tenant;
     query.collection = request.collection;
     query.text = question.search;
-    query.limit = kPassages;
+    query.limit = question.kind == Kind::definition ? kPassagesOfDefinition : kPassages;
     auto found = co_await passages_.find(query, by);
     if (!found.ok()) co_return found.error();
     const Answer best = answer(question, *found, sentences_max_);

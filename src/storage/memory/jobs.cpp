@@ -349,7 +349,8 @@ Co<Result<Job>> MemoryJobs::cancel(std::optional<Owner> owner, JobId id, Deadlin
   co_return record->job;
 }
 
-Co<Result<Job>> MemoryJobs::retry(std::optional<Owner> owner, JobId id, Deadline) {
+Co<Result<Job>> MemoryJobs::retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                                  Deadline) {
   Job out;
   {
     std::lock_guard lock(mutex_);
@@ -360,6 +361,10 @@ Co<Result<Job>> MemoryJobs::retry(std::optional<Owner> owner, JobId id, Deadline
     auto next = step(record->life, {JobEvent::retry, std::nullopt, moment.wall, std::nullopt, 0});
     if (!next.ok()) co_return next.error();
     Job& job = record->job;
+    if (owner) {
+      auto admitted = book_.admit(*owner, job.job.priority, waiting_max, moment.at);
+      if (!admitted.ok()) co_return admitted.error();
+    }
     ends_.erase({kept_until(*record), id});
     book_.count_ended(job.job.priority, job.state, -1);
     record->life = *next;

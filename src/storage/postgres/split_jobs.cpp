@@ -46,8 +46,9 @@ Co<Status> SplitJobs::give_back(Lease lease, Deadline by) {
 Co<Result<Job>> SplitJobs::cancel(std::optional<Owner> owner, JobId id, Deadline by) {
   return jobs_.cancel(std::move(owner), std::move(id), by);
 }
-Co<Result<Job>> SplitJobs::retry(std::optional<Owner> owner, JobId id, Deadline by) {
-  return jobs_.retry(std::move(owner), std::move(id), by);
+Co<Result<Job>> SplitJobs::retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                                 Deadline by) {
+  return jobs_.retry(std::move(owner), std::move(id), waiting_max, by);
 }
 Co<Result<Job>> SplitJobs::get(std::optional<Owner> owner, JobId id, Deadline by) {
   return jobs_.get(std::move(owner), std::move(id), by);

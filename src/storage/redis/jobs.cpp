@@ -267,9 +267,9 @@ Co<Status> RedisJobs::give_back(Lease lease, Deadline by) {
 // By hand.
 
 Co<Result<Reply>> RedisJobs::by_hand(Script script, std::optional<Owner> owner, JobId id,
-                                     Deadline by) {
+                                     Deadline by, std::uint32_t waiting_max) {
   Command call = command(script);
-  call.add(owner_or_any(owner)).add(id.text());
+  call.add(owner_or_any(owner)).add(id.text()).add(waiting_max);
   // A cancel, retry or erase that is told again would find its own work done.
   const bool again = script == Script::get;
   auto reply = co_await client_.ask(std::move(call), again, by);
@@ -296,8 +296,22 @@ Co<Result<Job>> RedisJobs::job_by_hand(Script script, std::optional<Owner> owner
 Co<Result<Job>> RedisJobs::cancel(std::optional<Owner> owner, JobId id, Deadline by) {
   return job_by_hand(Script::cancel, std::move(owner), std::move(id), by);
 }
-Co<Result<Job>> RedisJobs::retry(std::optional<Owner> owner, JobId id, Deadline by) {
-  return job_by_hand(Script::retry, std::move(owner), std::move(id), by);
+Co<Result<Job>> RedisJobs::retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                                 Deadline by) {
+  auto reply = co_await by_hand(Script::retry, std::move(owner), std::move(id), by, waiting_max);
+  if (!reply.ok()) co_return reply.error();
+  if (reply->kind != Reply::Kind::text) co_return job_of(*reply);
+  const bool depth = reply->text.starts_with('d');
+  Reply number;
+  number.kind = Reply::Kind::text;
+  number.text = reply->text.substr(depth ? 2 : 1);
+  const auto count = static_cast<std::uint64_t>(number.count());
+  if (depth) {
+    ++counts_.refused_depth;
+    co_return overloaded(static_cast<JobClass>(reply->text[1] - '0'), count);
+  }
+  ++counts_.refused_user;
+  co_return too_many_waiting(static_cast<std::uint32_t>(count), waiting_max);
 }
 Co<Result<Job>> RedisJobs::get(std::optional<Owner> owner, JobId id, Deadline by) {
   return job_by_hand(Script::get, std::move(owner), std::move(id), by);

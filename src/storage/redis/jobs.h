@@ -34,7 +34,8 @@ class RedisJobs final : public JobStore {
                             Deadline by) override;
   Co<Status> give_back(Lease lease, Deadline by) override;
   Co<Result<Job>> cancel(std::optional<Owner> owner, JobId id, Deadline by) override;
-  Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, Deadline by) override;
+  Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                        Deadline by) override;
   Co<Result<Job>> get(std::optional<Owner> owner, JobId id, Deadline by) override;
   Co<Result<PageOfJobs>> list(JobFilter filter, JobId after, std::uint32_t limit,
                               Deadline by) override;
@@ -64,7 +65,8 @@ class RedisJobs final : public JobStore {
   Result<Submitted> submitted(const NewJob& job, std::uint32_t waiting_max, const Reply& reply);
   Co<Result<std::vector<Claimed>>> claim_once(Claim claim, std::string* bell, Duration* timer,
                                               Deadline by);
-  Co<Result<Reply>> by_hand(Script script, std::optional<Owner> owner, JobId id, Deadline by);
+  Co<Result<Reply>> by_hand(Script script, std::optional<Owner> owner, JobId id, Deadline by,
+                            std::uint32_t waiting_max = 0);
   Co<Result<Job>> job_by_hand(Script script, std::optional<Owner> owner, JobId id, Deadline by);
   Co<Status> store_turn(Lease lease, Turn turn, Deadline by);
   Status outcome(const Reply& reply);

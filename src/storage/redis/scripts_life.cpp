@@ -46,6 +46,15 @@ local function depth()
   return d
 end
 
+-- Whether every class is refused, which ends when the depth is below `low`; the depth.
+local function gate()
+  local shed, deep = call('HGET', P .. 'n', 'shed'), depth()
+  if not shed or deep >= low then return shed, deep end
+  call('HDEL', P .. 'n', 'shed')
+  return false, deep
+end
+local function refused_from(c) return tonumber(ARGV[7 + tonumber(c)]) end
+
 -- Entries that are done with, told to Redis together at the end: by then all that must
 -- not be lost is written. An error before that leaves them pending, and upkeep clears them.
 local acks, unleased, ends = {}, {}, {}

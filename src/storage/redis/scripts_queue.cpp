@@ -6,13 +6,7 @@ namespace mainstay::storage::redis {
 
 // Each item: waiting_max and a job. Answers: a letter, the state, waiting (w: its count), the id.
 const std::string_view kSubmit = R"lua(
-local shed = call('HGET', P .. 'n', 'shed')
-local deep = depth()
-if shed and deep < low then
-  call('HDEL', P .. 'n', 'shed')
-  shed = false
-end
-local from = {tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])}
+local shed, deep = gate()
 local function answer(letter, state, number, id)
   return letter .. state .. string.format('%.0f', number) .. ':' .. id
 end
@@ -81,7 +75,7 @@ local function submit(most, j)
     local mine = waiting(j.o)
     if mine >= most then return answer('w', '-', mine, j.id) end
   end
-  if shed or deep >= from[tonumber(j.c) + 1] then return answer('d', '-', deep, j.id) end
+  if shed or deep >= refused_from(j.c) then return answer('d', '-', deep, j.id) end
   j.place = #out + 1
   plan(j)
   told[j.id] = true

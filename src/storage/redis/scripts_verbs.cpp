@@ -123,11 +123,19 @@ j.raw[13], j.raw[20] = 'C', string.format('%.0f', now)
 return {j.id, unpack(j.raw)}
 )lua";
 
+// A third argument: waiting_max. Refused for those that wait: w and their count; for the depth: d,
+// the class and the depth.
 const std::string_view kRetry = R"lua(
 local j = current(ARGV[13], ARGV[12], ALL)
 if not j then settle() return 'unknown' end
 if j.s == 'S' or j.s == 'Q' or j.s == 'R' then settle() return 'not_ended' end
 if j.s == 'G' then settle() return 'succeeded' end
+if ARGV[12] ~= '' then
+  local most, mine = tonumber(ARGV[14]), num(call('HGET', P .. 'u', j.o)) + (waiting_by[j.o] or 0)
+  if most > 0 and mine >= most then settle() return 'w' .. text(mine) end
+  local shed, deep = gate()
+  if shed or deep >= refused_from(j.c) then settle() return 'd' .. j.c .. text(deep) end
+end
 keep_plan(j)
 ready(j)
 call('HSET', j.key, 's', 'Q', 'a', 0, 'n', 0, 'v', '', 'y', now)

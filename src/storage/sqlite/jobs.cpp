@@ -183,12 +183,14 @@ Co<Result<Job>> SqliteJobs::cancel(std::optional<Owner> owner, JobId id, Deadlin
   co_return std::move(op->found);
 }
 
-Co<Result<Job>> SqliteJobs::retry(std::optional<Owner> owner, JobId id, Deadline by) {
+Co<Result<Job>> SqliteJobs::retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                                  Deadline by) {
   auto executor = co_await asio::this_coro::executor;
   NamedJob named;
   named.owner = std::move(owner);
   named.id = std::move(id);
-  const auto op = std::make_shared<RetryJob>(clock_, executor, until(by), std::move(named));
+  const auto op =
+      std::make_shared<RetryJob>(clock_, executor, until(by), std::move(named), waiting_max);
   const AlarmTaken taken(*op);
   auto handed = desk_.hand(op);
   if (!handed.ok()) co_return handed.error();

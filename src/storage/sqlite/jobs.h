@@ -23,7 +23,8 @@ class SqliteJobs final : public JobStore {
                             Deadline by) override;
   Co<Status> give_back(Lease lease, Deadline by) override;
   Co<Result<Job>> cancel(std::optional<Owner> owner, JobId id, Deadline by) override;
-  Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, Deadline by) override;
+  Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
+                        Deadline by) override;
   Co<Result<Job>> get(std::optional<Owner> owner, JobId id, Deadline by) override;
   Co<Result<PageOfJobs>> list(JobFilter filter, JobId after, std::uint32_t limit,
                               Deadline by) override;

@@ -89,10 +89,11 @@ struct CancelJob final : JobOp {
 };
 
 struct RetryJob final : JobOp {
-  RetryJob(Clock& clock, Executor on, Deadline until, NamedJob which)
-      : JobOp("retry_job", clock, on, until), job(std::move(which)) {}
+  RetryJob(Clock& clock, Executor on, Deadline until, NamedJob which, std::uint32_t most)
+      : JobOp("retry_job", clock, on, until), job(std::move(which)), waiting_max(most) {}
   bool apply(JobDesk& desk, Connection& db) override { return desk.retry(db, *this); }
   const NamedJob job;
+  const std::uint32_t waiting_max;
   Job found;
 };
 

@@ -277,6 +277,14 @@ bool JobDesk::retry(Connection& db, RetryJob& op) {
     return false;
   }
   NewJob& job = row->job.job;
+  if (op.job.owner) {
+    std::lock_guard lock(mutex_);
+    auto admitted = book_->admit(job.owner, job.priority, op.waiting_max, moment_.at);
+    if (!admitted.ok()) {
+      op.error = shared(std::move(admitted.error()));
+      return false;
+    }
+  }
   JobNow now;
   now.priority = job.priority;
   now.life = *next;

@@ -28,13 +28,17 @@ class Desk {
     std::ifstream in(std::string(CORPUS) + "/" + file, std::ios::binary);
     std::ostringstream text;
     text << in.rdbuf();
+    add_text(file, text.str(), format, format == "text" ? "clinic" : "manuals");
+  }
+  void add_text(const std::string& source, std::string text, const std::string& format = "text",
+                const std::string& collection = "manuals") {
     knowledge::NewText document;
-    document.collection = CollectionName(format == "text" ? "clinic" : "manuals");
-    document.source = file;
+    document.collection = CollectionName(collection);
+    document.source = source;
     document.format = format;
-    document.text = text.str();
+    document.text = std::move(text);
     auto added = ground.run(library.add(tenant, std::move(document), ground.soon()));
-    EXPECT_TRUE(added.ok()) << file;
+    EXPECT_TRUE(added.ok()) << source;
   }
 
   ChatRequest conversation(const Json& messages) {

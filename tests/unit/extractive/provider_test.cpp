@@ -45,6 +45,16 @@ TEST(Provider, every_mark_has_its_citation) {
   }
 }
 
+TEST(Provider, what_something_is_is_found_among_many_passages_that_name_it_more_often) {
+  Desk desk;
+  for (int i = 0; i < 40; ++i) {
+    desk.add_text("note" + std::to_string(i),
+                  "heron.toml and heron --verbose, note " + std::to_string(i) + " of heron");
+  }
+  const std::string text = Desk::text(desk.ask(desk.request("What is Heron?")));
+  EXPECT_NE(text.find("backup server for small offices"), std::string::npos) << text;
+}
+
 TEST(Provider, the_same_question_gets_the_same_answer) {
   Desk one;
   Desk two;

@@ -101,21 +101,6 @@ TEST_F(DeskTest, a_job_that_its_owner_runs_again_is_one_more_that_waits) {
   EXPECT_TRUE(run(desk().retry(admin(), last, soon())).ok()) << "administrators mean it";
 }
 
-TEST_F(DeskTest, a_full_queue_takes_no_job_that_is_run_again) {
-  settings.jobs.depth_high = 10;  // of its class: 9
-  const JobId id = go({{"ms", 5}});
-  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
-  const auto me = caller;
-  caller = someone("bob");
-  for (int i = 0; i < 8; ++i) go(Json::object());
-  ASSERT_TRUE(run(desk().retry(me, id, soon())).ok());
-  ASSERT_TRUE(run(desk().cancel(me, id, soon())).ok());
-  go(Json::object());
-  const auto refused = run(desk().retry(me, id, soon()));
-  EXPECT_EQ(refused.error().reason, "queue_overloaded");
-  EXPECT_GT(refused.error().retry_after.count(), 0);
-}
-
 TEST_F(DeskTest, a_key_has_1_to_255_printable_characters) {
   Order what = order(Json::object());
   what.key = std::string(255, 'k');

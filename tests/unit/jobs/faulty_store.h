@@ -74,8 +74,8 @@ class FaultyStore final : public storage::JobStore {
     co_return out;
   }
   Co<Result<storage::Job>> retry(std::optional<storage::Owner> owner, storage::JobId id,
-                                 Deadline by) override {
-    auto out = co_await inner_.retry(std::move(owner), std::move(id), by);
+                                 std::uint32_t waiting_max, Deadline by) override {
+    auto out = co_await inner_.retry(std::move(owner), std::move(id), waiting_max, by);
     co_return out;
   }
   Co<Result<storage::Job>> get(std::optional<storage::Owner> owner, storage::JobId id,

@@ -224,7 +224,7 @@ TEST_F(SqliteJobStore, a_retried_job_lives_though_newer_ones_have_ended) {
     ASSERT_EQ(complete(take().at(0).lease), "ok");
   }
   ASSERT_TRUE(ground_.run(jobs().upkeep(ground_.soon())).ok());
-  ASSERT_TRUE(ground_.run(jobs().retry({}, JobId("job_1"), ground_.soon())).ok());
+  ASSERT_TRUE(ground_.run(jobs().retry({}, JobId("job_1"), 0, ground_.soon())).ok());
   open();
   const auto taken = take(5);
   ASSERT_EQ(taken.size(), 1u);
