@@ -1,6 +1,8 @@
 // The way of a question from its parsed body to the assistant: conversation, limits, permit.
 #include "api/answering.h"
 
+#include <algorithm>
+
 #include "api/gate.h"
 #include "api/idempotency.h"
 #include "api/query.h"
@@ -8,6 +10,16 @@
 
 namespace mainstay::api {
 namespace {
+
+constexpr std::size_t kBytesOfToken = 4;
+constexpr std::size_t kChunkFrame = 320;  ///< of a chunk in JSON, around its text
+
+/// The bytes of text that cost as much as the prompt. An image, a sound or a file is a thousand
+/// tokens and one for each KiB, as in a conversation's window; its base64 is not read as text.
+std::uint64_t text_bytes_of(const models::ChatRequest& chat) {
+  const std::uint64_t attached = 1000 * std::uint64_t{chat.attachments} + chat.attached / 1024;
+  return chat.body.size() - std::min(chat.body.size(), chat.attached) + attached * kBytesOfToken;
+}
 
 /// Cache-Control of the request, as far as the response cache heeds it.
 models::CacheWish wish_of(std::string_view value) {
@@ -92,11 +104,12 @@ Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked
     if (!writable.ok()) co_return writable.error();
   }
   const auto& chat = question->chat;
-  const admission::Estimate estimate{chat.body.size(), chat.max_tokens * chat.choices};
-  auto reserved =
-      rooms.admission.reserve(context.caller, context.rate, context.sender, chat.model, estimate);
+  const admission::Estimate estimate{text_bytes_of(chat), chat.max_tokens * chat.choices};
+  auto reserved = rooms.admission.reserve(context.caller, context.rate, context.sender,
+                                          rooms.models.limited_as(chat.model), estimate);
   if (!reserved.ok()) co_return reserved.error();
   out.reserved = std::move(*reserved);
+  out.prompt_tokens = estimate.prompt_bytes / kBytesOfToken;
   out.permit = rooms.admission.try_enter();
   if (!out.permit) {
     const TimePoint before = rooms.clock.now();
@@ -119,14 +132,28 @@ Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked
   co_return out;
 }
 
-void settle(Answered& answered, const Context& context) {
+void note_usage(Context& context, const models::ChatChunk& chunk) {
+  if (chunk.usage.known) context.usage = chunk.usage;
+  if (!chunk.token) return;
+  // Providers that do not count send a token in each chunk, or more than one in a longer one.
+  const std::size_t told = chunk.json.size() - std::min(chunk.json.size(), kChunkFrame);
+  context.told_tokens += std::max<std::uint64_t>(1, told / kBytesOfToken);
+}
+
+void settle(Answered& answered, Context& context) {
   const auto cache = context.by_whom.cache;
   const bool free = cache == models::CacheState::hit || cache == models::CacheState::stale;
   if (free) {
     answered.reserved.settle(0);
-  } else if (context.usage.known) {
-    answered.reserved.settle(context.usage.prompt + context.usage.completion);
+    return;
   }
+  if (!context.usage.known && context.told_tokens > 0) {
+    context.usage.prompt = answered.prompt_tokens;
+    context.usage.completion = context.told_tokens;
+    context.usage.known = true;
+  }
+  if (!context.usage.known) return;
+  answered.reserved.settle(context.usage.prompt + context.usage.completion);
 }
 
 }  // namespace mainstay::api

@@ -27,6 +27,7 @@ struct Answered {
   admission::Reservation reserved;
   models::Answer answer;
   std::optional<ConversationId> conversation;
+  std::uint64_t prompt_tokens = 0;  ///< estimated
 };
 
 /// Which conversation a turn belongs to: the body's member, else the header; "new" starts one.
@@ -38,8 +39,12 @@ Result<std::optional<ConversationId>> conversation_of(const Rooms& rooms, const 
 /// Errors: those of admission and of the assistant.
 Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked asked);
 
-/// What the answer cost its caller. One that was kept, or shared, cost nothing anew; where the
-/// provider did not count, the estimate stays.
-void settle(Answered& answered, const Context& context);
+/// Notes what a chunk says of the answer's cost, or what it seems to have cost.
+void note_usage(Context& context, const models::ChatChunk& chunk);
+
+/// What the answer cost its caller. One that was kept cost nothing anew. Where the provider did not
+/// count, a stream costs what it told, by estimate, and is noted so in the context's usage; of
+/// another answer the reservation stays.
+void settle(Answered& answered, Context& context);
 
 }  // namespace mainstay::api

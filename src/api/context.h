@@ -115,6 +115,7 @@ struct Context {
   std::string detail;     ///< of an error, for the log
   models::Attribution by_whom;
   models::Usage usage;
+  std::uint64_t told_tokens = 0;  ///< of a stream, by estimate
   bool streamed = false;
   bool lasting = false;  ///< a WebSocket: its length says nothing about how quick the program is
 };

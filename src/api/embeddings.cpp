@@ -136,8 +136,8 @@ Co<Status> create_embeddings(const Rooms& rooms, Context& context) {
   auto asked = read_request(*body, rooms.settings);
   if (!asked.ok()) co_return asked.error();
   const admission::Estimate estimate{asked->bytes, 0};
-  auto reserved =
-      rooms.admission.reserve(context.caller, context.rate, context.sender, asked->model, estimate);
+  auto reserved = rooms.admission.reserve(context.caller, context.rate, context.sender,
+                                          rooms.models.limited_as(asked->model), estimate);
   if (!reserved.ok()) co_return reserved.error();
   auto permit = co_await rooms.admission.enter(context.caller, context.by);
   if (!permit.ok()) {

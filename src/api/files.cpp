@@ -6,6 +6,8 @@
 #include "api/query.h"
 #include "api/routes.h"
 #include "base/text.h"
+#include "jobs/batches.h"
+#include "storage/file_says.h"
 #include "storage/shelf.h"
 
 namespace mainstay::api {
@@ -117,6 +119,9 @@ Co<Status> get_file(const Rooms& rooms, Context& context) {
 Co<Status> delete_file(const Rooms& rooms, Context& context) {
   if (rooms.shelf == nullptr) co_return no_place_for_files();
   FileId id(context.param);
+  auto read = co_await jobs::is_read(rooms.stores.batches(), context.caller.owner, id, context.by);
+  if (!read.ok()) co_return read.error();
+  if (*read) co_return storage::file_in_use();
   auto gone = co_await rooms.stores.files().erase(context.caller.owner, id, context.by);
   if (!gone.ok()) co_return gone;
   rooms.shelf->drop(id.text());

@@ -1,6 +1,8 @@
 // GET /v1/jobs/{id}/events: the news of one job as server-sent events, up to its end.
 // A client that comes back with Last-Event-ID goes on behind that event. What it holds in memory is
 // one batch of a bounded history: a slow reader delays itself alone.
+#include <charconv>
+
 #include "api/job_pages.h"
 #include "api/routes.h"
 #include "base/text.h"
@@ -16,14 +18,19 @@ constexpr Duration kMargin = std::chrono::seconds(2);
 /// What a client waits before it does.
 constexpr std::string_view kRetry = "retry: 1000\n\n";
 
+/// Decimal digits of 64 bits.
+bool is_number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  return read.ec == std::errc() && read.ptr == text.data() + text.size();
+}
+
 /// "<number>-<number>", or the place of an end that came from the record.
 bool is_place(std::string_view text) {
   if (text.empty() || text == jobs::kMadeUp) return true;
   const auto dash = text.find('-');
-  if (text.size() > 64 || dash == 0 || dash == std::string_view::npos) return false;
-  return dash + 1 < text.size() &&
-         text.find_first_not_of("0123456789", dash + 1) == std::string_view::npos &&
-         text.substr(0, dash).find_first_not_of("0123456789") == std::string_view::npos;
+  if (text.size() > 64 || dash == std::string_view::npos) return false;
+  return is_number(text.substr(0, dash)) && is_number(text.substr(dash + 1));
 }
 
 /// The data is JSON without line breaks.

@@ -2,6 +2,7 @@
 #include "api/job_json.h"
 
 #include "base/text.h"
+#include "storage/job_life.h"
 
 namespace mainstay::api {
 namespace {
@@ -40,6 +41,7 @@ Json job_row(const storage::Job& job) {
           {"started_at", moment(job.started)},
           {"finished_at", moment(job.finished)},
           {"repeat_every", every > 0 ? Json(every) : Json(nullptr)},
+          {"next", text_or_null(storage::next_id_of(job).text())},
           {"error", failure_of(job)}};
 }
 

@@ -118,7 +118,8 @@ Result<jobs::Order> order_of(const Json& object) {
   const Json& attempts = field(object, "attempts_max");
   if (!attempts.is_null()) {
     const auto n = count_field(object, "attempts_max");
-    if (n < 1 || n > 1000) {
+    const bool whole = !attempts.is_number_float() || attempts == static_cast<double>(n);
+    if (!whole || n < 1 || n > 1000) {
       return Error::say(Errc::invalid, "out_of_range",
                         "'attempts_max' must be a whole number from 1 to 1000.", "attempts_max");
     }

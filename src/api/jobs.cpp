@@ -142,7 +142,7 @@ Co<Status> get_job(const Rooms& rooms, Context& context) {
 Co<Status> delete_job(const Rooms& rooms, Context& context) {
   if (rooms.jobs == nullptr) co_return no_jobs();
   const storage::JobId id(context.param);
-  auto cancelled = co_await rooms.jobs->cancel(context.caller, id, soon(rooms, context));
+  auto cancelled = co_await rooms.jobs->cancel_only(context.caller, id, soon(rooms, context));
   const bool ended = !cancelled.ok() && cancelled.error().reason == "job_ended";
   if (!cancelled.ok() && !ended) co_return cancelled.error();
   if (!ended) note_anothers(rooms, context, "job.cancel", *cancelled, name(cancelled->state));

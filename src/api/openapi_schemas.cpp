@@ -97,7 +97,7 @@ constexpr const char* kReplies = R"json({
 "Citation": {"type":"object","required":["document","title","position","text","score"],"properties":{
   "document":{"type":"string"},"title":{"type":"string"},"source":{"type":"string"},
   "position":{"$ref":"#/components/schemas/Position"},"text":{"type":"string"},
-  "score":{"type":"number"}}},
+  "heading":{"type":"string"},"page":{"type":"integer"},"score":{"type":"number"}}},
 "PromptReply": {"type":"object","required":["response","model","provider"],"properties":{
   "response":{"type":"string"},"model":{"type":"string"},"provider":{"type":"string"},
   "conversation":{"type":"string"},"degraded":{"type":"boolean"},

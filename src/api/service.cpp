@@ -43,10 +43,10 @@ Api::Api(const Rooms& rooms, Side side)
       first_token_(
           rooms.metrics.histogram("mainstay_first_token_seconds",
                                   "From a chat request to its first token or whole reply.")),
-      prompt_tokens_(rooms.metrics.counter("mainstay_tokens_total",
-                                           "Tokens that providers counted.", {{"kind", "prompt"}})),
-      completion_tokens_(rooms.metrics.counter(
-          "mainstay_tokens_total", "Tokens that providers counted.", {{"kind", "completion"}})) {
+      prompt_tokens_(rooms.metrics.counter("mainstay_tokens_total", "Tokens that answers used.",
+                                           {{"kind", "prompt"}})),
+      completion_tokens_(rooms.metrics.counter("mainstay_tokens_total", "Tokens that answers used.",
+                                               {{"kind", "completion"}})) {
   for (const auto& route : routes()) {
     auto figures = std::make_unique<RouteFigures>();
     const std::string label(route.operation);

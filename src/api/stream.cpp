@@ -3,6 +3,7 @@
 
 #include <boost/system/system_error.hpp>
 
+#include "api/answering.h"
 #include "api/idempotency.h"
 #include "api/status.h"
 
@@ -68,7 +69,7 @@ Step step_of(const Rooms& rooms, Context& context, Result<std::optional<models::
     step.last = true;
   } else {
     models::ChatChunk& chunk = **got;
-    if (chunk.usage.known) context.usage = chunk.usage;
+    note_usage(context, chunk);
     if (chunk.finish && context.by_whom.degraded) mark_degraded(chunk.json);
     format_event(step.event, chunk.json);
   }

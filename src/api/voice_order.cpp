@@ -126,9 +126,7 @@ class AnsweredStream final : public models::ChatStream {
   AnsweredStream& operator=(const AnsweredStream&) = delete;
   Co<Result<std::optional<models::ChatChunk>>> next(Deadline by) override {
     auto chunk = co_await answered_.answer.stream->next(by);
-    if (chunk.ok() && chunk->has_value() && (*chunk)->usage.known) {
-      context_.usage = (*chunk)->usage;
-    }
+    if (chunk.ok() && chunk->has_value()) note_usage(context_, **chunk);
     co_return chunk;
   }
 
@@ -223,6 +221,7 @@ std::string VoiceAsker::body_of(const std::string& question) const {
 Co<Result<std::unique_ptr<models::ChatStream>>> VoiceAsker::answer(std::string question,
                                                                    Deadline by) {
   context_.usage = {};  // of an earlier turn
+  context_.told_tokens = 0;
   question_ = question;
   auto parsed = models::parse_chat(body_of(question), rooms_.settings.limits,
                                    rooms_.settings.models.default_model);

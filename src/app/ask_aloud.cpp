@@ -78,12 +78,14 @@ Exit finish(const Common& common, const AskOptions& options, Teller& teller, Sou
   if (!teller.done) {
     return fail(common, Error::say(Errc::bad_upstream, "stream_cut", "The answer was cut off."));
   }
-  if (out != nullptr && format == "wav") out->finish_wav();
-  if (common.json) {
-    if (out != nullptr) teller.all["file"] = options.out_file;
-    std::printf("%s\n", dump(teller.all).c_str());
+  const bool unspoken = teller.all.contains("speech_error");
+  if (out != nullptr && !unspoken) {
+    auto kept = out->keep(format);
+    if (!kept.ok()) return fail(common, kept.error());
+    teller.all["file"] = options.out_file;
   }
-  return teller.all.contains("speech_error") ? Exit::failed : Exit::ok;
+  if (common.json) std::printf("%s\n", dump(teller.all).c_str());
+  return unspoken ? Exit::failed : Exit::ok;
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ inline Exit exit_for(const Error& error) {
       error.reason == "data_dir_in_use") {
     return Exit::try_later;
   }
+  // A file of the user's own, not a server that may be back.
+  if (error.reason == "file_unwritable") return Exit::failed;
   if (error.code == Errc::unavailable || error.code == Errc::deadline) return Exit::unavailable;
   return Exit::failed;
 }

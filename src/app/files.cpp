@@ -11,7 +11,9 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <sstream>
+#include <tuple>
 
 #include "base/text.h"
 
@@ -48,35 +50,88 @@ bool is_chosen(const FileChoice& choice, const fs::path& file, const std::string
          std::find(kMoreEndings.begin(), kMoreEndings.end(), ending) != kMoreEndings.end();
 }
 
-void choose(const fs::path& root, const FileChoice& choice, std::vector<NamedFile>& into) {
-  std::error_code ignored;
-  for (fs::recursive_directory_iterator it(root, ignored), end; it != end; it.increment(ignored)) {
-    const std::string name = it->path().filename().string();
-    const std::string below = it->path().lexically_relative(root).string();
-    const bool passed_over =
-        name.starts_with('.') || it->is_symlink(ignored) || fits_any(choice.exclude, name, below);
-    if (passed_over) {
-      it.disable_recursion_pending();
-      continue;
+/// Told of each thing below a directory; says whether to look into it.
+using See = std::function<bool(const fs::path& path, fs::file_type type)>;
+
+/// One directory at a time: a recursive_directory_iterator ends at the first that may not be read.
+void walk(const fs::path& root, const See& see, std::vector<Unreadable>& unreadable) {
+  std::vector<fs::path> ahead = {root};
+  while (!ahead.empty()) {
+    const fs::path here = std::move(ahead.back());
+    ahead.pop_back();
+    std::error_code failed;
+    for (fs::directory_iterator it(here, failed), end; it != end; it.increment(failed)) {
+      std::error_code unknown;
+      const fs::file_type type = it->symlink_status(unknown).type();
+      if (unknown) unreadable.push_back({it->path().string(), unknown.message()});
+      if (!unknown && see(it->path(), type)) ahead.push_back(it->path());
     }
-    if (it->is_regular_file(ignored) && is_chosen(choice, it->path(), below)) {
-      into.push_back({it->path().string(), below});
-    }
+    if (failed) unreadable.push_back({here.string(), failed.message()});
   }
+}
+
+void choose(const fs::path& root, const std::string& prefix, const FileChoice& choice,
+            FoundFiles& into) {
+  const auto see = [&](const fs::path& path, fs::file_type type) {
+    const std::string name = path.filename().string();
+    const std::string below = path.lexically_relative(root).string();
+    if (name.starts_with('.') || fits_any(choice.exclude, name, below)) return false;
+    if (type != fs::file_type::regular) return type == fs::file_type::directory;
+    if (is_chosen(choice, path, below)) {
+      into.files.push_back({path.string(), (fs::path(prefix) / below).string()});
+    } else if (choice.include.empty()) {
+      ++into.other_kinds;
+    }
+    return false;
+  };
+  walk(root, see, into.unreadable);
 }
 
 void collect(const fs::path& root, const fs::path& base, std::vector<NamedFile>& into) {
-  std::error_code ignored;
-  for (fs::recursive_directory_iterator it(root, ignored), end; it != end; it.increment(ignored)) {
-    if (it->is_regular_file(ignored) && is_document(it->path())) {
-      into.push_back({it->path().string(), it->path().lexically_relative(base).string()});
+  std::vector<Unreadable> left_out;
+  const auto see = [&](const fs::path& path, fs::file_type type) {
+    std::error_code ignored;
+    if (is_document(path) && fs::is_regular_file(path, ignored)) {
+      into.push_back({path.string(), path.lexically_relative(base).string()});
     }
-  }
+    return type == fs::file_type::directory;
+  };
+  walk(root, see, left_out);
+}
+
+/// How a directory is called, also when it was given as "." or with a slash at its end.
+std::string own_name(const fs::path& directory) {
+  const fs::path plain = directory.lexically_normal();
+  const fs::path last = plain.has_filename() ? plain.filename() : plain.parent_path().filename();
+  if (last != "." && last != "..") return last.string();
+  std::error_code ignored;
+  return fs::canonical(directory, ignored).filename().string();
 }
 
 void sort(std::vector<NamedFile>& files) {
-  std::sort(files.begin(), files.end(),
-            [](const NamedFile& a, const NamedFile& b) { return a.name < b.name; });
+  std::sort(files.begin(), files.end(), [](const NamedFile& a, const NamedFile& b) {
+    return std::tie(a.name, a.path) < std::tie(b.name, b.path);
+  });
+}
+
+/// A file that was given twice is taken once. Two files of one name are refused: the second would
+/// take the place of the first.
+Status make_single(std::vector<NamedFile>& files) {
+  std::vector<NamedFile> out;
+  for (auto& file : files) {
+    if (out.empty() || out.back().name != file.name) {
+      out.push_back(std::move(file));
+      continue;
+    }
+    std::error_code ignored;
+    if (fs::equivalent(out.back().path, file.path, ignored)) continue;
+    return Error::say(Errc::invalid, "same_source",
+                      "'" + out.back().path + "' and '" + file.path + "' would both have the " +
+                          "source '" + file.name + "': name a directory above both, or store " +
+                          "them in two collections.");
+  }
+  files = std::move(out);
+  return done();
 }
 
 }  // namespace
@@ -93,21 +148,24 @@ std::vector<NamedFile> starter_files(const std::string& directory) {
   return out;
 }
 
-Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& paths,
-                                            const FileChoice& choice) {
-  std::vector<NamedFile> out;
+Result<FoundFiles> documents_at(const std::vector<std::string>& paths, const FileChoice& choice) {
+  FoundFiles out;
   for (const auto& given : paths) {
     std::error_code failed;
     if (fs::is_directory(given, failed)) {
-      choose(given, choice, out);
+      choose(given, paths.size() > 1 ? own_name(given) : std::string(), choice, out);
     } else if (fs::is_regular_file(given, failed)) {
-      out.push_back({given, given});
+      out.files.push_back({given, given});
     } else {
       return Error::say(Errc::not_found, "file_not_found",
                         "There is no file or directory '" + given + "'.");
     }
   }
-  sort(out);
+  // A source is UTF-8; names that differ in other bytes alone may become one.
+  for (auto& file : out.files) file.name = to_utf8(file.name);
+  sort(out.files);
+  auto single = make_single(out.files);
+  if (!single.ok()) return single.error();
   return out;
 }
 

@@ -2,6 +2,7 @@
 // Used by app alone; blocking, so not for the loops except at start.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -14,7 +15,7 @@ namespace mainstay::app {
 
 struct NamedFile {
   std::string path;
-  std::string name;  ///< as a document's source: relative to the directory given
+  std::string name;  ///< as a document's source: UTF-8, relative to the directory given
 };
 
 /// Which files below a directory are meant: patterns of the shell, held against the file's name and
@@ -24,12 +25,26 @@ struct FileChoice {
   std::vector<std::string> exclude = {};  ///< also of directories, which are not entered then
 };
 
-/// README.md and docs/**/*.md of a directory, sorted.
+/// A directory or file below a directory given that could not be looked at.
+struct Unreadable {
+  std::string path;
+  std::string why;
+};
+
+/// What stands at the paths that a command was given, each in order.
+struct FoundFiles {
+  std::vector<NamedFile> files;
+  std::uint64_t other_kinds = 0;  ///< below directories, left out because of their ending
+  std::vector<Unreadable> unreadable;
+};
+
+/// README.md and docs/**/*.md of a directory, sorted; what cannot be looked at is left out.
 std::vector<NamedFile> starter_files(const std::string& directory);
 /// The given files, and those below given directories that are chosen. Hidden ones and links below
-/// a directory are passed over. Errors: not_found naming the path.
-Result<std::vector<NamedFile>> documents_at(const std::vector<std::string>& paths,
-                                            const FileChoice& choice = {});
+/// a directory are passed over. Beside other paths a directory's own name begins the names of what
+/// is below it. Errors: not_found naming the path; invalid "same_source" for two files of one name.
+Result<FoundFiles> documents_at(const std::vector<std::string>& paths,
+                                const FileChoice& choice = {});
 /// A whole file of at most `max` bytes. Errors: not_found, too_large, unavailable.
 Result<std::string> read_file(const std::string& path, Bytes max);
 /// text, markdown, html, csv or jsonl by the file's ending, else by how it starts.

@@ -39,7 +39,8 @@ bool has_text_ending(const std::string& path) {
 
 bool goes_as_text(const std::string& path, const std::string& bytes) {
   if (bytes.size() > kTextMax || bytes.find('\0') != std::string::npos) return false;
-  return has_text_ending(path) || (is_utf8(bytes) && !bytes.starts_with("%PDF-"));
+  // JSON holds UTF-8 alone: of other bytes the server says what they are, or where they go wrong.
+  return is_utf8(bytes) && (has_text_ending(path) || !bytes.starts_with("%PDF-"));
 }
 
 std::string list_of(const std::vector<std::string>& words) {
@@ -125,9 +126,8 @@ Result<Json> Sender::store(const NamedFile& file, const std::string& place) {
 }
 
 Result<Json> Sender::store_text(const Job& job, const std::string& text) {
-  Json body = {{"text", to_utf8(text)},
-               {"source", to_utf8(job.file.name)},
-               {"format", format_of(job.file.path, text)}};
+  Json body = {
+      {"text", text}, {"source", job.file.name}, {"format", format_of(job.file.path, text)}};
   if (!options_.collection.empty()) body["collection"] = options_.collection;
   if (!options_.tags.empty()) body["tags"] = options_.tags;
   return patient_json([&] { return remote_.call("POST", "/v1/documents", dump(body)); });
@@ -137,7 +137,7 @@ Result<Json> Sender::store_form(const Job& job, const std::string& bytes) {
   net::FormWriter form = new_form();
   if (!options_.collection.empty()) form.field("collection", options_.collection);
   if (!options_.tags.empty()) form.field("tags", list_of(options_.tags));
-  form.field("source", to_utf8(job.file.name));
+  form.field("source", job.file.name);
   form.begin_file("file", job.base_name());
   form.bytes(bytes);
   form.end();
@@ -224,8 +224,7 @@ Result<Json> Sender::store_in_parts(const Job& job) {
   auto whole = patient_json(
       [&] { return remote_.call("POST", "/v1/uploads/" + id + "/complete", dump(parts)); });
   if (!whole.ok()) return whole;
-  Json body = {{"file_id", string_field(field(*whole, "file"), "id")},
-               {"source", to_utf8(job.file.name)}};
+  Json body = {{"file_id", string_field(field(*whole, "file"), "id")}, {"source", job.file.name}};
   if (!options_.collection.empty()) body["collection"] = options_.collection;
   if (!options_.tags.empty()) body["tags"] = options_.tags;
   auto accepted = patient_json([&] { return remote_.call("POST", "/v1/documents", dump(body)); });

@@ -1,6 +1,7 @@
 // mainstay jobs list, show, retry, cancel, watch, submit.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -16,7 +17,7 @@
 namespace mainstay::app {
 namespace {
 
-constexpr std::size_t kPage = 100;  ///< dead jobs fetched at once
+constexpr std::size_t kPage = 100;  ///< jobs fetched at once
 
 using MaybeAnswer = Result<HttpAnswer>;
 
@@ -63,8 +64,9 @@ Result<Json> body_of(MaybeAnswer answer) {
   return parse_json(answer->body);
 }
 
-std::string query_of(const JobsListOptions& options) {
-  std::string out = "?limit=" + std::to_string(options.limit);
+std::string query_of(const JobsListOptions& options, std::size_t limit, const std::string& after) {
+  std::string out = "?limit=" + std::to_string(limit);
+  if (!after.empty()) out += "&after=" + escaped(after);
   if (!options.state.empty()) out += "&state=" + escaped(options.state);
   if (!options.kind.empty()) out += "&kind=" + escaped(options.kind);
   if (!options.batch.empty()) out += "&batch=" + escaped(options.batch);
@@ -173,15 +175,35 @@ Result<Json> order_of(const JobsSubmitOptions& options) {
   return order;
 }
 
+/// As many as were asked for, in as many pages as that takes: the first one with all rows.
+Result<Json> listed(Remote& remote, const JobsListOptions& options) {
+  Json all;
+  std::string after;
+  for (std::size_t left = options.limit;;) {
+    const std::string path = "/jobs" + query_of(options, std::min(left, kPage), after);
+    auto page =
+        body_of(options.mine ? remote.call("GET", "/v1" + path, "") : either(remote, "GET", path));
+    if (!page.ok()) return page.error();
+    const bool more = flag_field(*page, "has_more");
+    const Json rows = array_field(*page, "data");
+    if (all.is_null()) {
+      all = std::move(*page);
+    } else {
+      for (const auto& row : rows) all["data"].push_back(row);
+      all["has_more"] = more;
+    }
+    left -= std::min(left, rows.size());
+    if (!more || left == 0 || rows.empty()) return all;
+    after = string_field(rows.back(), "id");
+  }
+}
+
 }  // namespace
 
 Exit jobs_list(const Common& common, const JobsListOptions& options) {
   auto remote = Remote::open_running(common);
   if (!remote.ok()) return fail(common, remote.error());
-  const std::string path = "/jobs" + query_of(options);
-  auto answer =
-      options.mine ? (*remote)->call("GET", "/v1" + path, "") : either(**remote, "GET", path);
-  auto page = body_of(std::move(answer));
+  auto page = listed(**remote, options);
   if (!page.ok()) return fail(common, page.error());
   if (common.json) {
     print_json(*page);

@@ -47,7 +47,9 @@ void common_options(CLI::App& command, Words& words) {
   command.add_option("--config", words.common.config_file, "Settings file (TOML)");
   command.add_option("--data", words.data, "Data directory (storage.data_dir)");
   command.add_option("--profile", words.profile, "auto sbc nas desktop server cluster");
-  command.add_option("--set", words.sets, "A setting, KEY=VALUE; may be repeated");
+  // Without this it would also take the words behind its value, such as the question.
+  command.add_option("--set", words.sets, "A setting, KEY=VALUE; may be repeated")
+      ->allow_extra_args(false);
   command.add_flag("--json", words.common.json, "Print JSON");
 }
 

@@ -21,7 +21,8 @@ Exit say(const Common& common, const SayOptions& options) {
   if (answer->status != 200) return fail(common, error_of(*answer));
   auto written = (*out)->write(answer->body);
   if (!written.ok()) return fail(common, written.error());
-  if (format == "wav") (*out)->finish_wav();
+  auto kept = (*out)->keep(format);
+  if (!kept.ok()) return fail(common, kept.error());
   if (common.json && options.out_file != "-") {
     const Json done = {
         {"file", options.out_file}, {"format", format}, {"bytes", (*out)->written()}};

@@ -7,8 +7,11 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 #include "app/terminal.h"
 #include "base/text.h"
@@ -80,35 +83,80 @@ Remote::Upload form_of(const FormFields& fields, std::shared_ptr<SoundFile> file
   return out;
 }
 
+namespace {
+
+/// Of a file that takes the place of another: the other's, else that of any new file.
+mode_t mode_at(const std::string& place) {
+  struct stat facts{};
+  if (::stat(place.c_str(), &facts) == 0) return facts.st_mode & 0777U;
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0644U & ~mask;
+}
+
+/// What is no regular file cannot be replaced; nor what the shell holds open as /dev/stdout.
+bool is_direct(const std::string& path) {
+  struct stat facts{};
+  return path.starts_with("/dev/") ||
+         (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<SoundOut>> SoundOut::open(const std::string& path) {
   if (path == "-" && is_terminal(STDOUT_FILENO)) {
     return Error::say(Errc::invalid, "terminal",
                       "Sound is not written to a terminal: name a file.");
   }
-  const int fd = path == "-" ? STDOUT_FILENO
-                             : ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) {
-    return Error::say(Errc::unavailable, "file_unwritable",
-                      path + " cannot be written: " + std::strerror(errno) + ".");
+  if (path == "-") return std::unique_ptr<SoundOut>(new SoundOut(STDOUT_FILENO, path));
+  std::unique_ptr<SoundOut> out(new SoundOut(-1, path));
+  if (is_direct(path)) {
+    out->fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (out->fd_ < 0) return out->unwritable();
+    return out;
   }
-  return std::unique_ptr<SoundOut>(new SoundOut(fd, path));
+  std::error_code none;
+  const auto target = std::filesystem::canonical(path, none);  // a link stays one
+  out->place_ = none ? path : target.string();
+  // One that its owner made read-only stays as it is.
+  const bool guarded = !none && ::access(out->place_.c_str(), W_OK) != 0;
+  if (guarded) return out->unwritable();
+  std::string part = out->place_ + ".XXXXXX";
+  out->fd_ = ::mkostemp(part.data(), O_CLOEXEC);
+  if (out->fd_ < 0) return out->unwritable();
+  out->part_ = std::move(part);
+  if (::fchmod(out->fd_, mode_at(out->place_)) != 0) return out->unwritable();
+  return out;
 }
 
 SoundOut::~SoundOut() {
   if (fd_ > STDERR_FILENO) ::close(fd_);
+  if (!part_.empty()) ::unlink(part_.c_str());
+}
+
+Error SoundOut::unwritable() const {
+  return Error::say(Errc::unavailable, "file_unwritable",
+                    path_ + " cannot be written: " + std::strerror(errno) + ".");
 }
 
 Status SoundOut::write(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = ::write(fd_, bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) {
-      return Error::say(Errc::unavailable, "file_unwritable",
-                        path_ + " cannot be written: " + std::strerror(errno) + ".");
-    }
+    if (put < 0) return unwritable();
     written_ += static_cast<std::uint64_t>(put);
     bytes.remove_prefix(static_cast<std::size_t>(put));
   }
+  return done();
+}
+
+Status SoundOut::keep(const std::string& format) {
+  if (format == "wav") finish_wav();
+  if (part_.empty()) return done();
+  // Closing tells of what could not be written: the disk of another machine says so only then.
+  const int closed = ::close(std::exchange(fd_, -1));
+  if (closed != 0 || std::rename(part_.c_str(), place_.c_str()) != 0) return unwritable();
+  part_.clear();
   return done();
 }
 

@@ -41,23 +41,30 @@ using FormFields = std::vector<std::pair<std::string, std::string>>;
 Remote::Upload form_of(const FormFields& fields, std::shared_ptr<SoundFile> file,
                        const std::string& path);
 
-/// Where speech goes: a file that is written anew, or standard output ("-").
+/// Where speech goes: a file, standard output ("-"), a device or a pipe. A file is written beside
+/// its place and takes it when all is there: what stood there is not lost to a command that fails.
 class SoundOut {
  public:
   /// Errors: unavailable "file_unwritable"; invalid "terminal" (it is no place for sound).
   static Result<std::unique_ptr<SoundOut>> open(const std::string& path);
+  /// Removes what was not kept.
   ~SoundOut();
   SoundOut(const SoundOut&) = delete;
   SoundOut& operator=(const SoundOut&) = delete;
   Status write(std::string_view bytes);
   std::uint64_t written() const noexcept { return written_; }
-  /// A WAV file that was written in pieces learns its length, where it can.
-  void finish_wav();
+  /// All is written: the file takes its place, and one of the format "wav" that was written in
+  /// pieces learns its length. Errors: unavailable "file_unwritable".
+  Status keep(const std::string& format);
 
  private:
   SoundOut(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
-  const int fd_;
-  const std::string path_;
+  Error unwritable() const;
+  void finish_wav();
+  int fd_;
+  const std::string path_;  ///< as it is told
+  std::string part_ = {};   ///< what is written; empty: the place itself, or it was kept
+  std::string place_ = {};  ///< of part_ in the end
   std::uint64_t written_ = 0;
 };
 

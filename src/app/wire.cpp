@@ -72,6 +72,7 @@ storage::JobLimits job_limits(const JobSettings& settings) {
   out.keep_results = settings.keep_results;
   out.keep_dead = settings.keep_dead;
   out.keep_keys = settings.keep_keys;
+  out.input_max = settings.input_max.value;
   return out;
 }
 

@@ -122,7 +122,7 @@ Co<Status> Assistant::gather(Question& question, Json& citations, Deadline by) {
   if (question.chat.collection && question.chat.documents && question.chat.model != kExtractive) {
     storage::PassageQuery query;
     query.tenant = question.owner.tenant;
-    query.text = question_of(question.chat);
+    query.text = search_of(question.chat);
     query.collection = question.chat.collection;
     query.limit = knowledge_settings_.passages;
     auto found = co_await passages_.find(std::move(query), by);

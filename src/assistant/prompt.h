@@ -33,6 +33,9 @@ bool answers_a_call(const models::ChatRequest& request);
 
 /// Text of the newest user message; empty when there is none.
 std::string question_of(const models::ChatRequest& request);
+/// What to look for in the documents: question_of(), with the question before it where it cannot
+/// stand alone ("and how much memory?").
+std::string search_of(const models::ChatRequest& request);
 
 /// The request's messages as they are to be stored (system messages are the client's own and are
 /// not kept), each as JSON text with its role.

@@ -100,7 +100,18 @@ Json message_of(const std::string& completion) {
   auto parsed = parse_json(completion);
   if (!parsed.ok()) return nullptr;
   const Json& choices = array_field(*parsed, "choices");
-  return choices.empty() ? Json() : field(choices.front(), "message");
+  const Json& message = choices.empty() ? Json() : field(choices.front(), "message");
+  if (!message.is_object()) return nullptr;
+  // What else a provider tells (its reasoning, annotations) other providers refuse to hear again.
+  Json out = Json::object();
+  for (const char* key :
+       {"role", "content", "refusal", "tool_calls", "function_call", "audio", "extra_content"}) {
+    const auto found = message.find(key);
+    if (found == message.end()) continue;
+    const bool says_nothing = found->is_null() || (found->is_array() && found->empty());
+    if (!says_nothing || std::string_view(key) == "content") out[key] = *found;
+  }
+  return out;
 }
 
 }  // namespace mainstay::assistant

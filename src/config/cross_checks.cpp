@@ -155,6 +155,9 @@ class Checks {
     const bool tcp = provider.base_url.starts_with("tcp://");
     if (wyoming && !tcp) problem(key, "must be tcp://HOST:PORT for a Wyoming server");
     if (!wyoming && tcp) problem(key, "must be an http:// or https:// address");
+    if (provider.base_url.find_first_of("?#") != std::string::npos) {
+      problem(key, "must end with its path: what follows ? or # would not be sent");
+    }
   }
   static bool has_blank(const std::string& text) {
     return text.find_first_of(" \t") != std::string::npos;

@@ -160,8 +160,9 @@ constexpr std::array kRows = {
                                        "Size of one line of a batch's input."),
     row<kBatches, &BatchSet::owner_open_max>("batches.owner_open_max", kCount,
                                              "Unfinished batches of one user."),
-    row<kBatches, &BatchSet::at_once>("batches.at_once", {1, 1000},
-                                      "Batches worked at; the others wait."),
+    row<kBatches, &BatchSet::at_once>(
+        "batches.at_once", {1, 1000},
+        "Batches worked at; an owner with none begins beside them, up to twice as many."),
     row<kBatches, &BatchSet::outstanding>("batches.outstanding", {1, 10'000},
                                           "Jobs of one batch that wait or run at once."),
     row<kBatches, &BatchSet::recheck>(

@@ -19,9 +19,11 @@ Error threw(const std::string& what) {
   return Error::log(Errc::internal, "the job's kind threw: " + what);
 }
 
-Error out_of_time() {
-  return Error::say(Errc::deadline, "attempt_timeout",
-                    "The attempt took longer than a job may (jobs.timeout).");
+Error out_of_time(const Kind* kind) {
+  const KindLimits limits = kind == nullptr ? KindLimits() : kind->limits();
+  return Error::say(
+      Errc::deadline, "attempt_timeout",
+      "The attempt took longer than it may (" + std::string(limits.timeout_setting) + ").");
 }
 
 storage::JobFailure failure_of(const Error& error) {
@@ -228,7 +230,8 @@ Co<> Workers::Parts::settle(std::shared_ptr<Attempt> attempt) {
     co_await hand_back(attempt);
   } else if (why == Stop::timeout) {
     ++timed_out;
-    co_await settle_failure(attempt, out_of_time());
+    Error late = out_of_time(attempt->kind);
+    co_await settle_failure(attempt, std::move(late));
   } else if (attempt->outcome->ok()) {
     co_await settle_success(attempt, std::move(**attempt->outcome));
   } else {

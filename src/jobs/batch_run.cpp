@@ -7,6 +7,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "base/json_fields.h"
 #include "base/text.h"
 
 namespace mainstay::jobs {
@@ -16,6 +17,7 @@ constexpr std::size_t kFaultsMax = 50;
 constexpr std::size_t kUnsavedBytes = 256 * 1024;
 constexpr std::uint32_t kUnsavedMax = 64;
 constexpr std::uint32_t kListed = 100;  ///< jobs on one page
+constexpr std::size_t kAheadMax = 4 * 1024 * 1024;
 constexpr auto kRetry = std::chrono::seconds(1);
 constexpr std::string_view kItemKind = "batch_item";
 
@@ -48,6 +50,11 @@ bool may_pass(const Error& error) noexcept {
          error.code == Errc::cancelled;
 }
 
+std::string custom_id_of(const storage::Job& job) {
+  auto input = parse_json(job.job.input);
+  return input.ok() ? string_field(*input, "custom_id") : std::string();
+}
+
 }  // namespace
 
 Deadline BatchRun::soon() const {
@@ -68,6 +75,23 @@ const char* BatchRun::stop_code() const {
 }
 
 Co<Status> BatchRun::run() {
+  auto went = co_await go_on();
+  if (went.ok() || went.error().code != Errc::corrupt) co_return went;
+  parts_.log.error("batch.damaged", {{"batch", row_.id.text()}, {"why", went.error().detail}});
+  auto ended = co_await end_damaged();
+  co_return ended;
+}
+
+/// What is damaged stays so: begun anew, the batch would stop at the same place for ever.
+Co<Status> BatchRun::end_damaged() {
+  output_.clear();
+  errors_.clear();
+  note_fault(0, {"batch_damaged", "What was kept of the batch on the server is damaged.", ""});
+  auto finished = co_await finish();
+  co_return finished;
+}
+
+Co<Status> BatchRun::go_on() {
   if (record_.status == BatchStatus::validating) {
     auto valid = co_await validate();
     if (!valid.ok()) co_return valid;
@@ -144,7 +168,7 @@ Co<Status> BatchRun::feed() {
   handed_in_ = record_.collected;
   auto found = co_await find_items(lines);
   if (!found.ok()) co_return found;
-  while (record_.collected < record_.total) {
+  while (record_.collected < lines_wanted()) {
     if (given_up_) co_return Error::log(Errc::conflict, "the batch is being cancelled");
     Status went;
     if (!stops()) {
@@ -156,9 +180,15 @@ Co<Status> BatchRun::feed() {
     if (!went.ok()) co_return went;
     went = co_await collect();
     if (!went.ok()) co_return went;
-    if (record_.collected >= record_.total) break;
+    if (record_.collected >= lines_wanted()) break;
     went = co_await wait_for_first();
     if (!went.ok()) co_return went;
+  }
+  if (lost_) {
+    note_fault(0, {"input_unreadable",
+                   "The input could not be read to its end. What was carried out before stands in "
+                   "the output file.",
+                   ""});
   }
   // A save that moves the batch on, with the last lines.
   if (record_.status != BatchStatus::cancelling) enter(BatchStatus::finalizing);
@@ -188,8 +218,14 @@ Co<Status> BatchRun::find_items(InputLines& lines) {
   for (auto it = known.find(handed_in_); it != known.end(); it = known.find(handed_in_)) {
     auto held = co_await hold_line(lines);
     if (!held.ok()) co_return held;
-    auto read = read_line(held_->text, record_.endpoint);
-    items_.push_back({std::move(read.line.custom_id), it->second, held_->end, std::nullopt});
+    Item item;
+    item.job = it->second;
+    item.end = record_.offset;
+    if (held_) {
+      item.custom_id = read_line(held_->text, record_.endpoint).line.custom_id;
+      item.end = held_->end;
+    }
+    items_.push_back(std::move(item));
     held_.reset();
     ++handed_in_;
   }
@@ -197,9 +233,9 @@ Co<Status> BatchRun::find_items(InputLines& lines) {
 }
 
 Co<Status> BatchRun::fill(InputLines& lines) {
-  while (items_.size() < parts_.settings.batches.outstanding && handed_in_ < record_.total) {
+  while (items_.size() < parts_.settings.batches.outstanding && handed_in_ < lines_wanted()) {
     auto read = co_await hold_line(lines);
-    if (!read.ok()) co_return read;
+    if (!read.ok() || lost_) co_return read;
     auto handed = co_await hand_in(*held_);
     if (handed.ok()) {
       held_.reset();
@@ -212,13 +248,20 @@ Co<Status> BatchRun::fill(InputLines& lines) {
   co_return done();
 }
 
-/// The next line that was not handed in.
+/// The next line that was not handed in; none when the input is lost: it was removed or changed
+/// behind our back, and no later attempt would read more of it.
 Co<Status> BatchRun::hold_line(InputLines& lines) {
-  if (held_) co_return done();
+  if (held_ || lost_) co_return done();
   auto line = co_await lines.next(soon());
-  if (!line.ok()) co_return line.error();
-  if (!line->has_value()) co_return Error::log(Errc::corrupt, "a batch's input became shorter");
-  held_ = std::move(*line);
+  if (!line.ok() && may_pass(line.error())) co_return line.error();
+  if (line.ok() && line->has_value()) {
+    held_ = std::move(*line);
+    co_return done();
+  }
+  lost_ = true;
+  parts_.log.error("batch.input_lost",
+                   {{"batch", row_.id.text()},
+                    {"why", line.ok() ? std::string("it became shorter") : line.error().detail}});
   co_return done();
 }
 
@@ -259,9 +302,9 @@ Co<Status> BatchRun::hand_in(const InputLine& line) {
 /// What was never handed in when the batch is stopped.
 Co<Status> BatchRun::skip_rest(InputLines& lines) {
   const std::string code = stop_code();
-  while (handed_in_ < record_.total) {
+  while (handed_in_ < lines_wanted()) {
     auto held = co_await hold_line(lines);
-    if (!held.ok()) co_return held;
+    if (!held.ok() || lost_) co_return held;
     const auto read = read_line(held_->text, record_.endpoint);
     take_line(error_line(row_.id, handed_in_, read.line.custom_id, code,
                          "The batch ended before this request was carried out."),
@@ -279,7 +322,7 @@ Co<Status> BatchRun::cancel_items() {
   if (cancelled_items_) co_return done();
   cancelled_items_ = true;
   for (const auto& item : items_) {
-    if (item.job.empty()) continue;
+    if (item.job.empty() || item.line) continue;
     auto cancelled = co_await parts_.desk.cancel(caller_of(row_.owner, record_), item.job, soon());
     if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
   }
@@ -294,25 +337,50 @@ void BatchRun::take_line(ItemLine line, std::uint64_t end) {
   record_.offset = end;
 }
 
-/// Fills in how the first item ended, if it has.
-Co<Status> BatchRun::look_at_first() {
-  Item& item = items_.front();
+/// Fills in how an item ended, if it has.
+Co<Status> BatchRun::look_at(std::size_t place) {
+  Item& item = items_[place];
   if (item.line) co_return done();
+  const std::uint64_t index = record_.collected + place;
   auto job = co_await parts_.stores.jobs().get(row_.owner, item.job, soon());
   if (job.ok()) {
+    if (item.custom_id.empty()) item.custom_id = custom_id_of(*job);
     if (storage::ended(job->state)) {
       item.line = line_of(item.custom_id, *job);
       const bool expired = record_.status != BatchStatus::cancelling && stops();
       if (expired && job->state == storage::JobState::cancelled) {
-        item.line = error_line(row_.id, record_.collected, item.custom_id, "batch_expired",
+        item.line = error_line(row_.id, index, item.custom_id, "batch_expired",
                                "The batch expired before this request was carried out.");
       }
     }
   } else if (may_pass(job.error())) {
     co_return job.error();
   } else {
-    item.line = error_line(row_.id, record_.collected, item.custom_id, "result_lost",
-                           "The request's job was deleted before its result was collected.");
+    item.line = error_line(row_.id, index, item.custom_id, "result_lost",
+                           "The request's job was deleted, or kept for too short a time "
+                           "(jobs.keep_results), before its result was collected.");
+  }
+  co_return done();
+}
+
+/// Several times while the store keeps an answer.
+Duration BatchRun::ahead_pause() const {
+  return Duration(parts_.settings.jobs.keep_results) / 4;
+}
+
+/// Takes what has ended behind a slow first item before the store forgets it. The lines wait for
+/// their turn in memory, so they are few: what is above the bound stays with the store.
+Co<Status> BatchRun::look_ahead() {
+  const TimePoint now = parts_.clock.now();
+  if (looked_ahead_ != TimePoint{} && now - looked_ahead_ < ahead_pause()) co_return done();
+  looked_ahead_ = now;
+  std::size_t held = 0;
+  for (const auto& item : items_) held += item.line ? item.line->text.size() : 0;
+  for (std::size_t place = 1; place < items_.size() && held < kAheadMax; ++place) {
+    if (items_[place].line) continue;
+    auto looked = co_await look_at(place);
+    if (!looked.ok()) co_return looked;
+    if (items_[place].line) held += items_[place].line->text.size();
   }
   co_return done();
 }
@@ -320,7 +388,7 @@ Co<Status> BatchRun::look_at_first() {
 /// In the order of the input, so that one number says what is done.
 Co<Status> BatchRun::collect() {
   while (!items_.empty()) {
-    auto looked = co_await look_at_first();
+    auto looked = co_await look_at(0);
     if (!looked.ok()) co_return looked;
     if (!items_.front().line) break;
     take_line(std::move(*items_.front().line), items_.front().end);
@@ -338,15 +406,17 @@ Co<Status> BatchRun::wait_for_first() {
     auto saved = co_await save();
     if (!saved.ok()) co_return saved;
   }
+  auto ahead = co_await look_ahead();
+  if (!ahead.ok()) co_return ahead;
   const std::string topic = topic_of(items_.front().job);
   waits_for_ = topic;
   auto place = co_await parts_.stores.signal().place(topic, soon());
   if (!place.ok()) co_return place.error();
-  auto looked = co_await look_at_first();
+  auto looked = co_await look_at(0);
   if (!looked.ok() || items_.front().line || given_up_) co_return looked;
   // The batch's own end must not be slept through either.
   const auto left = std::chrono::duration_cast<Duration>(record_.expires - parts_.clock.wall());
-  Duration wait = parts_.settings.batches.recheck;
+  Duration wait = std::min<Duration>(parts_.settings.batches.recheck, ahead_pause());
   if (!stops()) wait = std::min(wait, std::max<Duration>(left, kRetry));
   auto heard = co_await parts_.stores.signal().hear(topic, std::move(*place),
                                                     Deadline::in(parts_.clock, wait));
@@ -387,9 +457,10 @@ Co<Status> BatchRun::finish() {
   const bool was_cancelled = record_.status == BatchStatus::cancelling;
   const bool late =
       record_.since[static_cast<std::size_t>(BatchStatus::finalizing)] >= record_.expires;
-  enter(was_cancelled ? BatchStatus::cancelled
-        : late        ? BatchStatus::expired
-                      : BatchStatus::completed);
+  enter(was_cancelled             ? BatchStatus::cancelled
+        : late                    ? BatchStatus::expired
+        : !record_.errors.empty() ? BatchStatus::failed
+                                  : BatchStatus::completed);
   row_.open = false;
   auto saved = co_await save();
   co_return saved;

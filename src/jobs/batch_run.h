@@ -22,15 +22,18 @@ class BatchRun {
   /// told to the topic it waits for wakes it.
   void give_up() noexcept { given_up_ = true; }
   bool cancels() const noexcept { return record_.status == BatchStatus::cancelling; }
+  const storage::Owner& owner() const noexcept { return row_.owner; }
   const std::string& waits_for() const noexcept { return waits_for_; }
 
  private:
   struct Item {
-    std::string custom_id;
+    std::string custom_id;         ///< empty: its line cannot be read any more; the job knows it
     storage::JobId job;            ///< empty: it was refused
     std::uint64_t end = 0;         ///< of its line in the input
     std::optional<ItemLine> line;  ///< how it ended
   };
+  Co<Status> go_on();
+  Co<Status> end_damaged();
   Co<Status> validate();
   Co<Status> check_lines(InputLines& lines);
   void note_fault(std::uint64_t line, LineFault fault);
@@ -41,7 +44,8 @@ class BatchRun {
   Co<Status> hand_in(const InputLine& line);
   Co<Status> skip_rest(InputLines& lines);
   Co<Status> collect();
-  Co<Status> look_at_first();
+  Co<Status> look_at(std::size_t place);
+  Co<Status> look_ahead();
   Co<Status> cancel_items();
   Co<Status> wait_for_first();
   Co<Status> finish();
@@ -50,6 +54,10 @@ class BatchRun {
   Co<Status> save();
   void enter(BatchStatus status);
   bool stops() const;
+  /// So many of the batch's items get a line: all, or those that were handed in before its input
+  /// was lost.
+  std::uint64_t lines_wanted() const { return lost_ ? handed_in_ : record_.total; }
+  Duration ahead_pause() const;
   const char* stop_code() const;
   Deadline soon() const;
 
@@ -59,6 +67,8 @@ class BatchRun {
   std::deque<Item> items_;
   std::uint64_t handed_in_ = 0;    ///< items with a job or a line, of the whole batch
   std::optional<InputLine> held_;  ///< read and not handed in
+  bool lost_ = false;              ///< the input can never be read on
+  TimePoint looked_ahead_{};
   bool cancelled_items_ = false;
   bool given_up_ = false;
   std::string waits_for_;

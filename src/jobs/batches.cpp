@@ -1,6 +1,9 @@
 // The desk of batches, and who works at them.
 #include "jobs/batches.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/json_fields.h"
 #include "jobs/batch_run.h"
 #include "storage/file_says.h"
@@ -13,7 +16,8 @@ constexpr auto kTidy = std::chrono::minutes(1);
 constexpr auto kPause = std::chrono::seconds(1);
 constexpr std::uint32_t kOver = 64;  ///< ended files removed at once
 constexpr std::uint32_t kOpenMax = 10'000;
-constexpr int kTries = 20;  ///< to change a record that its run changes too
+constexpr std::uint32_t kLookedAt = 1000;  ///< open batches, each time
+constexpr int kTries = 20;                 ///< to change a record that its run changes too
 constexpr std::size_t kMetadataMax = 16;
 constexpr std::size_t kKeyMax = 64;
 constexpr std::size_t kValueMax = 512;
@@ -137,6 +141,17 @@ Co<Result<BatchView>> BatchDesk::cancel(storage::Owner owner, storage::BatchId i
   co_return last;
 }
 
+Co<Result<bool>> is_read(storage::Batches& batches, storage::Owner owner, storage::FileId file,
+                         Deadline by) {
+  auto rows = co_await batches.open_of(std::move(owner), kOpenMax, by);
+  if (!rows.ok()) co_return rows.error();
+  for (const auto& row : *rows) {
+    const auto record = record_of(row.record);
+    if (record.ok() && record->input_file == file.text()) co_return true;
+  }
+  co_return false;
+}
+
 BatchFeeder::BatchFeeder(FeederParts parts, Executor executor)
     : parts_(parts),
       tasks_(parts.clock, executor,
@@ -179,13 +194,24 @@ Co<> BatchFeeder::lead() {
 }
 
 Co<Status> BatchFeeder::look() {
-  auto rows = co_await parts_.stores.batches().open(parts_.settings.batches.at_once, soon());
+  auto rows = co_await parts_.stores.batches().open(
+      std::max(parts_.settings.batches.at_once, kLookedAt), soon());
   if (!rows.ok()) co_return rows.error();
-  for (auto& row : *rows) co_await look_at(std::move(row));
+  std::size_t place = 0;
+  for (auto& row : *rows) co_await look_at(std::move(row), place++);
   co_return done();
 }
 
-Co<> BatchFeeder::look_at(storage::BatchRow row) {
+/// A user of whom none is worked at does not wait for another's slow ones but begins beside them,
+/// so that there are less than twice as many.
+bool BatchFeeder::may_begin(const storage::Owner& owner, std::size_t place) const {
+  const std::size_t most = parts_.settings.batches.at_once;
+  const auto theirs = [&](const auto& one) { return one.second->owner() == owner; };
+  if (place >= most) return false;
+  return running_.size() < most || std::none_of(running_.begin(), running_.end(), theirs);
+}
+
+Co<> BatchFeeder::look_at(storage::BatchRow row, std::size_t place) {
   auto record = record_of(row.record);
   if (!record.ok()) {
     parts_.log.error("batches.record", {{"batch", row.id.text()}});
@@ -193,6 +219,9 @@ Co<> BatchFeeder::look_at(storage::BatchRow row) {
   }
   const auto found = running_.find(row.id);
   if (found == running_.end()) {
+    // One that has begun goes on: its jobs are out, and their answers are not kept for ever.
+    const bool begun = record->status != BatchStatus::validating;
+    if (!begun && !may_begin(row.owner, place)) co_return;
     const storage::BatchId id = row.id;
     auto run = std::make_shared<BatchRun>(parts_, std::move(row), std::move(*record));
     running_.emplace(id, run);
@@ -225,19 +254,33 @@ Co<> BatchFeeder::tidy() {
   const TimePoint now = parts_.clock.now();
   if (tidied_ != TimePoint{} && now - tidied_ < kTidy) co_return;
   tidied_ = now;
-  auto over = co_await parts_.stores.files().over(kOver, soon());
-  if (over.ok()) {
-    for (const auto& file : *over) {
-      auto erased = co_await parts_.stores.files().erase(file.owner, file.id, soon());
-      if (erased.ok()) parts_.shelf.drop(file.id.text());
-    }
-  }
+  auto over = co_await remove_over();
   const auto before = parts_.clock.wall() - std::chrono::duration_cast<WallTime::duration>(
                                                 Duration(parts_.settings.batches.keep));
   auto swept = co_await parts_.stores.batches().sweep(before, soon());
   auto replies = co_await parts_.stores.replies().sweep(soon());
   if (!over.ok() || !swept.ok() || !replies.ok()) parts_.log.debug("batches.tidy_failed", {});
   if (!swept_) co_await sweep_shelf();
+}
+
+/// Files whose time is over; those that an open batch reads wait for its end.
+Co<Status> BatchFeeder::remove_over() {
+  auto open = co_await parts_.stores.batches().open(kOpenMax, soon());
+  if (!open.ok()) co_return open.error();
+  std::set<std::string> read;
+  for (const auto& row : *open) {
+    auto record = record_of(row.record);
+    if (record.ok()) read.insert(std::move(record->input_file));
+  }
+  const auto most = kOver + static_cast<std::uint32_t>(read.size());
+  auto over = co_await parts_.stores.files().over(most, soon());
+  if (!over.ok()) co_return over.error();
+  for (const auto& file : *over) {
+    if (read.contains(file.id.text())) continue;
+    auto erased = co_await parts_.stores.files().erase(file.owner, file.id, soon());
+    if (erased.ok()) parts_.shelf.drop(file.id.text());
+  }
+  co_return done();
 }
 
 /// Contents that a crash left without a file, a day old: nothing is under way that long.

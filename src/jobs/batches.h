@@ -62,6 +62,10 @@ class BatchDesk {
   storage::Stores& stores_;
 };
 
+/// Whether an unfinished batch of its owner reads this file.
+Co<Result<bool>> is_read(storage::Batches& batches, storage::Owner owner, storage::FileId file,
+                         Deadline by);
+
 class BatchRun;
 
 /// What the feeder works with; all of it outlives it.
@@ -74,10 +78,10 @@ struct FeederParts {
   storage::Shelf& shelf;
 };
 
-/// Works at the open batches, oldest first. What it did not record is done again, to the same
-/// effect: an item's job has the batch's id and the item's number as its key, and a line of an
-/// output file counts once its length is recorded. Batches belong to the process that holds the
-/// data folder: its lock makes sure that there is one feeder. Lives on one executor.
+/// Works at the open batches, in turn between their owners. What it did not record is done again,
+/// to the same effect: an item's job has the batch's id and the item's number as its key, and a
+/// line of an output file counts once its length is recorded. Batches belong to the process that
+/// holds the data folder: its lock makes sure that there is one feeder. Lives on one executor.
 class BatchFeeder {
  public:
   BatchFeeder(FeederParts parts, Executor executor);
@@ -92,9 +96,11 @@ class BatchFeeder {
  private:
   Co<> lead();
   Co<Status> look();
-  Co<> look_at(storage::BatchRow row);
+  Co<> look_at(storage::BatchRow row, std::size_t place);
+  bool may_begin(const storage::Owner& owner, std::size_t place) const;
   Co<> work_at(storage::BatchId id, std::shared_ptr<BatchRun> run);
   Co<> tidy();
+  Co<Status> remove_over();
   Co<> sweep_shelf();
   Deadline soon() const;
 

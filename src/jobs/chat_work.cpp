@@ -53,6 +53,14 @@ bool wants_more_than_text(const std::string& body) {
                          !field(*parsed, "modalities").is_null());
 }
 
+/// Whether a kept answer is not what was asked for. Equal requests of a batch are so many draws;
+/// who repeats a job, or runs it again, wants another answer. (An attempt's number is that of its
+/// token unless some before it do not count.)
+bool asks_anew(const storage::Job& job) {
+  const bool later = job.job.id.text().find('.') != std::string::npos;
+  return later || !job.job.batch.empty() || job.token > job.attempts;
+}
+
 /// Until when an attempt may ask: none begins at or after the job's expiry, so none asks then.
 Deadline last_question(const storage::NewJob& job, const Clock& clock, Deadline by) {
   if (job.expires == WallTime{}) return by;
@@ -101,6 +109,7 @@ Result<assistant::Question> ChatWork::question_of(const Settings& settings, cons
   if (parsed->own.collection) question.chat.collection = CollectionName(*parsed->own.collection);
   question.chat.tenant = job.owner.tenant;
   question.chat.user = job.owner.user;
+  question.chat.cache.no_cache = asks_anew(run.job());
   question.chat.request = RequestId(job.id.text());
   if (parsed->own.conversation) {
     question.conversation = conversation_of(*parsed->own.conversation, job.id);

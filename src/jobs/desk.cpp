@@ -58,8 +58,15 @@ std::uint32_t waiting_max_of(const LimitSettings& limits) noexcept {
   return limits.enabled ? std::max(1U, limits.user.queued) : 0;
 }
 
+bool has_controls(const std::string& text) {  // line breaks are some, too
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto u = static_cast<unsigned char>(c);
+    return u < 0x20 || u == 0x7f;
+  });
+}
+
 Status check_word(const std::string& text, const char* field, std::size_t max) {
-  if (text.size() <= max && is_utf8(text) && !has_control_characters(text)) return done();
+  if (text.size() <= max && is_utf8(text) && !has_controls(text)) return done();
   return Error::say(Errc::invalid, "invalid_name",
                     "'" + std::string(field) + "' may have at most " + std::to_string(max) +
                         " bytes and no control characters.",
@@ -120,8 +127,10 @@ Status Desk::set_times(const Order& order, storage::NewJob& job) const {
   }
   if (job.run_at <= now) job.run_at = {};
   job.expires = order.expires_in ? now + steps(*order.expires_in) : order.expires;
-  if (job.expires != WallTime{} && (job.expires <= now || job.expires <= job.run_at)) {
-    return out_of_range(order.expires_in ? "expires_in" : "expires",
+  // Whether the moment `expires` has passed, the store asks: an order that is told again under its
+  // key has its answer then, too.
+  if (order.expires_in && job.expires <= job.run_at) {
+    return out_of_range("expires_in",
                         "A job must expire later than now and than it is planned for.");
   }
   job.repeat_every = order.repeat_every;

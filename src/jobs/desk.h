@@ -143,7 +143,11 @@ class Desk {
   /// `filter.owner` is set here for callers without the admin scope, or when `everybody` is false.
   Co<Result<PageOfViews>> list(admission::Caller caller, storage::JobFilter filter, bool everybody,
                                storage::JobId after, std::uint32_t limit, Deadline by);
+  /// An occurrence of a repeating job that has ended stands for the one that comes or runs, which
+  /// is cancelled, and given, in its place: so the id that submit() gave ends the repetition.
   Co<Result<storage::Job>> cancel(admission::Caller caller, storage::JobId id, Deadline by);
+  /// This job and no other.
+  Co<Result<storage::Job>> cancel_only(admission::Caller caller, storage::JobId id, Deadline by);
   Co<Result<storage::Job>> retry(admission::Caller caller, storage::JobId id, Deadline by);
   Co<Status> erase(admission::Caller caller, storage::JobId id, Deadline by);
 

@@ -1,9 +1,14 @@
 // What a caller may do with jobs that exist: see, end, repeat, forget, follow.
 #include "jobs/desk.h"
 #include "jobs/webhook.h"
+#include "storage/job_life.h"
 
 namespace mainstay::jobs {
 namespace {
+
+/// Moments of a repetition that are gone through to find the occurrence that has not ended: one
+/// that runs late stays behind the clock by as many.
+constexpr int kOccurrencesTried = 32;
 
 /// None: everybody's.
 std::optional<storage::Owner> reach(const admission::Caller& caller) {
@@ -38,6 +43,24 @@ Co<Result<PageOfViews>> Desk::list(admission::Caller caller, storage::JobFilter 
 }
 
 Co<Result<storage::Job>> Desk::cancel(admission::Caller caller, storage::JobId id, Deadline by) {
+  auto job = co_await cancel_only(caller, id, by);
+  if (job.ok() || job.error().reason != "job_ended") co_return job;
+  auto last = co_await store_.get(reach(caller), id, by);
+  if (!last.ok() || !storage::makes_next(last->job, last->state)) co_return job;
+  storage::NewJob next = storage::next_occurrence_of(last->job, last->created, clock_.wall());
+  for (int tried = 0; tried < kOccurrencesTried; ++tried) {
+    auto found = co_await cancel_only(caller, next.id, by);
+    // One that is there and has ended has no successor, or that would have been found.
+    if (found.ok() || found.error().reason == "job_ended") co_return found;
+    if (found.error().reason != "unknown_job") co_return found;
+    next.run_at -= next.repeat_every;
+    next.id = storage::occurrence_id(next.id, next.run_at);
+  }
+  co_return job;
+}
+
+Co<Result<storage::Job>> Desk::cancel_only(admission::Caller caller, storage::JobId id,
+                                           Deadline by) {
   auto job = co_await store_.cancel(reach(caller), id, by);
   if (!job.ok()) co_return job.error();
   // The attempt that runs is stopped by this, wherever it is; its next heartbeat would do it too.

@@ -139,6 +139,7 @@ class ImagesKind final : public Kind {
     limits_.scope = admission::Scope::knowledge;
     limits_.priority = storage::JobClass::batch;
     limits_.timeout = tools.settings.knowledge.ingest_timeout;
+    limits_.timeout_setting = "knowledge.ingest_timeout";
   }
   std::string_view name() const noexcept override { return "images"; }
   const KindLimits& limits() const noexcept override { return limits_; }

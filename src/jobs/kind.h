@@ -18,8 +18,9 @@ namespace mainstay::jobs {
 
 /// What every job of a kind has in common.
 struct KindLimits {
-  Bytes input_max{1u << 20};  ///< of the input as JSON text
-  Duration timeout{};         ///< of one attempt
+  Bytes input_max{1u << 20};                     ///< of the input as JSON text
+  Duration timeout{};                            ///< of one attempt
+  const char* timeout_setting = "jobs.timeout";  ///< where an operator changes it
   std::uint32_t attempts_max = 3;
   storage::JobClass priority = storage::JobClass::interactive;  ///< when an order names none
   Duration lease{};

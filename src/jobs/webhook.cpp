@@ -29,6 +29,7 @@ storage::NewJob made_for(const storage::NewJob& job, const JobWebhookSettings& s
   out.kind = kWebhookKind;
   out.priority = storage::JobClass::interactive;
   out.attempts_max = settings.attempts_max;
+  out.follow_up = true;  // a full queue refuses new work, not the news of what it took
   return out;
 }
 

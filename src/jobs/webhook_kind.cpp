@@ -43,6 +43,7 @@ class WebhookKind final : public Kind {
         limits_(common_limits(tools.settings)) {
     limits_.for_clients = false;
     limits_.timeout = settings_.timeout;
+    limits_.timeout_setting = "jobs.webhooks.timeout";
     limits_.attempts_max = settings_.attempts_max;
     limits_.backoff = {settings_.backoff_min, settings_.backoff_max, 4};
   }

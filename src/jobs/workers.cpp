@@ -13,6 +13,8 @@ namespace {
 
 /// While pressure leaves fewer slots, it is looked at this often.
 constexpr Duration kLookAgain = std::chrono::seconds(1);
+/// While no further webhook may be delivered: a delivery that ends does not wake a claim.
+constexpr Duration kDeliverAgain = std::chrono::milliseconds(100);
 constexpr Duration kPauseMin = std::chrono::milliseconds(100);
 constexpr Duration kPauseMax = std::chrono::seconds(5);
 
@@ -62,17 +64,22 @@ std::uint32_t Workers::Parts::free_slots() const {
     const double share = std::floor(factor * slots);
     slots = factor > 0 ? std::max(1U, static_cast<std::uint32_t>(share)) : 0;
   }
-  const auto used = static_cast<std::uint32_t>(running.size());
+  const std::uint32_t used = busy.load();
   return slots > used ? slots - used : 0;
 }
 
-/// Claims never more than the free slots: a job that waits in here would lose its lease.
+std::uint32_t Workers::Parts::free_deliveries() const {
+  return kDeliveriesMax - std::min(kDeliveriesMax, delivering);
+}
+
+/// Claims never more than the free slots: a job that waits in here would lose its lease. A delivery
+/// needs a free slot to be taken, and leaves it free.
 Co<> Workers::Parts::take_work() {
   Duration pause = kPauseMin;
   while (taking) {
     const std::uint32_t slots = free_slots();
     if (slots == 0) {
-      const bool squeezed = setup.factor && running.size() < setup.slots;
+      const bool squeezed = setup.factor && busy.load() < setup.slots;
       const TimePoint until = squeezed ? clock.now() + kLookAgain : TimePoint::max();
       [[maybe_unused]] auto reached = co_await freed->wait_until(until);
       continue;
@@ -82,7 +89,11 @@ Co<> Workers::Parts::take_work() {
     claim.kinds = setup.kinds;
     claim.slots = slots;
     claim.lease = config.lease;
-    auto got = co_await store.claim(std::move(claim), Deadline::in(clock, config.poll));
+    claim.rationed = kWebhookKind;
+    claim.rationed_most = free_deliveries();
+    Duration longest = config.poll;
+    if (claim.rationed_most == 0) longest = std::min(longest, kDeliverAgain);
+    auto got = co_await store.claim(std::move(claim), Deadline::in(clock, longest));
     if (got.ok()) {
       pause = kPauseMin;
       for (auto& one : *got) begin(std::move(one));
@@ -154,7 +165,7 @@ void Workers::Parts::begin(storage::Claimed one) {
   const Key key{job.job.id.text(), one.lease.token};
   auto attempt = std::make_shared<Attempt>(*this, std::move(one));
   running[key] = attempt;
-  busy = static_cast<std::uint32_t>(running.size());
+  count_running(*attempt, 1);
   {
     std::lock_guard lock(mutex);
     shown[key] = {attempt->claimed.job.job.id, attempt->claimed.job.job.kind,
@@ -163,10 +174,16 @@ void Workers::Parts::begin(storage::Claimed one) {
   tasks.spawn("job", look_after(std::move(attempt)));
 }
 
+void Workers::Parts::count_running(const Attempt& attempt, int by) {
+  const bool delivers = attempt.claimed.job.job.kind == kWebhookKind;
+  if (delivers) delivering += static_cast<std::uint32_t>(by);
+  busy = static_cast<std::uint32_t>(running.size()) - delivering;
+}
+
 void Workers::Parts::ended(const Attempt& attempt) {
   const Key key{attempt.claimed.job.job.id.text(), attempt.claimed.lease.token};
   running.erase(key);
-  busy = static_cast<std::uint32_t>(running.size());
+  count_running(attempt, -1);
   {
     std::lock_guard lock(mutex);
     shown.erase(key);

@@ -19,11 +19,15 @@ namespace mainstay::jobs {
 /// Who these workers are and how much they may do.
 struct WorkersSetup {
   std::string name;                ///< of these workers alone, of this start
-  std::uint32_t slots = 1;         ///< attempts at once
+  std::uint32_t slots = 1;         ///< attempts at once, webhooks' deliveries aside
   std::vector<std::string> kinds;  ///< that they run; empty: all
   /// The share of the slots that pressure leaves, 0 to 1; 0: no new attempt. May be empty.
   std::function<double()> factor;
 };
+
+/// Deliveries of webhooks at once, beside the slots: they wait for others' servers, and one that
+/// hangs is to hold up no work.
+inline constexpr std::uint32_t kDeliveriesMax = 8;
 
 /// One attempt that runs now.
 struct RunningJob {
@@ -37,7 +41,7 @@ struct RunningJob {
 struct WorkerFigures {
   std::string name;
   std::uint32_t slots = 0;
-  std::uint32_t busy = 0;
+  std::uint32_t busy = 0;  ///< of the slots
   std::uint64_t claimed = 0;
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;  ///< attempts, those out of time included

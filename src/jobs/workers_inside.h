@@ -62,6 +62,8 @@ struct Workers::Parts {
   Co<> hear_stops();
   void begin(storage::Claimed claimed);
   std::uint32_t free_slots() const;
+  std::uint32_t free_deliveries() const;
+  void count_running(const Attempt& attempt, int by);
   void stop(Attempt& attempt, Stop why);
   void stop_job(const std::string& id);
   void ended(const Attempt& attempt);
@@ -104,7 +106,8 @@ struct Workers::Parts {
 
   using Key = std::pair<std::string, std::uint64_t>;  ///< job and token
   std::map<Key, std::shared_ptr<Attempt>> running;
-  mutable std::mutex mutex;  ///< of `shown`
+  std::uint32_t delivering = 0;  ///< of them, those beside the slots
+  mutable std::mutex mutex;      ///< of `shown`
   std::map<Key, RunningJob> shown;
   std::atomic<std::uint32_t> busy{0};
   std::atomic<std::uint64_t> claimed{0};

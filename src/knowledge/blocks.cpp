@@ -110,9 +110,26 @@ class Reader {
     }
     if (state_.commented || line.bare.starts_with("<!--")) {
       close();
-      state_.commented = line.bare.find("-->") == std::string_view::npos;
+      prose(behind_comments(line));
       return;
     }
+    prose(line);
+  }
+
+  /// What a line says behind the comments that it begins with or ends.
+  Line behind_comments(Line line) {
+    while (state_.commented || line.bare.starts_with("<!--")) {
+      const auto end = line.bare.find("-->");
+      state_.commented = end == std::string_view::npos;
+      if (state_.commented) return {line.end, line.end, {}};
+      line.bare = trim(line.bare.substr(end + 3));
+    }
+    line.begin = static_cast<std::size_t>(line.bare.data() - text_.data());
+    return line;
+  }
+
+  /// A line that is neither code between fences nor a comment.
+  void prose(const Line& line) {
     if (line.bare.empty()) {
       close();
       return;

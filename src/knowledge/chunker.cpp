@@ -27,16 +27,24 @@ class Chunker {
   }
 
   std::vector<storage::Chunk> run(const std::vector<Block>& blocks) {
+    const bool headings_alone = std::all_of(blocks.begin(), blocks.end(), [](const Block& block) {
+      return block.kind == BlockKind::heading;
+    });
     for (const auto& block : blocks) {
-      if (block.kind == BlockKind::heading)
+      if (block.kind == BlockKind::heading) {
+        if (!headings_alone) leave(block.level);
         enter(block);
-      else
+      } else {
         add(block);
+        bare_ = nullptr;
+      }
     }
     flush();
-    if (out_.empty()) {  // nothing but headings: they are the text
+    if (headings_alone) {  // they are the text
       for (const auto& block : blocks) add(block);
       flush();
+    } else {
+      leave(0);
     }
     return std::move(out_);
   }
@@ -46,6 +54,27 @@ class Chunker {
     flush();
     while (!path_.empty() && path_.back().level >= heading.level) path_.pop_back();
     path_.push_back({heading.level, heading.heading});
+    tell_path();
+    bare_ = &heading;
+  }
+
+  /// A heading with nothing below it would be in no passage: it is one itself. One that has deeper
+  /// headings below it is in their paths.
+  void leave(int next_level) {
+    if (bare_ == nullptr || bare_->level < next_level) return;
+    std::string_view words = trim(text_.substr(bare_->begin, bare_->end - bare_->begin));
+    while (words.starts_with('#')) words.remove_prefix(1);
+    while (words.ends_with('#')) words.remove_suffix(1);
+    words = trim(words);
+    bare_ = nullptr;
+    if (words.empty()) return;
+    const HeadingStep own = std::move(path_.back());
+    path_.pop_back();
+    tell_path();
+    const auto begin = static_cast<std::size_t>(words.data() - text_.data());
+    add(Block{BlockKind::paragraph, 0, begin, begin + words.size(), {}});
+    flush();
+    path_.push_back(own);
     tell_path();
   }
 
@@ -136,6 +165,7 @@ class Chunker {
   const std::size_t overlap_;
   HeadingPath& path_;
   std::string path_text_;
+  const Block* bare_ = nullptr;  ///< the heading that was entered last, while nothing is below it
   std::vector<Piece> pieces_;
   std::vector<storage::Chunk> out_;
 };

@@ -2,6 +2,7 @@
 #include "knowledge/cutter.h"
 
 #include "base/text.h"
+#include "knowledge/charset.h"
 
 namespace mainstay::knowledge {
 namespace {
@@ -64,15 +65,16 @@ Status Cutter::finish() {
 Status Cutter::cut(std::size_t size) {
   std::string window = buffer_.substr(0, size);
   buffer_.erase(0, size);
-  if (window.find('\0') != std::string::npos) {
+  if (const auto at = window.find('\0'); at != std::string::npos) {
     return Error::say(Errc::invalid, "control_character",
-                      "The file holds a NUL near byte " + std::to_string(base_) +
+                      "The file holds a NUL at byte " + std::to_string(base_ + at) +
                           ": it seems to be binary. Send the text that is in it.",
                       "file");
   }
   if (!is_utf8(window)) {
     return Error::say(Errc::invalid, "invalid_value",
-                      "The text is not valid UTF-8 near byte " + std::to_string(base_) +
+                      "The text is not valid UTF-8 at byte " +
+                          std::to_string(base_ + first_not_utf8(window)) +
                           ". Convert it, for example with iconv -f LATIN1 -t UTF-8.",
                       "file");
   }

@@ -99,10 +99,19 @@ Result<FileType> type_of(std::string_view head, std::string_view name, std::stri
     }
   }
   // Some writers put a few bytes before a PDF's mark; readers look in the first kilobyte.
-  const bool pdf = head.substr(0, 1024).find("%PDF-") != std::string_view::npos;
+  const auto in_front = head.substr(0, 1024);
+  const bool pdf = in_front.find("%PDF-1.") != std::string_view::npos ||
+                   in_front.find("%PDF-2.") != std::string_view::npos;
   if (*image_type(head) != '\0') {
     if (said && *said != FileType::image) return mismatch(format, "a picture");
     return FileType::image;
+  }
+  if (is_utf16(head)) {
+    return Error::say(
+        Errc::unsupported, "unsupported_file_type",
+        "The file is UTF-16; convert it to UTF-8, for example with iconv -f UTF-16 -t "
+        "UTF-8.",
+        "file");
   }
   const std::string_view kind = file_kind(head);
   if (pdf && (kind == "a PDF file" || kind == "binary data" || said == FileType::pdf)) {
@@ -154,7 +163,7 @@ const char* image_type(std::string_view head) noexcept {
   if (head.starts_with("\x89PNG\r\n\x1a\n"sv)) return "image/png";
   if (head.starts_with("RIFF"sv) && head.size() >= 12 && head.substr(8, 4) == "WEBP"sv)
     return "image/webp";
-  if (head.starts_with("GIF87a"sv) || head.starts_with("GIF89a"sv)) return "image/gif";
+  if (is_gif(head)) return "image/gif";
   if (head.starts_with("II*\0"sv) || head.starts_with("MM\0*"sv)) return "image/tiff";
   return "";
 }

@@ -9,6 +9,7 @@
 #include <unordered_set>
 
 #include "base/text.h"
+#include "knowledge/charset.h"
 
 namespace mainstay::knowledge {
 namespace {
@@ -22,17 +23,42 @@ std::string_view name_of(const xmlNode* node) {
 bool is_hidden(std::string_view name) {
   static const std::unordered_set<std::string_view> names{
       "script", "style", "nav",    "noscript", "template", "svg",   "iframe", "object",
-      "canvas", "head",  "button", "select",   "form",     "video", "audio",  "map"};
+      "canvas", "head",  "button", "select",   "video",    "audio", "map"};
   return names.contains(name);
+}
+
+std::string_view attribute(const xmlNode* node, const char* name) {
+  const auto* found = xmlHasProp(node, reinterpret_cast<const xmlChar*>(name));
+  if (found == nullptr || found->children == nullptr) return {};
+  const auto* content = reinterpret_cast<const char*>(found->children->content);
+  return content == nullptr ? std::string_view() : std::string_view(content);
+}
+
+/// What no reader sees says nothing; it is where words for a model alone are put.
+bool is_hidden(const xmlNode* node) {
+  if (is_hidden(name_of(node))) return true;
+  if (xmlHasProp(node, reinterpret_cast<const xmlChar*>("hidden")) != nullptr) return true;
+  std::string style;
+  for (const char c : attribute(node, "style")) {
+    if (c != ' ' && c != '\t' && c != '\n' && c != '\r') style += c;
+  }
+  style = lower_ascii(style);
+  return style.find("display:none") != std::string::npos ||
+         style.find("visibility:hidden") != std::string::npos;
 }
 
 bool is_block(std::string_view name) {
   static const std::unordered_set<std::string_view> names{
-      "p",     "div",        "section", "article",    "main",  "header", "footer",
-      "aside", "ul",         "ol",      "dl",         "dt",    "dd",     "table",
-      "tbody", "blockquote", "figure",  "figcaption", "thead", "tfoot",  "body",
-      "html",  "address",    "details", "summary",    "hr",    "center"};
+      "p",       "div",        "section", "article", "main",     "header", "footer",  "aside",
+      "ul",      "ol",         "dl",      "dt",      "dd",       "table",  "tbody",   "blockquote",
+      "figure",  "figcaption", "thead",   "tfoot",   "body",     "html",   "address", "details",
+      "summary", "hr",         "center",  "form",    "fieldset", "legend"};
   return names.contains(name);
+}
+
+/// Inside a cell, where no table is written, they end a line.
+bool is_table_part(std::string_view name) {
+  return name == "tr" || name == "td" || name == "th" || name == "caption";
 }
 
 /// Walks the tree and writes Markdown. Text is collected in `line_` until a block ends.
@@ -57,12 +83,12 @@ class Writer {
 
   void element(const xmlNode* node, int depth) {
     const std::string_view name = name_of(node);
-    if (is_hidden(name)) return;
+    if (is_hidden(node)) return;
     if (name.size() == 2 && name[0] == 'h' && name[1] >= '1' && name[1] <= '6') {
       with_prefix(node, depth, std::string(static_cast<std::size_t>(name[1] - '0'), '#') + " ");
     } else if (name == "li") {
       with_prefix(node, depth, "- ");
-    } else if (name == "tr") {
+    } else if (name == "tr" && !in_row_) {
       row(node, depth);
     } else if (name == "pre") {
       code(node, depth);
@@ -72,7 +98,7 @@ class Writer {
       line_ += '`';
       children(node, depth + 1);
       line_ += '`';
-    } else if (is_block(name)) {
+    } else if (is_block(name) || (in_row_ && is_table_part(name))) {
       end_block();
       children(node, depth + 1);
       end_block();
@@ -89,20 +115,26 @@ class Writer {
     prefix_.clear();
   }
 
+  /// A cell is one line: what is in it, tables too, is written aside and then laid flat once.
   void row(const xmlNode* node, int depth) {
     end_block();
+    std::string kept = std::move(out_);
     std::string cells;
+    in_row_ = true;
     for (const xmlNode* child = node->children; child != nullptr; child = child->next) {
-      if (child->type != XML_ELEMENT_NODE) continue;
-      const std::string kept = std::move(out_);
+      if (child->type != XML_ELEMENT_NODE || is_hidden(child)) continue;
       out_.clear();
       children(child, depth + 1);
       end_block();
-      std::string cell;
-      for (const char c : out_) cell += c == '\n' || c == '|' ? ' ' : c;
-      out_ = kept;
-      cells += " " + std::string(trim(cell)) + " |";
+      for (char& c : out_) {
+        if (c == '\n' || c == '|') c = ' ';
+      }
+      cells += ' ';
+      cells += trim(out_);
+      cells += " |";
     }
+    in_row_ = false;
+    out_ = std::move(kept);
     if (!cells.empty()) out_ += "|" + cells + "\n";
     after_row_ = true;
   }
@@ -151,6 +183,7 @@ class Writer {
   std::string line_;
   std::string prefix_;
   bool pre_ = false;
+  bool in_row_ = false;
   bool after_row_ = false;
 };
 
@@ -181,12 +214,14 @@ std::string title_in(const xmlNode* node, int depth) {
 Result<Page> read_html(const std::string& html) {
   const Error unreadable =
       Error::say(Errc::invalid, "invalid_value", "The text cannot be read as HTML.", "text");
-  if (html.size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return unreadable;
+  auto text = html_in_utf8(html);
+  if (!text.ok()) return text.error();
+  if (text->size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return unreadable;
   // NONET: nothing is fetched. Without HUGE the parser keeps its own limits on depth and names.
   const int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
                       HTML_PARSE_NONET | HTML_PARSE_COMPACT;
   std::unique_ptr<xmlDoc, decltype(&xmlFreeDoc)> document(
-      htmlReadMemory(html.data(), static_cast<int>(html.size()), nullptr, "UTF-8", options),
+      htmlReadMemory(text->data(), static_cast<int>(text->size()), nullptr, "UTF-8", options),
       &xmlFreeDoc);
   if (!document || xmlDocGetRootElement(document.get()) == nullptr) return unreadable;
   const auto* top = reinterpret_cast<const xmlNode*>(document.get());

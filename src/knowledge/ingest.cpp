@@ -131,7 +131,7 @@ struct Ingest::Work {
   }
   /// How it is cut: chunks of another way do not fit those that are stored.
   std::string way(const KnowledgeSettings& settings) const {
-    return "cut 1 " + std::to_string(settings.chunk_tokens) + "/" +
+    return "cut 2 " + std::to_string(settings.chunk_tokens) + "/" +
            std::to_string(settings.chunk_overlap_tokens);
   }
 };

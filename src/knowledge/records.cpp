@@ -87,6 +87,7 @@ Status CsvText::end_row(std::string& text) {
     }
     text += value;
     text += '\n';
+    told_ = true;
   }
   text += '\n';
   return done();
@@ -108,8 +109,8 @@ Status CsvText::feed(std::string_view bytes, std::string& text) {
 
 Status CsvText::finish(std::string& text) {
   auto ended = end_row(text);
-  // A table of one row: its names are all there is.
-  if (ended.ok() && text.empty() && !names_.empty()) {
+  // A table of one row: its names are all there is. (`text` holds the last rows alone.)
+  if (ended.ok() && !told_) {
     for (const auto& name : names_) text += name + "\n";
     names_.clear();
   }

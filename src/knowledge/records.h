@@ -31,6 +31,7 @@ class CsvText {
   std::string row_;  ///< as it came, without the line end
   bool quoted_ = false;
   bool begun_ = false;
+  bool told_ = false;  ///< a row with values was
   char mark_ = ',';
   std::vector<std::string> names_;
 };

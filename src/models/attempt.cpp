@@ -78,7 +78,8 @@ Co<Result<Answer>> Router::try_candidates(Ask& ask) {
     auto got = co_await try_one(ask, candidates[i], last);
     if (got.ok()) co_return std::move(got);
     note(ask, candidates[i], got.error());
-    if (got.error().reason == "upstream_rejected") {
+    const std::string& why = got.error().reason;
+    if (why == "upstream_rejected" || why == "context_length_exceeded") {
       // Perhaps its own: a smaller context, an account without credit.
       if (!rejected) rejected = std::move(got.error());
     } else if (!verdict(got.error()).next) {
@@ -210,9 +211,9 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
     now = waited;
     if (!permit) co_return busy();
   }
-  auto pass = upstream.ask(now);
+  auto pass = upstream.ask(candidate.model, now);
   if (!pass.ok()) co_return pass.error();
-  Upstream::Call call(candidate.upstream, *pass, std::move(permit), now);
+  Upstream::Call call(candidate.upstream, *pass, std::move(permit), now, candidate.model);
   call.hold(std::move(lease));
   ++ask.at.attempts;
   Attempt attempt{.model = candidate.model,
@@ -274,7 +275,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
       name_wait(*wrong, false, attempt.by, tools_.clock.now());
     } else if (!chunk->has_value()) {
       wrong = bad_start("the stream ended without a token");
-    } else {
+    } else if (!(*chunk)->json.empty()) {
       bytes += (*chunk)->json.size();
       seen = (*chunk)->token || (*chunk)->finish;
       early.push_back(std::move(**chunk));

@@ -276,6 +276,8 @@ class BodyCheck {
     Found found;
     auto fine = check_messages(place, value, limits_, found);
     parsed_.request.has_images = found.images;
+    parsed_.request.attachments = found.attachments;
+    parsed_.request.attached = found.attached;
     return fine;
   }
 

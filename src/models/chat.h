@@ -39,6 +39,8 @@ struct ChatRequest {
   bool include_usage = false;
   bool has_tools = false;
   bool has_images = false;
+  std::uint32_t attachments = 0;  ///< images, sounds and files in the body itself
+  std::size_t attached = 0;       ///< their bytes
   std::uint32_t choices = 1;
   std::uint64_t max_tokens = 0;  ///< asked for, of each choice; 0: not said
   TenantId tenant;
@@ -75,6 +77,8 @@ struct Usage {
   std::uint64_t prompt = 0;
   std::uint64_t completion = 0;
   bool known = false;
+  std::uint64_t cached = 0;     ///< of the prompt's, read from the provider's cache; 0: not said
+  std::uint64_t reasoning = 0;  ///< of the completion's, spent on thinking; 0: not said
 };
 
 /// A whole answer: a chat.completion object as JSON text.
@@ -85,7 +89,7 @@ struct ChatReply {
 
 /// One piece of a streamed answer: a chat.completion.chunk object as JSON text (no "data: ").
 struct ChatChunk {
-  std::string json;
+  std::string json;     ///< empty, from a provider alone: bytes came, as a ping, but no chunk yet
   bool token = false;   ///< carries something the client sees (text, tool call, refusal)
   bool finish = false;  ///< carries a finish_reason
   Usage usage;

@@ -55,6 +55,8 @@ bool is_name(std::string_view text, std::size_t max, bool wide);
 /// What the messages hold.
 struct Found {
   bool images = false;
+  std::uint32_t attachments = 0;  ///< images, sounds and files in the body itself
+  std::size_t attached = 0;       ///< their bytes
 };
 Status check_messages(const Place& place, Element value, const LimitSettings& limits, Found& found);
 /// `some` becomes true when the list is not empty.

@@ -105,6 +105,16 @@ Status part_words(const Place& place, simdjson::dom::object part, std::string_vi
   return done();
 }
 
+/// Counts what part[key][inner] holds, unless it is an address to fetch.
+void note_attached(simdjson::dom::object part, std::string_view key, std::string_view inner,
+                   Found& found) {
+  std::string_view data;
+  if (part[key][inner].get_string().get(data) != simdjson::SUCCESS) return;
+  if (data.starts_with("http:") || data.starts_with("https:")) return;
+  ++found.attachments;
+  found.attached += data.size();
+}
+
 Status check_part(const Place& place, Element value, std::size_t& size, Found& found) {
   simdjson::dom::object part;
   if (value.get_object().get(part) != simdjson::SUCCESS) return wrong_type(place, "an object");
@@ -117,10 +127,17 @@ Status check_part(const Place& place, Element value, std::size_t& size, Found& f
   if (type == "refusal") return part_words(place, part, "refusal", size);
   if (type == "image_url") {
     found.images = true;
+    note_attached(part, type, "url", found);
     return part_object(place, part, "image_url", "url");
   }
-  if (type == "input_audio") return part_object(place, part, "input_audio", "data", "format");
-  if (type == "file") return part_object(place, part, "file", {});
+  if (type == "input_audio") {
+    note_attached(part, type, "data", found);
+    return part_object(place, part, "input_audio", "data", "format");
+  }
+  if (type == "file") {
+    note_attached(part, type, "file_data", found);
+    return part_object(place, part, "file", {});
+  }
   return refuse(type_place, Errc::invalid, "invalid_value",
                 "must be one of text, image_url, input_audio, file, refusal.");
 }

@@ -75,6 +75,9 @@ class Models {
   virtual Co<Result<std::vector<Voice>>> voices(Deadline by);
   virtual Co<Result<std::vector<ModelInfo>>> list(Deadline by) = 0;
   virtual std::vector<ProviderState> providers() const = 0;
+  /// The one name that all spellings of a model are limited under: the route of an alias, the MODEL
+  /// of PROVIDER/MODEL.
+  virtual std::string limited_as(const std::string& model) const { return model; }
   /// Drops the cached answers (of one tenant, or all when empty). Returns how many.
   virtual std::size_t forget(TenantId tenant) = 0;
 };

@@ -10,10 +10,21 @@
 
 namespace mainstay::models {
 
-/// `words`: what the provider said, for the log and, for a rejected request, for the caller.
-/// `named`: the member it named, if any.
-Error refused_by_provider(int status, std::string words, std::chrono::milliseconds retry_after,
-                          std::string named = {});
+/// What a provider says of a failure.
+struct Complaint {
+  std::string words;  ///< for the log and, for a rejected request, for the caller
+  std::string code;   ///< its own names for the failure, of which some are known here
+  std::string type;
+  std::string param;  ///< the member it named
+};
+/// From an error body of any provider; `words` as words_of().
+Complaint complaint_of(std::string_view body);
+
+Error refused_by_provider(int status, Complaint said, std::chrono::milliseconds retry_after);
+
+/// An error inside a reply of status 200: by the status that it names as its code (400 to 599, a
+/// number or its digits), else as failed_inside().
+Error told_inside(std::string_view body);
 
 /// The sentence inside a JSON error body of any provider: error.message, error (a string), message;
 /// else the body's start.

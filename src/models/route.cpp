@@ -127,6 +127,14 @@ Result<Plan> RouteTable::plan(const std::string& model) const {
   return Error::say(Errc::not_found, "unknown_model", std::move(sentence), "model");
 }
 
+std::string RouteTable::limited_as(const std::string& model) const {
+  if (const auto* route = route_named(model)) return route->model;
+  const auto slash = model.find('/');
+  if (slash == std::string::npos || slash + 1 == model.size()) return model;
+  const auto upstream = upstream_named(std::string_view(model).substr(0, slash));
+  return upstream && upstream != built_in() ? model.substr(slash + 1) : model;
+}
+
 std::vector<std::string> RouteTable::names() const {
   std::vector<std::string> out{std::string(kAuto), std::string(kBuiltIn)};
   for (const auto& route : settings_->routes) {

@@ -243,6 +243,10 @@ std::vector<ProviderState> Router::providers() const {
   return out;
 }
 
+std::string Router::limited_as(const std::string& model) const {
+  return table_.limited_as(model);
+}
+
 std::size_t Router::forget(TenantId tenant) {
   speech_cache_.forget(tenant);
   return cache_.forget(tenant);

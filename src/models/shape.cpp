@@ -62,9 +62,14 @@ AnswerHead make_answer_head(std::string model, const Clock& clock, Random& rando
 }
 
 Json usage_json(const Usage& usage) {
-  return {{"prompt_tokens", usage.prompt},
-          {"completion_tokens", usage.completion},
-          {"total_tokens", usage.prompt + usage.completion}};
+  Json out = {{"prompt_tokens", usage.prompt},
+              {"completion_tokens", usage.completion},
+              {"total_tokens", usage.prompt + usage.completion}};
+  if (usage.cached > 0) out["prompt_tokens_details"] = {{"cached_tokens", usage.cached}};
+  if (usage.reasoning > 0) {
+    out["completion_tokens_details"] = {{"reasoning_tokens", usage.reasoning}};
+  }
+  return out;
 }
 
 ChatReply completion(const AnswerHead& head, const Json& message, const std::string& finish_reason,

@@ -34,7 +34,7 @@ ChatChunk tool_chunk(const AnswerHead& head, std::size_t index, const Json& call
 /// The chunk with empty choices that include_usage asks for.
 ChatChunk usage_chunk(const AnswerHead& head, const Usage& usage);
 
-/// {"prompt_tokens", "completion_tokens", "total_tokens"}
+/// {"prompt_tokens", "completion_tokens", "total_tokens"}, and the details that were told.
 Json usage_json(const Usage& usage);
 /// One tool call of a message in OpenAI's shape; `arguments` is JSON text.
 Json tool_call_json(const std::string& id, const std::string& name, const std::string& arguments);

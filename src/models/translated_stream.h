@@ -23,7 +23,7 @@ class TranslatedStream final : public ChatStream {
       : reply_(std::move(reply)), parser_(std::move(parser)), translator_(std::move(translator)) {}
 
   Co<Result<std::optional<ChatChunk>>> next(Deadline by) override {
-    for (;;) {
+    for (bool fed = false;;) {
       auto& ready = translator_.ready();
       if (!ready.empty()) {
         std::optional<ChatChunk> chunk(std::move(ready.front()));
@@ -39,6 +39,7 @@ class TranslatedStream final : public ChatStream {
         if (!taken.ok()) co_return taken.error();
         continue;
       }
+      if (fed) co_return std::optional<ChatChunk>(ChatChunk());  // a ping, or a part of an event
       auto piece = co_await reply_->read(by);
       if (!piece.ok()) co_return piece.error();
       if (piece->empty()) {
@@ -48,6 +49,7 @@ class TranslatedStream final : public ChatStream {
         continue;
       }
       parser_.feed(*piece);
+      fed = true;
     }
   }
 

@@ -11,6 +11,8 @@ namespace {
 
 /// A longer name of a model is not believed; parse_chat takes no longer one either.
 constexpr std::size_t kModelNameMax = 256;
+/// Models of one provider that pause at once; with more of them all its models pause.
+constexpr std::size_t kPausesMax = 64;
 
 Labels of(const std::string& provider) {
   return {{"provider", provider}};
@@ -71,8 +73,12 @@ Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, 
 }
 
 Upstream::Call::Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit,
-                     TimePoint started)
-    : upstream_(std::move(upstream)), pass_(pass), permit_(std::move(permit)), started_(started) {
+                     TimePoint started, std::string model)
+    : upstream_(std::move(upstream)),
+      pass_(pass),
+      permit_(std::move(permit)),
+      started_(started),
+      model_(std::move(model)) {
   upstream_->in_flight_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -93,14 +99,14 @@ void Upstream::Call::release() {
 
 void Upstream::Call::succeeded(TimePoint now) {
   if (upstream_ == nullptr) return;
-  upstream_->end(pass_, nullptr, started_, now);
+  upstream_->end(*this, nullptr, now);
   release();
 }
 
 void Upstream::Call::failed(Error& error) {
   if (upstream_) upstream_->hide_key(error);
   if (upstream_ == nullptr) return;
-  upstream_->end(pass_, &error, started_, upstream_->tools_.clock.now());
+  upstream_->end(*this, &error, upstream_->tools_.clock.now());
   release();
 }
 
@@ -110,12 +116,17 @@ void Upstream::give_back(const Breaker::Pass& pass) {
   breaker_.ignored(pass);
 }
 
-Result<Breaker::Pass> Upstream::ask(TimePoint now) {
+Result<Breaker::Pass> Upstream::ask(const std::string& model, TimePoint now) {
   std::lock_guard lock(mutex_);
-  if (pause_until_ > now) {
+  TimePoint until = pause_until_;
+  if (!pauses_until_.empty()) {
+    const auto found = pauses_until_.find(model);
+    if (found != pauses_until_.end()) until = std::max(until, found->second);
+  }
+  if (until > now) {
     Error error = Error::log(Errc::over_limit, name() + " asked to be left alone for a while");
     error.reason = "upstream_rate_limited";
-    error.retry_after = round_up(pause_until_ - now);
+    error.retry_after = round_up(until - now);
     return error;
   }
   const Breaker::Pass pass = breaker_.ask(now);
@@ -136,8 +147,18 @@ bool Upstream::withdraw(TimePoint now) {
   return budget_.withdraw(now);
 }
 
-void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint started,
-                   TimePoint now) {
+/// Under the mutex.
+void Upstream::pause(const std::string& model, Duration wait, TimePoint now) {
+  const TimePoint until = now + std::min(wait, pause_max_);
+  std::erase_if(pauses_until_, [now](const auto& one) { return one.second <= now; });
+  const bool full = pauses_until_.size() >= kPausesMax && !pauses_until_.contains(model);
+  TimePoint& known = full ? pause_until_ : pauses_until_[model];
+  known = std::max(known, until);
+}
+
+void Upstream::end(const Call& call, const Error* error, TimePoint now) {
+  const Breaker::Pass& pass = call.pass_;
+  const TimePoint started = call.started_;
   bool opened = false;
   bool became_up = false;
   bool became_down = false;
@@ -155,8 +176,7 @@ void Upstream::end(const Breaker::Pass& pass, const Error* error, TimePoint star
       breaker_.failure(pass, now, tools_.random);
       opened = !was_open && breaker_.open_for(now) > Duration::zero();
       if (error->code == Errc::over_limit) {
-        const Duration pause = std::min<Duration>(error->retry_after, pause_max_);
-        pause_until_ = std::max(pause_until_, now + pause);
+        pause(call.model_, error->retry_after, now);
       } else {
         up_ = false;
         why_ = error->reason;

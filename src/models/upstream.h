@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,7 +55,8 @@ class Upstream {
   class Call {
    public:
     Call() = default;
-    Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit, TimePoint started);
+    Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit, TimePoint started,
+         std::string model);
     Call(Call&& other) noexcept = default;
     Call& operator=(Call&&) = delete;
     ~Call();
@@ -67,18 +69,21 @@ class Upstream {
     void hold(HostLease lease) noexcept { lease_ = std::move(lease); }
 
    private:
+    friend class Upstream;
     void release();
     std::shared_ptr<Upstream> upstream_;  ///< null: nothing to give back
     Breaker::Pass pass_;
     Permit permit_;
     HostLease lease_;
     TimePoint started_{};
+    std::string model_;
   };
 
   const std::string& name() const noexcept { return provider->name(); }
-  /// Asks the breaker and the pause a 429 asked for. The error is unavailable "circuit_open" or
-  /// over_limit "upstream_rate_limited", with retry_after.
-  Result<Breaker::Pass> ask(TimePoint now);
+  /// Asks the breaker and the pause that a 429 asked for, which is of one model: providers limit
+  /// each by itself. The error is unavailable "circuit_open" or over_limit "upstream_rate_limited",
+  /// with retry_after.
+  Result<Breaker::Pass> ask(const std::string& model, TimePoint now);
   void give_back(const Breaker::Pass& pass);
   /// Counts a request towards the retry budget.
   void deposit(TimePoint now);
@@ -111,7 +116,8 @@ class Upstream {
  private:
   std::vector<ModelInfo> listed() const;
   void set_up(bool up, const std::string& why);
-  void end(const Breaker::Pass& pass, const Error* error, TimePoint started, TimePoint now);
+  void end(const Call& call, const Error* error, TimePoint now);
+  void pause(const std::string& model, Duration wait, TimePoint now);
   void hide_key(Error& error) const;
   void adapt(const Error* error, TimePoint started, TimePoint now);
   const ProviderSettings settings_;
@@ -122,7 +128,8 @@ class Upstream {
   Aimd aimd_;
   const Duration raise_every_;
   const Duration pause_max_;
-  TimePoint pause_until_{};
+  TimePoint pause_until_{};                        ///< of all models
+  std::map<std::string, TimePoint> pauses_until_;  ///< of one; at most kPausesMax
   bool up_ = true;
   bool probed_ = false;
   std::optional<TimePoint> last_probe_;

@@ -52,7 +52,9 @@ Verdict verdict(const Error& error) noexcept {
       if (why == "upstream_connect_timeout") return {Again::if_last, true, true};
       return kFailed;
     case Errc::bad_upstream:
-      if (why == "upstream_credentials" || why == "upstream_too_large") return kOther;
+      if (why == "upstream_credentials" || why == "upstream_quota" || why == "upstream_too_large") {
+        return kOther;
+      }
       if (why == "upstream_bad_reply") return kFailed;
       return {Again::yes, true, true};
   }

@@ -41,8 +41,11 @@ class Batches {
   /// `after`: id of the last one seen; empty: from the newest. Errors: not_found "unknown_batch".
   virtual Co<Result<PageOfBatches>> list(Owner owner, BatchId after, std::uint32_t limit,
                                          Deadline by) = 0;
-  /// Open batches of all owners, oldest first.
+  /// Open batches of all owners in turn: each one's oldest, then each one's second, and so on.
   virtual Co<Result<std::vector<BatchRow>>> open(std::uint32_t limit, Deadline by) = 0;
+  /// Those of one owner, oldest first.
+  virtual Co<Result<std::vector<BatchRow>>> open_of(Owner owner, std::uint32_t limit,
+                                                    Deadline by) = 0;
   /// Removes a slice of the closed batches that were created before; gives how many.
   virtual Co<Result<std::uint32_t>> sweep(WallTime before, Deadline by) = 0;
 };

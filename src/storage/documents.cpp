@@ -122,8 +122,8 @@ Error collection_name_taken() {
 
 Error same_content_elsewhere() {
   return Error::say(Errc::conflict, "same_content",
-                    "Another document of the collection holds the same content, or has the same "
-                    "source. Delete that one first.");
+                    "Another document of the collection has the same source, or the same content "
+                    "where neither has a source. Delete that one first.");
 }
 
 Error document_large() {

@@ -170,9 +170,10 @@ class Documents {
   /// Whether an append() is cheaper when its chunks have terms (terms.h); they are never needed.
   virtual bool takes_terms() const noexcept { return false; }
   /// Stores document and chunks in one transaction: for small texts (up to about kAppendBytes).
-  /// Same tenant, collection and sha256: nothing changes (existed). Same non-empty source, other
-  /// content: replaced in the same transaction. Errors: conflict "already_exists" (the id);
-  /// invalid "invalid_value" (tags); too_large (more than kChunksMax chunks).
+  /// Same tenant, collection, source and sha256: nothing changes (existed), the title and the tags
+  /// neither. Same non-empty source, other content: replaced in the same transaction. The same
+  /// content of another source is a document of its own. Errors: conflict "already_exists" (the
+  /// id); invalid "invalid_value" (tags); too_large (more than kChunksMax chunks).
   virtual Co<Result<Added>> add(TenantId tenant, NewDocument document, Deadline by) = 0;
 
   /// Begins a document of any size, or finds where its ingest stopped (same id). `head.chunks` is
@@ -190,20 +191,21 @@ class Documents {
                                            std::vector<Chunk> chunks, std::string checkpoint,
                                            Deadline by) = 0;
   /// Makes the document visible; an older content of the same source is gone in the same moment.
-  /// The same content there already: existed, and what was appended goes. An empty `title` keeps
-  /// that of begin(); another one is shown from now on, but searched in the first kRetitled chunks
-  /// alone. Of a document that is ready: the same answer again. Errors: not_found.
+  /// The same content of this source there already: existed, and what was appended goes. An empty
+  /// `title` keeps that of begin(); another one is shown from now on, but searched in the first
+  /// kRetitled chunks alone. Of a document that is ready: the same answer again. Errors: not_found.
   virtual Co<Result<Added>> finish(TenantId tenant, DocumentId id, std::string sha256, Bytes size,
                                    std::string title, Deadline by) = 0;
   /// Makes the unfinished document `id` visible under the name `as`, in the place of the ready
   /// document of that name, whose time of creation it keeps; that one is gone in the same moment.
   /// Repeated: the same answer again. Errors: not_found (`id`, or `as` is not there or not ready);
-  /// conflict "same_content" (another document of the collection holds the same).
+  /// conflict "same_content" (another document of the collection has the same source and content).
   virtual Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, DocumentId as,
                                       std::string sha256, Bytes size, std::string title,
                                       Deadline by) = 0;
   /// Changes what is known of a ready document. Errors: not_found; invalid "invalid_value" (tags);
-  /// conflict "same_content" (of the same content or source in the other collection),
+  /// conflict "same_content" (of the same source, or of the same content where none has a source,
+  /// in the other collection),
   /// "document_large" (other tags or another collection for one of more than kChangedAtOnce
   /// chunks: make it anew with begin() and finish_as()).
   virtual Co<Result<DocumentInfo>> update(TenantId tenant, DocumentId id, DocumentChanges changes,

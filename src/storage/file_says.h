@@ -1,5 +1,5 @@
 // The refusals that all back ends of files and batches say in the same words.
-// Used by storage's inner rooms, Shelf, and jobs (batches).
+// Used by storage's inner rooms, Shelf, jobs (batches) and api (files).
 #pragma once
 
 #include "base/error.h"
@@ -8,6 +8,11 @@ namespace mainstay::storage {
 
 inline Error unknown_file() {
   return Error::say(Errc::not_found, "unknown_file", "There is no such file.");
+}
+inline Error file_in_use() {
+  return Error::say(Errc::conflict, "file_in_use",
+                    "An unfinished batch reads this file. Cancel the batch first, or wait for its "
+                    "end.");
 }
 inline Error too_many_files() {
   return Error::say(Errc::over_limit, "too_many_files",

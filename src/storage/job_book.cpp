@@ -183,8 +183,9 @@ void JobBook::count_ended(JobClass priority, JobState state, std::int64_t by) {
   counts_[index(priority)][index(state)] += static_cast<std::uint64_t>(by);
 }
 
-JobBook::Entry* JobBook::next(const std::vector<std::string>& kinds) {
+JobBook::Entry* JobBook::next(const std::vector<std::string>& kinds, std::string_view not_of) {
   const auto wanted = [&](const std::string& kind) {
+    if (!not_of.empty() && kind == not_of) return false;
     return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   };
   const bool any = ready_ > 0 && std::any_of(kinds_.begin(), kinds_.end(), [&](const auto& kind) {
@@ -255,6 +256,14 @@ void JobBook::fill(JobFigures& out, TimePoint now) const {
   out.drained_per_second = gate_.drained_per_second(now);
   out.refused_user = refused_user_;
   out.refused_depth = gate_.refused();
+}
+
+std::string_view rationed_out(const Claim& claim, const std::vector<Claimed>& taken) {
+  if (claim.rationed.empty()) return {};
+  const auto of_it = std::count_if(taken.begin(), taken.end(), [&](const Claimed& one) {
+    return one.job.job.kind == claim.rationed;
+  });
+  return of_it < claim.rationed_most ? std::string_view() : std::string_view(claim.rationed);
 }
 
 }  // namespace mainstay::storage

@@ -91,8 +91,8 @@ class JobBook {
   void count_ended(JobClass priority, JobState state, std::int64_t by);
 
   /// What to run next: by class, then in turn between owners, then the oldest. Null: nothing of
-  /// these kinds (empty: of any) is ready. Changes nothing.
-  Entry* next(const std::vector<std::string>& kinds);
+  /// these kinds (empty: of any) but `not_of` is ready. Changes nothing.
+  Entry* next(const std::vector<std::string>& kinds, std::string_view not_of = {});
   /// The first of the scheduled ones whose time has come.
   Entry* due(WallTime now);
   /// The first of the running ones whose lease is over; equality counts as over.
@@ -199,5 +199,8 @@ class JobBook {
   std::uint64_t next_n_ = 1;
   std::uint64_t refused_user_ = 0;
 };
+
+/// The kind that a claim which took these already wants no more of; empty: none.
+std::string_view rationed_out(const Claim& claim, const std::vector<Claimed>& taken);
 
 }  // namespace mainstay::storage

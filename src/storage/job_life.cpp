@@ -173,6 +173,35 @@ Status check_key(std::string_view key) {
                     "idempotency-key");
 }
 
+std::string list_mark(const JobId& gone) {
+  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+  constexpr std::size_t kMade = 30;    // "job_" and 26 characters
+  constexpr std::size_t kMicros = 18;  // more are no moment
+  const std::string& text = gone.text();
+  const std::string first = text.substr(0, kMade);
+  const bool made = first.size() == kMade && first.starts_with("job_") &&
+                    first.find_first_not_of(kDigits, 4) == std::string::npos;
+  if (!made || text.size() == kMade) return made ? first : std::string();
+  // A later occurrence: it came in before it was to run.
+  const std::string run_at = text.substr(kMade + 1);
+  const bool occurs = text[kMade] == '.' && !run_at.empty() && run_at.size() <= kMicros &&
+                      run_at.find_first_not_of("0123456789") == std::string::npos;
+  if (!occurs) return {};
+  const std::uint64_t ms = std::stoull(run_at) / 1000;
+  std::string out = "job_";
+  for (int shift = 45; shift >= 0; shift -= 5) out += kDigits[(ms >> shift) & 31];
+  return out;
+}
+
+Status check_expiry(const NewJob& job, WallTime now) {
+  if (job.expires == WallTime{} || (job.expires > now && job.expires > job.run_at)) return done();
+  return expires_too_early();
+}
+Error expires_too_early() {
+  return Error::say(Errc::invalid, "out_of_range",
+                    "A job must expire later than now and than it is planned for.", "expires");
+}
+
 JobFailure lost_attempt(JobEvent event) {
   if (event == JobEvent::restart) {
     return {"restarted", "The server was started again while this attempt ran."};
@@ -230,9 +259,18 @@ NewJob next_occurrence_of(const NewJob& job, WallTime created, WallTime now) {
   const WallTime base = job.run_at == WallTime{} ? created : job.run_at;
   next.run_at = next_occurrence(base, job.repeat_every, now);
   if (job.expires != WallTime{}) next.expires = job.expires + (next.run_at - base);
-  const std::string& id = job.id.text();
-  next.id = JobId(id.substr(0, id.find('.')) + "." + std::to_string(micros(next.run_at)));
+  next.id = occurrence_id(job.id, next.run_at);
   return next;
+}
+
+JobId occurrence_id(const JobId& id, WallTime run_at) {
+  const std::string& text = id.text();
+  return JobId(text.substr(0, text.find('.')) + "." + std::to_string(micros(run_at)));
+}
+
+JobId next_id_of(const Job& job) {
+  if (!makes_next(job.job, job.state)) return {};
+  return next_occurrence_of(job.job, job.created, job.finished).id;
 }
 
 }  // namespace mainstay::storage

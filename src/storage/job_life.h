@@ -69,6 +69,17 @@ Error key_reused();
 /// Whether a text can be an idempotency key: 1 to 255 printable ASCII characters. Errors: invalid
 /// "invalid_idempotency_key".
 Status check_key(std::string_view key);
+/// Where a list goes on behind a job that is gone: ids of that form which were made before it sort
+/// below. Empty: its id was not made by make_id() and tells no moment.
+std::string list_mark(const JobId& gone);
+/// Whether an id has that form, which those of later occurrences have not.
+constexpr bool orders_lists(std::string_view id) noexcept {
+  return id.size() == 30;
+}
+/// Whether a new job can still run: it expires, if at all, later than now and than it is planned
+/// for. Errors: invalid "out_of_range", field "expires".
+Status check_expiry(const NewJob& job, WallTime now);
+Error expires_too_early();
 /// What a job's `failure` says after lease_over or restart.
 JobFailure lost_attempt(JobEvent event);
 
@@ -88,5 +99,9 @@ constexpr bool makes_next(const NewJob& job, JobState end) noexcept {
 /// the id already makes nothing. Key and digest go along: from now on the key stands for it.
 /// `expires` keeps its distance from run_at.
 NewJob next_occurrence_of(const NewJob& job, WallTime created, WallTime now);
+/// The id of the occurrence that is to run then; `id`: of any occurrence of the same job.
+JobId occurrence_id(const JobId& id, WallTime run_at);
+/// The id of the next occurrence; empty: this end made none, or there is no end yet.
+JobId next_id_of(const Job& job);
 
 }  // namespace mainstay::storage

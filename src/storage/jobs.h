@@ -58,6 +58,9 @@ struct NewJob {
   /// An end other than cancelled makes the next occurrence, this long after run_at (missed ones are
   /// skipped). Zero: runs once.
   std::chrono::seconds repeat_every{0};
+  /// Mainstay's own work for a job that came in: the caps let it pass, as Effects::follow_ups.
+  /// Said at submission; jobs that come out of a store need not show it.
+  bool follow_up = false;
 };
 
 /// Why an attempt, or the job, failed. `code` is a stable word.
@@ -95,10 +98,12 @@ struct Lease {
 };
 
 struct Claim {
-  std::string worker;              ///< a name of this worker alone, of this start
-  std::vector<std::string> kinds;  ///< which it can run; empty: all
-  std::uint32_t slots = 1;         ///< free now; never claim ahead
-  Duration lease{};                ///< until it must have been extended
+  std::string worker;               ///< a name of this worker alone, of this start
+  std::vector<std::string> kinds;   ///< which it can run; empty: all
+  std::uint32_t slots = 1;          ///< free now; never claim ahead
+  Duration lease{};                 ///< until it must have been extended
+  std::string rationed;             ///< a kind of which fewer are wanted; empty: none
+  std::uint32_t rationed_most = 0;  ///< so many of it, of the slots
 };
 
 /// One attempt that begins.
@@ -152,6 +157,7 @@ struct JobLimits {
   Duration keep_results = std::chrono::hours(24);  ///< ended jobs, from their end
   Duration keep_dead = std::chrono::hours(24 * 7);
   Duration keep_keys = std::chrono::hours(24);  ///< at least; never less than the job itself
+  std::size_t input_max = 0;  ///< bytes of an input, for stores that bound messages; 0: not known
 };
 
 /// Any loop may call; no call blocks it. Errors of every verb: unavailable, deadline (it may still
@@ -162,9 +168,11 @@ class JobStore {
 
   /// After Ok the job survives. A repeated key with the same digest gives the first job. Classes
   /// are refused in order: background and batch at 60 % of depth_high, interactive at 90 %, voice
-  /// at 100 %. `waiting_max`: scheduled + queued jobs of this owner (0: no cap). Errors: conflict
-  /// "idempotency_key_reused" (other digest); over_limit "too_many_waiting_jobs"; unavailable
-  /// "queue_overloaded" with retry_after.
+  /// at 100 %. `waiting_max`: scheduled + queued jobs of this owner (0: no cap). A follow_up is
+  /// asked neither. What depends on the present is asked of new jobs alone: a key that is known has
+  /// its answer whenever it comes. Errors: conflict "idempotency_key_reused" (other digest);
+  /// invalid "out_of_range" (field "expires": check_expiry()); over_limit "too_many_waiting_jobs";
+  /// unavailable "queue_overloaded" with retry_after.
   virtual Co<Result<Submitted>> submit(NewJob job, std::uint32_t waiting_max, Deadline by) = 0;
 
   /// Jobs to run now: by class, then in turn between owners, then the oldest first. Waits until
@@ -193,7 +201,8 @@ class JobStore {
                                 Deadline by) = 0;
   /// Errors: not_found "unknown_job".
   virtual Co<Result<Job>> get(std::optional<Owner> owner, JobId id, Deadline by) = 0;
-  /// `after`: id of the last one seen; empty: from the newest.
+  /// `after`: id of the last one seen; empty: from the newest. One that is gone, or another's, is
+  /// gone on behind by the moment in its id. Errors: not_found "unknown_job": it tells none.
   virtual Co<Result<PageOfJobs>> list(JobFilter filter, JobId after, std::uint32_t limit,
                                       Deadline by) = 0;
   /// Forgets a job that has ended, with its result. Errors: not_found; conflict "job_not_ended".

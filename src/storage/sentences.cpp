@@ -20,14 +20,57 @@ bool is_upper(char c) {
   return c >= 'A' && c <= 'Z';
 }
 
+bool is_digits(std::string_view word, std::size_t most) {
+  return !word.empty() && word.size() <= most && std::all_of(word.begin(), word.end(), is_digit);
+}
+
+template <std::size_t N>
+bool is_one_of(const std::array<std::string_view, N>& known, std::string_view word) {
+  return std::find(known.begin(), known.end(), word) != known.end();
+}
+
+/// "U.S", "z.B", "d.h", "e.g", an initial: letters with a stop after each. A time ends sentences.
+bool is_letters_with_stops(std::string_view lower) {
+  if (lower == "a.m" || lower == "p.m") return false;
+  for (std::size_t i = 0; i < lower.size(); ++i) {
+    const bool stop = i % 2 == 1;
+    if (stop != (lower[i] == '.') || is_digit(lower[i])) return false;
+  }
+  return lower.size() % 2 == 1;
+}
+
 /// Words before whose full stop a sentence goes on.
 bool is_abbreviation(std::string_view word) {
-  static constexpr std::array<std::string_view, 22> known{
-      "e.g",    "i.e", "etc", "vs",  "dr",  "mr", "mrs", "ms", "prof", "no",   "fig",
-      "approx", "cf",  "st",  "inc", "ltd", "al", "vol", "pp", "ca",   "resp", "incl"};
+  static constexpr std::array<std::string_view, 44> known{
+      "etc",  "vs",   "dr",  "mr",   "mrs",  "ms",  "prof", "no",   "fig",  "approx", "cf",
+      "st",   "inc",  "ltd", "al",   "vol",  "pp",  "ca",   "resp", "incl", "ph.d",   "jr",
+      "dept", "est",  "abs", "nr",   "bzw",  "usw", "vgl",  "ggf",  "inkl", "evtl",   "sog",
+      "gem",  "ziff", "kap", "hrsg", "dipl", "ing", "tel",  "bsp",  "zzgl", "mio",    "mrd"};
   const std::string lower = lower_ascii(word);
-  if (lower.size() == 1 && !is_digit(lower[0])) return true;  // an initial
-  return std::find(known.begin(), known.end(), lower) != known.end();
+  return is_letters_with_stops(lower) || is_one_of(known, lower);
+}
+
+/// Words whose full stop is an abbreviation's when a number follows: "Jan. 5", "Art. 7",
+/// "Hauptstr. 12". Else they are words, or end the sentence.
+bool is_abbreviation_before_number(std::string_view word) {
+  static constexpr std::array<std::string_view, 22> known{
+      "jan", "feb", "mar", "m\xC3\xA4r", "mrz", "apr", "jun", "jul", "aug", "sep", "sept",
+      "oct", "okt", "nov", "dec",        "dez", "art", "sec", "ch",  "s",   "str", "rn"};
+  const std::string lower = lower_ascii(word);
+  return is_one_of(known, lower) || lower.ends_with("str");
+}
+
+/// Whether a word makes an ordinal of the number before it: "am 3. Oktober", "im 2. Quartal".
+bool follows_ordinal(std::string_view word) {
+  static constexpr std::array<std::string_view, 42> known{
+      "January",    "February", "March",         "April",       "May",          "June",
+      "July",       "August",   "September",     "October",     "November",     "December",
+      "Januar",     "Februar",  "M\xC3\xA4rz",   "Mai",         "Juni",         "Juli",
+      "Oktober",    "Dezember", "J\xC3\xA4nner", "Jan",         "Feb",          "Mar",
+      "M\xC3\xA4r", "Mrz",      "Apr",           "Jun",         "Jul",          "Aug",
+      "Sep",        "Sept",     "Oct",           "Okt",         "Nov",          "Dec",
+      "Dez",        "Quartal",  "Halbjahr",      "Jahrhundert", "Jahrhunderts", "Quartals"};
+  return is_one_of(known, word);
 }
 
 class Splitter {
@@ -45,7 +88,7 @@ class Splitter {
 
  private:
   void line(std::size_t begin, std::size_t end) {
-    const std::string_view bare = trim(text_.substr(begin, end - begin));
+    std::string_view bare = trim(text_.substr(begin, end - begin));
     if (bare.starts_with("```") || bare.starts_with("~~~")) {
       flush();
       fenced_ = !fenced_;
@@ -57,8 +100,10 @@ class Splitter {
     }
     if (commented_ || bare.starts_with("<!--")) {
       flush();
-      commented_ = bare.find("-->") == std::string_view::npos;
-      return;
+      const std::string_view rest = behind_comments(bare);
+      if (rest.empty()) return;
+      bare = rest;
+      begin = static_cast<std::size_t>(rest.data() - text_.data());
     }
     if (bare.empty() || is_marker(bare)) {
       flush();
@@ -88,6 +133,17 @@ class Splitter {
     prose_line(begin, end, bare);
   }
 
+  /// What a line says behind the comments that it begins with or ends.
+  std::string_view behind_comments(std::string_view bare) {
+    while (commented_ || bare.starts_with("<!--")) {
+      const auto end = bare.find("-->");
+      commented_ = end == std::string_view::npos;
+      if (commented_) return {};
+      bare = trim(bare.substr(end + 3));
+    }
+    return bare;
+  }
+
   void prose_line(std::size_t begin, std::size_t end, std::string_view bare) {
     const std::size_t marker = item_marker(bare);
     const auto indent = static_cast<std::size_t>(bare.data() - text_.data()) - begin;
@@ -114,7 +170,8 @@ class Splitter {
     while (digits < line.size() && digits < 4 && is_digit(line[digits])) ++digits;
     const bool numbered = digits > 0 && digits + 1 < line.size() &&
                           (line[digits] == '.' || line[digits] == ')') && line[digits + 1] == ' ';
-    return numbered ? digits + 2 : 0;
+    if (!numbered || (line[digits] == '.' && follows_ordinal(word_at(line, digits + 2)))) return 0;
+    return digits + 2;
   }
 
   /// Rulers, underlines of headings, the second row of a table.
@@ -157,9 +214,22 @@ class Splitter {
                         static_cast<unsigned char>(first) >= 0x80;
     if (!starts) return false;
     if (c != '.') return true;
-    std::size_t word = at;
-    while (word > open_ && !is_space(text_[word - 1]) && text_[word - 1] != '(') --word;
-    return !is_abbreviation(text_.substr(word, at - word));
+    std::size_t begin = at;
+    while (begin > open_ && !is_space(text_[begin - 1]) && text_[begin - 1] != '(') --begin;
+    const std::string_view word = text_.substr(begin, at - begin);
+    if (is_digits(word, 2)) return !follows_ordinal(word_at(text_.substr(0, open_end_), next));
+    if (is_digit(first) && is_abbreviation_before_number(word)) return false;
+    return !is_abbreviation(word);
+  }
+
+  /// The letters from there on.
+  static std::string_view word_at(std::string_view text, std::size_t begin) {
+    std::size_t end = begin;
+    while (end < text.size() && (is_upper(text[end]) || (text[end] >= 'a' && text[end] <= 'z') ||
+                                 static_cast<unsigned char>(text[end]) >= 0x80)) {
+      ++end;
+    }
+    return text.substr(begin, end - begin);
   }
 
   /// The last byte of an ideographic full stop, exclamation or question mark.

@@ -10,12 +10,6 @@
 namespace mainstay::storage {
 namespace {
 
-/// Base letters of U+00C0 … U+017F; '.' where there is none (the letter itself is kept).
-constexpr std::string_view kLatin =
-    "aaaaaa.ceeeeiiii.nooooo..uuuuy..aaaaaa.ceeeeiiii.nooooo..uuuuy.y"
-    "aaaaaaccccccccdd..eeeeeeeeeegggggggghh..iiiiiiiii...jjkk.llllll."
-    "...nnnnnn...oooooo..rrrrrrsssssssstttt..uuuuuuuuuuuuwwyyyzzzzzz.";
-
 struct Character {
   std::uint32_t code = 0;
   std::size_t size = 1;
@@ -75,25 +69,6 @@ constexpr std::array<char, 256> kAscii = [] {
 
 bool is_mark(std::uint32_t code) {
   return code >= 0x300 && code <= 0x36f;
-}
-
-void append_folded(std::string& out, std::uint32_t code, std::string_view original) {
-  if (code < 0x80) {
-    const char c = static_cast<char>(code);
-    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    return;
-  }
-  if (code >= 0xc0 && code < 0xc0 + kLatin.size() && kLatin[code - 0xc0] != '.') {
-    out += kLatin[code - 0xc0];
-    return;
-  }
-  if ((code >= 0x391 && code <= 0x3a9) || (code >= 0x410 && code <= 0x42f)) {  // Greek, Cyrillic
-    const std::uint32_t lower = code + 0x20;
-    out += static_cast<char>(0xc0 | (lower >> 6));
-    out += static_cast<char>(0x80 | (lower & 0x3f));
-    return;
-  }
-  out += original;
 }
 
 // Porter, M. F. (1980), "An algorithm for suffix stripping".
@@ -283,7 +258,9 @@ bool WordCutter::next(Word& word) {
                          (is_letter_or_digit(c.code) || (is_mark(c.code) && !word.text.empty()));
     if (goes_on) {
       if (word.text.empty()) word.begin = at_;
-      if (!is_mark(c.code)) append_folded(word.text, c.code, text_.substr(at_, c.size));
+      if (!is_mark(c.code) && !append_folded(word.text, c.code, folding_)) {
+        word.text += text_.substr(at_, c.size);
+      }
       word.end = at_ + c.size;
     } else if (!word.text.empty()) {
       if (!unspaced) at_ += c.size;

@@ -7,9 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/letters.h"
+
 namespace mainstay::storage {
 
-/// A word of a text: lower case, accents folded, with its place in bytes.
+/// A word of a text: lower case, accents folded (letters.h), with its place in bytes. What changes
+/// words needs a Folding of its own, so that the indexes can forget what they hold.
 struct Word {
   std::string text;
   std::size_t begin = 0;
@@ -22,12 +25,14 @@ struct Word {
 /// itself), since nothing separates their words. Any bytes are accepted; the text outlives it.
 class WordCutter {
  public:
-  explicit WordCutter(std::string_view text) : text_(text) {}
+  explicit WordCutter(std::string_view text, Folding folding = Folding::today)
+      : text_(text), folding_(folding) {}
   bool next(Word& word);
 
  private:
   bool pair(Word& word, std::size_t second);
   std::string_view text_;
+  Folding folding_;
   std::size_t at_ = 0;
   bool paired_ = false;  ///< the letter at at_ was the second of a pair already
 };

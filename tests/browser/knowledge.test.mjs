@@ -130,6 +130,24 @@ describe('knowledge', () => {
     await assert_calm(page);
   });
 
+  test('a long list of documents says that it goes on, and does so when asked', async (t) => {
+    const { server } = await console_pair(t);
+    for (let at = 0; at <= 500; at += 50) {
+      await Promise.all(Array.from({ length: Math.min(50, 501 - at) }, async (_, i) => {
+        const made = await server.post('/v1/documents', { collection: 'long', source: `${at + i}.txt`, text: `Note number ${at + i}.` });
+        assert.equal(made.status, 201, made.text);
+      }));
+    }
+    const page = await open(t, browser, server, { hash: '#/knowledge' });
+    const rows = page.locator('tbody tr');
+    await page.getByText('500 documents shown; there are more.').waitFor();
+    assert.equal(await rows.count(), 500);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await until(async () => await rows.count() === 501, 'all of them');
+    assert.equal(await page.getByRole('button', { name: 'Show more' }).count(), 0);
+    await assert_calm(page);
+  });
+
   test('a new embedding model shows how far it is, and what serves until then', async (t) => {
     const models = ['small-embed', 'model-a'];
     const data = `${temp_dir(t)}/data`;

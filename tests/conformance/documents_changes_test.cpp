@@ -79,12 +79,31 @@ TEST_P(DocumentChangesFace, the_same_content_may_take_its_own_place) {
   EXPECT_EQ(search("walrus").size(), 1u);
 }
 
+TEST_P(DocumentChangesFace, the_content_of_another_source_may_take_a_place) {
+  add_text("doc_a", "Old", "", "the walrus sleeps");
+  add_text("doc_c", "Other", "", "the puffin flies");
+  ASSERT_TRUE(begin(head("doc_b")).ok());
+  ASSERT_TRUE(append("doc_b", 0, chunks_from(0, 1, "puffin"), "x").ok());
+  ASSERT_TRUE(finish_as("doc_b", "doc_a", "hash of doc_c").ok());
+  EXPECT_EQ(search("puffin").size(), 2u);
+}
+
 TEST_P(DocumentChangesFace, what_cannot_take_a_place_leaves_the_old_document) {
   add_text("doc_a", "Old", "", "the walrus sleeps");
   add_text("doc_c", "Other", "", "the puffin flies");
   ASSERT_TRUE(begin(head("doc_b")).ok());
   ASSERT_TRUE(append("doc_b", 0, chunks_from(0, 1, "otter"), "x").ok());
-  EXPECT_EQ(finish_as("doc_b", "doc_a", "hash of doc_c").error().reason, "same_content");
+  NewDocument nameless = head("doc_d");
+  nameless.source = "";
+  nameless.sha256 = "hash of doc_d";
+  nameless.chunks = chunks_from(0, 1, "heron");
+  ASSERT_TRUE(add(clinic_, nameless).ok());
+  nameless.id = DocumentId("doc_e");
+  nameless.sha256 = "";
+  nameless.chunks.clear();
+  ASSERT_TRUE(begin(nameless).ok());
+  EXPECT_EQ(finish_as("doc_e", "doc_a", "hash of doc_d").error().reason, "same_content")
+      << "two without a source";
   EXPECT_EQ(finish_as("doc_b", "doc_x", "sha").error().reason, "unknown_document");
   EXPECT_EQ(finish_as("doc_x", "doc_a", "sha").error().reason, "unknown_document");
   auto foreign = ground_.run(face().finish_as(school_, DocumentId("doc_b"), DocumentId("doc_a"),
@@ -142,7 +161,7 @@ TEST_P(DocumentChangesFace, a_change_that_cannot_be_changes_nothing) {
   add_text("doc_a", "Seals", "", "the walrus sleeps");
   add_text("doc_b", "Seals", "", "the walrus sleeps", "ice");
   NewDocument same = document_of(1, "ice");
-  same.sha256 = "hash of doc_a";
+  same.source = "doc_a.txt";
   ASSERT_TRUE(add(clinic_, same).ok());
   DocumentChanges changes;
   changes.collection = CollectionName("ice");

@@ -93,9 +93,11 @@ TEST_P(DocumentsFace, pieces_have_a_largest_size) {
             Errc::too_large);
 }
 
-TEST_P(DocumentsFace, the_same_content_finished_twice_is_there_once) {
+TEST_P(DocumentsFace, the_same_content_of_a_source_finished_twice_is_there_once) {
   ASSERT_TRUE(add(clinic_, document_of(1)).ok());
-  ASSERT_TRUE(begin(head_of(2)).ok());
+  NewDocument twin = head_of(2);
+  twin.source = document_of(1).source;
+  ASSERT_TRUE(begin(twin).ok());
   ASSERT_TRUE(append("doc_2", 0, chunks_from(0, 40, "lynx"), "x").ok());
   auto finished = finish("doc_2", "hash1");
   ASSERT_TRUE(finished.ok());
@@ -108,12 +110,25 @@ TEST_P(DocumentsFace, the_same_content_finished_twice_is_there_once) {
   EXPECT_EQ(search("chunk").size(), 3u);
   // Known from the start, nothing is begun.
   NewDocument known = head_of(3);
+  known.source = twin.source;
   known.sha256 = "hash1";
   auto begun = begin(known);
   ASSERT_TRUE(begun.ok());
   EXPECT_TRUE(begun->existed);
   EXPECT_EQ(begun->document.id.text(), "doc_1");
   EXPECT_EQ(get(clinic_, "doc_3").error().code, Errc::not_found);
+}
+
+TEST_P(DocumentsFace, the_same_content_finished_under_another_source_is_another_document) {
+  ASSERT_TRUE(add(clinic_, document_of(1)).ok());
+  ASSERT_TRUE(begin(head_of(2)).ok());
+  ASSERT_TRUE(append("doc_2", 0, chunks_from(0, 2, "lynx"), "x").ok());
+  auto finished = finish("doc_2", "hash1");
+  ASSERT_TRUE(finished.ok());
+  EXPECT_FALSE(finished->existed);
+  EXPECT_FALSE(finished->replaced);
+  EXPECT_EQ(search("lynx").size(), 2u);
+  EXPECT_TRUE(get(clinic_, "doc_1").ok());
 }
 
 TEST_P(DocumentsFace, a_finished_document_replaces_the_older_of_its_source_in_that_moment) {

@@ -37,17 +37,48 @@ TEST_P(DocumentsFace, an_added_document_is_read_back_in_every_field) {
   EXPECT_TRUE(chunks(clinic_, "doc_1", 3, 5)->empty());
 }
 
-TEST_P(DocumentsFace, the_same_content_again_changes_nothing) {
+TEST_P(DocumentsFace, the_same_content_of_a_source_again_changes_nothing) {
   ASSERT_TRUE(add(clinic_, document_of(1)).ok());
   NewDocument again = document_of(2);
   again.sha256 = "hash1";
+  again.source = "file1.md";
+  again.tags = {"other"};
   auto added = add(clinic_, again);
   ASSERT_TRUE(added.ok());
   EXPECT_TRUE(added->existed);
   EXPECT_EQ(added->document.id.text(), "doc_1");
+  EXPECT_EQ(added->document.title, "Title 1");
+  EXPECT_TRUE(added->document.tags.empty());
   EXPECT_EQ(get(clinic_, "doc_2").error().code, Errc::not_found);
   again.collection = CollectionName("other");
   EXPECT_FALSE(add(clinic_, again)->existed) << "another collection has its own";
+  NewDocument nameless = document_of(4);
+  nameless.source = "";
+  EXPECT_FALSE(add(clinic_, nameless)->existed);
+  nameless.id = DocumentId("doc_5");
+  EXPECT_TRUE(add(clinic_, nameless)->existed) << "no source is the same source too";
+}
+
+TEST_P(DocumentsFace, the_same_content_of_two_sources_is_two_documents) {
+  NewDocument a = document_of(1);
+  NewDocument b = document_of(2);
+  b.sha256 = a.sha256;
+  b.chunks = a.chunks;
+  ASSERT_TRUE(add(clinic_, a).ok());
+  auto other = add(clinic_, b);
+  ASSERT_TRUE(other.ok());
+  EXPECT_FALSE(other->existed);
+  EXPECT_FALSE(other->replaced);
+  EXPECT_EQ(other->document.id.text(), "doc_2");
+  NewDocument changed = document_of(3);
+  changed.source = a.source;
+  changed.chunks[0].text = "zebra";
+  auto replaced = add(clinic_, changed);
+  ASSERT_TRUE(replaced.ok());
+  EXPECT_TRUE(replaced->replaced);
+  EXPECT_EQ(get(clinic_, "doc_1").error().code, Errc::not_found);
+  EXPECT_TRUE(get(clinic_, "doc_2").ok()) << "what was answered for is kept";
+  EXPECT_EQ(chunks(clinic_, "doc_2", 0, 9)->at(0).text, "chunk 0 of 1");
 }
 
 TEST_P(DocumentsFace, new_content_of_a_source_replaces_the_old) {

@@ -75,6 +75,8 @@ class JobModel {
                                               : "idempotency_key_reused";
     }
     if (find(job.id) != nullptr) return "known " + job.id;
+    const bool expires = job.expires != ModelJob::none;
+    if (expires && (job.expires <= now || job.expires <= job.run_at)) return "out_of_range";
     int waiting = 0;
     for (const auto& other : all) {
       waiting +=

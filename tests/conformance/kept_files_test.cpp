@@ -170,13 +170,18 @@ class BatchesFace : public KeptFace {
     for (const auto& one : page->items) out += one.id.text() + " ";
     return out + (page->more ? "+" : "");
   }
-  std::string open(std::uint32_t limit) {
-    auto rows = ground_.run(stores().batches().open(limit, ground_.soon()));
+  static std::string ids_of(const Result<std::vector<BatchRow>>& rows) {
     std::string out;
     if (rows.ok()) {
       for (const auto& one : *rows) out += one.id.text() + " ";
     }
     return out;
+  }
+  std::string open(std::uint32_t limit) {
+    return ids_of(ground_.run(stores().batches().open(limit, ground_.soon())));
+  }
+  std::string open_of(const std::string& of, std::uint32_t limit) {
+    return ids_of(ground_.run(stores().batches().open_of(user(of), limit, ground_.soon())));
   }
 };
 INSTANTIATE_TEST_SUITE_P(Over, BatchesFace, testing::ValuesIn(kBackEnds), back_end_name);
@@ -220,6 +225,22 @@ TEST_P(BatchesFace, an_owner_has_a_bounded_number_of_open_ones) {
   EXPECT_EQ(add(row_of(3), 2), "ok");
   EXPECT_EQ(open(10), "batch_2 batch_4 batch_3 ");
   EXPECT_EQ(open(2), "batch_2 batch_4 ");
+}
+
+TEST_P(BatchesFace, open_ones_come_in_turn_between_their_owners) {
+  for (int n = 1; n <= 3; ++n) add(row_of(n));
+  add(row_of(4, "bob"));
+  add(row_of(5, "cid"));
+  add(row_of(6, "bob"));
+  EXPECT_EQ(open(10), "batch_1 batch_4 batch_5 batch_2 batch_6 batch_3 ");
+  EXPECT_EQ(open(3), "batch_1 batch_4 batch_5 ");
+  BatchRow row = *get("ann", "batch_1");
+  row.open = false;
+  save(row);
+  EXPECT_EQ(open(3), "batch_2 batch_4 batch_5 ");
+  EXPECT_EQ(open_of("ann", 10), "batch_2 batch_3 ");
+  EXPECT_EQ(open_of("bob", 1), "batch_4 ");
+  EXPECT_EQ(open_of("dan", 1), "");
 }
 
 TEST_P(BatchesFace, a_page_holds_the_owners_batches_newest_first) {

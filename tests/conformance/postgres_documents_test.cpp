@@ -143,6 +143,34 @@ TEST_F(PostgresKnowledge, the_same_content_from_many_at_once_is_there_once) {
   EXPECT_EQ(tell("SELECT count(*) FROM mainstay.chunk"), "3");
 }
 
+TEST_F(PostgresKnowledge, texts_that_an_older_version_cut_into_words_are_cut_anew_by_upkeep) {
+  NewDocument street = saying(1, "Die Straße ist gesperrt.");
+  street.title = "ŁÓDŹ";
+  ASSERT_TRUE(add(stores(), street).ok());
+  NewDocument many = saying(2, "otter");
+  for (int i = 0; i < 200; ++i) many.chunks.push_back(chunk("otter Ærø " + std::to_string(i)));
+  ASSERT_TRUE(add(stores(), many).ok());
+  const auto sweep_all = [&] {
+    int calls = 1;
+    while (*ground_.run(here().sweep(ground_.soon()))) ++calls;
+    return calls;
+  };
+  EXPECT_EQ(sweep_all(), 1) << "what comes needs none of it";
+  const std::string was = tell("SELECT sum(length(words)) FROM mainstay.chunk_words");
+  tell(
+      "UPDATE mainstay.chunk_words SET folding = 1, length = 1, words = "
+      "array_to_tsvector(ARRAY['ghost', chr(1) || 'tclinic', chr(1) || 'c1']); "
+      "UPDATE mainstay.document SET title_words = ''; DELETE FROM mainstay.word");
+  EXPECT_EQ(found(stores(), "STRASSE"), 0u);
+  EXPECT_EQ(sweep_all(), 4) << "1 of the first, 128 and 73 of the second, none";
+  EXPECT_EQ(found(stores(), "STRASSE"), 1u);
+  EXPECT_EQ(found(stores(), "lodz"), 1u);
+  EXPECT_EQ(found(stores(), "gesperrtt"), 1u) << "its spelling is known";
+  EXPECT_EQ(found(stores(), "ghost"), 0u);
+  EXPECT_EQ(tell("SELECT sum(length(words)) FROM mainstay.chunk_words"), was);
+  EXPECT_EQ(tell("SELECT count(*) FROM mainstay.chunk_words WHERE folding < 2 OR length < 3"), "0");
+}
+
 TEST_F(PostgresKnowledge, vectors_that_one_process_puts_the_other_finds) {
   auto added = add(stores(), document_of(1));
   ASSERT_TRUE(added.ok());
@@ -298,6 +326,7 @@ TEST_F(PostgresKnowledge, no_query_of_a_verb_reads_a_whole_table) {
   asked.insert(asked.end(), {"'" + mark + " & (w7 | w8)'", "0", "9223372036854775807", "0", "40000",
                              "10", "'w7'", "'w8'"});
   all.emplace_back(postgres::find_query(2), asked);
+  all.emplace_back(postgres::old_words_query(), std::vector<std::string>{"128"});
   const std::vector<std::vector<std::string>> of_vectors = {{"1", document, "100"},
                                                             {"1", "39990", "100"},
                                                             {"1", "ARRAY[7, 8]::bigint[]"},

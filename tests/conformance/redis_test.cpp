@@ -52,6 +52,41 @@ TEST_F(OnRedis, fault_29_a_server_that_is_killed_and_started_again_has_lost_noth
   for (const int n : accepted) ASSERT_EQ(state(n), "succeeded") << n;
 }
 
+// A reply beyond redis.reply_max broke the connection: the attempts had begun, and nobody had them.
+TEST_F(OnRedis, a_claim_takes_no_more_than_one_reply_may_hold) {
+  settings_.reply_max = Bytes{1 << 20};
+  for (int n = 0; n < 24; ++n) {
+    NewJob job = job_of(n, n % 3 == 0 ? "ann" : "bob");
+    job.input = '"' + std::string(100'000, 'x') + '"';
+    ASSERT_TRUE(submit(job).ok());
+  }
+  NewJob large = job_of(50);
+  large.input = '"' + std::string(900'000, 'x') + '"';
+  ASSERT_TRUE(submit(large).ok());
+  std::set<std::string> begun;
+  while (begun.size() < 25) {
+    const auto taken = take(30);
+    ASSERT_FALSE(taken.empty());
+    ASSERT_LE(taken.size(), 5U);
+    for (const auto& one : taken) {
+      EXPECT_EQ(one.job.attempts, 1U);
+      EXPECT_TRUE(begun.insert(one.job.job.id.text()).second);
+    }
+  }
+  EXPECT_TRUE(take(30, minutes(1), milliseconds(50)).empty());
+}
+
+TEST_F(OnRedis, a_reply_that_cannot_hold_a_jobs_input_is_refused_at_the_start) {
+  settings_.reply_max = Bytes{1 << 20};
+  ground_.limits.input_max = (1 << 20) - (64 << 10);
+  EXPECT_TRUE(try_open().ok());
+  ++ground_.limits.input_max;
+  const auto refused = try_open();
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().reason, "redis_misconfigured");
+  EXPECT_EQ(refused.error().field, "redis.reply_max");
+}
+
 TEST_F(OnRedis, fault_30_a_server_that_hangs_is_answered_for_in_time_and_found_again) {
   ASSERT_TRUE(submit(job_of(1)).ok());
   server().pause();

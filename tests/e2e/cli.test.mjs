@@ -52,6 +52,21 @@ describe('without a server', () => {
     assert.equal(closed.status, 0, closed.stdout);
   });
 
+  test('speech that did not come leaves the file that stood there', async (t) => {
+    const dir = temp_dir(t);
+    const file = path.join(dir, 'out.wav');
+    fs.writeFileSync(file, 'older sound');
+    const away = ['--url', 'http://127.0.0.1:9', '-o'];
+    for (const command of ['say', 'ask']) {
+      assert.equal((await run([command, ...away, file, 'Anybody?'])).code, 69);
+      assert.equal(fs.readFileSync(file, 'utf8'), 'older sound', command);
+      const nowhere = await run([command, ...away, path.join(dir, 'nowhere', 'out.wav'), 'Anybody?']);
+      assert.equal(nowhere.code, 1, nowhere.err);
+      assert.match(nowhere.err, /nowhere\/out\.wav cannot be written: No such file/);
+    }
+    assert.deepEqual(fs.readdirSync(dir), ['out.wav']);
+  });
+
   test('config check names file, line, range and the nearest key; exits 78', async (t) => {
     const dir = temp_dir(t);
     const file = path.join(dir, 'bad.toml');
@@ -218,6 +233,74 @@ describe('with documents', () => {
     assert.match(mixed.err, /data\.bin: .*binary/);
     const away = await run(['ingest', '--url', 'http://127.0.0.1:9', path.join(here, 'app.log')], at);
     assert.equal(away.code, 69, away.err);
+  });
+
+  test('files of one name below two directories are both kept, and what would still collide is refused', async (t) => {
+    const here = temp_dir(t);
+    for (const [name, text] of [['one/README.md', 'The ferry leaves from Bodø.'], ['two/README.md', 'The bridge leads to Tromsø.'],
+      ['x/two/README.md', 'The tunnel ends in Narvik.']]) {
+      fs.mkdirSync(path.dirname(path.join(here, name)), { recursive: true });
+      fs.writeFileSync(path.join(here, name), text);
+    }
+    const ingest = (...names) => run(['ingest', '--json', '--data', data, ...names.map((name) => path.join(here, name))], at);
+    const got = await ingest('one', 'two');
+    assert.equal(got.code, 0, got.err);
+    assert.deepEqual(JSON.parse(got.out).files.map((one) => one.document.source), ['one/README.md', 'two/README.md']);
+    for (const [words, place] of [['ferry', 'Bodø'], ['bridge', 'Tromsø']]) {
+      assert.match((await run(['search', '--data', data, words], at)).out, new RegExp(place));
+    }
+    const refused = await ingest('two', 'x/two');
+    assert.equal(refused.code, 1, refused.out);
+    assert.match(refused.out, /same_source/);
+    assert.doesNotMatch((await run(['search', '--data', data, 'tunnel'], at)).out, /Narvik/);
+  });
+
+  test('ingest counts what it skips for its kind, and goes on past a directory that cannot be read', async (t) => {
+    const here = temp_dir(t);
+    for (const name of ['a.md', 'b.docx', 'c.rst', 'deep/d.md', 'z/e.md']) {
+      fs.mkdirSync(path.dirname(path.join(here, name)), { recursive: true });
+      fs.writeFileSync(path.join(here, name), `The word of ${name}.`);
+    }
+    const skipped = await run(['ingest', '--data', data, here], at);
+    assert.equal(skipped.code, 0, skipped.err);
+    assert.match(skipped.out, /^3 stored, 0 unchanged, 0 failed, 2 skipped: kinds that are not read without --include\n$/);
+    // A path that is too long cannot be read even where the tests run as root.
+    const dig = 'process.chdir(process.argv[1]); for (let i = 0; i < 22; ++i) { fs.mkdirSync("n".repeat(200)); process.chdir("n".repeat(200)); }';
+    try {
+      assert.equal(spawnSync(process.execPath, ['-e', dig, path.join(here, 'deep')]).status, 0);
+      const got = await run(['ingest', '--data', data, here], at);
+      assert.equal(got.code, 1, got.out);
+      assert.match(got.out, /^0 stored, 3 unchanged, 0 failed, 2 skipped: .*, 1 unreadable\n$/);
+      assert.match(got.err, /deep\/n+.*: cannot be read: File name too long/);
+      const json = JSON.parse((await run(['ingest', '--json', '--data', data, here], at)).out);
+      assert.deepEqual([json.unchanged, json.skipped, json.unreadable.length], [3, 2, 1]);
+      assert.match(json.unreadable[0].path, /deep\/n+/);
+    } finally {
+      spawnSync('rm', ['-rf', path.join(here, 'deep')]);
+    }
+  });
+
+  test('a small text that is not UTF-8 fails and is not stored', async (t) => {
+    const here = temp_dir(t);
+    fs.writeFileSync(path.join(here, 'latin.txt'), Buffer.from('The caf\xe9 of \xd8stersund is closed.', 'latin1'));
+    fs.writeFileSync(path.join(here, 'good.txt'), 'The café of Östersund is open.');
+    const got = await run(['ingest', '--json', '--data', data, '--collection', 'latin', here], at);
+    assert.equal(got.code, 1, got.out);
+    const json = JSON.parse(got.out);
+    assert.deepEqual([json.stored, json.failed], [1, 1]);
+    assert.match(json.files.find((one) => one.file.endsWith('latin.txt')).error, /not valid UTF-8/);
+    const found = await run(['search', '--json', '--data', data, '--collection', 'latin', 'café closed open'], at);
+    assert.deepEqual(JSON.parse(found.out).data.map((one) => one.text), ['The café of Östersund is open.']);
+  });
+
+  test('the words behind --set belong to the command', async () => {
+    for (const command of ['search', 'ask']) {
+      const got = await run([command, '--data', data, '--set', 'log.sink=none', '--set', 'log.level=warn', 'Which river?'], at);
+      assert.equal(got.code, 0, got.err);
+      assert.match(got.out, /Nidelva/);
+    }
+    const twice = await run(['config', 'show', '--set', 'log.level=warn', 'cache.ttl=77s'], at);
+    assert.equal(twice.code, 2, twice.out);
   });
 
   test('ingest of something missing fails with 1 and its name', async () => {

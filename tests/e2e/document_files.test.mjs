@@ -206,7 +206,7 @@ describe('documents as files', () => {
     assert_error(await server.post(at, { collection: '../x' }), 400, { code: 'invalid_name' });
     assert_error(await server.post(at, { tags: Array(17).fill('t').map((x, i) => x + i) }), 400, { param: 'tags' });
     assert_error(await server.post('/v1/documents/doc_none', { title: 'x' }), 404, { code: 'unknown_document' });
-    const twin = await server.post('/v1/documents', { text: '# Ports\n\nThe harbour of Genoa has a lighthouse.', format: 'markdown', collection: 'sea' });
+    const twin = await server.post('/v1/documents', { text: '# Ports\n\nThe harbour of Genoa has a lighthouse.', format: 'markdown', source: 'ports.md', collection: 'sea' });
     assert_error(await server.post(`/v1/documents/${twin.json.id}`, { collection: 'coast' }), 409, { code: 'same_content' });
   });
 

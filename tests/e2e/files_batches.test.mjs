@@ -182,6 +182,32 @@ describe('batches', () => {
     assert.ok(errors.every((one) => one.error.code === 'batch_cancelled' && one.response === null));
   });
 
+  // more than is read of the input at once, and more than runs at once
+  test('an input cannot be removed before its batch has ended', async (t) => {
+    const { server, provider } = await pair(t, { config: { batches: { outstanding: 4 } } });
+    const client = client_of(server);
+    provider.script({ match: { text: 'wait' }, replies: [{ text: 'done', gate: 'held' }], repeat: true });
+    const file = await upload(client, Array.from({ length: 120 }, (_, i) => line(`c-${i}`, `wait ${i} ${'x'.repeat(3000)}`)).join('\n'));
+    const batch = await create(client, file);
+    await assert.rejects(client.files.delete(file.id), { status: 409, code: 'file_in_use' });
+    await provider.until(() => provider.requests.some((r) => JSON.stringify(r.body ?? '').includes('wait')));
+    await assert.rejects(client.files.delete(file.id), { status: 409, code: 'file_in_use' });
+    assert.equal((await client.batches.cancel(batch.id)).status, 'cancelling');
+    const done = await ended(client, batch.id);
+    assert.equal(done.status, 'cancelled');
+    assert.equal((await lines_of(client, done.error_file_id)).length, 120);
+    assert.equal((await client.files.delete(file.id)).deleted, true);
+  });
+
+  test('equal requests of a batch are asked once each', async (t) => {
+    const { server, provider } = await pair(t);
+    const client = client_of(server);
+    const file = await upload(client, Array.from({ length: 5 }, (_, i) => line(`c-${i}`, 'a sample')).join('\n'));
+    const done = await ended(client, (await create(client, file)).id);
+    assert.equal(done.request_counts.completed, 5, JSON.stringify(done));
+    assert.equal(provider.requests.filter((r) => r.path.endsWith('/chat/completions')).length, 5);
+  });
+
   // kill -9 at moments of the server's own choosing: whatever was recorded goes on from there
   test('kill -9 in the middle: every custom_id has one line in the end', async (t) => {
     const { server, provider } = await pair(t, { config: { batches: { outstanding: 16 } } });

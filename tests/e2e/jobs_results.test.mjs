@@ -100,6 +100,38 @@ test('an answer that was begun twice is in a file once', async (t) => {
   assert.equal(got.out, 'one two three four\n');
 });
 
+test('jobs list fetches as many pages as the asked number takes', async (t) => {
+  const { server } = await pair(t, { config: { jobs: QUICK, limits: { enabled: false } } });
+  for (let n = 0; n < 104; ++n) await submit(server, chat(`one of many ${n}`, { delay: 3600 }));
+  const tool = (...words) => run(['jobs', 'list', ...words, '--data', server.data]);
+  const all = JSON.parse((await tool('--limit', '500', '--json')).out);
+  assert.equal(new Set(all.data.map((one) => one.id)).size, 104);
+  assert.equal(all.has_more, false);
+  const most = JSON.parse((await tool('--limit', '103', '--json')).out);
+  assert.deepEqual(most.data, all.data.slice(0, 103));
+  assert.equal(most.has_more, true);
+  assert.match((await tool('--limit', '1000')).out, /^(job_.*\n){104}104 unfinished\n$/);
+  for (const wrong of ['0', '-1', 'many', '1001']) assert.equal((await tool('--limit', wrong)).code, 2, wrong);
+});
+
+test('the id of a repeating job names the next one and ends the repetition', async (t) => {
+  const { server, provider } = await pair(t, { config: { jobs: { ...QUICK, repeat_min: '1s' } } });
+  const id = await submit(server, chat('again', { repeat_every: 1 }));
+  await ended(server, id);
+  const { json } = await server.get(`/v1/jobs/${id}`);
+  assert.match(json.next, new RegExp(`^${id}\\.\\d+$`));
+  await ended(server, json.next);
+  const asked = () => provider.requests.filter((one) => one.format).length;
+  assert.ok(asked() >= 2, 'an occurrence is not answered from the cache');
+  const stopped = await server.post(`/v1/jobs/${id}/cancel`);
+  assert.equal(stopped.status, 200, stopped.text);
+  assert.equal(stopped.json.state, 'cancelled');
+  const before = asked();
+  await pause(2500);
+  assert.equal(asked(), before);
+  assert_error(await server.post(`/v1/jobs/${id}/cancel`), 409, { code: 'job_ended' });
+});
+
 test('times that are none are refused by the command line and by the server', async (t) => {
   const { server } = await pair(t, { config: { jobs: QUICK } });
   for (const wrong of ['--delay=-1', '--delay=nan', '--delay=inf', '--repeat-every=-5', '--repeat-every=nan']) {

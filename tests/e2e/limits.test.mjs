@@ -99,6 +99,7 @@ describe('requests', () => {
     const full = await per_model.server.chat(ask('x'));
     assert_error(full, 429, { code: 'rate_limited' });
     assert.match(full.json.error.message, /model/);
+    assert_error(await per_model.server.chat(ask('x', { model: 'openai/model-a' })), 429, { code: 'rate_limited' });
     assert.equal((await per_model.server.chat(ask('x', { model: 'model-b' }))).status, 200, 'another model has room');
     const per_key = await governed(t, { user: { requests_per_minute: 0 }, key: { requests_per_minute: 2 } }, [['a1', '--user', 'ann'], ['a2', '--user', 'ann']]);
     for (let i = 0; i < 2; i += 1) assert.equal((await per_key.server.chat(ask('x'), per_key.as.a1)).status, 200);
@@ -129,6 +130,26 @@ describe('tokens', () => {
     assert.ok(n >= 5 && n <= 7, `100 tokens each of the 800 left, 310 must be free: ${n}`);
     const metric = await server.metrics();
     assert.ok(metric('mainstay_admission_refused_total', { reason: 'tokens' }) >= 3);
+  });
+
+  test('a stream whose provider does not count costs what it told, and so do the log and the metrics', async (t) => {
+    const { server, provider } = await governed(t, { user: { requests_per_minute: 0, tokens_per_minute: 10_000 }, tokens_reserved: 1000 });
+    provider.script({ repeat: true, replies: [{ text: 'word '.repeat(3000) }] });
+    const told = await server.stream(ask('x'));
+    assert.ok(told.done, JSON.stringify(told.error));
+    const next = await server.chat(ask('x'));
+    const left = Number(next.headers['x-ratelimit-remaining-tokens']);
+    assert.ok(left > 4000 && left < 7000, `10000 - about 3000 told - about 1000 reserved: ${left}`);
+    const metric = await server.metrics();
+    assert.ok(metric('mainstay_tokens_total', { kind: 'completion' }) >= 2900);
+  });
+
+  test('a picture is not read as text', async (t) => {
+    const { server } = await governed(t, { user: { requests_per_minute: 0, tokens_per_minute: 10_000 } });
+    const url = `data:image/png;base64,${'A'.repeat(700_000)}`;
+    const shown = await server.chat({ model: 'model-a', messages: [{ role: 'user', content: [
+      { type: 'text', text: 'What is it?' }, { type: 'image_url', image_url: { url } }] }] });
+    assert.equal(shown.status, 200, shown.text.slice(0, 300));
   });
 
   test('tokens of a day are a quota of their own', async (t) => {

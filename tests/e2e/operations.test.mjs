@@ -1,8 +1,9 @@
 // What an operator relies on: health, readiness, metrics, the API description, keys, limits, request
 // ids, timings, logs.   proves M3 (limits part), V9, Z4 (readiness), security row 40
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { assert_error, pair, provide, provider_entry, serve } from './lib/harness.mjs';
+import { assert_error, pair, provide, provider_entry, serve, temp_dir } from './lib/harness.mjs';
 import { exchange } from './lib/raw.mjs';
 import { check_references, problems } from './lib/schema.mjs';
 
@@ -118,8 +119,31 @@ describe('metrics and description', () => {
   });
 });
 
+describe('backup', () => {
+  test('a copy made as operations.md says, while it serves, is whole', async (t) => {
+    const { server } = await pair(t);
+    assert.equal((await server.post('/v1/documents', { text: 'The harbour master is Ludmila.' })).status, 201);
+    assert.equal((await server.chat(ask('hello', { conversation: 'c1' }))).status, 200);
+    const copy = temp_dir(t);
+    const script = 'import pathlib, sqlite3, sys\n'
+      + 'for db in pathlib.Path(sys.argv[1]).glob("*.db"):\n'
+      + '    sqlite3.connect(db).execute("VACUUM INTO ?", (f"{sys.argv[2]}/{db.name}",))\n';
+    execFileSync('python3', ['-c', script, server.data, copy]);
+    const again = await serve(t, { data: copy });
+    assert.deepEqual((await again.get('/v1/conversations')).json.data.map((c) => c.id), ['c1']);
+    assert.match((await again.post('/chat', { prompt: 'Who is the harbour master?' })).text, /Ludmila/);
+  });
+});
+
 describe('keys and limits', () => {
   const key = 'a-right-key-of-length-0001';
+
+  test('the request to try at the start shows a key where one is asked for', async (t) => {
+    const { server } = await pair(t, { config: { auth: { keys: [key] } } });
+    assert.match(server.out, /Try: {2}curl -s \S+\/chat -H 'Authorization: Bearer KEY' -H/);
+    const open = await serve(t);
+    assert.match(open.out, /Try: {2}curl -s \S+\/chat -H 'Content-Type/);
+  });
 
   test('with keys every endpoint but health asks for one', async (t) => {
     const { server, provider } = await pair(t, { config: { auth: { keys: [key] } } });

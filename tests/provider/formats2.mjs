@@ -87,7 +87,7 @@ export const gemini = {
 };
 
 const ANTHROPIC_KEYS = new Set(['model', 'messages', 'max_tokens', 'system', 'stream', 'temperature', 'top_p',
-  'top_k', 'stop_sequences', 'tools', 'tool_choice', 'metadata', 'service_tier', 'thinking']);
+  'top_k', 'stop_sequences', 'tools', 'tool_choice', 'metadata', 'service_tier', 'thinking', 'output_config']);
 
 function anthropic_problem(request, body) {
   if (!request.headers['anthropic-version']) return 'anthropic-version: header is required';

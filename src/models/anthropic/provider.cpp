@@ -57,7 +57,7 @@ class Provider final : public ChatProvider {
     auto got = co_await api_.get("/v1/models?limit=1000", by);
     if (!got.ok()) co_return got.error();
     if (got->refusal) {
-      co_return refused_by_provider(got->refusal->status, words_of(got->refusal->body),
+      co_return refused_by_provider(got->refusal->status, complaint_of(got->refusal->body),
                                     got->refusal->retry_after);
     }
     auto parsed = parse_json(got->body);
@@ -89,7 +89,7 @@ class Provider final : public ChatProvider {
         co_await api_.post("/v1/messages", std::move(*body), std::move(tags), timers, attempt.by);
     if (!reply.ok()) co_return reply.error();
     if (reply->refusal) {
-      co_return refused_by_provider(reply->refusal->status, words_of(reply->refusal->body),
+      co_return refused_by_provider(reply->refusal->status, complaint_of(reply->refusal->body),
                                     reply->refusal->retry_after);
     }
     const auto& taken = reply->reply->timings();

@@ -1,6 +1,8 @@
 // Blocks and events as Anthropic's streaming reference names them.
 #include "models/anthropic/reply.h"
 
+#include <utility>
+
 #include "base/json_fields.h"
 #include "models/provider_error.h"
 
@@ -13,9 +15,9 @@ constexpr std::size_t kToolsMax = 256;
 void read_usage(Usage& usage, const Json& from) {
   if (field(from, "input_tokens").is_number()) {
     // Tokens read from or written to Anthropic's prompt cache are counted beside input_tokens.
+    usage.cached = count_field(from, "cache_read_input_tokens");
     usage.prompt = count_field(from, "input_tokens") +
-                   count_field(from, "cache_creation_input_tokens") +
-                   count_field(from, "cache_read_input_tokens");
+                   count_field(from, "cache_creation_input_tokens") + usage.cached;
     usage.known = true;
   }
   if (field(from, "output_tokens").is_number()) {
@@ -41,7 +43,7 @@ int status_of(const std::string& type) {
 Error told_error(const Json& object, const std::string& text) {
   const int status = status_of(string_field(field(object, "error"), "type"));
   if (status == 0) return failed_inside(words_of(text));
-  return refused_by_provider(status, words_of(text), std::chrono::milliseconds(0));
+  return refused_by_provider(status, complaint_of(text), std::chrono::milliseconds(0));
 }
 
 }  // namespace
@@ -97,6 +99,8 @@ Status EventTranslator::take(const std::string& data) {
     start_block(*event);
   } else if (type == "content_block_delta") {
     block_delta(*event);
+  } else if (type == "content_block_stop") {
+    stop_block(*event);
   } else if (type == "message_delta") {
     read_usage(usage_, field(*event, "usage"));
     const std::string reason = string_field(field(*event, "delta"), "stop_reason");
@@ -106,7 +110,7 @@ Status EventTranslator::take(const std::string& data) {
     if (!finished_) finish(finish_of({}));
     if (include_usage_ && usage_.known) ready_.push_back(usage_chunk(head_, usage_));
   }
-  return done();  // ping, content_block_stop and events of later versions say nothing to us
+  return done();  // ping and events of later versions say nothing to us
 }
 
 Status EventTranslator::closed() const {
@@ -118,9 +122,9 @@ void EventTranslator::start_block(const Json& event) {
   if (string_field(block, "type") == "tool_use") {
     if (tool_count_ >= kToolsMax) return;
     const std::size_t number = tool_count_++;
-    tools_[count_field(event, "index")] = number;
     // The input begins empty and comes in deltas; whole inputs are allowed for.
     const Json& input = object_field(block, "input");
+    tools_[count_field(event, "index")] = {number, !input.empty()};
     const Json call = tool_call_json(string_field(block, "id"), string_field(block, "name"),
                                      input.empty() ? std::string() : dump(input));
     ready_.push_back(tool_chunk(head_, number, call));
@@ -142,8 +146,20 @@ void EventTranslator::block_delta(const Json& event) {
     const auto tool = tools_.find(count_field(event, "index"));
     const std::string piece = string_field(delta, "partial_json");
     if (tool == tools_.end() || piece.empty()) return;
-    ready_.push_back(tool_chunk(head_, tool->second, {{"function", {{"arguments", piece}}}}));
+    tool->second.has_arguments = true;
+    put_arguments(tool->second, piece);
   }
+}
+
+/// A call without arguments has no deltas that say so; clients parse what they have been told.
+void EventTranslator::stop_block(const Json& event) {
+  const auto tool = tools_.find(count_field(event, "index"));
+  if (tool == tools_.end() || std::exchange(tool->second.has_arguments, true)) return;
+  put_arguments(tool->second, "{}");
+}
+
+void EventTranslator::put_arguments(const Tool& tool, const std::string& piece) {
+  ready_.push_back(tool_chunk(head_, tool.number, {{"function", {{"arguments", piece}}}}));
 }
 
 void EventTranslator::finish(const std::string& reason) {

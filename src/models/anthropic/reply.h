@@ -33,13 +33,19 @@ class EventTranslator {
   Status closed() const;
 
  private:
+  struct Tool {
+    std::size_t number = 0;      ///< of the tool call
+    bool has_arguments = false;  ///< some were given out
+  };
   void start_block(const Json& event);
   void block_delta(const Json& event);
+  void stop_block(const Json& event);
+  void put_arguments(const Tool& tool, const std::string& piece);
   void finish(const std::string& reason);
   AnswerHead head_;
   bool include_usage_;
   std::deque<ChatChunk> ready_;
-  std::map<std::uint64_t, std::size_t> tools_;  ///< block index -> tool call index
+  std::map<std::uint64_t, Tool> tools_;  ///< by block index
   std::size_t tool_count_ = 0;
   Usage usage_;
   bool finished_ = false;  ///< a finish_reason was given out

@@ -1,7 +1,10 @@
 // Messages, blocks and tools; member names are from Anthropic's API reference, version 2023-06-01.
 #include "models/anthropic/request.h"
 
+#include <algorithm>
+
 #include "base/json_fields.h"
+#include "base/text.h"
 #include "models/provider_error.h"
 #include "models/shape.h"
 
@@ -10,6 +13,27 @@ namespace {
 
 Json text_block(const std::string& text) {
   return {{"type", "text"}, {"text", text}};
+}
+
+/// Anthropic refuses text that is only white space.
+bool says_something(const std::string& text) {
+  return !trim(text).empty();
+}
+
+/// The mark of what Anthropic shall keep in its prompt cache: a member of its own.
+void copy_cache_control(Json& block, const Json& from) {
+  const Json& mark = field(from, "cache_control");
+  if (mark.is_object()) block["cache_control"] = mark;
+}
+
+/// Ids that other providers gave may hold what Anthropic refuses; a call and its result are told
+/// alike, and two ids never become one.
+std::string tool_id(const std::string& id) {
+  const bool fits = !id.empty() && std::all_of(id.begin(), id.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+  return fits ? id : "call_" + sha256_hex(id).substr(0, 32);
 }
 
 Result<Json> image_block(const Json& part, const std::string& where) {
@@ -25,10 +49,10 @@ Result<Json> image_block(const Json& part, const std::string& where) {
        {{"type", "base64"}, {"media_type", inlined->media_type}, {"data", inlined->base64}}}};
 }
 
-/// Content as a list of blocks; empty text is left out, because it is refused there.
+/// Content as a list of blocks; empty text is left out.
 Result<Json> blocks_of(const Json& content, const std::string& path) {
   Json blocks = Json::array();
-  if (content.is_string() && !content.get_ref<const std::string&>().empty()) {
+  if (content.is_string() && says_something(content.get_ref<const std::string&>())) {
     blocks.push_back(text_block(content.get<std::string>()));
   }
   if (!content.is_array()) return blocks;
@@ -37,7 +61,8 @@ Result<Json> blocks_of(const Json& content, const std::string& path) {
     const std::string where = path + ".content[" + std::to_string(i) + "]";
     if (type == "text" || type == "refusal") {
       const std::string text = string_field(content[i], type.c_str());
-      if (!text.empty()) blocks.push_back(text_block(text));
+      if (!says_something(text)) continue;
+      blocks.push_back(text_block(text));
     } else if (type == "image_url") {
       auto block = image_block(content[i], where);
       if (!block.ok()) return block.error();
@@ -45,6 +70,7 @@ Result<Json> blocks_of(const Json& content, const std::string& path) {
     } else {
       return cannot("Anthropic does not take '" + type + "' parts.", where);
     }
+    copy_cache_control(blocks.back(), content[i]);
   }
   return blocks;
 }
@@ -52,7 +78,7 @@ Result<Json> blocks_of(const Json& content, const std::string& path) {
 void put_tool_uses(Json& blocks, const Json& message) {
   for (const auto& call : array_field(message, "tool_calls")) {
     blocks.push_back({{"type", "tool_use"},
-                      {"id", string_field(call, "id")},
+                      {"id", tool_id(string_field(call, "id"))},
                       {"name", string_field(field(call, "function"), "name")},
                       {"input", call_arguments(call)}});
   }
@@ -68,20 +94,47 @@ void append(Json& messages, const std::string& role, const Json& blocks) {
   messages.push_back({{"role", role}, {"content", blocks}});
 }
 
-Status put_message(Json& out, std::string& system, const Json& message, const std::string& path) {
+bool is_system(const Json& message) {
+  const std::string role = string_field(message, "role");
+  return role == "system" || role == "developer";
+}
+
+/// One text, or the parts as they are when one of them is marked for the prompt cache.
+void put_system(Json& out, const Json& messages) {
+  std::string text;
+  Json blocks = Json::array();
+  bool marked = false;
+  for (const auto& message : messages) {
+    if (!is_system(message)) continue;
+    const Json& content = content_of(message);
+    text += (text.empty() ? "" : "\n\n") + text_of_content(content);
+    const Json parts =
+        content.is_array() ? content : Json::array({text_block(text_of_content(content))});
+    for (const auto& part : parts) {
+      if (!says_something(string_field(part, "text"))) continue;
+      blocks.push_back(text_block(string_field(part, "text")));
+      copy_cache_control(blocks.back(), part);
+      marked = marked || blocks.back().contains("cache_control");
+    }
+  }
+  if (marked) {
+    out["system"] = std::move(blocks);
+  } else if (says_something(text)) {
+    out["system"] = text;
+  }
+}
+
+Status put_message(Json& out, const Json& message, const std::string& path) {
   const std::string role = string_field(message, "role");
   const Json& content = content_of(message);
-  if (role == "system" || role == "developer") {
-    system += (system.empty() ? "" : "\n\n") + text_of_content(content);
-    return done();
-  }
   auto blocks = blocks_of(content, path);
   if (!blocks.ok()) return blocks.error();
   if (role == "function") {
     return cannot("Anthropic takes no 'function' messages; send 'tool' messages.", path + ".role");
   }
   if (role == "tool") {
-    Json result = {{"type", "tool_result"}, {"tool_use_id", string_field(message, "tool_call_id")}};
+    Json result = {{"type", "tool_result"},
+                   {"tool_use_id", tool_id(string_field(message, "tool_call_id"))}};
     if (!blocks->empty()) result["content"] = *blocks;
     append(out, "user", Json::array({result}));
     return done();
@@ -101,6 +154,7 @@ void put_tools(Json& out, const Json& body) {
     Json schema = object_field(function, "parameters");
     if (!schema.contains("type")) schema["type"] = "object";  // required there
     made["input_schema"] = std::move(schema);
+    copy_cache_control(made, tool);
     tools.push_back(std::move(made));
   }
   if (tools.empty()) return;
@@ -138,29 +192,41 @@ void put_parameters(Json& out, const Json& body) {
     out["metadata"] = {{"user_id", user}};
 }
 
+/// Anthropic knows answers by a schema, but no free JSON.
+Status put_format(Json& out, const Json& body) {
+  if (!answers_in_json(body)) return done();
+  const Json& schema = object_field(field(field(body, "response_format"), "json_schema"), "schema");
+  if (schema.empty()) {
+    return cannot(
+        "Anthropic answers in JSON by a schema alone; send a 'response_format' of the type "
+        "'json_schema' with its schema.",
+        "response_format");
+  }
+  out["output_config"] = {{"format", {{"type", "json_schema"}, {"schema", schema}}}};
+  return done();
+}
+
 }  // namespace
 
 Result<std::string> messages_body(const ChatRequest& request, const std::string& model) {
   if (request.choices > 1) return cannot("Anthropic gives one choice; leave 'n' out.", "n");
   auto body = parse_json(request.body);
   if (!body.ok()) return body.error();
-  if (answers_in_json(*body)) {
-    return cannot("Anthropic's version of this API has no JSON mode; leave 'response_format' out.",
-                  "response_format");
-  }
   auto fine = check_translatable(*body, "Anthropic", {"logprobs", "logit_bias"});
   if (!fine.ok()) return fine.error();
   Json out = {{"model", model}};
   put_parameters(out, *body);
-  std::string system;
+  auto format = put_format(out, *body);
+  if (!format.ok()) return format.error();
   Json messages = Json::array();
   const Json& given = array_field(*body, "messages");
   for (std::size_t i = 0; i < given.size(); ++i) {
-    auto put = put_message(messages, system, given[i], "messages[" + std::to_string(i) + "]");
+    if (is_system(given[i])) continue;
+    auto put = put_message(messages, given[i], "messages[" + std::to_string(i) + "]");
     if (!put.ok()) return put.error();
   }
   if (messages.empty()) return cannot("Anthropic needs at least one user message.", "messages");
-  if (!system.empty()) out["system"] = system;
+  put_system(out, given);
   out["messages"] = std::move(messages);
   put_tools(out, *body);
   if (request.stream) out["stream"] = true;

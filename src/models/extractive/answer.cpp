@@ -23,8 +23,9 @@ constexpr double kInPassage = 0.3;
 constexpr double kAlike = 0.85;            // a word that means nearly the same
 constexpr double kWithoutEssential = 0.6;  // when the X of "the X of Y" is nowhere around
 constexpr double kFurther = 0.77;          // further sentences reach this part of the best's score
-constexpr double kOwnPart = 0.6;  // and hold this part of the question's words that it holds
-constexpr double kRepeats = 0.6;  // overlap of words above which a sentence adds nothing
+constexpr double kOwnPart = 0.6;       // and hold this part of the question's words that it holds
+constexpr std::size_t kBlockMax = 12;  // lines, items or rows of a block that follow a pick
+constexpr double kRepeats = 0.6;       // overlap of words above which a sentence adds nothing
 
 struct Candidate {
   Picked picked;
@@ -49,7 +50,7 @@ Stems stems_of(const std::string& text) {
 }
 
 /// 1 when the stem is there, less for one that means or is spelled nearly the same.
-double holds(const Stems& stems, const Term& term) {
+double holds(const Stems& stems, const QuestionTerm& term) {
   if (stems.contains(term.stem)) return 1;
   for (const auto& other : term.alike) {
     if (stems.contains(other)) return kAlike;
@@ -142,7 +143,7 @@ class Picker {
   void weigh() {
     const double count = static_cast<double>(all_.size());
     for (std::size_t t = 0; t < question_.terms.size(); ++t) {
-      const Term& term = question_.terms[t];
+      const QuestionTerm& term = question_.terms[t];
       double holding = 0;
       for (const auto& candidate : all_) holding += candidate.held[t] > 0 ? 1 : 0;
       // A plain word that is nowhere may be a paraphrase; a name that is nowhere is missing.
@@ -171,7 +172,7 @@ class Picker {
     double with_heading = 0;
     double lacking = 1;
     for (std::size_t t = 0; t < question_.terms.size(); ++t) {
-      const Term& term = question_.terms[t];
+      const QuestionTerm& term = question_.terms[t];
       const double here = candidate.held[t];
       double best = here;
       best = std::max(best, kInHeading * headings_[p][t]);
@@ -195,7 +196,7 @@ class Picker {
     covered *= lacking;
     candidate.coverage = covered / total_;
     candidate.own = with_heading / total_;
-    candidate.defines = question_.kind == Kind::definition &&
+    candidate.defines = question_.kind == QuestionKind::definition &&
                         candidate.picked.kind != storage::SpanKind::code && defines(candidate);
     double score = (0.6 * covered + 0.2 * own + 0.2 * with_heading) / total_;
     if (own <= 0) score *= 0.85;
@@ -214,24 +215,24 @@ class Picker {
     const std::string& text = candidate.picked.text;
     const bool code = candidate.picked.kind == storage::SpanKind::code;
     switch (question_.kind) {
-      case Kind::number:
+      case QuestionKind::number:
         return candidate.has_number ? 0.15 : -0.1;
-      case Kind::time:
+      case QuestionKind::time:
         return candidate.has_number || holds_time(candidate.stems) ? 0.15 : -0.05;
-      case Kind::person:
+      case QuestionKind::person:
         return candidate.has_name || text.find('@') != std::string::npos ? 0.12 : -0.05;
-      case Kind::place:
+      case QuestionKind::place:
         return text.find('/') != std::string::npos || candidate.has_number ? 0.08 : 0;
-      case Kind::reason:
+      case QuestionKind::reason:
         return gives_reason(candidate.stems) ? 0.15 : 0;
-      case Kind::how: {
+      case QuestionKind::how: {
         if (code) return before != nullptr ? 0.2 : 0.12;
         const bool steps = text.find('`') != std::string::npos || text.ends_with(':');
         return steps ? 0.12 : 0;
       }
-      case Kind::definition:
+      case QuestionKind::definition:
         return candidate.defines ? 0.3 : code ? -0.15 : -0.05;
-      case Kind::any:
+      case QuestionKind::any:
         return code ? -0.08 : 0;
     }
     return 0;
@@ -284,22 +285,42 @@ class Picker {
       });
       if (!repeats) taken.push_back(candidate);
     }
-    if (question_.kind == Kind::how) add_code_after(taken, sentences_max);
+    complete(taken);
     return taken;
   }
 
-  /// "Run this:" without what follows is no answer.
-  void add_code_after(std::vector<const Candidate*>& taken, std::size_t sentences_max) const {
-    for (std::size_t i = 0; i < taken.size() && taken.size() < sentences_max; ++i) {
-      if (!taken[i]->picked.text.ends_with(':')) continue;
-      auto at = static_cast<std::size_t>(taken[i] - all_.data());
-      for (const Candidate* next = neighbour(at, 1);
-           next != nullptr && next->picked.kind != storage::SpanKind::prose &&
-           taken.size() < sentences_max;
-           next = neighbour(++at, 1)) {
-        if (std::find(taken.begin(), taken.end(), next) == taken.end()) taken.push_back(next);
-      }
+  /// "Run this:" without what follows is no answer, nor is one line out of a block of code.
+  void complete(std::vector<const Candidate*>& taken) const {
+    for (std::size_t i = 0, picked = taken.size(); i < picked; ++i) {
+      const Candidate& each = *taken[i];
+      const bool code = each.picked.kind == storage::SpanKind::code;
+      if (code) add_block(taken, each, -1);
+      if (code || each.picked.text.ends_with(':')) add_block(taken, each, +1);
     }
+  }
+
+  /// Adds the lines, items or rows before or after a candidate that are of one block with it.
+  void add_block(std::vector<const Candidate*>& taken, const Candidate& from, int step) const {
+    const Candidate* last = &from;
+    for (std::size_t n = 0; n < kBlockMax; ++n) {
+      const auto at = static_cast<std::size_t>(last - all_.data());
+      const Candidate* next = neighbour(at, step);
+      if (next == nullptr || next->picked.kind == storage::SpanKind::prose) return;
+      const bool begins = last->picked.kind == storage::SpanKind::prose;
+      if (!begins && (next->picked.kind != last->picked.kind || apart(*last, *next))) return;
+      if (std::find(taken.begin(), taken.end(), next) == taken.end()) taken.push_back(next);
+      last = next;
+    }
+  }
+
+  /// Another block of code begins between the two.
+  bool apart(const Candidate& a, const Candidate& b) const {
+    if (a.picked.kind != storage::SpanKind::code) return false;
+    const storage::Passage& passage = passages_[a.picked.passage];
+    const std::size_t begin = std::min(a.picked.end, b.picked.end);
+    const std::size_t end = std::max(a.picked.begin, b.picked.begin);
+    return begin < end &&
+           !trim(std::string_view(passage.text).substr(begin - passage.begin, end - begin)).empty();
   }
 
   static double overlap(const Stems& a, const Stems& b) {

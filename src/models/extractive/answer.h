@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/extractive/question.h"
+#include "models/question.h"
 #include "storage/documents.h"
 #include "storage/sentences.h"
 

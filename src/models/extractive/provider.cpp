@@ -99,10 +99,16 @@ std::string readable(const Picked& picked) {
   return out;
 }
 
-/// Sentences that follow each other in one passage and are code share a citation.
-bool continues(const Picked& last, const Picked& next) {
-  return last.passage == next.passage && last.kind == storage::SpanKind::code &&
-         next.kind == storage::SpanKind::code && next.begin <= last.end + 2;
+/// Lines of code, or items of a list, that follow each other share a citation.
+bool continues(const Picked& last, const Picked& next,
+               const std::vector<storage::Passage>& passages) {
+  if (last.passage != next.passage || last.kind != next.kind || next.begin < last.end) return false;
+  constexpr std::size_t kMarkerMax = 4;  // "- ", "12. "
+  const storage::Passage& passage = passages[last.passage];
+  const std::string_view between =
+      trim(std::string_view(passage.text).substr(last.end - passage.begin, next.begin - last.end));
+  if (last.kind == storage::SpanKind::item) return between.size() <= kMarkerMax;
+  return last.kind == storage::SpanKind::code && between.empty();
 }
 
 struct Composed {
@@ -110,44 +116,45 @@ struct Composed {
   Json citations = Json::array();
 };
 
+/// The citation of the picks from `first` to `last`, as the document has them.
+Json citation_of(const Picked& first, const Picked& last, const storage::Passage& passage) {
+  Json out = {{"document", passage.document.text()},
+              {"title", passage.title},
+              {"source", passage.source},
+              {"position", {{"start", first.begin}, {"end", last.end}}},
+              {"text", passage.text.substr(first.begin - passage.begin, last.end - first.begin)},
+              {"score", std::round(first.score * 1000) / 1000}};
+  if (!passage.heading.empty()) out["heading"] = passage.heading;
+  if (passage.page) out["page"] = *passage.page;
+  return out;
+}
+
+void begin_line(std::string& text) {
+  if (!text.empty() && text.back() != '\n') text += '\n';
+}
+
 Composed compose(const Answer& answer, const std::vector<storage::Passage>& passages) {
   Composed out;
-  bool in_code = false;
-  for (std::size_t i = 0; i < answer.picked.size(); ++i) {
-    const Picked& picked = answer.picked[i];
-    const storage::Passage& passage = passages[picked.passage];
-    const bool code = picked.kind == storage::SpanKind::code;
-    const bool more = i > 0 && continues(answer.picked[i - 1], picked);
-    if (more) {
-      Json& last = out.citations.back();
-      last["position"]["end"] = picked.end;
-      last["text"] = last["text"].get<std::string>() + "\n" + picked.text;
+  const auto& picked = answer.picked;
+  for (std::size_t i = 0; i < picked.size();) {
+    std::size_t end = i + 1;
+    while (end < picked.size() && continues(picked[end - 1], picked[end], passages)) ++end;
+    out.citations.push_back(citation_of(picked[i], picked[end - 1], passages[picked[i].passage]));
+    const std::string mark = " [" + std::to_string(out.citations.size()) + "]";
+    if (picked[i].kind == storage::SpanKind::code) {
+      begin_line(out.text);
+      out.text += "```\n" + out.citations.back()["text"].get<std::string>() + "\n```\n";
+      out.text += mark.substr(1) + "\n";  // beside the fence it would keep the fence from ending
+    } else if (picked[i].kind == storage::SpanKind::prose) {
+      if (!out.text.empty() && out.text.back() != '\n') out.text += ' ';
+      out.text += readable(picked[i]) + mark;
     } else {
-      out.citations.push_back({{"document", passage.document.text()},
-                               {"title", passage.title},
-                               {"source", passage.source},
-                               {"position", {{"start", picked.begin}, {"end", picked.end}}},
-                               {"text", picked.text},
-                               {"score", std::round(picked.score * 1000) / 1000}});
+      begin_line(out.text);
+      for (std::size_t at = i; at < end; ++at) {
+        out.text += "- " + readable(picked[at]) + (at + 1 == end ? mark : "") + "\n";
+      }
     }
-    const std::string mark = "[" + std::to_string(out.citations.size()) + "]";
-    const bool last_of_run =
-        i + 1 == answer.picked.size() || !continues(picked, answer.picked[i + 1]);
-    if (code) {
-      if (!in_code) out.text += (out.text.empty() ? "```\n" : "\n```\n");
-      out.text += readable(picked) + "\n";
-      in_code = !last_of_run;
-      if (last_of_run) out.text += "``` " + mark + "\n";
-      continue;
-    }
-    const bool item = picked.kind != storage::SpanKind::prose;
-    if (item && !out.text.empty() && out.text.back() != '\n')
-      out.text += '\n';
-    else if (!out.text.empty() && out.text.back() != '\n')
-      out.text += ' ';
-    if (item) out.text += "- ";
-    out.text += readable(picked) + " " + mark;
-    if (item) out.text += '\n';
+    i = end;
   }
   out.text = std::string(trim(out.text));
   return out;
@@ -217,7 +224,7 @@ Co<Result<Extractive::Reply>> Extractive::answer_for(const ChatRequest& request,
     query.tenant = request.tenant;
     query.collection = request.collection;
     query.text = question.search;
-    query.limit = question.kind == Kind::definition ? kPassagesOfDefinition : kPassages;
+    query.limit = question.kind == QuestionKind::definition ? kPassagesOfDefinition : kPassages;
     auto found = co_await passages_.find(query, by);
     if (!found.ok()) co_return found.error();
     const Answer best = answer(question, *found, sentences_max_);

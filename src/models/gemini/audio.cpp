@@ -41,7 +41,7 @@ std::string prompt_of(const TranscribeRequest& request) {
 Result<Json> parts_of(const std::string& text) {
   auto parsed = parse_json(text);
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
-  if (parsed->contains("error")) return failed_inside(words_of(text));
+  if (parsed->contains("error")) return told_inside(text);
   const Json& candidates = array_field(*parsed, "candidates");
   if (candidates.empty()) {
     const std::string why = string_field(field(*parsed, "promptFeedback"), "blockReason");

@@ -50,11 +50,11 @@ std::chrono::milliseconds retry_delay(const std::string& body) {
 }
 
 Error refusal_error(const net::ApiRefusal& refusal) {
-  std::string words = words_of(refusal.body);
-  const int status = refuses_key(refusal, words) ? 401 : refusal.status;
+  Complaint said = complaint_of(refusal.body);
+  const int status = refuses_key(refusal, said.words) ? 401 : refusal.status;
   const auto after =
       refusal.retry_after.count() > 0 ? refusal.retry_after : retry_delay(refusal.body);
-  return refused_by_provider(status, std::move(words), after);
+  return refused_by_provider(status, std::move(said), after);
 }
 
 /// The name without the prefix that Gemini's own lists give it.
@@ -241,7 +241,7 @@ class Provider final : public ChatProvider, public SpokenParts::Source {
 
   Co<Result<std::unique_ptr<net::Reply>>> ask(std::string verb, const ChatRequest& request,
                                               const Attempt& attempt, AttemptTimings& timings) {
-    auto body = generate_body(request);
+    auto body = generate_body(request, bare(attempt.model));
     if (!body.ok()) co_return body.error();
     net::CallTags tags = tags_of(request);
     co_return co_await post(std::move(verb), std::move(*body), std::move(tags), attempt, timings);
@@ -260,7 +260,9 @@ class Provider final : public ChatProvider, public SpokenParts::Source {
                                                AttemptTimings& timings) {
     const std::string model = bare(attempt.model);
     if (!is_plain_name(model)) {
-      co_return refused_by_provider(404, "not a model's name", std::chrono::milliseconds(0));
+      Complaint said;
+      said.words = "not a model's name";
+      co_return refused_by_provider(404, std::move(said), std::chrono::milliseconds(0));
     }
     net::CallTimers timers;
     timers.connect = attempt.connect;

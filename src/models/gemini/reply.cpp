@@ -35,20 +35,12 @@ void read_part(Piece& piece, const Json& part, const Clock& clock, Random& rando
   piece.tool_calls.push_back(std::move(made));
 }
 
-/// An error inside a reply of status 200; it carries the status it would have had.
-Error told_error(const Json& error, const std::string& text) {
-  const std::uint64_t status = count_field(error, "code");
-  if (status < 400 || status > 599) return failed_inside(words_of(text));
-  return refused_by_provider(static_cast<int>(status), words_of(text),
-                             std::chrono::milliseconds(0));
-}
-
 }  // namespace
 
 Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& random) {
   auto parsed = parse_json(text);
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
-  if (parsed->contains("error")) return told_error(field(*parsed, "error"), text);
+  if (parsed->contains("error")) return told_inside(text);
   Piece piece;
   const Json& candidates = array_field(*parsed, "candidates");
   const Json& usage = field(*parsed, "usageMetadata");
@@ -70,8 +62,9 @@ Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& ra
   if (usage.is_object()) {
     piece.usage.prompt =
         count_field(usage, "promptTokenCount") + count_field(usage, "toolUsePromptTokenCount");
-    piece.usage.completion =
-        count_field(usage, "candidatesTokenCount") + count_field(usage, "thoughtsTokenCount");
+    piece.usage.reasoning = count_field(usage, "thoughtsTokenCount");
+    piece.usage.completion = count_field(usage, "candidatesTokenCount") + piece.usage.reasoning;
+    piece.usage.cached = count_field(usage, "cachedContentTokenCount");
     piece.usage.known = true;
   }
   if (piece.finish == "stop" && !piece.tool_calls.empty()) piece.finish = "tool_calls";
@@ -85,7 +78,7 @@ Status read_embeddings(const std::string& text, Embeddings& into) {
     return not_understood("not a JSON object");
   }
   simdjson::dom::element error;
-  if (reply["error"].get(error) == simdjson::SUCCESS) return told_error(to_json(error), text);
+  if (reply["error"].get(error) == simdjson::SUCCESS) return told_inside(text);
   simdjson::dom::array entries;
   if (reply["embeddings"].get(entries) != simdjson::SUCCESS) {
     return not_understood("the reply has no embeddings");

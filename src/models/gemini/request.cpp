@@ -1,6 +1,7 @@
 // Contents, parts and function declarations; names are from Gemini's REST reference (v1beta).
 #include "models/gemini/request.h"
 
+#include <charconv>
 #include <map>
 
 #include "base/json_fields.h"
@@ -35,7 +36,20 @@ Status put_parts(Json& parts, const Json& content, const std::string& path) {
 /// Names of called functions by call id: Gemini answers by name.
 using CallNames = std::map<std::string, std::string>;
 
-void put_calls(Json& parts, const Json& message, CallNames& names) {
+/// Gemini from version 3 on refuses a turn whose first call it has not signed, such as one of
+/// another model; this is its documented word for such a turn.
+constexpr const char* kUnsigned = "skip_thought_signature_validator";
+
+bool wants_signatures(const std::string& model) {
+  constexpr std::string_view kFamily = "gemini-";
+  if (!model.starts_with(kFamily)) return false;
+  int version = 0;
+  std::from_chars(model.data() + kFamily.size(), model.data() + model.size(), version);
+  return version >= 3;
+}
+
+void put_calls(Json& parts, const Json& message, CallNames& names, bool sign) {
+  const std::size_t first = parts.size();
   for (const auto& call : array_field(message, "tool_calls")) {
     const std::string name = string_field(field(call, "function"), "name");
     names[string_field(call, "id")] = name;
@@ -45,6 +59,9 @@ void put_calls(Json& parts, const Json& message, CallNames& names) {
     const std::string signature = string_field(google, "thought_signature");
     if (!signature.empty()) part["thoughtSignature"] = signature;
     parts.push_back(std::move(part));
+  }
+  if (sign && parts.size() > first && !parts[first].contains("thoughtSignature")) {
+    parts[first]["thoughtSignature"] = kUnsigned;
   }
 }
 
@@ -69,7 +86,7 @@ void append(Json& contents, const std::string& role, const Json& parts) {
   contents.push_back({{"role", role}, {"parts", parts}});
 }
 
-Status put_messages(Json& out, const Json& messages) {
+Status put_messages(Json& out, const Json& messages, bool sign) {
   Json contents = Json::array();
   std::string system;
   CallNames names;
@@ -87,7 +104,7 @@ Status put_messages(Json& out, const Json& messages) {
     } else {
       auto put = put_parts(parts, content, "messages[" + std::to_string(i) + "]");
       if (!put.ok()) return put;
-      put_calls(parts, message, names);
+      put_calls(parts, message, names, sign);
     }
     append(contents, role == "assistant" ? "model" : "user", parts);
   }
@@ -123,6 +140,15 @@ void put_tools(Json& out, const Json& body) {
   if (!calling.is_null()) out["toolConfig"] = {{"functionCallingConfig", calling}};
 }
 
+/// Tokens for thinking that Google's own OpenAI endpoint takes a reasoning_effort for; -1: none of
+/// its words.
+int thinking_budget(const std::string& effort) {
+  if (effort == "none") return 0;
+  if (effort == "minimal" || effort == "low") return 1024;
+  if (effort == "medium") return 8192;
+  return effort == "high" ? 24'576 : -1;
+}
+
 void put_parameters(Json& out, const Json& body) {
   Json config = Json::object();
   for (const auto& [theirs, ours] :
@@ -137,6 +163,8 @@ void put_parameters(Json& out, const Json& body) {
   const Json& stop = field(body, "stop");
   if (stop.is_string()) config["stopSequences"] = Json::array({stop});
   if (stop.is_array()) config["stopSequences"] = stop;
+  const int budget = thinking_budget(string_field(body, "reasoning_effort"));
+  if (budget >= 0) config["thinkingConfig"] = {{"thinkingBudget", budget}};
   if (answers_in_json(body)) {
     config["responseMimeType"] = "application/json";
     const Json& schema =
@@ -148,7 +176,7 @@ void put_parameters(Json& out, const Json& body) {
 
 }  // namespace
 
-Result<std::string> generate_body(const ChatRequest& request) {
+Result<std::string> generate_body(const ChatRequest& request, const std::string& model) {
   if (request.choices > 1)
     return cannot("Mainstay asks Gemini for one choice; leave 'n' out.", "n");
   auto body = parse_json(request.body);
@@ -156,7 +184,7 @@ Result<std::string> generate_body(const ChatRequest& request) {
   auto fine = check_translatable(*body, "Gemini", {"logprobs", "logit_bias"});
   if (!fine.ok()) return fine.error();
   Json out = Json::object();
-  auto put = put_messages(out, array_field(*body, "messages"));
+  auto put = put_messages(out, array_field(*body, "messages"), wants_signatures(model));
   if (!put.ok()) return put.error();
   put_tools(out, *body);
   put_parameters(out, *body);

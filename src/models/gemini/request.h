@@ -11,7 +11,7 @@
 namespace mainstay::models::gemini {
 
 /// Errors: unsupported "upstream_cannot", invalid, with the field's path.
-Result<std::string> generate_body(const ChatRequest& request);
+Result<std::string> generate_body(const ChatRequest& request, const std::string& model);
 
 /// Texts of one batchEmbedContents; Gemini takes no more.
 inline constexpr std::size_t kEmbedMost = 100;

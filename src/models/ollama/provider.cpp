@@ -37,11 +37,15 @@ net::HeaderLines headers_of(const ProviderSettings& settings) {
 }
 
 Error refusal_error(const net::ApiRefusal& refusal) {
-  std::string words = words_of(refusal.body);
-  if (refusal.status == 400 && words.find("does not support tools") != std::string::npos) {
-    return cannot("This model cannot use tools.", "tools");
+  Complaint said = complaint_of(refusal.body);
+  const auto lacks = [&](const char* what) {
+    return refusal.status == 400 && said.words.find(what) != std::string::npos;
+  };
+  if (lacks("does not support tools")) return cannot("This model cannot use tools.", "tools");
+  if (lacks("does not support thinking")) {
+    return cannot("This model cannot think; leave 'think' and 'reasoning_effort' out.", "think");
   }
-  return refused_by_provider(refusal.status, std::move(words), refusal.retry_after);
+  return refused_by_provider(refusal.status, std::move(said), refusal.retry_after);
 }
 
 class Provider final : public ChatProvider {

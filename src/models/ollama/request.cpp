@@ -57,8 +57,9 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
   return out;
 }
 
+/// The caller's own options of Ollama's; OpenAI's parameters go before them.
 Json options_of(const Json& body) {
-  Json options = Json::object();
+  Json options = object_field(body, "options");
   for (const auto& [theirs, ours] :
        {std::pair{"temperature", "temperature"}, std::pair{"top_p", "top_p"},
         std::pair{"seed", "seed"}, std::pair{"presence_penalty", "presence_penalty"},
@@ -73,12 +74,24 @@ Json options_of(const Json& body) {
   return options;
 }
 
+/// Ollama's `think`; null: the model's own way.
+Json thinking_of(const Json& body) {
+  const Json& think = field(body, "think");
+  if (!think.is_null()) return think;
+  const std::string effort = string_field(body, "reasoning_effort");
+  if (effort == "none") return false;
+  if (effort == "minimal") return "low";
+  return effort == "low" || effort == "medium" || effort == "high" ? Json(effort) : Json();
+}
+
 /// Parameters that both endpoints share.
 void put_common(Json& out, const Json& body, const ChatRequest& request, const std::string& model) {
   out["model"] = model;
   out["stream"] = request.stream;
   const Json options = options_of(body);
   if (!options.empty()) out["options"] = options;
+  if (const Json& keep = field(body, "keep_alive"); !keep.is_null()) out["keep_alive"] = keep;
+  if (Json think = thinking_of(body); !think.is_null()) out["think"] = std::move(think);
   if (!answers_in_json(body)) return;
   const Json& schema = object_field(field(field(body, "response_format"), "json_schema"), "schema");
   out["format"] = schema.empty() ? Json("json") : schema;

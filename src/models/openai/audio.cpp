@@ -48,7 +48,7 @@ Result<Json> object_of_reply(std::string_view body) {
   if (!parsed.ok()) return not_understood("the transcript: " + parsed.error().detail);
   if (!parsed->is_object()) return not_understood("the transcript is no object");
   const Json& error = field(*parsed, "error");
-  if (error.is_object() || error.is_string()) return failed_inside(words_of(body));
+  if (error.is_object() || error.is_string()) return told_inside(body);
   return parsed;
 }
 

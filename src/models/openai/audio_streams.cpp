@@ -23,7 +23,7 @@ Result<std::optional<TranscriptPiece>> TranscriptEvents::parsed() {
       marked_ = true;
       return std::optional<TranscriptPiece>();
     }
-    if ((**event).event == "error") return failed_inside(words_of(data));
+    if ((**event).event == "error") return told_inside(data);
     auto piece = read_transcript_event(data);
     if (!piece.ok()) return piece.error();
     if (!piece->has_value()) continue;

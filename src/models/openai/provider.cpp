@@ -16,21 +16,30 @@
 namespace mainstay::models::openai {
 namespace {
 
-/// Chunks as the provider sends them, until its [DONE].
+/// Chunks as the provider sends them, until its [DONE]. Some servers send none: once every choice
+/// has its finish_reason, the proper end of the reply will do.
 class EventStream final : public ChatStream {
  public:
-  EventStream(std::unique_ptr<net::Reply> reply, Bytes event_max)
-      : reply_(std::move(reply)), events_(event_max) {}
+  EventStream(std::unique_ptr<net::Reply> reply, Bytes event_max, std::uint32_t choices)
+      : reply_(std::move(reply)), events_(event_max) {
+    for (std::uint32_t i = 0; i < choices; ++i) unfinished_.insert(i);
+  }
 
   Co<Result<std::optional<ChatChunk>>> next(Deadline by) override {
-    for (;;) {
-      auto chunk = parsed();
-      if (chunk) co_return std::move(*chunk);
-      auto piece = co_await reply_->read(by);
-      if (!piece.ok()) co_return std::move(piece.error());
-      if (piece->empty()) co_return cut_off("the stream ended without [DONE]");
+    auto chunk = parsed();
+    if (chunk) co_return std::move(*chunk);
+    auto piece = co_await reply_->read(by);
+    if (!piece.ok()) co_return std::move(piece.error());
+    if (!piece->empty()) {
       events_.feed(*piece);
+    } else if (unfinished_.empty()) {
+      ended_ = true;
+    } else {
+      co_return cut_off("the stream ended without [DONE]");
     }
+    chunk = parsed();
+    if (chunk) co_return std::move(*chunk);
+    co_return std::optional<ChatChunk>(ChatChunk());  // a comment, or a part of an event
   }
 
  private:
@@ -57,14 +66,15 @@ class EventStream final : public ChatStream {
       return std::optional<ChatChunk>();
     }
     if (data.empty()) return std::optional<ChatChunk>();
-    if (event.event == "error") return failed_inside(words_of(data));
-    auto chunk = read_chunk(data);
+    if (event.event == "error") return told_inside(data);
+    auto chunk = read_chunk(data, &unfinished_);
     if (!chunk.ok()) return std::move(chunk.error());
     return std::optional<ChatChunk>(std::move(*chunk));
   }
 
   std::unique_ptr<net::Reply> reply_;
   net::SseParser events_;
+  Unfinished unfinished_;
   bool ended_ = false;
 };
 
@@ -129,7 +139,7 @@ class Provider final : public ChatProvider {
     const std::string_view type = (*reply)->header("content-type");
     std::unique_ptr<ChatStream> made;
     if (type.empty() || is_type(type, "text/event-stream")) {
-      made = std::make_unique<EventStream>(std::move(*reply), upstream_.event_max);
+      made = std::make_unique<EventStream>(std::move(*reply), upstream_.event_max, request.choices);
       co_return made;
     }
     if (!is_type(type, "application/json")) {
@@ -248,8 +258,7 @@ class Provider final : public ChatProvider {
 
  private:
   static Error refusal_error(const net::ApiRefusal& refusal) {
-    return refused_by_provider(refusal.status, words_of(refusal.body), refusal.retry_after,
-                               param_of(refusal.body));
+    return refused_by_provider(refusal.status, complaint_of(refusal.body), refusal.retry_after);
   }
 
   net::Call call_to(std::string_view method, std::string_view path, std::string body) const {

@@ -59,18 +59,6 @@ bool has_token(const object& choice) {
                      [&](std::string_view name) { return shows(*delta, name); });
 }
 
-/// The words of an `error` member that says something; nullopt when there is none.
-std::optional<std::string> error_of(const object& reply) {
-  element error;
-  if (reply["error"].get(error) != simdjson::SUCCESS || error.is_null()) return std::nullopt;
-  std::string_view words;
-  if (error.is_object())
-    words = text_member(object(error), "message");
-  else if (error.is_string())
-    words = std::string_view(error);
-  return words.empty() ? simdjson::minify(error) : std::string(words);
-}
-
 /// The reply's object, looked at for an error. `what` names it in the log.
 Result<object> open(const std::string& text, const char* what) {
   auto parsed = read_json(text);
@@ -79,7 +67,8 @@ Result<object> open(const std::string& text, const char* what) {
   if (parsed->get(reply) != simdjson::SUCCESS) {
     return not_understood(std::string(what) + " is no object");
   }
-  if (auto words = error_of(reply)) return failed_inside(std::move(*words));
+  element error;
+  if (reply["error"].get(error) == simdjson::SUCCESS && !error.is_null()) return told_inside(text);
   return reply;
 }
 
@@ -133,7 +122,7 @@ Result<ChatReply> read_reply(std::string body) {
   return out;
 }
 
-Result<ChatChunk> read_chunk(std::string_view data) {
+Result<ChatChunk> read_chunk(std::string_view data, Unfinished* unfinished) {
   ChatChunk chunk;
   chunk.json = padded(data);
   // Between a JSON text's tokens they are blanks; inside its strings they cannot be.
@@ -151,7 +140,10 @@ Result<ChatChunk> read_chunk(std::string_view data) {
     object choice;
     if (entry.get(choice) != simdjson::SUCCESS) return not_understood("a choice is no object");
     chunk.token = chunk.token || has_token(choice);
-    chunk.finish = chunk.finish || !text_member(choice, "finish_reason").empty();
+    if (text_member(choice, "finish_reason").empty()) continue;
+    chunk.finish = true;
+    if (unfinished != nullptr)
+      unfinished->erase(member<std::uint64_t>(choice, "index").value_or(0));
   }
   return chunk;
 }
@@ -222,15 +214,6 @@ Result<Embeddings> read_embeddings(std::string_view body) {
   }
   out.tokens = usage_of(*reply).prompt;
   return out;
-}
-
-std::string param_of(std::string_view body) {
-  const std::string text = padded(body);
-  auto parsed = read_json(text);
-  object reply;
-  if (!parsed.ok() || parsed->get(reply) != simdjson::SUCCESS) return {};
-  const auto error = member<object>(reply, "error");
-  return error ? std::string(text_member(*error, "param")) : std::string();
 }
 
 Result<std::vector<ModelInfo>> read_models(std::string_view body, const std::string& provider) {

@@ -2,6 +2,7 @@
 #include "storage/memory/batches.h"
 
 #include <algorithm>
+#include <map>
 
 #include "storage/file_says.h"
 
@@ -70,9 +71,24 @@ Co<Result<PageOfBatches>> MemoryBatches::list(Owner owner, BatchId after, std::u
 
 Co<Result<std::vector<BatchRow>>> MemoryBatches::open(std::uint32_t limit, Deadline) {
   std::lock_guard lock(mutex_);
+  std::map<Owner, std::size_t> of_owner;
+  std::multimap<std::size_t, const BatchRow*> by_turn;  // equal ones stay in order
+  for (const auto& one : all_) {
+    if (one.open) by_turn.emplace(++of_owner[one.owner], &one);
+  }
+  std::vector<BatchRow> out;
+  for (const auto& [turn, one] : by_turn) {
+    if (out.size() < limit) out.push_back(*one);
+  }
+  co_return out;
+}
+
+Co<Result<std::vector<BatchRow>>> MemoryBatches::open_of(Owner owner, std::uint32_t limit,
+                                                         Deadline) {
+  std::lock_guard lock(mutex_);
   std::vector<BatchRow> out;
   for (const auto& one : all_) {
-    if (one.open && out.size() < limit) out.push_back(one);
+    if (one.open && one.owner == owner && out.size() < limit) out.push_back(one);
   }
   co_return out;
 }

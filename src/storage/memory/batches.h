@@ -16,6 +16,7 @@ class MemoryBatches final : public Batches {
   Co<Result<PageOfBatches>> list(Owner owner, BatchId after, std::uint32_t limit,
                                  Deadline by) override;
   Co<Result<std::vector<BatchRow>>> open(std::uint32_t limit, Deadline by) override;
+  Co<Result<std::vector<BatchRow>>> open_of(Owner owner, std::uint32_t limit, Deadline by) override;
   Co<Result<std::uint32_t>> sweep(WallTime before, Deadline by) override;
 
  private:

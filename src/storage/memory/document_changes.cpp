@@ -21,7 +21,7 @@ Result<Added> MemoryDocuments::finish_as_now(const TenantId& tenant, const Docum
     return unknown_document();
   }
   DocumentInfo& info = found->second.info;
-  const auto* same = same_content(tenant, info.collection, sha256);
+  const auto* same = same_content(tenant, info.collection, info.source, sha256);
   if (same != nullptr && same->info.id != as) return same_content_elsewhere();
   info.created = old->second.info.created;
   all_.erase(old);
@@ -49,7 +49,7 @@ Result<DocumentInfo> MemoryDocuments::update_now(const TenantId& tenant, const D
   if (moves) next.collection = *changes.collection;
   const bool marked_anew = moves || next.tags != found->second.info.tags;
   if (marked_anew && next.chunks > kChangedAtOnce) return document_large();
-  if (moves && (same_content(tenant, next.collection, next.sha256) != nullptr ||
+  if (moves && (same_content(tenant, next.collection, next.source, next.sha256) != nullptr ||
                 !same_source(tenant, next).empty())) {
     return same_content_elsewhere();
   }

@@ -17,11 +17,13 @@ MemoryDocuments::All::iterator MemoryDocuments::find_now(const TenantId& tenant,
 
 const MemoryDocuments::Document* MemoryDocuments::same_content(const TenantId& tenant,
                                                                const CollectionName& collection,
+                                                               const std::string& source,
                                                                const std::string& sha256) const {
   if (sha256.empty()) return nullptr;
   for (const auto& [n, each] : all_) {
     if (each.tenant == tenant && each.info.collection == collection &&
-        each.info.state == DocumentState::ready && each.info.sha256 == sha256) {
+        each.info.state == DocumentState::ready && each.info.source == source &&
+        each.info.sha256 == sha256) {
       return &each;
     }
   }
@@ -63,7 +65,8 @@ DocumentInfo MemoryDocuments::insert(const TenantId& tenant, NewDocument documen
 
 Result<Added> MemoryDocuments::add_now(const TenantId& tenant, NewDocument document) {
   Added added;
-  if (const auto* same = same_content(tenant, document.collection, document.sha256)) {
+  if (const auto* same =
+          same_content(tenant, document.collection, document.source, document.sha256)) {
     added.document = same->info;
     added.existed = true;
     return added;
@@ -89,7 +92,7 @@ Result<Begun> MemoryDocuments::begin_now(const TenantId& tenant, NewDocument hea
     return begun;
   }
   if (taken(head.id, {})) return document_id_taken();
-  if (const auto* same = same_content(tenant, head.collection, head.sha256)) {
+  if (const auto* same = same_content(tenant, head.collection, head.source, head.sha256)) {
     begun.document = same->info;
     begun.existed = true;
     return begun;
@@ -130,7 +133,7 @@ Result<Added> MemoryDocuments::finish_now(const TenantId& tenant, const Document
     added.document = info;
     return added;
   }
-  if (const auto* same = same_content(tenant, info.collection, sha256)) {
+  if (const auto* same = same_content(tenant, info.collection, info.source, sha256)) {
     added.document = same->info;
     added.existed = true;
     all_.erase(found);

@@ -79,7 +79,7 @@ class MemoryDocuments final : public Documents {
   std::uint64_t erase_all(const TenantId& tenant, const CollectionName& name);
   DocumentInfo insert(const TenantId& tenant, NewDocument document, DocumentState state);
   const Document* same_content(const TenantId& tenant, const CollectionName& collection,
-                               const std::string& sha256) const;
+                               const std::string& source, const std::string& sha256) const;
   std::vector<std::int64_t> same_source(const TenantId& tenant, const DocumentInfo& info) const;
   bool taken(const DocumentId& id, const std::vector<std::int64_t>& but_for) const;
   All::iterator find_now(const TenantId& tenant, const DocumentId& id);

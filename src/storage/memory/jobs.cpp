@@ -115,7 +115,10 @@ Result<Submitted> MemoryJobs::submit_now(NewJob job, std::uint32_t waiting_max, 
   run_timers(now);
   auto before = known(job, now);
   if (before) return std::move(*before);
-  auto admitted = book_.admit(job.owner, job.priority, waiting_max, now.at);
+  auto admitted = check_expiry(job, now.wall);
+  if (admitted.ok() && !job.follow_up) {
+    admitted = book_.admit(job.owner, job.priority, waiting_max, now.at);
+  }
   if (!admitted.ok()) return admitted.error();
   Submitted out;
   out.id = job.id;
@@ -199,7 +202,7 @@ std::vector<Claimed> MemoryJobs::take(const Claim& claim, Now now) {
   run_timers(now);
   std::vector<Claimed> out;
   while (out.size() < claim.slots) {
-    const auto* entry = book_.next(claim.kinds);
+    const auto* entry = book_.next(claim.kinds, rationed_out(claim, out));
     if (entry == nullptr) break;
     Record& record = records_.at(entry->id);
     auto next = step(record.life, {JobEvent::claim, std::nullopt, now.wall, std::nullopt, 0});
@@ -395,15 +398,29 @@ Co<Result<Job>> MemoryJobs::get(std::optional<Owner> owner, JobId id, Deadline) 
   co_return record->job;
 }
 
+/// The newest of those whose ids are below the mark.
+MemoryJobs::Arrivals::const_reverse_iterator MemoryJobs::made_before(
+    const std::string& mark) const {
+  auto found = records_.lower_bound(JobId(mark));
+  while (found != records_.begin()) {
+    --found;
+    if (!orders_lists(found->first.text())) continue;
+    return std::make_reverse_iterator(std::next(by_arrival_.find(found->second.n)));
+  }
+  return by_arrival_.rend();
+}
+
 Co<Result<PageOfJobs>> MemoryJobs::list(JobFilter filter, JobId after, std::uint32_t limit,
                                         Deadline) {
   std::lock_guard lock(mutex_);
   run_timers(now());
-  auto at = by_arrival_.rbegin();
+  Arrivals::const_reverse_iterator at = by_arrival_.rbegin();
   if (!after.empty()) {
     const Record* last = find(filter.owner, after);
-    if (last == nullptr) co_return unknown_job();
-    at = std::make_reverse_iterator(by_arrival_.find(last->n));
+    const std::string mark = last == nullptr ? list_mark(after) : std::string();
+    if (last == nullptr && mark.empty()) co_return unknown_job();
+    at =
+        last == nullptr ? made_before(mark) : std::make_reverse_iterator(by_arrival_.find(last->n));
   }
   PageOfJobs out;
   for (; at != by_arrival_.rend(); ++at) {

@@ -59,6 +59,7 @@ class MemoryJobs final : public JobStore {
     WallTime wall;
   };
   using KeyName = std::pair<Owner, std::string>;
+  using Arrivals = std::map<std::uint64_t, JobId>;
 
   Now now() const { return {clock_.now(), clock_.wall()}; }
   /// All below: under the mutex.
@@ -77,6 +78,7 @@ class MemoryJobs final : public JobStore {
   Result<Record*> leased(const Lease& lease);
   WallTime kept_until(const Record& record) const;
   void remove_old(Now now);
+  Arrivals::const_reverse_iterator made_before(const std::string& mark) const;
 
   Clock& clock_;
   const JobLimits limits_;
@@ -84,7 +86,7 @@ class MemoryJobs final : public JobStore {
   mutable std::mutex mutex_;
   JobBook book_;
   std::map<JobId, Record> records_;
-  std::map<std::uint64_t, JobId> by_arrival_;
+  Arrivals by_arrival_;
   std::set<std::pair<WallTime, JobId>> ends_;  ///< until when what has ended is kept
   std::map<KeyName, Key> keys_;
   JobFigures counts_;

@@ -14,9 +14,6 @@ namespace {
 
 /// Texts that wait to be cut into words; each has a caller that waits, with a deadline.
 constexpr std::size_t kCutQueue = 4096;
-/// What one sweep() removes at most: short beside the writes that wait for it.
-constexpr std::int64_t kChunksSlice = 128;
-constexpr std::int64_t kDocumentsSlice = 256;
 
 constexpr const char* kBegin =
     "SELECT * FROM mainstay.begin_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
@@ -29,7 +26,6 @@ constexpr const char* kAppend =
 constexpr const char* kFinish =
     "SELECT * FROM mainstay.finish_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 constexpr const char* kErase = "SELECT mainstay.erase_document($1, $2, $3)";
-constexpr const char* kSweep = "SELECT mainstay.sweep_documents($1, $2)";
 constexpr const char* kCreate =
     "INSERT INTO mainstay.collection (tenant, name) VALUES ($1, $2) "
     "ON CONFLICT (tenant, name) DO NOTHING RETURNING n";
@@ -230,14 +226,6 @@ Co<Status> PostgresDocuments::abandon(TenantId tenant, DocumentId id, Deadline b
 
 Co<Status> PostgresDocuments::erase(TenantId tenant, DocumentId id, Deadline by) {
   co_return co_await gone("erase_document", std::move(tenant), std::move(id), 0, by);
-}
-
-Co<Result<bool>> PostgresDocuments::sweep(Deadline by) {
-  Statement statement("sweep_documents", kSweep);
-  statement.number(kChunksSlice).number(kDocumentsSlice);
-  auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
-  if (!rows.ok()) co_return rows.error();
-  co_return rows->truth(0, 0);
 }
 
 Co<Status> PostgresDocuments::create_collection(TenantId tenant, CollectionName name, Deadline by) {

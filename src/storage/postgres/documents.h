@@ -53,6 +53,7 @@ class PostgresDocuments final : public Documents {
 
  private:
   struct Question;
+  Co<Result<bool>> index_anew(Deadline by);
   Co<Result<Added>> finished(TenantId tenant, DocumentId id, DocumentId as, std::string sha256,
                              Bytes size, std::string title, Deadline by);
   Co<Status> gone(const char* verb, TenantId tenant, DocumentId id, std::int64_t state,
@@ -78,5 +79,6 @@ class PostgresDocuments final : public Documents {
 /// The texts of the queries whose plans a test looks at; find_query() that of so many stems.
 std::vector<std::string> document_queries();
 const std::string& find_query(std::size_t stems);
+const std::string& old_words_query();
 
 }  // namespace mainstay::storage::postgres

@@ -189,7 +189,8 @@ struct Migration {
   std::array<const char*, 3> scripts;
 };
 const std::array kMigrations = {Migration{{kTables1, kAppend1, kKeys1}},
-                                Migration{document_scripts()}, Migration{vector_scripts()}};
+                                Migration{document_scripts()}, Migration{vector_scripts()},
+                                Migration{source_scripts()}};
 
 /// Taken by whoever changes the schema; the number stands for nothing.
 constexpr const char* kLock = "SELECT pg_advisory_xact_lock(5642189014223190017)";

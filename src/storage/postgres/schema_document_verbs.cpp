@@ -1,12 +1,13 @@
 // The verbs of documents as functions, so that each is one transaction. What they find out is the
-// first column of their answer; the texts of refusals are documents.cpp's.
+// first column of their answer; the texts of refusals are documents.cpp's. They are made anew by
+// each step that changes one (schema.cpp), so that they stand here once.
 #include "storage/postgres/schema_documents.h"
 
 namespace mainstay::storage::postgres {
 namespace {
 
 constexpr const char* kVerbs = R"sql(
-CREATE FUNCTION mainstay.begin_document(
+CREATE OR REPLACE FUNCTION mainstay.begin_document(
   p_id text, p_tenant text, p_collection bytea, p_state bigint, p_title bytea,
   p_title_words text, p_source bytea, p_media_type bytea, p_sha256 text, p_size bigint,
   p_created bigint, p_tags bytea[], p_thumbnail bytea)
@@ -22,7 +23,7 @@ BEGIN
     RETURN mainstay.answer(CASE WHEN FOUND THEN 'ok' ELSE 'taken' END, false, v_n);
   END IF;
   SELECT * INTO k, v_made FROM mainstay.collection_locked(p_tenant, p_collection);
-  v_n := mainstay.same_content(k, p_sha256);
+  v_n := mainstay.same_content(k, p_source, p_sha256);
   IF v_n IS NOT NULL THEN
     RETURN mainstay.answer('existed', false, v_n);
   END IF;
@@ -44,7 +45,7 @@ BEGIN
     RETURNING n INTO v_n;
   RETURN mainstay.answer('ok', cardinality(v_older) > 0, v_n);
 END $body$;
-CREATE FUNCTION mainstay.add_document(
+CREATE OR REPLACE FUNCTION mainstay.add_document(
   p_id text, p_tenant text, p_collection bytea, p_state bigint, p_title bytea,
   p_title_words text, p_source bytea, p_media_type bytea, p_sha256 text, p_size bigint,
   p_created bigint, p_tags bytea[], p_thumbnail bytea,
@@ -68,7 +69,7 @@ BEGIN
       ORDER BY at), p_most);
   RETURN mainstay.answer('ok', a.flag, a.n);
 END $body$;
-CREATE FUNCTION mainstay.append_chunks(
+CREATE OR REPLACE FUNCTION mainstay.append_chunks(
   p_id text, p_tenant text, p_first bigint, p_checkpoint bytea, p_now bigint,
   p_begins bigint[], p_ends bigint[], p_pages bigint[], p_headings bytea[], p_texts bytea[],
   p_lengths bigint[], p_words text[], p_spelled text[], p_stems text[], p_places bigint[],
@@ -107,7 +108,7 @@ BEGIN
   stored := v_last;
 END $body$;
 -- With p_as another document's id: this one takes its place, its id and its time of creation.
-CREATE FUNCTION mainstay.finish_document(
+CREATE OR REPLACE FUNCTION mainstay.finish_document(
   p_id text, p_as text, p_tenant text, p_sha256 text, p_size bigint, p_title bytea,
   p_title_words text, p_spelled text[], p_stems text[], p_most bigint)
   RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
@@ -138,7 +139,7 @@ BEGIN
   IF d.state = 0 THEN
     RETURN mainstay.answer('ok', false, d.n);
   END IF;
-  v_same := mainstay.same_content(d.collection, p_sha256);
+  v_same := mainstay.same_content(d.collection, d.source, p_sha256);
   IF p_as <> '' THEN
     IF v_same <> o.n THEN
       RETURN mainstay.answer('same', false, NULL);
@@ -160,7 +161,7 @@ BEGIN
   RETURN mainstay.answer('ok', p_as <> '' OR cardinality(v_older) > 0, d.n);
 END $body$;
 -- p_what: 1 the title, 2 the tags, 4 the collection.
-CREATE FUNCTION mainstay.update_document(
+CREATE OR REPLACE FUNCTION mainstay.update_document(
   p_id text, p_tenant text, p_what bigint, p_title bytea, p_title_words text, p_spelled text[],
   p_stems text[], p_most bigint, p_tags bytea[], p_collection bytea, p_large bigint)
   RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
@@ -184,7 +185,7 @@ BEGIN
   END IF;
   IF v_moves THEN
     SELECT c.k INTO k FROM mainstay.collection_locked(p_tenant, p_collection) c;
-    IF mainstay.same_content(k, d.sha256) IS NOT NULL
+    IF mainstay.same_content(k, d.source, d.sha256) IS NOT NULL
         OR EXISTS (SELECT mainstay.same_source(k, d.source)) THEN
       RETURN mainstay.answer('same', false, NULL);
     END IF;
@@ -206,7 +207,7 @@ BEGIN
   RETURN mainstay.answer('ok', false, d.n);
 END $body$;
 -- p_state: 1 that of an unfinished document alone, else any.
-CREATE FUNCTION mainstay.erase_document(p_id text, p_tenant text, p_state bigint) RETURNS boolean
+CREATE OR REPLACE FUNCTION mainstay.erase_document(p_id text, p_tenant text, p_state bigint) RETURNS boolean
   LANGUAGE plpgsql AS $body$
 DECLARE
   v_n bigint;
@@ -220,7 +221,7 @@ BEGIN
   PERFORM mainstay.hide(v_n);
   RETURN true;
 END $body$;
-CREATE FUNCTION mainstay.sweep_documents(p_chunks bigint, p_documents bigint) RETURNS boolean
+CREATE OR REPLACE FUNCTION mainstay.sweep_documents(p_chunks bigint, p_documents bigint) RETURNS boolean
   LANGUAGE plpgsql AS $body$
 DECLARE
   d mainstay.document%ROWTYPE;
@@ -249,7 +250,7 @@ BEGIN
   RETURN true;
 END $body$;
 -- Chunks that the tenant sees and that each query finds, counted up to p_most.
-CREATE FUNCTION mainstay.held(p_tenant text, p_queries text[], p_most bigint)
+CREATE OR REPLACE FUNCTION mainstay.held(p_tenant text, p_queries text[], p_most bigint)
   RETURNS TABLE (at bigint, held bigint) LANGUAGE plpgsql STABLE SET enable_seqscan = off
 AS $body$
 BEGIN

@@ -11,5 +11,7 @@ std::array<const char*, 3> document_scripts();
 /// The last of them.
 const char* document_verbs();
 std::array<const char*, 3> vector_scripts();
+/// The same content under another source is another document; more letters are folded.
+std::array<const char*, 3> source_scripts();
 
 }  // namespace mainstay::storage::postgres

@@ -9,7 +9,8 @@ namespace mainstay::storage::redis {
 namespace {
 
 constexpr std::string_view kStates = "SQRGDCX";  // in the order of JobState
-constexpr std::size_t kFields = 23;              // what follows is the scripts' own
+constexpr std::size_t kFields = 23;              // what follows is the scripts' own, but for:
+constexpr std::size_t kPlanned = 28;             // when a repeating job was to run
 
 WallTime time_of(const Reply& reply) {
   return wall_from_micros(reply.count());
@@ -74,6 +75,7 @@ Result<Job> job_of(const Reply& reply) {
   out.job.digest = reply.at(7).text;
   out.job.batch = reply.at(8).text;
   out.job.run_at = time_of(reply.at(9));
+  if (!reply.at(kPlanned).text.empty()) out.job.run_at = time_of(reply.at(kPlanned));
   out.job.expires = time_of(reply.at(10));
   out.job.attempts_max = static_cast<std::uint32_t>(reply.at(11).count());
   out.job.repeat_every = std::chrono::seconds(reply.at(12).count());

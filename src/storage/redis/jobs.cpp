@@ -129,6 +129,8 @@ Result<Submitted> RedisJobs::submitted(const NewJob& job, std::uint32_t waiting_
       return out;
     case 'k':
       return key_reused();
+    case 'e':
+      return expires_too_early();
     case 'w':
       ++counts_.refused_user;
       return too_many_waiting(static_cast<std::uint32_t>(count), waiting_max);
@@ -141,7 +143,7 @@ Result<Submitted> RedisJobs::submitted(const NewJob& job, std::uint32_t waiting_
 }
 
 Co<Result<Submitted>> RedisJobs::submit(NewJob job, std::uint32_t waiting_max, Deadline by) {
-  std::vector<std::string> arguments{std::to_string(waiting_max)};
+  std::vector<std::string> arguments{job.follow_up ? "-1" : std::to_string(waiting_max)};
   append_job(arguments, job);
   job.input.clear();
   auto reply = co_await submits_.run(std::move(arguments), by);
@@ -156,6 +158,9 @@ Co<Result<std::vector<Claimed>>> RedisJobs::claim_once(Claim claim, std::string*
                                                        Duration* timer, Deadline by) {
   Command call = command(Script::claim);
   call.add(claim.worker).add(claim.slots).add(whole_micros(claim.lease));
+  // A larger reply would break the connection, and the attempts in it would be nobody's.
+  call.add(client_.settings().reply_max.value / 2);
+  call.add(claim.rationed).add(claim.rationed_most);
   for (const auto& kind : claim.kinds) call.add(kind);
   auto reply = co_await client_.ask(std::move(call), false, by);
   if (!reply.ok()) co_return reply.error();
@@ -333,6 +338,7 @@ Co<Result<PageOfJobs>> RedisJobs::list(JobFilter filter, JobId after, std::uint3
     call.add(owner_or_any(filter.owner));
     call.add(filter.state ? std::string(1, letter(*filter.state)) : std::string());
     call.add(filter.kind).add(filter.batch).add(place).add(kListSlice);
+    call.add(list_mark(JobId(place)));
     auto reply = co_await client_.ask(std::move(call), true, by);
     if (!reply.ok()) co_return reply.error();
     if (reply->text == "unknown") co_return unknown_job();

@@ -54,12 +54,27 @@ class RedisStores final : public Stores {
   RedisSignal signal_;
 };
 
+/// Of a job's record beside its input: names, keys, the address of a webhook.
+constexpr std::uint64_t kBesideInput = 64 << 10;
+
+/// A job is handed to its worker in one reply. One that does not fit would begin in Redis, reach
+/// nobody, and die when its leases are over.
+Status check_sizes(const RedisSettings& settings, const JobLimits& jobs) {
+  if (jobs.input_max + kBesideInput <= settings.reply_max.value) return done();
+  return Error::say(Errc::invalid, "redis_misconfigured",
+                    "redis.reply_max must be larger than jobs.input_max by 64 KiB or more: a job's "
+                    "input is read in one reply.",
+                    "redis.reply_max");
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Stores>> open(const StorageSettings& storage, const RedisSettings& settings,
                                      const Limits& limits, Clock& clock, Random& random, Log& log,
                                      Metrics& metrics, std::unique_ptr<Stores> embedded,
                                      TimeOf time) {
+  auto sizes = check_sizes(settings, limits.jobs);
+  if (!sizes.ok()) return sizes.error();
   auto client = Client::open(storage, settings, clock, random, log, metrics);
   if (!client.ok()) return client.error();
   std::unique_ptr<Stores> out =

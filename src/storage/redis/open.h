@@ -17,7 +17,8 @@ struct Limits {
 
 /// Connects, checks the server and keeps what Redis does not hold (conversations, documents, keys)
 /// in `embedded`, which it owns from then on, and whose conversations take the turns of completed
-/// jobs. Blocks, at most redis.start_timeout. Errors: those of Client::open().
+/// jobs. Blocks, at most redis.start_timeout. Errors: those of Client::open(); invalid
+/// "redis_misconfigured" for a redis.reply_max that has no room for a job.
 Result<std::unique_ptr<Stores>> open(const StorageSettings& storage, const RedisSettings& settings,
                                      const Limits& limits, Clock& clock, Random& random, Log& log,
                                      Metrics& metrics, std::unique_ptr<Stores> embedded,

@@ -5,7 +5,8 @@
 // As it lives: s state (S scheduled, Q queued, R running, G succeeded, D dead, C cancelled,
 // X expired), a attempts, t token, n silent, w worker, C created, B started, F finished, r result,
 // f failure, v how the attempt of the token ended (c f g), e stream entry, l end of the lease,
-// y ready since, q number in order of arrival.
+// y ready since, q number in order of arrival; pR and pE of a repeating job: run_at and expires as
+// they were planned.
 #include "storage/redis/script_pieces.h"
 
 namespace mainstay::storage::redis {
@@ -18,9 +19,9 @@ local now = tonumber(ARGV[11]) or T[1] * 1000000 + T[2]
 local keep_results, keep_dead, keep_keys = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local poison, high, low = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local ALL = {'o','c','k','h','i','x','g','b','R','E','A','V','s','a','t','n','w','C','B','F','r',
-  'f','v','e','l','y','q'}
+  'f','v','e','l','y','q','pR'}
 local SOME = {'o','c','k','h','s','x','g','b','R','E','A','V','s','a','t','n','w','C','B','F','s',
-  'f','v','e','l','y','q'}
+  'f','v','e','l','y','q','pR'}
 local counts, made, rung = {}, 0, false
 
 local function get(id, fields)

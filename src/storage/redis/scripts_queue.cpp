@@ -4,7 +4,8 @@
 
 namespace mainstay::storage::redis {
 
-// Each item: waiting_max and a job. Answers: a letter, the state, waiting (w: its count), the id.
+// Each item: waiting_max (-1: no cap is asked, nor the depth) and a job. Answers: a letter, the
+// state, waiting (w: its count), the id.
 const std::string_view kSubmit = R"lua(
 local shed, deep = gate()
 local function answer(letter, state, number, id)
@@ -71,11 +72,14 @@ local function submit(most, j)
     end
     return answer('o', same[1], waiting(j.o), j.id)
   end
+  if j.E > 0 and (j.E <= now or j.E <= j.R) then return answer('e', '-', 0, j.id) end
   if most > 0 then
     local mine = waiting(j.o)
     if mine >= most then return answer('w', '-', mine, j.id) end
   end
-  if shed or deep >= refused_from(j.c) then return answer('d', '-', deep, j.id) end
+  if most >= 0 and (shed or deep >= refused_from(j.c)) then
+    return answer('d', '-', deep, j.id)
+  end
   j.place = #out + 1
   plan(j)
   told[j.id] = true
@@ -96,12 +100,15 @@ settle()
 return {out, string.format('%.0f', deep), shed and 1 or 0, call('HGET', P .. 'n', 'ends') or '0'}
 )lua";
 
-// worker, slots, lease, kinds. Answers: last ring of the bell, time until the next timer, the
-// attempts.
+// worker, slots, lease, bytes of jobs after which no further one is taken, a kind of which fewer
+// are taken ('': none), how many of it, kinds. Answers: last ring of the bell, time until the next
+// timer, the attempts.
 const std::string_view kClaim = R"lua(
 local worker, slots, lease = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
+local bytes_left, rationed, ration = tonumber(ARGV[15]), ARGV[16], tonumber(ARGV[17])
+local full = false  -- the reply holds as much as it may: what is ready stays so
 local wanted = nil
-for n = 15, #ARGV do
+for n = 18, #ARGV do
   wanted = wanted or {}
   wanted[ARGV[n]] = true
 end
@@ -133,14 +140,17 @@ local function begin(j, entry)
     item[23] = 'R', a, t, '', worker, raw[16], now_text, '', '', raw[17]
   out[#out + 1] = item
 end
+local function wants(kind)
+  return (not wanted or wanted[kind]) and (rationed == '' or kind ~= rationed or ration > 0)
+end
 -- Up to `most` of the owner's ready jobs that this worker can run, taken out: each with its place.
 local function take_out(b, most)
-  if not wanted then return call('ZPOPMIN', b, most) end
+  if not wanted and (rationed == '' or ration > 0) then return call('ZPOPMIN', b, most) end
   local got, gone, at, width = {}, {}, 0, most
   while #gone < most do
     local some = call('ZRANGE', b, at, at + width - 1, 'WITHSCORES')
     for n = 1, #some, 2 do
-      if #gone < most and wanted[string.match(some[n], '\n(.*)$')] then
+      if #gone < most and wants(string.match(some[n], '\n(.*)$')) then
         gone[#gone + 1] = some[n]
         got[#got + 1], got[#got + 2] = some[n], some[n + 1]
       end
@@ -150,6 +160,11 @@ local function take_out(b, most)
   end
   each_slice(gone, 1000, function(...) call('ZREM', b, ...) end)
   return got
+end
+-- What was taken out and is not begun waits again, in its place.
+local function put_back(b, place, member)
+  redis.pcall('ZADD', b, place, member)
+  rung = true
 end
 -- The jobs of one owner: taken out together for all of the turns that were read.
 local function next_of(pool)
@@ -162,16 +177,22 @@ local function next_of(pool)
     end
     local member, place = pool[pool.at], pool[pool.at + 1]
     pool.at = pool.at + 2
-    local j = get_ready(string.match(member, '^[^\n]*'))
+    local id, kind = string.match(member, '^([^\n]*)\n(.*)$')
+    local j = wants(kind) and get_ready(id)
     if j then
       j.b, j.member, j.place = pool.b, member, place
       return j
     end
+    if j == false then put_back(pool.b, place, member) end
   end
 end
-local function put_back(b, place, member)
-  redis.pcall('ZADD', b, place, member)
-  rung = true
+-- Whether the reply has room for this one; there is always room for the first.
+local function has_room(j, first)
+  local size = #(j.raw[5] or '') + #(j.raw[17] or '') + 1024
+  if size > bytes_left and not first then return false end
+  bytes_left = bytes_left - size
+  if j.raw[3] == rationed then ration = ration - 1 end
+  return true
 end
 local function say_failed(why) out.failed = type(why) == 'table' and why.err or tostring(why) end
 -- Begins what was taken for these entries; false when some of it failed and waits again.
@@ -221,7 +242,7 @@ local function read(c, most)
 end
 for c = 0, 3 do
   local met = {}  -- owners whose jobs are not for this worker
-  local going = true
+  local going = not full
   while going and #out < slots do
     local most = slots - #out
     local entries = read(c, most)
@@ -238,7 +259,12 @@ for c = 0, 3 do
     end
     for _, e in ipairs(entries) do
       local o = e[2][2]
-      local ok, j = pcall(next_of, pools[o])
+      local ok, j = true, nil
+      if not full then ok, j = pcall(next_of, pools[o]) end
+      if ok and j and not has_room(j, #out + #taken_for == 0) then
+        put_back(j.b, j.place, j.member)
+        full, j = true, nil
+      end
       if ok and j then
         taken_for[#taken_for + 1] = {j = j, entry = e[1]}
       else
@@ -252,11 +278,18 @@ for c = 0, 3 do
       end
     end
     if not begin_all(c, taken_for) then going = false end
+    if full then
+      going = false
+      for _, p in pairs(pools) do
+        for n = p.at, #p, 2 do put_back(p.b, p[n + 1], p[n]) end
+      end
+    end
     next_turns(c, used, going and #used == 1 and #entries < most and not met[used[1]])
   end
 end
 -- Who takes any kind and has slots left has taken all there is: nobody else need wake.
-rung = rung and (wanted ~= nil or #out == slots)
+local left = wanted ~= nil or full or (rationed ~= '' and ration <= 0)
+rung = rung and (left or #out == slots)
 settle()
 local last = call('XREVRANGE', P .. 'bell', '+', '-', 'COUNT', 1)
 if out.failed and #out == 0 then return redis.error_reply(out.failed) end

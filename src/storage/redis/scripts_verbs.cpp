@@ -165,11 +165,30 @@ settle()
 return 'ok'
 )lua";
 
-// owner, state, kind, batch, after (an id), most to look at. Answers: the last one looked at ('':
-// that was all), the jobs.
+// owner, state, kind, batch, after (an id), most to look at, mark (of an id that is gone: see
+// list_mark()). Answers: the last one looked at ('': that was all), the jobs.
 const std::string_view kList = R"lua(
 local o, state, kind, batch, after, most = ARGV[12], ARGV[13], ARGV[14], ARGV[15], ARGV[16],
   tonumber(ARGV[17])
+local mark = ARGV[18]
+-- The score of the oldest job that was not made before the mark; nil: all were. Only ids of one
+-- form tell, and those come in their order.
+local function after_mark()
+  local all = P .. 'all'
+  local low, high = 0, call('ZCARD', all)
+  local count = high
+  while low < high do
+    local at, id = math.floor((low + high) / 2), nil
+    local middle = at
+    repeat
+      id = call('ZRANGE', all, at, at)[1]
+      at = at + 1
+    until at >= high or #id == 30
+    if #id == 30 and id < mark then low = at else high = middle end
+  end
+  if low == count then return nil end
+  return call('ZRANGE', all, low, low, 'WITHSCORES')[2]
+end
 timers(100)
 settle()
 local index = P .. 'all'
@@ -178,8 +197,11 @@ local first = 0
 if after ~= '' then
   local number = call('HMGET', P .. 'j:' .. after, 'q', 'o')
   local score = call('ZSCORE', P .. 'all', after)
-  if not score or (o ~= '' and number[2] ~= o) then return 'unknown' end
-  first = call('ZCOUNT', index, score, '+inf')
+  if not score or (o ~= '' and number[2] ~= o) then
+    if mark == '' then return 'unknown' end
+    score = after_mark()
+  end
+  first = score and call('ZCOUNT', index, score, '+inf') or 0
 end
 local ids = call('ZREVRANGE', index, first, first + most - 1)
 local out = {}

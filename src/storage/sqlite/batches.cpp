@@ -19,9 +19,14 @@ constexpr const char* kPlace = "SELECT n FROM batch WHERE id = ? AND tenant = ? 
 constexpr const char* kList =
     "SELECT id, tenant, user, open, version, created, record FROM batch "
     "WHERE tenant = ? AND user = ? AND n < ? ORDER BY n DESC LIMIT ?";
+// The records are fetched for those alone that are given.
 constexpr const char* kOpen =
+    "SELECT id, tenant, user, open, version, created, record FROM batch JOIN ("
+    "SELECT n AS which, row_number() OVER (PARTITION BY tenant, user ORDER BY n) AS turn "
+    "FROM batch WHERE open = 1 ORDER BY turn, n LIMIT ?) ON n = which ORDER BY turn, n";
+constexpr const char* kOpenOf =
     "SELECT id, tenant, user, open, version, created, record FROM batch "
-    "WHERE open = 1 AND n > 0 ORDER BY n LIMIT ?";
+    "INDEXED BY batch_by_owner WHERE tenant = ? AND user = ? AND open = 1 ORDER BY n LIMIT ?";
 constexpr const char* kSweep =
     "DELETE FROM batch WHERE n IN (SELECT n FROM batch WHERE open = 0 AND created < ? "
     "ORDER BY created LIMIT ?)";
@@ -82,7 +87,7 @@ Result<PageOfBatches> page(Connection& db, const Owner& owner, const BatchId& af
 }  // namespace
 
 std::vector<std::string> batch_queries() {
-  return {kKnown, kOpenOfOwner, kSave, kGet, kPlace, kList, kSweep};
+  return {kKnown, kOpenOfOwner, kSave, kGet, kPlace, kList, kOpenOf, kSweep};
 }
 
 Co<Status> SqliteBatches::add(BatchRow row, std::uint32_t open_max, Deadline by) {
@@ -128,6 +133,18 @@ Co<Result<std::vector<BatchRow>>> SqliteBatches::open(std::uint32_t limit, Deadl
     return out;
   };
   co_return co_await readers_.read("open_batches", std::move(work), by);
+}
+
+Co<Result<std::vector<BatchRow>>> SqliteBatches::open_of(Owner owner, std::uint32_t limit,
+                                                         Deadline by) {
+  auto work = [owner = std::move(owner), limit](Connection& db) -> Result<std::vector<BatchRow>> {
+    std::vector<BatchRow> out;
+    Query query(db, kOpenOf);
+    query.bind(owner.tenant.text(), owner.user.text(), limit);
+    while (query.step()) out.push_back(row_of(query));
+    return out;
+  };
+  co_return co_await readers_.read("open_batches_of", std::move(work), by);
 }
 
 Co<Result<std::uint32_t>> SqliteBatches::sweep(WallTime before, Deadline by) {

@@ -32,7 +32,7 @@ Result<Added> finish_as_now(Connection& db, Vocabulary& vocabulary, const End& e
   auto row = document_of(db, end.tenant, end.id);
   if (!row && old->info.sha256 == end.sha256) return Added{std::move(old->info), false, true};
   if (!row || row->info.state != DocumentState::ingesting) return unknown_document();
-  const auto same = same_content(db, row->collection, end.sha256);
+  const auto same = same_content(db, row->collection, row->info.source, end.sha256);
   if (same && same->info.number != old->info.number) return same_content_elsewhere();
   make_gone(db, vocabulary, *old);
   for (const auto& each : same_source(db, row->collection, row->info.source)) {
@@ -56,8 +56,9 @@ Result<Added> finish_as_now(Connection& db, Vocabulary& vocabulary, const End& e
 Status move_to(Connection& db, DocumentRow& row, const CollectionName& collection) {
   row.collection = collection_made(db, row.tenant, collection);
   row.info.collection = collection;
-  const bool taken = same_content(db, row.collection, row.info.sha256).has_value() ||
-                     !same_source(db, row.collection, row.info.source).empty();
+  const bool taken =
+      same_content(db, row.collection, row.info.source, row.info.sha256).has_value() ||
+      !same_source(db, row.collection, row.info.source).empty();
   return taken ? Status(same_content_elsewhere()) : done();
 }
 

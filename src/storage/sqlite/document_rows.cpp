@@ -2,7 +2,6 @@
 #include "storage/sqlite/document_rows.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "storage/sqlite/tokenizer.h"
 
@@ -20,14 +19,14 @@ constexpr std::uint64_t kChunksAtOnce = 32;
 constexpr const char* kTenant = "SELECT n FROM tenant WHERE name = ?";
 constexpr const char* kCollection = "SELECT n FROM collection WHERE tenant = ? AND name = ?";
 constexpr const char* kById = MAINSTAY_DOCUMENT "WHERE d.id = ?";
-constexpr const char* kSameContent =
-    MAINSTAY_DOCUMENT "WHERE d.collection = ? AND d.sha256 = ? AND d.sha256 <> '' AND d.state = 0";
+constexpr const char* kSameContent = MAINSTAY_DOCUMENT
+    "WHERE d.collection = ? AND d.sha256 = ? AND d.source = ? AND d.sha256 <> '' AND d.state = 0";
 constexpr const char* kSameSource =
     MAINSTAY_DOCUMENT "WHERE d.collection = ? AND d.source = ? AND d.source <> '' AND d.state = 0";
 constexpr const char* kInsertDocument =
     "INSERT INTO document (id, tenant, collection, state, title, source, media_type, sha256, size, "
-    "chunks, created, tags, checkpoint, indexed, retitled) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0)";
+    "chunks, created, tags, checkpoint, indexed, retitled, folded) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?)";
 constexpr const char* kInsertChunk =
     "INSERT INTO chunk (n, begin_at, end_at, page, heading, text) VALUES (?, ?, ?, ?, ?, ?)";
 constexpr const char* kIndex =
@@ -53,6 +52,10 @@ constexpr const char* kPutThumbnail = "INSERT INTO thumbnail (document, bytes) V
 constexpr const char* kThumbnail = "SELECT bytes FROM thumbnail WHERE document = ?";
 constexpr const char* kGone = MAINSTAY_DOCUMENT
     "WHERE d.n = (SELECT n FROM document WHERE state = 2 AND n > 0 ORDER BY n LIMIT 1)";
+constexpr const char* kOldWords = MAINSTAY_DOCUMENT
+    "WHERE d.n = (SELECT n FROM document WHERE folded < 16777216 AND n > 0 ORDER BY n LIMIT 1)";
+static_assert(kChunksMax == 16777216);
+constexpr const char* kFolded = "UPDATE document SET folded = ? WHERE n = ?";
 constexpr const char* kGoneCollection =
     "SELECT n FROM collection WHERE name IS NULL AND n > 0 LIMIT 1";
 constexpr const char* kOfCollection =
@@ -71,11 +74,16 @@ std::string_view unmarked(std::string_view text) {
   return text;
 }
 
-/// A row of the index; `sql` puts it in or takes it out. `terms`: those of `text`, or empty.
-void index_row(Connection& db, const char* sql, std::int64_t n, std::string_view title,
-               std::string_view heading, std::string_view text, std::string_view scope,
-               std::string_view terms = {}) {
-  const std::string_view words = terms.starts_with(kTerms) ? terms : unmarked(text);
+/// A chunk of the document in the index; `sql` puts it in or takes it out. `terms`: those of
+/// `text`, or empty.
+void index_row(Connection& db, const char* sql, const DocumentRow& row, std::int64_t n,
+               std::string_view title, std::string_view heading, std::string_view text,
+               std::string_view scope, std::string_view terms = {}) {
+  const auto seq = static_cast<std::uint64_t>(n - chunk_number(row.info.number, 0));
+  const Folding folding = seq < row.folded ? Folding::today : Folding::first;
+  const bool cut = folding == Folding::today && terms.starts_with(kTerms);
+  const std::string_view words = cut ? terms : unmarked(text);
+  db.tokenizer().fold_as(folding);
   Query(db, Literal{sql})
       .bind_lasting(n, unmarked(title), unmarked(heading), words, scope)
       .finish();
@@ -136,7 +144,8 @@ bool sweep_document(Connection& db, Vocabulary& vocabulary, const DocumentRow& r
   }
   const std::string scope = scope_of(row);
   for (const auto& chunk : chunks) {
-    index_row(db, kUnindex, chunk.n, indexed_title(row, chunk.n), chunk.heading, chunk.text, scope);
+    index_row(db, kUnindex, row, chunk.n, indexed_title(row, chunk.n), chunk.heading, chunk.text,
+              scope);
   }
   Query(db, Literal{kDropChunks}).bind(begin, chunks.back().n).finish();
   return true;
@@ -152,6 +161,31 @@ bool hide_some(Connection& db, std::int64_t collection) {
   }
   for (const auto n : found) Query(db, Literal{kHide}).bind(n).finish();
   return !found.empty();
+}
+
+/// What an older version cut into words; false when there is none.
+bool index_some_anew(Connection& db, Vocabulary& vocabulary) {
+  std::optional<DocumentRow> row;
+  {
+    Query query(db, Literal{kOldWords});
+    row = one_row(query);
+  }
+  if (!row) return false;
+  DocumentRow next = *row;
+  next.folded = kChunksMax;
+  const std::string scope = scope_of(*row);
+  const std::int64_t end = chunk_number(row->info.number + 1, 0);
+  const auto chunks = slice_of(db, chunk_number(row->info.number, row->folded), end, kChunksSlice);
+  for (const auto& chunk : chunks) {
+    const std::string& title = indexed_title(*row, chunk.n);
+    index_row(db, kUnindex, *row, chunk.n, title, chunk.heading, chunk.text, scope);
+    db.tokenizer().note_words();
+    index_row(db, kIndex, next, chunk.n, title, chunk.heading, chunk.text, scope);
+    vocabulary.keep(db, chunk.n);
+  }
+  const std::uint64_t folded = chunks.empty() ? kChunksMax : row->folded + chunks.size();
+  Query(db, Literal{kFolded}).bind(folded, row->info.number).finish();
+  return true;
 }
 
 }  // namespace
@@ -232,6 +266,7 @@ DocumentRow row_of(Query& query) {
   out.checkpoint = query.text(14);
   out.indexed = query.text(15);
   out.retitled = query.count(16);
+  out.folded = query.count(17);
   return out;
 }
 
@@ -259,9 +294,9 @@ std::optional<DocumentRow> document_of(Connection& db, const TenantId& tenant,
 }
 
 std::optional<DocumentRow> same_content(Connection& db, std::int64_t collection,
-                                        const std::string& sha256) {
+                                        const std::string& source, const std::string& sha256) {
   Query query(db, Literal{kSameContent});
-  query.bind(collection, sha256);
+  query.bind(collection, sha256, source);
   return one_row(query);
 }
 
@@ -280,7 +315,7 @@ std::int64_t insert_document(Connection& db, const DocumentRow& row) {
   Query(db, Literal{kInsertDocument})
       .bind(info.id.text(), row.tenant, row.collection, static_cast<int>(state), info.title,
             info.source, info.media_type, info.sha256, info.size.value, info.chunks,
-            micros(info.created), tags_text(info.tags), row.indexed)
+            micros(info.created), tags_text(info.tags), row.indexed, row.folded)
       .finish();
   return db.last_rowid();
 }
@@ -294,7 +329,8 @@ void insert_chunks(Connection& db, Vocabulary& vocabulary, const DocumentRow& ro
         .bind_lasting(n, chunk.begin, chunk.end, chunk.page.value_or(0), chunk.heading, chunk.text)
         .finish();
     db.tokenizer().note_words();
-    index_row(db, kIndex, n, indexed_title(row, n), chunk.heading, chunk.text, scope, chunk.terms);
+    index_row(db, kIndex, row, n, indexed_title(row, n), chunk.heading, chunk.text, scope,
+              chunk.terms);
     vocabulary.keep(db, n);
     ++n;
   }
@@ -309,10 +345,10 @@ void retitle(Connection& db, Vocabulary& vocabulary, DocumentRow& row, const std
   const std::int64_t end = chunk_number(row.info.number, next.retitled);
   while (from < end) {
     for (const auto& chunk : slice_of(db, from, end, kChunksSlice)) {
-      index_row(db, kUnindex, chunk.n, indexed_title(row, chunk.n), chunk.heading, chunk.text,
+      index_row(db, kUnindex, row, chunk.n, indexed_title(row, chunk.n), chunk.heading, chunk.text,
                 scope);
       db.tokenizer().note_words();
-      index_row(db, kIndex, chunk.n, indexed_title(next, chunk.n), chunk.heading, chunk.text,
+      index_row(db, kIndex, row, chunk.n, indexed_title(next, chunk.n), chunk.heading, chunk.text,
                 scope);
       vocabulary.keep(db, chunk.n);
       from = chunk.n + 1;
@@ -332,8 +368,8 @@ void rescope(Connection& db, const DocumentRow& row, const DocumentRow& to) {
     if (chunks.empty()) break;
     for (const auto& chunk : chunks) {
       const std::string& title = indexed_title(row, chunk.n);
-      index_row(db, kUnindex, chunk.n, title, chunk.heading, chunk.text, before);
-      index_row(db, kIndex, chunk.n, title, chunk.heading, chunk.text, after);
+      index_row(db, kUnindex, row, chunk.n, title, chunk.heading, chunk.text, before);
+      index_row(db, kIndex, row, chunk.n, title, chunk.heading, chunk.text, after);
     }
     from = chunks.back().n + 1;
   }
@@ -391,13 +427,15 @@ bool sweep(Connection& db, Vocabulary& vocabulary) {
     Query query(db, Literal{kGoneCollection});
     collection = one_number(query);
   }
-  if (!collection) return false;
+  if (!collection) return index_some_anew(db, vocabulary);
   if (!hide_some(db, *collection)) Query(db, Literal{kDropCollection}).bind(*collection).finish();
   return true;
 }
 
-void index_all(Connection& db) {
-  Vocabulary vocabulary(std::numeric_limits<std::uint64_t>::max());
+void index_if_empty(Connection& db) {
+  if (db.number("SELECT EXISTS (SELECT 1 FROM words_docsize)") != 0) return;
+  db.run("UPDATE document SET folded = " + std::to_string(kChunksMax));
+  Vocabulary vocabulary(DocumentLimits{}.vocabulary_max);
   std::vector<DocumentRow> rows;
   {
     Query query(db, MAINSTAY_DOCUMENT "ORDER BY d.n");
@@ -412,7 +450,7 @@ void index_all(Connection& db) {
       if (chunks.empty()) break;
       for (const auto& chunk : chunks) {
         db.tokenizer().note_words();
-        index_row(db, kIndex, chunk.n, indexed_title(row, chunk.n), chunk.heading, chunk.text,
+        index_row(db, kIndex, row, chunk.n, indexed_title(row, chunk.n), chunk.heading, chunk.text,
                   scope);
         vocabulary.keep(db, chunk.n);
       }
@@ -422,9 +460,10 @@ void index_all(Connection& db) {
 }
 
 std::vector<std::string> document_row_queries() {
-  return {kTenant,       kCollection,     kById, kSameContent, kSameSource, kSlice, kFirstChunk,
-          kDropChunks,   kDropDocument,   kHide, kCount,       kRetitle,    kGone,  kGoneCollection,
-          kOfCollection, kDropCollection, kMove, kName,        kThumbnail};
+  return {kTenant,     kCollection,     kById,         kSameContent,    kSameSource, kSlice,
+          kFirstChunk, kDropChunks,     kDropDocument, kHide,           kCount,      kRetitle,
+          kGone,       kGoneCollection, kOfCollection, kDropCollection, kOldWords,   kFolded,
+          kMove,       kName,           kThumbnail};
 }
 
 }  // namespace mainstay::storage::sqlite

@@ -22,8 +22,9 @@ struct DocumentRow {
   std::int64_t tenant = 0;
   std::int64_t collection = 0;
   std::string checkpoint;
-  std::string indexed;         ///< title in the index of chunks from `retitled` on
-  std::uint64_t retitled = 0;  ///< chunks before this one have the title in the index
+  std::string indexed;                ///< title in the index of chunks from `retitled` on
+  std::uint64_t retitled = 0;         ///< chunks before this one have the title in the index
+  std::uint64_t folded = kChunksMax;  ///< chunks before this one are in it with Folding::today
 };
 
 std::optional<std::int64_t> tenant_number(Connection& db, const TenantId& tenant);
@@ -37,7 +38,7 @@ std::int64_t collection_made(Connection& db, std::int64_t tenant, const Collecti
 #define MAINSTAY_DOCUMENT                                                              \
   "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, " \
   "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, " \
-  "d.retitled FROM document AS d CROSS JOIN collection AS c ON c.n = d.collection "
+  "d.retitled, d.folded FROM document AS d CROSS JOIN collection AS c ON c.n = d.collection "
 DocumentRow row_of(Query& query);
 
 /// Ready or ingesting, of any tenant; the row of an id whose collection is gone is freed of it.
@@ -45,9 +46,10 @@ std::optional<DocumentRow> taken_id(Connection& db, const DocumentId& id);
 /// Ready or ingesting, of this tenant. Only reads.
 std::optional<DocumentRow> document_of(Connection& db, const TenantId& tenant,
                                        const DocumentId& id);
-/// The ready document with this content; none for an empty sha256.
+/// The ready document with this source (which may be empty) and this content; none for an empty
+/// sha256.
 std::optional<DocumentRow> same_content(Connection& db, std::int64_t collection,
-                                        const std::string& sha256);
+                                        const std::string& source, const std::string& sha256);
 /// Ready documents of this source; none for an empty one.
 std::vector<DocumentRow> same_source(Connection& db, std::int64_t collection,
                                      const std::string& source);
@@ -72,11 +74,12 @@ void count_out(Connection& db, const DocumentRow& row);
 
 /// Hides the document for ever. Its rows go now if they are few, else by sweep().
 void make_gone(Connection& db, Vocabulary& vocabulary, const DocumentRow& row);
-/// Removes a slice of what is gone. True: more is left.
+/// Removes a slice of what is gone; when nothing is, indexes a slice anew that an older version cut
+/// into words. True: more is left.
 bool sweep(Connection& db, Vocabulary& vocabulary);
 
-/// Fills the index from all chunks: after the step that made it anew.
-void index_all(Connection& db);
+/// Fills an empty index from all chunks: after steps that made it anew.
+void index_if_empty(Connection& db);
 
 /// Marks in the index, see tokenizer.h.
 std::string tenant_mark(std::int64_t tenant);

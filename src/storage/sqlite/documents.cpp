@@ -16,10 +16,11 @@ constexpr const char* kListAll = MAINSTAY_DOCUMENT
     "ORDER BY d.n DESC LIMIT ?";
 constexpr const char* kListOne = MAINSTAY_DOCUMENT
     "WHERE d.collection = ? AND d.state = 0 AND d.n < ? ORDER BY d.n DESC LIMIT ?";
-#define MAINSTAY_UNFINISHED                                                                 \
-  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, "      \
-  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, "      \
-  "d.retitled, t.name FROM document AS d CROSS JOIN collection AS c ON c.n = d.collection " \
+#define MAINSTAY_UNFINISHED                                                              \
+  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, "   \
+  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, "   \
+  "d.retitled, d.folded, t.name FROM document AS d CROSS JOIN collection AS c ON c.n = " \
+  "d.collection "                                                                        \
   "CROSS JOIN tenant AS t ON t.n = d.tenant "
 constexpr const char* kUnfinished = MAINSTAY_UNFINISHED
     "WHERE d.state = 1 AND d.created < ? AND c.name IS NOT NULL ORDER BY d.created LIMIT ?";
@@ -70,7 +71,7 @@ Result<Added> add_document(Connection& db, Vocabulary& vocabulary, const TenantI
                            const NewDocument& document, WallTime now) {
   Added added;
   DocumentRow row = new_row(db, tenant, document, DocumentState::ready, now);
-  if (auto same = same_content(db, row.collection, document.sha256)) {
+  if (auto same = same_content(db, row.collection, document.source, document.sha256)) {
     added.document = std::move(same->info);
     added.existed = true;
     return added;
@@ -95,7 +96,7 @@ Result<Begun> begin_document(Connection& db, const TenantId& tenant, const NewDo
     return begun;
   }
   DocumentRow row = new_row(db, tenant, head, DocumentState::ingesting, now);
-  if (auto same = same_content(db, row.collection, head.sha256)) {
+  if (auto same = same_content(db, row.collection, head.source, head.sha256)) {
     begun.document = std::move(same->info);
     begun.existed = true;
     return begun;
@@ -158,7 +159,7 @@ Result<Added> finish_document(Connection& db, Vocabulary& vocabulary, const End&
     added.document = std::move(row->info);
     return added;
   }
-  if (auto same = same_content(db, row->collection, end.sha256)) {
+  if (auto same = same_content(db, row->collection, row->info.source, end.sha256)) {
     make_gone(db, vocabulary, *row);
     added.document = std::move(same->info);
     added.existed = true;
@@ -368,7 +369,7 @@ Co<Result<std::vector<Documents::Unfinished>>> SqliteDocuments::ingesting(WallTi
     std::vector<Unfinished> out;
     Query query(db, Literal{kUnfinished});
     query.bind(micros(before), limit);
-    while (query.step()) out.push_back({TenantId(query.text(17)), row_of(query).info});
+    while (query.step()) out.push_back({TenantId(query.text(18)), row_of(query).info});
     return out;
   };
   co_return co_await readers_.read("list_ingesting", std::move(work), by);

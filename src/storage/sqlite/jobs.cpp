@@ -264,8 +264,10 @@ Co<Result<PageOfJobs>> SqliteJobs::list(JobFilter filter, JobId after, std::uint
     std::uint64_t below = std::numeric_limits<std::int64_t>::max();
     if (!after.empty()) {
       const auto last = job_by_id(db, after.text(), now);
-      if (!last || !may_see(filter.owner, last->job)) return unknown_job();
-      below = last->n;
+      const bool seen = last && may_see(filter.owner, last->job);
+      const std::string mark = seen ? std::string() : list_mark(after);
+      if (!seen && mark.empty()) return unknown_job();
+      below = seen ? last->n : made_before(db, mark) + 1;
     }
     PageOfJobs out;
     const auto add = [&](JobRow row) {

@@ -27,7 +27,8 @@ void JobDesk::extend(ExtendLease& op) {
 bool JobDesk::somebody_can_claim() {
   if (book_->ready() == 0) return false;
   return std::any_of(claimers_.begin(), claimers_.end(), [&](const auto& claimer) {
-    return !claimer->gone() && book_->next(claimer->claim.kinds) != nullptr;
+    if (claimer->gone()) return false;
+    return book_->next(claimer->claim.kinds, rationed_out(claimer->claim, {})) != nullptr;
   });
 }
 
@@ -71,7 +72,7 @@ void JobDesk::answer_late_claimers() {
 
 void JobDesk::serve_one(ClaimJobs& op) {
   while (op.found.size() < op.claim.slots) {
-    Entry* entry = book_->next(op.claim.kinds);
+    Entry* entry = book_->next(op.claim.kinds, rationed_out(op.claim, op.found));
     if (entry == nullptr || !claim_one(*entry, op)) return;
   }
 }
@@ -124,7 +125,8 @@ bool JobDesk::claim_strictly(Connection&) {
       at = claimers_.erase(at);
       continue;
     }
-    if (book_->next((*at)->claim.kinds) == nullptr) {
+    const Claim& claim = (*at)->claim;
+    if (book_->next(claim.kinds, rationed_out(claim, {})) == nullptr) {
       ++at;
       continue;
     }

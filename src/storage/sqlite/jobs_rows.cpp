@@ -73,6 +73,8 @@ constexpr Literal kKeepKey{
     "WHERE j.n = ?1 AND j.key_held = 1 AND j.created + ?2 > ?3 "
     "ON CONFLICT DO UPDATE SET digest = excluded.digest, id = excluded.id, "
     "state = excluded.state, until = excluded.until"};
+constexpr Literal kMadeBefore{
+    "SELECT n FROM job WHERE id < ? AND length(id) = 30 ORDER BY id DESC LIMIT 1"};
 constexpr Literal kDelete{"DELETE FROM job WHERE n = ?"};
 constexpr Literal kDeleteNow{"DELETE FROM job_now WHERE n = ?"};
 constexpr Literal kEndedBefore{
@@ -265,6 +267,12 @@ std::uint64_t last_n(Connection& db) {
   return static_cast<std::uint64_t>(db.number("SELECT max(n) FROM job"));
 }
 
+std::uint64_t made_before(Connection& db, std::string_view mark) {
+  Query q(db, kMadeBefore);
+  q.bind_lasting(mark);
+  return q.step() ? q.count(0) : 0;
+}
+
 std::vector<JobRow> page_of_jobs(Connection& db, const JobFilter& filter, std::uint64_t below,
                                  std::uint32_t limit, WallTime now) {
   Literal sql = kPage;
@@ -284,8 +292,8 @@ std::vector<JobRow> page_of_jobs(Connection& db, const JobFilter& filter, std::u
 std::vector<std::string> job_queries() {
   std::vector<std::string> out;
   for (const Literal query : {kById, kByN, kBriefByN, kLive, kPage, kPageOfOwner, kPageOfBatch,
-                              kPageOfGivenUp, kKey, kKeptKey, kReleaseKey, kKeepKey, kDelete,
-                              kDeleteNow, kEndedBefore, kFirstEnd, kOldKeys, kDeleteKey}) {
+                              kPageOfGivenUp, kMadeBefore, kKey, kKeptKey, kReleaseKey, kKeepKey,
+                              kDelete, kDeleteNow, kEndedBefore, kFirstEnd, kOldKeys, kDeleteKey}) {
     out.emplace_back(query.text);
   }
   return out;

@@ -78,6 +78,8 @@ void set_live_from(Connection& db, std::uint64_t n);
 std::vector<JobRow> live_jobs(Connection& db, WallTime now);
 std::vector<EndedCount> ended_counts(Connection& db);
 std::uint64_t last_n(Connection& db);
+/// The newest job whose id is below the mark (list_mark()); 0: there is none.
+std::uint64_t made_before(Connection& db, std::string_view mark);
 
 /// A page in the order newest first, from below `below`, inputs and results left out.
 /// `filter.state` is none, or an end.

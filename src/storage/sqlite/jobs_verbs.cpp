@@ -153,8 +153,8 @@ bool JobDesk::submit(Connection& db, SubmitJob& op) {
   };
   // The common way asks nothing: the insertion itself finds a key or an id that is known.
   if (kept_keys_ && !job.key.empty() && answered()) return false;
-  Status admitted;
-  {
+  Status admitted = check_expiry(job, moment_.wall);
+  if (admitted.ok() && !job.follow_up) {
     std::lock_guard lock(mutex_);
     admitted = book_->admit(job.owner, job.priority, op.waiting_max, moment_.at);
   }

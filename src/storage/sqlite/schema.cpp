@@ -245,7 +245,8 @@ INSERT INTO words (words, rank) VALUES ('rank', 'bm25(2.0, 3.0, 1.0)');
 // number tells its document (storage/documents.h), so that documents are ranges of the index; what
 // else belongs to a chunk (its vectors) goes by a trigger on chunk. Tenants and collections are
 // numbers here, and marks in the index (column scope), so that a filter is part of the search.
-// The index has the tokenizer of tokenizer.h; documents_schema() fills it after this step.
+// The index has the tokenizer of tokenizer.h; documents_schema() fills it after the step of
+// kLetters.
 constexpr const char* kDocuments2 = R"sql(
 DROP INDEX document_by_tenant;
 DROP INDEX document_by_collection;
@@ -342,6 +343,22 @@ CREATE TRIGGER thumbnail_gone AFTER UPDATE OF state ON document WHEN new.state =
 END;
 )sql";
 
+// The same content under two names is two documents: each may change or go without the other.
+constexpr const char* kSources = R"sql(
+DROP INDEX document_by_content;
+CREATE UNIQUE INDEX document_by_content ON document (collection, sha256, source)
+  WHERE state = 0 AND sha256 <> '';
+)sql";
+
+// More letters are folded (letters.h). An index forgets a text only by the words that came of it,
+// so that each document knows which of its chunks are cut as today; sweep() brings the others
+// there.
+constexpr const char* kLetters = R"sql(
+ALTER TABLE document ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX document_folded ON document (n) WHERE folded < 16777216;
+)sql";
+constexpr std::size_t kLettersStep = 7;
+
 constexpr const char* kAccessKeys1 = R"sql(
 CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
 INSERT INTO generation (number) VALUES (0);
@@ -379,7 +396,7 @@ constexpr const char* kAccessKeys2 =
     "ALTER TABLE access_key ADD COLUMN queued INTEGER NOT NULL DEFAULT 0";
 
 void index_after_step(Connection& db, std::size_t version) {
-  if (version == 2) index_all(db);
+  if (version == kLettersStep) index_if_empty(db);  // made anew by the second step
 }
 
 Error newer(const std::string& path, std::int64_t found, std::size_t known) {
@@ -455,9 +472,12 @@ const Schema& conversations_schema() {
 
 const Schema& documents_schema() {
   static const Schema schema{
-      "knowledge",     "knowledge.db",
-      0x4d4e534b,      {kDocuments1, kDocuments2, kVectors, kThumbnails, kContents},
-      kLargePages,     false,
+      "knowledge",
+      "knowledge.db",
+      0x4d4e534b,
+      {kDocuments1, kDocuments2, kVectors, kThumbnails, kContents, kSources, kLetters},
+      kLargePages,
+      false,
       index_after_step};
   return schema;
 }

@@ -181,7 +181,7 @@ int Tokenizer::replay(std::string_view terms, void* context, Take take) {
 }
 
 int Tokenizer::cut(std::string_view text, void* context, Take take) {
-  WordCutter cutter(text);
+  WordCutter cutter(text, folding_);
   while (cutter.next(word_)) {
     if (word_.text.size() > kWordBytesMax) continue;
     const std::string_view root = stem_of(word_.text);

@@ -42,6 +42,8 @@ class Tokenizer {
   /// code.
   int attach(sqlite3* db);
 
+  /// How texts are cut that are indexed or taken out of the index from now on.
+  void fold_as(Folding folding) noexcept { folding_ = folding; }
   /// While a text is indexed between these two, words that may be new to the spelling are noted.
   void note_words() noexcept { noting_ = true; }
   /// The words noted since; each is taken as known from now on.
@@ -65,6 +67,7 @@ class Tokenizer {
   StemMemory stems_;
   std::vector<std::uint64_t> known_;  ///< hashes of words that the spelling has, with the epoch
   std::uint32_t epoch_ = 1;
+  Folding folding_ = Folding::today;
   bool noting_ = false;
   std::vector<std::string> noted_;
   Word word_;

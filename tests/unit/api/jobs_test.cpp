@@ -106,6 +106,8 @@ TEST_F(JobsTest, what_is_wrong_with_an_order_is_named) {
       {R"({"kind":"slow","repeat_every":3600.5})", "400 out_of_range", "repeat_every"},
       {R"({"kind":"slow","priority":""})", "400 invalid_value", "priority"},
       {R"({"kind":"slow","attempts_max":1001})", "400 out_of_range", "attempts_max"},
+      {R"({"kind":"slow","attempts_max":1.5})", "400 out_of_range", "attempts_max"},
+      {R"({"kind":"slow","client":"a\nb"})", "400 invalid_name", "client"},
       {R"({"kind":"slow","webhook":{}})", "400 missing_field", "webhook.url"},
       {R"({"kind":"slow","webhook":{"url":"https://x.example/","secret":"s"}})",
        "400 unknown_field", "webhook.secret"},
@@ -298,7 +300,9 @@ TEST_F(JobsTest, a_client_that_comes_back_goes_on_behind_the_last_event_it_saw) 
     EXPECT_EQ(over->status, 204) << "browsers stop asking at this status";
     EXPECT_EQ(over->body, "");
   }
-  for (const char* wrong : {"x", "1-", "-1", "1-2-3", "$", "+"}) {
+  EXPECT_NE(serve(get(target).with("last-event-id", "1-18446744073709551615"))->status, 400);
+  for (const char* wrong : {"x", "1-", "-1", "1-2-3", "$", "+", "1-18446744073709551616",
+                            "18446744073709551616-1", "1-99999999999999999999999"}) {
     EXPECT_EQ(refused(serve(get(target).with("last-event-id", wrong))), "400 invalid_value")
         << wrong;
   }

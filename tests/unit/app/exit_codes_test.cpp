@@ -38,6 +38,10 @@ TEST(ExitCodes, a_server_that_is_away_is_no_fault_of_the_settings_but_a_wrong_ad
   EXPECT_EQ(code_of(Error::say(Errc::denied, "postgres_denied", "Wrong.")), 78);
 }
 
+TEST(ExitCodes, a_file_that_cannot_be_written_is_no_server_that_is_away) {
+  EXPECT_EQ(code_of(Error::say(Errc::unavailable, "file_unwritable", "Cannot be written.")), 1);
+}
+
 TEST(ExitCodes, the_codes_are_those_of_sysexits) {
   EXPECT_EQ(static_cast<int>(Exit::ok), 0);
   EXPECT_EQ(static_cast<int>(Exit::failed), 1);

@@ -62,7 +62,9 @@ TEST_F(FilesTest, documents_of_a_directory_are_chosen_by_their_ending) {
   }
   auto files = documents_at({root_.string()});
   ASSERT_TRUE(files.ok());
-  EXPECT_EQ(names(*files), (Names{"a.md", "b.MARKDOWN", "c.txt", "e.htm", "f.pdf", "sub/d.HTML"}));
+  EXPECT_EQ(names(files->files),
+            (Names{"a.md", "b.MARKDOWN", "c.txt", "e.htm", "f.pdf", "sub/d.HTML"}));
+  EXPECT_EQ(files->other_kinds, 2u) << "g and h.md~";
 }
 
 TEST_F(FilesTest, what_is_below_a_directory_is_chosen_by_patterns) {
@@ -71,11 +73,14 @@ TEST_F(FilesTest, what_is_below_a_directory_is_chosen_by_patterns) {
   }
   const auto chosen = [&](FileChoice choice) {
     auto files = documents_at({root_.string()}, choice);
-    return files.ok() ? names(*files) : Names{files.error().message};
+    return files.ok() ? names(files->files) : Names{files.error().message};
   };
   EXPECT_EQ(chosen({{"*.jpg"}, {}}), (Names{"b.jpg", "deep/c.jpg"}));
   EXPECT_EQ(chosen({{"deep/*"}, {"*.txt"}}), Names{"deep/c.jpg"});
   EXPECT_EQ(chosen({{}, {"skip", "deep"}}), (Names{"a.md", "x.csv"}));
+  EXPECT_EQ(documents_at({root_.string()}, {{}, {"deep"}})->other_kinds, 1u) << "b.jpg";
+  EXPECT_EQ(documents_at({root_.string()}, {{"*.md"}, {}})->other_kinds, 0u)
+      << "what a pattern leaves out is not left out for its kind";
 }
 
 TEST_F(FilesTest, hidden_files_and_links_below_a_directory_are_passed_over) {
@@ -89,17 +94,96 @@ TEST_F(FilesTest, hidden_files_and_links_below_a_directory_are_passed_over) {
   fs::create_directory_symlink(root_ / "outside", root_ / "in/g");
   auto files = documents_at({(root_ / "in").string()});
   ASSERT_TRUE(files.ok());
-  EXPECT_EQ(names(*files), Names{"e.md"});
+  EXPECT_EQ(names(files->files), Names{"e.md"});
+  EXPECT_EQ(files->other_kinds, 0u);
   files = documents_at({(root_ / "in/f.md").string()});
   ASSERT_TRUE(files.ok()) << "one that is named by itself is taken";
-  EXPECT_EQ(files->size(), 1u);
+  EXPECT_EQ(files->files.size(), 1u);
 }
 
 TEST_F(FilesTest, a_file_named_by_itself_is_taken_whatever_its_ending) {
   const auto path = put("log.2024", "x");
   auto files = documents_at({path});
   ASSERT_TRUE(files.ok());
-  EXPECT_EQ(names(*files), Names{path});
+  EXPECT_EQ(names(files->files), Names{path});
+}
+
+TEST_F(FilesTest, files_of_several_directories_keep_apart_by_their_directories_names) {
+  put("one/README.md", "x");
+  put("two/README.md", "x");
+  put("two/deep/a.md", "x");
+  const auto file = put("README.md", "x");
+  const auto found = [&](const Names& paths) {
+    auto files = documents_at(paths);
+    return files.ok() ? names(files->files) : Names{files.error().reason};
+  };
+  const std::string one = (root_ / "one").string();
+  const std::string two = (root_ / "two").string();
+  EXPECT_EQ(found({one, two + "/"}), (Names{"one/README.md", "two/README.md", "two/deep/a.md"}));
+  EXPECT_EQ(found({one, file}), (Names{file, "one/README.md"}));
+  EXPECT_EQ(found({one}), Names{"README.md"}) << "one alone needs no name";
+  EXPECT_EQ(found({two + "/deep/..", two + "/deep/."}),
+            (Names{"deep/a.md", "two/README.md", "two/deep/a.md"}));
+}
+
+TEST_F(FilesTest, two_files_of_one_name_are_refused_and_one_given_twice_is_taken_once) {
+  const auto first = put("a/docs/x.md", "x");
+  const auto second = put("b/docs/x.md", "x");
+  const std::string docs = (root_ / "a/docs").string();
+  auto files = documents_at({docs, (root_ / "b/docs").string()});
+  ASSERT_FALSE(files.ok());
+  EXPECT_EQ(files.error().code, Errc::invalid);
+  EXPECT_EQ(files.error().reason, "same_source");
+  EXPECT_NE(files.error().message.find("'" + first + "' and '" + second + "'"), std::string::npos);
+  files = documents_at({docs, docs + "/", first, first});
+  ASSERT_TRUE(files.ok());
+  EXPECT_EQ(names(files->files), (Names{first, "docs/x.md"}));
+}
+
+TEST_F(FilesTest, names_that_would_become_one_in_utf8_are_refused) {
+  put("caf\xe8.md", "x");
+  auto files = documents_at({root_.string()});
+  ASSERT_TRUE(files.ok());
+  EXPECT_EQ(names(files->files), Names{"caf\xEF\xBF\xBD.md"});
+  put("caf\xe9.md", "x");
+  EXPECT_FALSE(documents_at({root_.string()}).ok());
+}
+
+/// Lets permissions bite where the tests run as root.
+class AsNobody {
+ public:
+  explicit AsNobody(const fs::path& owned) {
+    constexpr uid_t kNobody = 65534;
+    if (::geteuid() != 0) return;
+    taken_ =
+        ::chown(owned.c_str(), kNobody, static_cast<gid_t>(-1)) == 0 && ::seteuid(kNobody) == 0;
+  }
+  ~AsNobody() { [[maybe_unused]] const bool back = taken_ && ::seteuid(0) == 0; }
+  AsNobody(const AsNobody&) = delete;
+  AsNobody& operator=(const AsNobody&) = delete;
+
+ private:
+  bool taken_ = false;
+};
+
+TEST_F(FilesTest, a_directory_that_may_not_be_read_is_named_and_the_rest_is_found) {
+  for (const char* name : {"docs/a/1.md", "docs/b/2.md", "docs/c/3.md", "docs/4.md"}) {
+    put(name, "x");
+  }
+  const fs::path shut = root_ / "docs/b";
+  fs::permissions(shut, fs::perms::none);
+  {
+    const AsNobody nobody(root_);
+    auto found = documents_at({(root_ / "docs").string()});
+    ASSERT_TRUE(found.ok());
+    EXPECT_EQ(names(found->files), (Names{"4.md", "a/1.md", "c/3.md"}));
+    ASSERT_EQ(found->unreadable.size(), 1u);
+    EXPECT_EQ(found->unreadable[0].path, shut.string());
+    EXPECT_EQ(found->unreadable[0].why, "Permission denied");
+    EXPECT_EQ(names(starter_files(root_.string())),
+              (Names{"docs/4.md", "docs/a/1.md", "docs/c/3.md"}));
+  }
+  fs::permissions(shut, fs::perms::owner_all);
 }
 
 TEST_F(FilesTest, a_path_that_is_not_there_is_named) {

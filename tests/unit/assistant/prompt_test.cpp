@@ -125,8 +125,10 @@ TEST(Prompt, citations_name_document_place_text_and_score_of_the_used_passages) 
   const Json cited =
       citations_of({passage(3, "Gamma."), passage(4, "Delta."), passage(5, "Eps.")}, 2);
   ASSERT_EQ(cited.size(), 2u);
-  EXPECT_EQ(dump(cited[0]), R"({"document":"doc_3","title":"Title 3","source":"source-3.md",)"
-                            R"("position":{"start":300,"end":306},"text":"Gamma.","score":7.5})");
+  EXPECT_EQ(
+      dump(cited[0]),
+      R"({"document":"doc_3","title":"Title 3","source":"source-3.md",)"
+      R"("position":{"start":300,"end":306},"text":"Gamma.","score":7.5,"heading":"Part > 3"})");
   EXPECT_EQ(cited[1]["document"], "doc_4");
   EXPECT_EQ(citations_of({passage(1, "x")}, 5).size(), 1u);
   EXPECT_EQ(dump(citations_of({}, 0)), "[]");
@@ -143,6 +145,14 @@ TEST(Prompt, the_question_is_the_newest_user_message) {
                                 R"({"type":"text","text":"part two"}]}]})")),
             "part one\npart two");
   EXPECT_EQ(question_of(request(R"({"messages":[{"role":"system","content":"s"}]})")), "");
+  const auto search = [](const std::string& newest) {
+    return search_of(
+        request(R"({"messages":[{"role":"user","content":"Where do quokkas live?"},)"
+                R"({"role":"assistant","content":"On an island."},{"role":"user","content":")" +
+                newest + R"("}]})"));
+  };
+  EXPECT_EQ(search("And how long?"), "And how long? Where do quokkas live?");
+  EXPECT_EQ(search("Which port does the server use?"), "Which port does the server use?");
   EXPECT_EQ(question_of(request(R"({"model":"m"})")), "");
 }
 

@@ -180,10 +180,25 @@ TEST(Transcript, citations_that_a_chunk_carries_are_remembered) {
   EXPECT_EQ(dump(transcript.citations()), R"([{"document":"doc_1"}])");
 }
 
-TEST(MessageOf, the_first_choices_message_is_taken_as_it_is) {
+TEST(MessageOf, the_first_choices_message_is_taken) {
   const Json message = message_of(
-      R"({"choices":[{"message":{"role":"assistant","content":"a","extra":[1]}},{"message":{"content":"b"}}]})");
-  EXPECT_EQ(dump(message), R"({"role":"assistant","content":"a","extra":[1]})");
+      R"({"choices":[{"message":{"role":"assistant","content":"a"}},{"message":{"content":"b"}}]})");
+  EXPECT_EQ(dump(message), R"({"role":"assistant","content":"a"})");
+}
+
+TEST(MessageOf, what_other_providers_refuse_to_hear_again_is_left_out) {
+  const Json message = message_of(
+      R"({"choices":[{"message":{"role":"assistant","content":null,"refusal":null,)"
+      R"("reasoning_content":"hm","annotations":[],"provider_specific_fields":{"x":1},)"
+      R"("tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"},)"
+      R"("extra_content":{"google":{"thought_signature":"s"}}}]}}]})");
+  EXPECT_EQ(message, Json::parse(R"({"role":"assistant","content":null,)"
+                                 R"("tool_calls":[{"id":"c","type":"function",)"
+                                 R"("function":{"name":"f","arguments":"{}"},)"
+                                 R"("extra_content":{"google":{"thought_signature":"s"}}}]})"));
+  EXPECT_FALSE(
+      message_of(R"({"choices":[{"message":{"role":"assistant","content":"a","tool_calls":[]}}]})")
+          .contains("tool_calls"));
 }
 
 TEST(MessageOf, what_holds_no_message_is_null) {

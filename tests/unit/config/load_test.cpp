@@ -331,6 +331,17 @@ base_url = "http://127.0.0.1:8123/other"
                                       "tcp://127.0.0.1:8123", "http://127.0.0.1:8123/other"}));
 }
 
+TEST_F(Load, a_query_in_a_providers_address_is_refused) {
+  const std::string head = "[[providers]]\nname = \"a\"\nkind = \"openai\"\nbase_url = ";
+  for (const char* url : {"https://x.example/v1?api-version=3", "https://x.example/v1#part"}) {
+    toml(head + "\"" + url + "\"\n");
+    EXPECT_EQ(problem().key, "providers.a.base_url") << url;
+    EXPECT_EQ(problem().says.find("api-version"), std::string::npos) << "may hold a secret";
+  }
+  toml(head + "\"https://x.example/v1\"\n");
+  EXPECT_TRUE(problems().empty());
+}
+
 TEST_F(Load, hosts_must_have_a_name_a_command_and_a_port_of_their_own) {
   toml("[[hosts]]\nname = \"a\"\n");
   const auto missing = check(sources);

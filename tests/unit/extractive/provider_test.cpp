@@ -55,6 +55,37 @@ TEST(Provider, what_something_is_is_found_among_many_passages_that_name_it_more_
   EXPECT_NE(text.find("backup server for small offices"), std::string::npos) << text;
 }
 
+TEST(Provider, a_block_of_code_is_quoted_whole_and_ends_as_markdown_wants) {
+  Desk desk;
+  desk.add_text("gizmo.md",
+                "# Gizmo\n\nTo install gizmo, run this:\n\n```sh\napt update\n"
+                "apt install gizmo \\\n    --yes\ngizmo init\n```\n\nThat is all.\n",
+                "markdown");
+  const Json reply = desk.ask(desk.request("How do I install gizmo?"));
+  const std::string code = "apt update\napt install gizmo \\\n    --yes\ngizmo init";
+  EXPECT_NE(Desk::text(reply).find("```\n" + code + "\n```\n["), std::string::npos)
+      << Desk::text(reply);
+  const auto cites = [&](const Json& one) { return one["text"] == code; };
+  EXPECT_TRUE(std::any_of(reply["citations"].begin(), reply["citations"].end(), cites));
+}
+
+TEST(Provider, a_list_that_a_sentence_announces_comes_with_it) {
+  Desk desk;
+  desk.add_text("pancakes.md",
+                "# Pancakes\n\nThe ingredients of the pancakes are:\n\n- flour\n- milk\n"
+                "- two eggs\n- salt\n\nStir well.\n",
+                "markdown");
+  const std::string text =
+      Desk::text(desk.ask(desk.request("What are the ingredients of the pancakes?")));
+  EXPECT_NE(text.find("- flour\n- milk\n- two eggs\n- salt [2]"), std::string::npos) << text;
+}
+
+TEST(Provider, citations_have_the_heading_of_their_passage) {
+  Desk desk;
+  const Json reply = desk.ask(desk.request("What is Heron?"));
+  EXPECT_TRUE(reply["citations"][0].contains("heading")) << dump(reply);
+}
+
 TEST(Provider, the_same_question_gets_the_same_answer) {
   Desk one;
   Desk two;

@@ -1,5 +1,5 @@
 // What is understood of a question.
-#include "models/extractive/question.h"
+#include "models/question.h"
 
 #include <gtest/gtest.h>
 
@@ -17,19 +17,19 @@ std::vector<std::string> stems(const Question& question) {
 TEST(Understanding, keeps_the_telling_words) {
   const Question got = understand("How much memory does the Heron server need?", "");
   EXPECT_EQ(stems(got), (std::vector<std::string>{"memori", "heron", "server"}));
-  EXPECT_EQ(got.kind, Kind::number);
+  EXPECT_EQ(got.kind, QuestionKind::number);
   EXPECT_FALSE(got.terms[0].name);
   EXPECT_TRUE(got.terms[1].name);
 }
 
 TEST(Understanding, tells_the_kinds_of_questions_apart) {
-  EXPECT_EQ(understand("Who wrote it?", "").kind, Kind::person);
-  EXPECT_EQ(understand("When does it run?", "").kind, Kind::time);
-  EXPECT_EQ(understand("Where are files?", "").kind, Kind::place);
-  EXPECT_EQ(understand("Why is it slow?", "").kind, Kind::reason);
-  EXPECT_EQ(understand("How do I install it?", "").kind, Kind::how);
-  EXPECT_EQ(understand("What is a chunk?", "").kind, Kind::definition);
-  EXPECT_EQ(understand("Does it fly?", "").kind, Kind::any);
+  EXPECT_EQ(understand("Who wrote it?", "").kind, QuestionKind::person);
+  EXPECT_EQ(understand("When does it run?", "").kind, QuestionKind::time);
+  EXPECT_EQ(understand("Where are files?", "").kind, QuestionKind::place);
+  EXPECT_EQ(understand("Why is it slow?", "").kind, QuestionKind::reason);
+  EXPECT_EQ(understand("How do I install it?", "").kind, QuestionKind::how);
+  EXPECT_EQ(understand("What is a chunk?", "").kind, QuestionKind::definition);
+  EXPECT_EQ(understand("Does it fly?", "").kind, QuestionKind::any);
 }
 
 TEST(Understanding, greetings_are_small_talk_and_questions_are_not) {

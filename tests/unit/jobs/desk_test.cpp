@@ -161,6 +161,63 @@ TEST_F(DeskTest, times_have_bounds) {
   EXPECT_EQ(refused(what).field, "attempts_max");
 }
 
+TEST_F(DeskTest, an_order_that_is_told_again_after_its_expiry_has_its_first_answer) {
+  Order what = order({{"ms", 1}});
+  what.key = "k1";
+  what.expires = clock.wall() + 2s;
+  const JobId first = submit(what);
+  clock.advance(3s);
+  const auto again = try_submit(what);
+  ASSERT_TRUE(again.ok()) << again.error().detail;
+  EXPECT_EQ(again->id, first);
+  EXPECT_TRUE(again->existed);
+  what.key = "k2";
+  EXPECT_EQ(refused(what).field, "expires");
+}
+
+TEST_F(DeskTest, the_id_of_a_repeating_job_ends_its_repetition) {
+  Order what = order({{"ms", 1}});
+  what.repeat_every = 60s;
+  const JobId id = submit(what);
+  add_workers(1);
+  clock.advance(130s);
+  EXPECT_EQ(script->runs, 3);
+  EXPECT_EQ(run(desk().cancel_only(caller, id, soon())).error().reason, "job_ended");
+  EXPECT_EQ(run(desk().cancel(someone("bob"), id, soon())).error().reason, "unknown_job");
+  const auto stopped = run(desk().cancel(caller, id, soon()));
+  ASSERT_TRUE(stopped.ok()) << stopped.error().detail;
+  EXPECT_EQ(stopped->job.run_at, job(id).job.run_at + 180s);
+  EXPECT_EQ(stopped->state, JobState::cancelled);
+  clock.advance(1h);
+  EXPECT_EQ(script->runs, 3);
+  EXPECT_EQ(run(desk().cancel(caller, id, soon())).error().reason, "job_ended");
+}
+
+TEST_F(DeskTest, an_occurrence_that_runs_late_is_found_too) {
+  Order what = order({{"ms", 1}});
+  what.repeat_every = 60s;
+  const JobId id = submit(what);
+  add_workers(1);
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::succeeded);
+  close_workers();
+  clock.advance(200s);  // the second one waits since 60 s
+  const auto stopped = run(desk().cancel(caller, id, soon()));
+  ASSERT_TRUE(stopped.ok());
+  EXPECT_EQ(stopped->job.run_at, job(id).job.run_at + 60s);
+  EXPECT_EQ(memory.figures().depth, 0u);
+}
+
+TEST_F(DeskTest, a_client_has_no_control_characters) {
+  Order what = order({{"ms", 1}});
+  for (const char* bad : {"a\nb", "a\tb", "a\rb", "\x01", "\x7f"}) {
+    what.client = bad;
+    EXPECT_EQ(refused(what).field, "client");
+  }
+  what.client = "caf\xC3\xA9 1";
+  EXPECT_TRUE(try_submit(what).ok());
+}
+
 TEST_F(DeskTest, a_webhook_must_have_a_public_address_and_a_secret_to_sign_with) {
   Order what = order({{"ms", 1}});
   what.webhook = "http://10.0.0.1/hook";

@@ -297,6 +297,44 @@ TEST_F(KindsTest, a_result_says_when_the_built_in_answerer_stood_in) {
   close_workers();
 }
 
+TEST_F(KindsTest, an_item_of_a_batch_is_asked_anew_and_other_jobs_take_what_is_cached) {
+  use_real();
+  Order item = order({{"custom_id", "c1"}, {"url", "/v1/chat/completions"}, {"body", question()}},
+                     "batch_item");
+  item.batch = "batch_1";
+  ASSERT_TRUE(run(desk().submit_own(caller, std::move(item), soon())).ok());
+  clock.advance(1s);
+  submit(order(question(), "chat"));
+  clock.advance(1s);
+  ASSERT_EQ(models.asked.size(), 2u);
+  EXPECT_TRUE(models.asked[0].cache.no_cache);
+  EXPECT_FALSE(models.asked[0].cache.no_store);
+  EXPECT_FALSE(models.asked[1].cache.no_cache);
+}
+
+TEST_F(KindsTest, later_occurrences_and_retries_by_hand_are_asked_anew) {
+  use_real();
+  Order what = order(question(), "chat");
+  what.repeat_every = 60s;
+  const JobId id = submit(what);
+  clock.advance(1s);
+  clock.advance(60s);
+  ASSERT_EQ(models.asked.size(), 2u);
+  EXPECT_FALSE(models.asked[0].cache.no_cache);
+  EXPECT_TRUE(models.asked[1].cache.no_cache);
+  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+  models.error = Error::say(Errc::invalid, "invalid_value", "Scripted: no.");
+  const JobId dead = submit(order(question(), "chat"));
+  clock.advance(1s);
+  ASSERT_EQ(state(dead), JobState::dead);
+  models.error.reset();
+  ASSERT_TRUE(run(desk().retry(caller, dead, soon())).ok());
+  clock.advance(1s);
+  ASSERT_EQ(models.asked.size(), 4u);
+  EXPECT_FALSE(models.asked[2].cache.no_cache);
+  EXPECT_TRUE(models.asked[3].cache.no_cache);
+}
+
 TEST_F(KindsTest, a_document_is_ingested_and_named) {
   auto& ingest = kind("ingest");
   EXPECT_EQ(refused("ingest", Json::object()).field, "input.text");

@@ -14,6 +14,7 @@ class FakePost final : public Post {
  public:
   Co<Result<Receipt>> send(Letter letter, Deadline) override {
     letters.push_back(std::move(letter));
+    if (hangs != nullptr) co_await sleep(*hangs, 1h);
     if (error) co_return *error;
     Receipt receipt;
     receipt.status = status;
@@ -24,6 +25,7 @@ class FakePost final : public Post {
   int status = 204;
   std::chrono::milliseconds retry_after{0};
   std::optional<Error> error;
+  Clock* hangs = nullptr;  ///< set: receivers take the letter and say nothing
 };
 
 struct ToolsWorld : JobsWorld {

@@ -171,6 +171,56 @@ TEST_F(WebhookJobsTest, deliveries_are_repeated_over_hours_with_the_same_id) {
   EXPECT_GT(span, 3600);
 }
 
+TEST_F(WebhookJobsTest, receivers_that_hang_hold_up_no_work) {
+  post.hangs = &clock;
+  settings.limits.enabled = false;
+  auto& one = add_workers(2);
+  for (int n = 0; n < 20; ++n) submit_told({{"ms", 1}});
+  clock.advance(1s);
+  EXPECT_EQ(script->runs, 20);
+  EXPECT_EQ(post.letters.size(), kDeliveriesMax) << "few at once";
+  EXPECT_EQ(one.figures().busy, 0u) << "they are beside the slots";
+  EXPECT_EQ(one.figures().running.size(), kDeliveriesMax);
+  for (int n = 0; n < 4; ++n) go({{"ms", 1000}});
+  clock.advance(2s + 10ms);
+  EXPECT_EQ(script->runs, 24);
+  EXPECT_EQ(script->most_at_work, 2);
+  clock.advance(15s);
+  EXPECT_EQ(post.letters.size(), 2 * kDeliveriesMax) << "the next ones, when the first gave up";
+  storage::JobFilter filter;
+  filter.kind = "webhook";
+  filter.state = JobState::scheduled;
+  const auto waiting = run(memory.list(filter, {}, 100, soon()));
+  ASSERT_TRUE(waiting.ok());
+  const auto late = std::find_if(waiting->items.begin(), waiting->items.end(),
+                                 [](const auto& job) { return !job.failure.code.empty(); });
+  ASSERT_NE(late, waiting->items.end());
+  EXPECT_EQ(late->failure.code, "attempt_timeout");
+  EXPECT_EQ(late->failure.message, "The attempt took longer than it may (jobs.webhooks.timeout).");
+}
+
+TEST_F(WebhookJobsTest, the_look_at_a_job_is_kept_though_the_queue_is_full) {
+  storage::JobLimits few;
+  few.depth_high = 10;  // of this class: 9
+  few.depth_low = 5;
+  storage::memory::MemoryJobs narrow(clock, few, conversations);
+  Desk at_narrow(settings, clock, random, *log, kinds, narrow, signal);
+  for (int n = 0; n < 8; ++n) {
+    ASSERT_TRUE(run(at_narrow.submit(caller, order({{"ms", n}}), soon())).ok());
+  }
+  Order what = order({{"ms", 1}});
+  what.webhook = "https://hooks.example/x";
+  const auto last = run(at_narrow.submit(caller, what, soon()));
+  ASSERT_TRUE(last.ok());
+  EXPECT_FALSE(run(at_narrow.submit(caller, order({{"ms", 1}}), soon())).ok());
+  EXPECT_EQ(narrow.figures().depth, 10u);
+  const auto look = run(narrow.get(std::nullopt, watch_id(last->id, 0), soon()));
+  ASSERT_TRUE(look.ok());
+  EXPECT_EQ(look->state, JobState::scheduled);
+  ASSERT_TRUE(run(at_narrow.cancel(caller, last->id, soon())).ok());
+  EXPECT_EQ(narrow.figures().depth, 10u) << "the news of the cancellation was handed in, too";
+}
+
 TEST_F(WebhookJobsTest, any_2xx_is_enough_and_410_is_the_end_of_it) {
   add_workers(1);
   for (const int status : {200, 299, 410}) {

@@ -135,5 +135,43 @@ TEST(Chunks, never_exceed_their_size_nor_cut_a_character_nor_lose_text) {
   }
 }
 
+TEST(Blocks, text_behind_a_comment_on_its_line_is_kept) {
+  const std::string text =
+      "<!-- anchor --> Important paragraph\n\n<!-- a\nb --><!-- c --> ## Heading\nbody <!-- d "
+      "-->\n";
+  const auto blocks = blocks_of(text, Format::markdown);
+  ASSERT_EQ(blocks.size(), 3u);
+  EXPECT_EQ(text.substr(blocks[0].begin, blocks[0].end - blocks[0].begin), "Important paragraph");
+  EXPECT_EQ(blocks[1].heading, "Heading");
+  EXPECT_EQ(blocks[2].kind, BlockKind::paragraph);
+}
+
+TEST(Chunks, a_heading_with_nothing_below_it_is_a_passage) {
+  const auto got =
+      chunks("# Animals\n## Lonely Pangolin ##\n## Fox\nred\n# Plants\n\nFern\n----\n# End\n");
+  ASSERT_EQ(got.size(), 4u);
+  EXPECT_EQ(got[0].text, "Lonely Pangolin");
+  EXPECT_EQ(got[0].heading, "Animals");
+  EXPECT_EQ(got[1].text, "red");
+  EXPECT_EQ(got[1].heading, "Animals > Fox");
+  EXPECT_EQ(got[2].text, "Fern");
+  EXPECT_EQ(got[2].heading, "Plants");
+  EXPECT_EQ(got[3].text, "End");
+  EXPECT_EQ(got[3].heading, "");
+}
+
+TEST(Chunks, a_bare_heading_at_the_end_of_a_piece_still_leads_the_next_one) {
+  HeadingPath path;
+  const std::string first = "text\n# A\n";
+  const std::string second = "more\n";
+  BlockState state;
+  const auto before = chunks_of(first, blocks_of(first, Format::markdown, state), {}, path);
+  const auto after = chunks_of(second, blocks_of(second, Format::markdown, state), {}, path);
+  ASSERT_EQ(before.size(), 2u);
+  EXPECT_EQ(before[1].text, "A");
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(after[0].heading, "A");
+}
+
 }  // namespace
 }  // namespace mainstay::knowledge

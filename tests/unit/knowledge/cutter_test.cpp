@@ -121,16 +121,23 @@ TEST(Cutter, a_chunk_knows_its_page_and_stays_on_it) {
 TEST(Cutter, refuses_what_is_no_text_wherever_it_stands) {
   Cutter nul(Format::text, kSize);
   ASSERT_TRUE(nul.feed(std::string_view("a\0b", 3)).ok());
-  EXPECT_EQ(nul.finish().error().reason, "control_character");
+  const Error at_one = nul.finish().error();
+  EXPECT_EQ(at_one.reason, "control_character");
+  EXPECT_NE(at_one.message.find("at byte 1:"), std::string::npos) << at_one.message;
   Cutter broken(Format::text, kSize);
   ASSERT_TRUE(broken.feed("caf\xC3").ok());
-  EXPECT_EQ(broken.finish().error().reason, "invalid_value");
+  const Error at_three = broken.finish().error();
+  EXPECT_EQ(at_three.reason, "invalid_value");
+  EXPECT_NE(at_three.message.find("at byte 3."), std::string::npos) << at_three.message;
   Cutter late(Format::text, kSize);
   std::string text(2 * Cutter::kWindow, 'a');
   text[Cutter::kWindow + 5] = '\xFF';
   const Status fed = late.feed(text);
   const Status ended = fed.ok() ? late.finish() : fed;
   EXPECT_EQ(ended.error().reason, "invalid_value");
+  EXPECT_NE(ended.error().message.find("at byte " + std::to_string(Cutter::kWindow + 5) + "."),
+            std::string::npos)
+      << ended.error().message;
 }
 
 TEST(Cutter, an_empty_text_has_no_chunks) {

@@ -14,7 +14,9 @@ TEST(FileKind, text_is_text_whatever_it_speaks_of) {
   for (const auto& text :
        {""s, "x"s, "A PDF begins with %PDF-1.7."s, "# Title\n\nwords"s, "<html>"s, "{\"a\": 1}"s,
         "JVBERi0 is how PDFs begin in base64, which is a sentence of words and no file at all"s,
-        "\x1b[31mred\x1b[0m"s, "\xEF\xBB\xBFwords after a mark"s, "page\fpage"s}) {
+        "\x1b[31mred\x1b[0m"s, "\xEF\xBB\xBFwords after a mark"s, "page\fpage"s,
+        "ID3 tags name a song"s, "%PDF- is how a PDF begins"s, "GIF89a is a format of pictures"s,
+        "GIF89a für alle"s, "SQLite format 3 is a file format"s}) {
     EXPECT_EQ(file_kind(text), "") << text;
   }
 }
@@ -27,7 +29,8 @@ TEST(FileKind, files_of_other_kinds_are_named) {
   EXPECT_EQ(file_kind("\x7f"
                       "ELF\x02"s),
             "a program");
-  EXPECT_EQ(file_kind("GIF89a"), "an image");
+  EXPECT_EQ(file_kind("GIF89a\x40\x01\xf0\0\xf7\0\0"s), "an image");
+  EXPECT_EQ(file_kind("ID3\x03\0\0\0\0\x0f\x76"s), "a sound file");
 }
 
 TEST(FileKind, base64_is_looked_through_from_64_letters_on) {

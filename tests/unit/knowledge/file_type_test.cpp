@@ -24,6 +24,9 @@ TEST(FileType, content_outranks_the_name) {
   EXPECT_EQ(type("  <HTML>", "page"), FileType::html);
   EXPECT_EQ(type("plain words", "report.pdf"), FileType::text);
   EXPECT_EQ(type("plain words", "page.html"), FileType::text);
+  for (const char* words : {"ID3 tags name a song", "%PDF- is a mark", "GIF89a is a format"}) {
+    EXPECT_EQ(type(words, "notes.txt"), FileType::text) << words;
+  }
 }
 
 TEST(FileType, the_name_decides_between_kinds_of_text) {
@@ -49,7 +52,7 @@ TEST(FileType, pictures_are_told_by_how_they_begin) {
       {"\xff\xd8\xff\xe0", "image/jpeg"},
       {"\x89PNG\r\n\x1a\n", "image/png"},
       {"RIFF....WEBPVP8 ", "image/webp"},
-      {"GIF89a..", "image/gif"},
+      {std::string_view("GIF89a\x40\x01\xf0\0\x80\0\0", 13), "image/gif"},
       {std::string_view("II*\0....", 8), "image/tiff"},
   };
   for (const auto& [head, kind] : kinds) {
@@ -75,6 +78,16 @@ TEST(FileType, other_files_are_named_for_what_they_are) {
                                     "ELF\x02\x01\x01\0",
                                     8)),
             "unsupported_file_type");
+}
+
+TEST(FileType, utf16_is_named_with_what_to_do) {
+  for (const auto& head :
+       {std::string_view("\xFF\xFEH\0i\0", 6), std::string_view("\xFE\xFF\0H", 4)}) {
+    auto found = type_of(head, "notes.txt", "");
+    ASSERT_FALSE(found.ok());
+    EXPECT_EQ(found.error().reason, "unsupported_file_type");
+    EXPECT_NE(found.error().message.find("UTF-16; convert it to UTF-8"), std::string::npos);
+  }
 }
 
 }  // namespace

@@ -264,7 +264,9 @@ TEST_P(IngestOver, an_attempt_after_a_failure_goes_on_where_the_last_one_stopped
   EXPECT_LE(handed_over, added->document.chunks - half->chunks + storage::kAppendChunks);
   EXPECT_LT(handed_over, added->document.chunks);
   TextSource again{book()};
-  auto control = run(file("doc_2"), again);
+  NewFile twin = file("doc_2");
+  twin.source = "doc_1.md";
+  auto control = run(twin, again);
   ASSERT_TRUE(control.ok());
   EXPECT_TRUE(control->existed);
   EXPECT_EQ(control->document.chunks, added->document.chunks);

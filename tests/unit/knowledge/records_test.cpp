@@ -45,6 +45,17 @@ TEST(Csv, fields_without_a_name_and_empty_ones_are_borne) {
   EXPECT_EQ(read<CsvText>("", 1), "");
 }
 
+TEST(Csv, the_names_are_no_row_of_their_own_below_others) {
+  // As extract.cpp does: what was told before is not in the text that the end is given.
+  CsvText table;
+  std::string rows;
+  ASSERT_TRUE(table.feed("name,city\nAda,London\n", rows).ok());
+  std::string rest;
+  ASSERT_TRUE(table.finish(rest).ok());
+  EXPECT_EQ(rows, "name: Ada\ncity: London\n\n");
+  EXPECT_EQ(rest, "");
+}
+
 TEST(Csv, a_quote_may_hold_lines) {
   EXPECT_EQ(read<CsvText>("a\n\"one\ntwo\"\n", 5), "a: one two\n\n");
 }

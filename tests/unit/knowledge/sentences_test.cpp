@@ -54,5 +54,26 @@ TEST(Sentences, of_nothing_are_none_and_wide_stops_count) {
   EXPECT_EQ(cut("\xE5\xA5\xBD\xE3\x80\x82\xE8\xA1\x8C\xE3\x80\x82").size(), 2u);
 }
 
+TEST(Sentences, go_on_after_ordinals_and_dates) {
+  for (const char* whole :
+       {"The lease starts on Jan. 5 at noon.", "Die Versammlung findet am 3. Oktober 2025 statt.",
+        "Nach Abs. 2 der Satzung haftet der Vorstand.", "Vom 1. bis zum 31. März gilt Art. 7.",
+        "Er wohnt in der Hauptstr. 12 und zahlt z.B. Strom, Gas usw. Alles ist dabei.",
+        "Made in the U.S. Army's shop.", "Am 2. Jan. 2026 endet das 4. Quartal (s. Nr. 5).",
+        "Die Sitzung ist am\n3. Oktober 2025 im Saal."}) {
+    EXPECT_EQ(cut(whole), Texts{whole});
+  }
+  EXPECT_EQ(cut("Use version 2. Then restart."), (Texts{"Use version 2.", "Then restart."}));
+  EXPECT_EQ(cut("We shut at 5 p.m. Monday is free."),
+            (Texts{"We shut at 5 p.m.", "Monday is free."}));
+  EXPECT_EQ(cut("She lives for art. He sat in Oct. Then he left."),
+            (Texts{"She lives for art.", "He sat in Oct.", "Then he left."}));
+}
+
+TEST(Sentences, behind_a_comment_on_its_line_are_kept) {
+  EXPECT_EQ(cut("<!-- anchor --> Important paragraph\n\n<!-- a\nb --> Seen.\n<!-- c -->\n"),
+            (Texts{"Important paragraph", "Seen."}));
+}
+
 }  // namespace
 }  // namespace mainstay::storage

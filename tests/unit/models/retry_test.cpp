@@ -88,6 +88,7 @@ TEST(verdict, the_callers_fault_is_never_tried_elsewhere) {
 
 TEST(verdict, client_errors_other_than_429_do_not_count_against_the_breaker) {
   EXPECT_FALSE(of(Errc::bad_upstream, "upstream_credentials").counts);
+  EXPECT_FALSE(of(Errc::bad_upstream, "upstream_quota").counts);
   EXPECT_FALSE(of(Errc::not_found, "upstream_model_unknown").counts);
   EXPECT_TRUE(of(Errc::over_limit, "upstream_rate_limited").counts);
 }
@@ -96,6 +97,8 @@ TEST(verdict, only_what_may_pass_is_called_again) {
   EXPECT_EQ(of(Errc::bad_upstream, "upstream_error").again, Again::yes);
   EXPECT_EQ(of(Errc::bad_upstream, "upstream_reset").again, Again::yes);
   EXPECT_EQ(of(Errc::bad_upstream, "upstream_bad_reply").again, Again::never);
+  EXPECT_EQ(of(Errc::bad_upstream, "upstream_quota").again, Again::never);
+  EXPECT_TRUE(of(Errc::bad_upstream, "upstream_quota").next);
   EXPECT_EQ(of(Errc::unavailable, "upstream_refused").again, Again::if_last);
   EXPECT_EQ(of(Errc::unavailable, "upstream_overloaded").again, Again::yes);
   EXPECT_EQ(of(Errc::deadline, "upstream_first_byte_timeout").again, Again::never);

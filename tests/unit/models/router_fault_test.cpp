@@ -217,6 +217,27 @@ TEST_F(router_fault, fault_25_a_rate_limit_is_waited_out_and_not_hammered) {
   EXPECT_LE(one.at[2] - one.at[0], 2300ms);
 }
 
+TEST_F(router_fault, a_prompt_too_long_for_one_candidate_goes_to_the_next) {
+  auto& one = provider("one", {"m-one"});
+  one.always = fails(failure(Errc::invalid, "context_length_exceeded"));
+  auto& two = provider("two", {"m-two"});
+  build();
+  EXPECT_EQ(ask_new().by().provider, "two");
+  two.always = one.always;
+  EXPECT_EQ(ask_new().error().reason, "context_length_exceeded") << "nobody stands in";
+  EXPECT_EQ(router->providers()[0].breaker, "closed");
+}
+
+TEST_F(router_fault, a_rate_limit_of_one_model_leaves_the_others_of_its_provider) {
+  auto& one = provider("one", {"m-one", "m-two"});
+  one.script = {fails(failure(Errc::over_limit, "upstream_rate_limited", 30s))};
+  build();
+  EXPECT_EQ(ask_model("one/m-one").error().reason, "upstream_rate_limited");
+  EXPECT_TRUE(ask_model("one/m-two").ok());
+  EXPECT_EQ(ask_model("one/m-one").error().reason, "upstream_rate_limited");
+  EXPECT_EQ(one.calls, 2);
+}
+
 TEST_F(router_fault, a_rate_limit_beyond_the_deadline_is_told_as_our_capacity) {
   auto& one = provider("one", {"m-one"});
   one.always = fails(failure(Errc::over_limit, "upstream_rate_limited", 30s));

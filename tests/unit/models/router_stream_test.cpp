@@ -98,6 +98,20 @@ TEST_F(router_stream, slow_tokens_within_the_timer_are_fine) {
   EXPECT_TRUE(ask_stream("q").ended);
 }
 
+TEST_F(router_stream, pings_of_a_provider_at_work_start_the_wait_for_a_token_anew) {
+  auto& one = provider("one", {"m-one"});
+  Step pinged = streams({"a", "b"}, 8s);
+  for (int i = 0; i < 3; ++i) {
+    const Piece ping{.after = 8s, .text = ""};
+    pinged.pieces.insert(pinged.pieces.end() - 2, ping);
+  }
+  one.always = pinged;
+  build();
+  auto& got = ask_stream("q");
+  EXPECT_TRUE(got.ended);
+  EXPECT_EQ(std::count(got.chunks.begin(), got.chunks.end(), ""), 0);
+}
+
 TEST_F(router_stream, a_token_one_moment_late_is_a_stall) {
   auto& one = provider("one", {"m-one"});
   one.always = streams({"a", "b", "c"}, 10s + 1ms);

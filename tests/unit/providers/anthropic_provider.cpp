@@ -147,6 +147,89 @@ TEST(Anthropic, tools_get_a_schema_and_the_choice_a_type) {
   EXPECT_TRUE(choice(R"("parallel_tool_calls":true)").is_null());
 }
 
+TEST(Anthropic, text_of_white_space_alone_is_left_out) {
+  Desk desk;
+  const Json sent = desk.translated(
+      R"({"messages":[{"role":"system","content":" "},{"role":"user","content":"q"},
+      {"role":"assistant","content":"\n\n","tool_calls":[{"id":"c1","type":"function","function":
+      {"name":"sun","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c1","content":" \t"},
+      {"role":"user","content":[{"type":"text","text":" \n"},{"type":"text","text":" so? "}]}]})",
+      kReply);
+  EXPECT_FALSE(sent.contains("system"));
+  EXPECT_EQ(sent["messages"],
+            *parse_json(R"([{"role":"user","content":[{"type":"text","text":"q"}]},
+      {"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"sun","input":{}}]},
+      {"role":"user","content":[{"type":"tool_result","tool_use_id":"c1"},
+      {"type":"text","text":" so? "}]}])"))
+      << dump(sent);
+}
+
+TEST(Anthropic, ids_of_other_providers_calls_are_written_as_it_takes_them) {
+  Desk desk;
+  const auto ids = [&](const std::string& first, const std::string& second) {
+    const auto call = [](const std::string& id) {
+      return R"({"id":")" + id + R"(","type":"function","function":{"name":"f","arguments":"{}"}})";
+    };
+    const auto result = [](const std::string& id) {
+      return R"({"role":"tool","tool_call_id":")" + id + R"(","content":"r"})";
+    };
+    const Json sent = desk.translated(
+        R"({"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[)" +
+            call(first) + "," + call(second) + "]}," + result(second) + "," + result(first) + "]}",
+        kReply);
+    const Json& calls = sent["messages"][1]["content"];
+    const Json& results = sent["messages"][2]["content"];
+    EXPECT_EQ(calls[0]["id"], results[1]["tool_use_id"]);
+    EXPECT_EQ(calls[1]["id"], results[0]["tool_use_id"]);
+    EXPECT_NE(calls[0]["id"], calls[1]["id"]);
+    return std::pair(calls[0]["id"].get<std::string>(), calls[1]["id"].get<std::string>());
+  };
+  EXPECT_EQ(ids("toolu_01-A", "functions_f_0"),
+            (std::pair<std::string, std::string>("toolu_01-A", "functions_f_0")));
+  const auto [first, second] = ids("functions.f:0", "functions.f.0");
+  for (const std::string& id : {first, second}) {
+    EXPECT_EQ(id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_"), std::string::npos);
+    EXPECT_LE(id.size(), 40U);
+  }
+}
+
+TEST(Anthropic, marks_for_its_prompt_cache_are_passed_on) {
+  Desk desk;
+  const std::string mark = R"("cache_control":{"type":"ephemeral"})";
+  const Json sent = desk.translated(
+      R"({"messages":[{"role":"system","content":"s1"},{"role":"system","content":[{"type":"text",
+      "text":"s2",)" +
+          mark + R"(}]},{"role":"user","content":[{"type":"text","text":"t",)" + mark +
+          R"(},{"type":"image_url","image_url":{"url":"data:image/png;base64,QUJD"},)" + mark +
+          R"(},{"type":"text","text":" ",)" + mark +
+          R"(},{"type":"text","text":"u","cache_control":null}]}],"tools":[{"type":"function",)" +
+          mark + R"(,"function":{"name":"a"}},{"type":"function","function":{"name":"b"}}]})",
+      kReply);
+  const Json ephemeral = *parse_json(R"({"type":"ephemeral"})");
+  EXPECT_EQ(sent["system"], *parse_json(R"([{"type":"text","text":"s1"},{"type":"text","text":"s2",
+      "cache_control":{"type":"ephemeral"}}])"))
+      << dump(sent);
+  const Json& blocks = sent["messages"][0]["content"];
+  ASSERT_EQ(blocks.size(), 3U) << dump(sent);
+  EXPECT_EQ(field(blocks[0], "cache_control"), ephemeral);
+  EXPECT_EQ(field(blocks[1], "cache_control"), ephemeral);
+  EXPECT_FALSE(blocks[2].contains("cache_control"));
+  EXPECT_EQ(field(sent["tools"][0], "cache_control"), ephemeral);
+  EXPECT_FALSE(sent["tools"][1].contains("cache_control"));
+}
+
+TEST(Anthropic, an_answer_by_a_schema_is_asked_for_by_its_output_config) {
+  Desk desk;
+  const Json sent = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"}],"response_format":{"type":"json_schema",
+      "json_schema":{"name":"s","strict":true,"schema":{"type":"object","properties":{}}}}})",
+      kReply);
+  EXPECT_EQ(sent["output_config"], *parse_json(R"({"format":{"type":"json_schema","schema":
+      {"type":"object","properties":{}}}})"))
+      << dump(sent);
+  EXPECT_FALSE(desk.translated(kAsk, kReply).contains("output_config"));
+}
+
 TEST(Anthropic, what_it_cannot_do_is_refused_before_anything_is_sent) {
   Desk desk;
   const auto refused = [&](const std::string& body) {
@@ -158,6 +241,11 @@ TEST(Anthropic, what_it_cannot_do_is_refused_before_anything_is_sent) {
   EXPECT_EQ(
       refused(
           R"({"messages":[{"role":"user","content":"q"}],"response_format":{"type":"json_object"}})"),
+      "response_format");
+  EXPECT_NE(desk.last.error().message.find("json_schema"), std::string::npos);
+  EXPECT_EQ(
+      refused(
+          R"({"messages":[{"role":"user","content":"q"}],"response_format":{"type":"json_schema"}})"),
       "response_format");
   EXPECT_EQ(refused(R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":
       {"url":"http://p.example/1.png"}}]}]})"),
@@ -195,6 +283,7 @@ TEST(Anthropic, a_whole_message_becomes_a_completion) {
   EXPECT_EQ(finish_in(reply), "tool_calls");
   EXPECT_EQ(reply->usage.prompt, 20U);
   EXPECT_EQ(reply->usage.completion, 7U);
+  EXPECT_EQ((*parse_json(reply->body))["usage"]["prompt_tokens_details"]["cached_tokens"], 5);
   EXPECT_EQ(desk.client.open, 0);
 }
 
@@ -252,7 +341,10 @@ TEST(Anthropic, a_stream_of_events_becomes_chunks) {
   EXPECT_EQ(call(5), *parse_json(R"({"index":0,"function":{"arguments":"{\"a\":"}})"));
   EXPECT_EQ(call(6)["index"], 1);
   EXPECT_EQ(call(7)["index"], 0);
-  EXPECT_EQ((*parse_json(out.chunks[9]))["usage"]["total_tokens"], 44);
+  const Json usage = (*parse_json(out.chunks[9]))["usage"];
+  EXPECT_EQ(usage["total_tokens"], 44);
+  EXPECT_EQ(usage["prompt_tokens_details"]["cached_tokens"], 4);
+  EXPECT_FALSE(usage.contains("completion_tokens_details"));
 }
 
 TEST(Anthropic, the_pieces_of_a_stream_do_not_matter) {
@@ -305,6 +397,44 @@ TEST(Anthropic, a_stream_without_a_stop_reason_still_finishes_once) {
   EXPECT_EQ(twice.finish, "length");
   EXPECT_FALSE(twice.usage.known);
   EXPECT_EQ(twice.chunks.size(), 1U);  // no usage is made up
+}
+
+TEST(Anthropic, a_call_without_arguments_has_an_empty_object_of_them) {
+  const auto block = [](const std::string& index, const std::string& input,
+                        const std::string& deltas) {
+    return event("content_block_start", R"({"type":"content_block_start","index":)" + index +
+                                            R"(,"content_block":{"type":"tool_use","id":"t",)"
+                                            R"("name":"now","input":)" +
+                                            input + "}}") +
+           deltas +
+           event("content_block_stop", R"({"type":"content_block_stop","index":)" + index + "}");
+  };
+  const auto piece = [](const std::string& text) {
+    return event("content_block_delta",
+                 R"({"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta",)"
+                 R"("partial_json":)" +
+                     dump(Json(text)) + "}}");
+  };
+  const auto arguments = [](const std::string& events) {
+    Desk desk;
+    const Streamed out =
+        desk.stream(script(kSse, events + event("message_stop", R"({"type":"message_stop"})")));
+    std::string all;
+    for (const auto& text : out.chunks) {
+      const Json tree = *parse_json(text);
+      for (const auto& call : array_field(tree["choices"][0]["delta"], "tool_calls")) {
+        all += string_field(field(call, "function"), "arguments");
+      }
+    }
+    return all;
+  };
+  EXPECT_EQ(arguments(block("1", "{}", "")), "{}");
+  EXPECT_EQ(arguments(block("1", "{}", piece(""))), "{}");
+  EXPECT_EQ(arguments(block("1", "{}", piece("{\"a\":") + piece("1}"))), R"({"a":1})");
+  EXPECT_EQ(arguments(block("1", R"({"a":1})", "")), R"({"a":1})");
+  EXPECT_EQ(arguments(block("0", "{}", "") + block("1", "{}", "")), "{}{}");
+  EXPECT_EQ(arguments(event("content_block_stop", R"({"type":"content_block_stop","index":1})")),
+            "");
 }
 
 TEST(Anthropic, tool_calls_are_followed_up_to_their_bound) {

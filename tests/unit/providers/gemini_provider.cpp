@@ -15,7 +15,7 @@ const std::string kReply =
     R"({"candidates":[{"content":{"parts":[{"text":"think","thought":true},{"text":"Ray"},)"
     R"({"text":"leigh"},{"functionCall":{"name":"sun","args":{"angle":31}},"thoughtSignature":"c2ln"}],)"
     R"("role":"model"},"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":8,)"
-    R"("toolUsePromptTokenCount":2,"candidatesTokenCount":30,"thoughtsTokenCount":4,)"
+    R"("toolUsePromptTokenCount":2,"cachedContentTokenCount":6,"candidatesTokenCount":30,"thoughtsTokenCount":4,)"
     R"("totalTokenCount":44},"modelVersion":"gemini-x"})";
 
 const std::string kStream =
@@ -84,6 +84,79 @@ TEST(Gemini, parameters_go_into_the_generation_config) {
       kReply);
   EXPECT_EQ(plain["generationConfig"],
             *parse_json(R"({"stopSequences":["a","b"],"responseMimeType":"application/json"})"));
+}
+
+TEST(Gemini, a_reasoning_effort_is_a_budget_for_thinking) {
+  Desk desk;
+  const auto config = [&](const std::string& effort) {
+    const Json sent = desk.translated(R"({"messages":[{"role":"user","content":"q"}],)"
+                                      R"("reasoning_effort":)" +
+                                          effort + "}",
+                                      kReply);
+    return field(field(sent, "generationConfig"), "thinkingConfig");
+  };
+  const auto budget = [](int tokens) { return Json{{"thinkingBudget", tokens}}; };
+  EXPECT_EQ(config("\"none\""), budget(0));
+  EXPECT_EQ(config("\"minimal\""), budget(1024));
+  EXPECT_EQ(config("\"low\""), budget(1024));
+  EXPECT_EQ(config("\"medium\""), budget(8192));
+  EXPECT_EQ(config("\"high\""), budget(24'576));
+  for (const char* odd : {"null", "\"\"", "\"utmost\"", "3"}) {
+    EXPECT_TRUE(config(odd).is_null()) << odd;
+  }
+}
+
+TEST(Gemini, calls_that_nobody_signed_are_marked_for_the_models_that_want_signatures) {
+  const std::string body = R"({"messages":[{"role":"user","content":"q"},
+      {"role":"assistant","content":"calling","tool_calls":[
+      {"id":"c1","type":"function","function":{"name":"a","arguments":"{}"}},
+      {"id":"c2","type":"function","function":{"name":"b","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"c1","content":"r1"},
+      {"role":"tool","tool_call_id":"c2","content":"r2"},
+      {"role":"assistant","content":null,"tool_calls":[
+      {"id":"c3","type":"function","function":{"name":"c","arguments":"{}"},
+      "extra_content":{"google":{"thought_signature":"c2ln"}}},
+      {"id":"c4","type":"function","function":{"name":"d","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"c3","content":"r3"}]})";
+  const auto signatures = [&](const std::string& model) {
+    Desk desk;
+    Attempt attempt = Desk::attempt();
+    attempt.model = model;
+    desk.play(script(kJsonType, kReply));
+    const ChatRequest request = chat_request(body);
+    EXPECT_TRUE(net::run(desk.provider->complete(request, attempt, desk.timings)).ok());
+    std::vector<std::string> out;
+    const Json sent = desk.sent();
+    for (const auto& content : array_field(sent, "contents")) {
+      for (const auto& part : array_field(content, "parts")) {
+        if (part.contains("functionCall")) out.push_back(string_field(part, "thoughtSignature"));
+        if (!part.contains("functionCall")) EXPECT_FALSE(part.contains("thoughtSignature"));
+      }
+    }
+    return out;
+  };
+  const std::vector<std::string> marked{"skip_thought_signature_validator", "", "c2ln", ""};
+  const std::vector<std::string> plain{"", "", "c2ln", ""};
+  for (const char* model : {"gemini-3-pro", "models/gemini-3.1-flash", "gemini-10"}) {
+    EXPECT_EQ(signatures(model), marked) << model;
+  }
+  for (const char* model : {"gemini-2.5-pro", "gemini-pro-latest", "gemma-3-27b-it", "gemini-"}) {
+    EXPECT_EQ(signatures(model), plain) << model;
+  }
+}
+
+TEST(Gemini, a_call_without_arguments_has_an_empty_object_of_them) {
+  for (const char* call : {R"({"name":"now"})", R"({"name":"now","args":{}})"}) {
+    const std::string reply = R"({"candidates":[{"content":{"parts":[{"functionCall":)" +
+                              std::string(call) + R"(}]},"finishReason":"STOP"}]})";
+    Desk desk;
+    const Json message = message_in(desk.complete(script(kJsonType, reply)));
+    EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], "{}");
+    const Streamed out = desk.stream(script(kSse, "data: " + reply + "\n\n"));
+    ASSERT_EQ(out.chunks.size(), 3U);
+    const Json streamed = (*parse_json(out.chunks[1]))["choices"][0]["delta"]["tool_calls"][0];
+    EXPECT_EQ(streamed["function"]["arguments"], "{}");
+  }
 }
 
 TEST(Gemini, tools_are_declared_and_the_choice_is_a_mode) {
@@ -180,6 +253,9 @@ TEST(Gemini, a_whole_reply_becomes_a_completion) {
   EXPECT_EQ(finish_in(reply), "tool_calls");
   EXPECT_EQ(reply->usage.prompt, 10U);
   EXPECT_EQ(reply->usage.completion, 34U);
+  const Json usage = (*parse_json(reply->body))["usage"];
+  EXPECT_EQ(usage["prompt_tokens_details"]["cached_tokens"], 6);
+  EXPECT_EQ(usage["completion_tokens_details"]["reasoning_tokens"], 4);
   EXPECT_EQ(desk.client.open, 0);
 }
 

@@ -79,6 +79,41 @@ TEST(Ollama, parameters_become_options_under_its_names) {
   EXPECT_FALSE(text.contains("format"));
 }
 
+TEST(Ollama, its_own_parameters_go_through_and_openais_go_before_them) {
+  Desk desk;
+  const Json sent = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"keep_alive":"10m","think":true,
+      "reasoning_effort":"none","options":{"num_ctx":16384,"temperature":0.9,"mirostat":2}})",
+      kReply);
+  EXPECT_EQ(sent["options"], *parse_json(R"({"num_ctx":16384,"temperature":0.5,"mirostat":2})"))
+      << dump(sent);
+  EXPECT_EQ(sent["keep_alive"], "10m");
+  EXPECT_EQ(sent["think"], true);
+  const Json plain = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"}],"options":[1],"keep_alive":null,"think":null})",
+      kReply);
+  for (const char* key : {"options", "keep_alive", "think"}) {
+    EXPECT_FALSE(plain.contains(key)) << key;
+  }
+}
+
+TEST(Ollama, a_reasoning_effort_says_how_it_thinks) {
+  Desk desk;
+  const auto think = [&](const std::string& effort) {
+    const Json sent = desk.translated(R"({"messages":[{"role":"user","content":"q"}],)"
+                                      R"("reasoning_effort":)" +
+                                          effort + "}",
+                                      kReply);
+    return field(sent, "think");
+  };
+  EXPECT_EQ(think("\"none\""), Json(false));
+  EXPECT_EQ(think("\"minimal\""), Json("low"));
+  for (const char* word : {"low", "medium", "high"}) EXPECT_EQ(think(dump(Json(word))), Json(word));
+  for (const char* odd : {"null", "\"\"", "\"utmost\"", "3"}) {
+    EXPECT_TRUE(think(odd).is_null()) << odd;
+  }
+}
+
 TEST(Ollama, the_choice_of_tools_is_made_by_what_is_sent) {
   const std::string tools =
       R"("tools":[{"type":"function","function":{"name":"a","parameters":{"type":"object"}}},
@@ -263,10 +298,14 @@ TEST(Ollama, statuses_become_the_documented_errors) {
       desk.complete(script(kJsonType, R"({"error":"model-5 does not support tools"})", 0, 400));
   EXPECT_EQ(tools.error().reason, "upstream_cannot");
   EXPECT_EQ(tools.error().field, "tools");
+  const auto thinking =
+      desk.complete(script(kJsonType, R"({"error":"model-5 does not support thinking"})", 0, 400));
+  EXPECT_EQ(thinking.error().reason, "upstream_cannot");
+  EXPECT_EQ(thinking.error().field, "think");
   const auto unknown =
       desk.complete(script(kJsonType, R"({"error":"model 'model-5' not found"})", 0, 404));
   EXPECT_EQ(unknown.error().reason, "upstream_model_unknown");
-  EXPECT_EQ(desk.client.sent.size(), 2U);
+  EXPECT_EQ(desk.client.sent.size(), 3U);
 }
 
 net::Script no_chat() {

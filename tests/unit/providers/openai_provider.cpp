@@ -19,7 +19,8 @@ constexpr const char* kJson = "application/json";
 struct Streamed {
   bool started = false;
   std::vector<ChatChunk> chunks;
-  bool ended = false;  ///< by the end marker
+  bool ended = false;     ///< by the end marker
+  std::size_t pings = 0;  ///< bytes that were no chunk yet
   Error error;
 };
 
@@ -73,6 +74,8 @@ struct Desk {
         co_return out;
       }
       if (!chunk->has_value()) break;
+      out.pings += (*chunk)->json.empty() ? 1 : 0;
+      if ((*chunk)->json.empty()) continue;
       out.chunks.push_back(std::move(**chunk));
     }
     out.ended = true;
@@ -207,14 +210,16 @@ TEST(OpenAi, a_failure_of_the_call_is_passed_on) {
   EXPECT_EQ(desk.stream(dead).error.reason, "upstream_refused");
 }
 
-const std::string kStream =
+const std::string kBegun =
     ": hello\r\n\r\n"
     "data: "
     "{\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}"
     "\r\n\r\n"
     "data: "
     "{\"choices\":[{\"delta\":{\"content\":\"Hel\"},\"finish_reason\":null}],\"usage\":null}\n\n"
-    "data: {\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}\n\n"
+    "data: {\"choices\":[{\"delta\":{\"content\":\"lo\"}}]}\n\n";
+const std::string kStream =
+    kBegun +
     "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
     "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2}}\n\n";
 
@@ -238,6 +243,17 @@ TEST(OpenAi, chunks_go_through_as_received_whatever_the_pieces) {
     EXPECT_EQ(desk.client.open, 0);
     EXPECT_TRUE(desk.client.sent.at(0).has("accept: text/event-stream"));
   }
+}
+
+TEST(OpenAi, a_comment_tells_that_the_server_is_at_work) {
+  Desk desk;
+  net::Script reply = net::script("text/event-stream", "");
+  reply.pieces = {": PROCESSING\n\n", "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n",
+                  "\ndata: [DONE]\n\n"};
+  const auto got = desk.stream(std::move(reply));
+  EXPECT_TRUE(got.ended);
+  EXPECT_EQ(got.chunks.size(), 1u);
+  EXPECT_EQ(got.pings, 2u);
 }
 
 TEST(OpenAi, what_a_client_sees_counts_as_a_token) {
@@ -270,9 +286,9 @@ TEST(OpenAi, a_chunk_spread_over_data_lines_stays_one_line) {
 TEST(OpenAi, a_stream_cut_without_its_end_marker_is_an_error) {
   for (const std::string tail : {"", "data: [DO", "data: [DONE]", "data: {\"choices\":[]}\n"}) {
     Desk desk;
-    const Streamed got = desk.stream(script(kSse, kStream + tail));
+    const Streamed got = desk.stream(script(kSse, kBegun + tail));
     EXPECT_FALSE(got.ended) << tail;
-    EXPECT_EQ(got.chunks.size(), 5U);
+    EXPECT_EQ(got.chunks.size(), 3U);
     EXPECT_EQ(got.error.code, Errc::bad_upstream);
     EXPECT_EQ(got.error.reason, "upstream_truncated");
   }
@@ -282,10 +298,72 @@ TEST(OpenAi, a_stream_cut_without_its_end_marker_is_an_error) {
   EXPECT_EQ(desk.stream(reset).error.reason, "upstream_reset");
 }
 
+TEST(OpenAi, finished_choices_and_a_proper_end_do_without_the_end_marker) {
+  for (const std::string tail : {"", "data: [DO", "data: [DONE]"}) {
+    Desk desk;
+    const Streamed got = desk.stream(script(kSse, kStream + tail));
+    EXPECT_TRUE(got.ended) << tail << got.error.reason;
+    EXPECT_EQ(got.chunks.size(), 5U);
+    EXPECT_EQ(desk.client.open, 0);
+  }
+}
+
+TEST(OpenAi, without_an_end_marker_every_choice_must_have_its_finish) {
+  const auto choice = [](int index) {
+    return R"({"index":)" + std::to_string(index) + R"(,"delta":{},"finish_reason":"stop"})";
+  };
+  const auto event = [](const std::string& choices) {
+    return "data: {\"choices\":[" + choices + "]}\n\n";
+  };
+  const auto ended = [](const std::string& events) {
+    Desk desk;
+    desk.client.scripts.push_back(script(kSse, kBegun + events));
+    ChatRequest two = Desk::request(true);
+    two.choices = 2;
+    const Streamed got = run(Desk::consume(*desk.provider, std::move(two), desk.timings));
+    EXPECT_EQ(got.error.reason, got.ended ? "" : "upstream_truncated");
+    return got.ended;
+  };
+  EXPECT_FALSE(ended(event(choice(0))));
+  EXPECT_FALSE(ended(event(choice(0)) + event(choice(0)))) << "some servers say it twice";
+  EXPECT_TRUE(ended(event(choice(1)) + event(choice(0))));
+  EXPECT_TRUE(ended(event(choice(0) + "," + choice(1))));
+}
+
+// A bad prompt must not count against the provider.
+TEST(OpenAi, an_error_told_in_a_reply_of_status_200_is_that_of_its_code) {
+  const auto told = [](const std::string& code) {
+    const std::string body =
+        R"({"error":{"message":"no such role","param":"messages[0].role","code":)" + code + "}}";
+    Desk desk;
+    const auto whole = desk.complete(script(kJson, body));
+    EXPECT_FALSE(whole.ok());
+    for (const std::string& event : {"data: " + body, "event: error\ndata: " + body,
+                                     "event: error\ndata: " + dump((*parse_json(body))["error"])}) {
+      const Streamed got = desk.stream(script(kSse, kBegun + event + "\n\n"));
+      EXPECT_EQ(got.error.reason, whole.error().reason) << event;
+      EXPECT_EQ(got.error.field, whole.error().field) << event;
+    }
+    return whole.error();
+  };
+  for (const char* code : {"400", "\"400\""}) {
+    const Error error = told(code);
+    EXPECT_EQ(error.code, Errc::invalid) << code;
+    EXPECT_EQ(error.reason, "upstream_rejected") << code;
+    EXPECT_EQ(error.field, "messages[0].role") << code;
+  }
+  EXPECT_EQ(told("429").code, Errc::over_limit);
+  EXPECT_EQ(told("502").reason, "upstream_error");
+  for (const char* code : {"null", "\"server_error\"", "399", "600", "\"4xx\"", "400.5"}) {
+    EXPECT_EQ(told(code).reason, "upstream_error") << code;
+  }
+}
+
 TEST(OpenAi, an_error_inside_a_stream_is_an_error) {
   for (const std::string event :
-       {R"(data: {"error":{"message":"overheated","code":500}})", R"(data: {"error":"overheated"})",
-        "event: error\ndata: {\"message\":\"overheated\"}", "event: error\ndata: overheated"}) {
+       {R"(data: {"error":{"message":"overheated","code":null}})",
+        R"(data: {"error":"overheated"})", "event: error\ndata: {\"message\":\"overheated\"}",
+        "event: error\ndata: overheated"}) {
     Desk desk;
     const Streamed got = desk.stream(script(kSse, kStream + event + "\n\ndata: [DONE]\n\n"));
     EXPECT_EQ(got.chunks.size(), 5U);

@@ -24,7 +24,8 @@ struct Streamed {
   std::string finish;
   std::size_t tokens = 0;  ///< chunks that carry something to see
   Usage usage;
-  bool ended = false;  ///< by the end marker
+  bool ended = false;     ///< by the end marker
+  std::size_t pings = 0;  ///< bytes that were no chunk yet
   Error error;
 };
 
@@ -108,6 +109,8 @@ struct ProviderDesk {
         co_return out;
       }
       if (!chunk->has_value()) break;
+      out.pings += (*chunk)->json.empty() ? 1 : 0;
+      if ((*chunk)->json.empty()) continue;
       add_chunk(out, **chunk);
     }
     out.ended = true;
@@ -262,7 +265,7 @@ struct StatusRow {
 inline constexpr StatusRow kStatusRows[] = {
     {400, Errc::invalid, "upstream_rejected"},
     {401, Errc::bad_upstream, "upstream_credentials"},
-    {402, Errc::bad_upstream, "upstream_error"},
+    {402, Errc::bad_upstream, "upstream_quota"},
     {403, Errc::bad_upstream, "upstream_credentials"},
     {404, Errc::not_found, "upstream_model_unknown"},
     {405, Errc::bad_upstream, "upstream_error"},

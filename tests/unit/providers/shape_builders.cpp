@@ -72,6 +72,10 @@ TEST(Shape, chunks_and_completions_are_openais_objects) {
   EXPECT_EQ(json(usage_chunk(head, usage).json)["choices"], Json::array());
   EXPECT_EQ(json(usage_chunk(head, usage).json)["usage"],
             json(R"({"prompt_tokens":3,"completion_tokens":4,"total_tokens":7})"));
+  EXPECT_EQ(usage_json(Usage{3, 4, true, 1, 2}),
+            json(R"({"prompt_tokens":3,"completion_tokens":4,"total_tokens":7,
+                 "prompt_tokens_details":{"cached_tokens":1},
+                 "completion_tokens_details":{"reasoning_tokens":2}})"));
   const ChatReply reply =
       completion(head, {{"role", "assistant"}, {"content", "\xff"}}, "stop", Usage{});
   const Json whole = json(reply.body);  // bytes that are no UTF-8 are replaced
@@ -119,6 +123,52 @@ TEST(ProviderError, words_are_found_in_every_form_of_error_body) {
     EXPECT_EQ(words_of(std::string(size, 'x')).size(), std::min<std::size_t>(size, 500));
   }
   EXPECT_EQ(words_of("\xff"), "\xEF\xBF\xBD");
+}
+
+Error refused(int status, const std::string& error) {
+  return refused_by_provider(status, complaint_of(R"({"error":)" + error + "}"),
+                             std::chrono::milliseconds(7));
+}
+
+TEST(ProviderError, an_account_without_credit_is_no_rate_limit) {
+  for (const Error& error :
+       {refused(429, R"({"message":"m","type":"insufficient_quota","code":"insufficient_quota"})"),
+        refused(429, R"({"message":"m","type":"x","code":"insufficient_quota"})"),
+        refused(429, R"({"message":"m","type":"insufficient_quota"})"),
+        refused(402, R"({"message":"Insufficient credits","code":402})"),
+        refused(400, R"({"message":"Your credit balance is too low to access the Anthropic API.",
+                     "type":"invalid_request_error"})")}) {
+    EXPECT_EQ(error.code, Errc::bad_upstream) << error.detail;
+    EXPECT_EQ(error.reason, "upstream_quota") << error.detail;
+    EXPECT_NE(error.message.find("billing"), std::string::npos) << error.message;
+  }
+  EXPECT_EQ(refused(429, R"({"message":"You exceeded your current quota, please check your billing",
+                         "code":429,"status":"RESOURCE_EXHAUSTED"})")
+                .reason,
+            "upstream_rate_limited")
+      << "Gemini says so of its limits of a minute, too";
+}
+
+TEST(ProviderError, a_prompt_that_is_too_long_has_openais_code_whoever_says_so) {
+  for (
+      const char* error :
+      {R"({"message":"m","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"})",
+       R"({"code":400,"message":"m","type":"exceed_context_size_error","param":"messages"})",
+       R"({"message":"This model's Maximum Context Length is 8 tokens.","param":"messages"})",
+       R"({"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum","param":"messages"})",
+       R"({"message":"input length and `max_tokens` exceed context limit: 5 + 4 > 8","param":"messages"})",
+       R"({"code":400,"message":"The input token count (9) exceeds the maximum number of tokens allowed (8).","param":"messages"})",
+       R"({"message":"the request exceeds the available context size","param":"messages"})",
+       R"({"message":"the input length exceeds the context length","param":"messages"})"}) {
+    const Error got = refused(400, error);
+    EXPECT_EQ(got.code, Errc::invalid) << error;
+    EXPECT_EQ(got.reason, "context_length_exceeded") << error;
+    EXPECT_EQ(got.field, "messages") << error;
+    EXPECT_NE(got.message.find(words_of(std::string(R"({"error":)") + error + "}")),
+              std::string::npos);
+    EXPECT_EQ(refused(500, error).reason, "upstream_error") << error;
+  }
+  EXPECT_EQ(refused(400, R"({"message":"the prompt is too loud"})").reason, "upstream_rejected");
 }
 
 }  // namespace

@@ -104,6 +104,64 @@ void write_old_file(const std::string& path) {
   )sql");
 }
 
+/// A file as versions wrote it that folded fewer letters: two documents, one of 200 chunks.
+void write_file_of_fewer_letters(const std::string& path) {
+  Schema old = documents_schema();
+  old.steps.resize(6);
+  Connection db(path, Mode::write, std::chrono::seconds(1));
+  db.run("PRAGMA journal_mode = WAL");
+  migrate(old, db);
+  db.tokenizer().fold_as(Folding::first);
+  db.run(R"sql(
+    INSERT INTO tenant (n, name) VALUES (1, 'clinic');
+    INSERT INTO collection (n, tenant, name, documents, chunks, bytes)
+      VALUES (1, 1, 'notes', 2, 201, 18);
+    INSERT INTO document (n, id, tenant, collection, state, title, source, media_type, sha256,
+                          size, chunks, created, tags, checkpoint, indexed, retitled)
+      VALUES (4, 'doc_a', 1, 1, 0, 'ŁÓDŹ', 'a.md', 'text/plain', 'sha a', 9, 1, 1000, '', '',
+              'ŁÓDŹ', 0),
+             (5, 'doc_b', 1, 1, 0, 'B', 'b.md', 'text/plain', 'sha b', 9, 200, 1000, '', '', 'B', 0);
+    INSERT INTO chunk (n, begin_at, end_at, page, heading, text)
+      VALUES (4 << 24, 0, 9, 0, '', 'Die Straße ist gesperrt.');
+    WITH RECURSIVE place (at) AS (SELECT 0 UNION ALL SELECT at + 1 FROM place WHERE at < 199)
+    INSERT INTO chunk (n, begin_at, end_at, page, heading, text)
+      SELECT (5 << 24) + at, 0, 9, 0, 'Ærø', 'Otter ' || at FROM place;
+    INSERT INTO words (rowid, title, heading, text, scope)
+      SELECT c.n, d.title, c.heading, c.text, char(1) || 't1' || char(1) || 'c1'
+      FROM chunk AS c JOIN document AS d ON d.n = c.n >> 24;
+  )sql");
+}
+
+TEST_F(DocumentFiles, of_fewer_folded_letters_are_indexed_anew_in_slices) {
+  write_file_of_fewer_letters(file());
+  Documents& face = open(data());
+  const auto found = [&](const std::string& text) { return find(text).passages.size(); };
+  EXPECT_EQ(found("otter 7"), 10u);
+  EXPECT_EQ(found("STRASSE"), 0u);
+  int slices = 0;
+  while (*ground_.run(face.sweep(ground_.soon()))) ++slices;
+  EXPECT_EQ(slices, 5) << "1; 128 and 72; two ends";
+  EXPECT_EQ(found("STRASSE"), 1u);
+  EXPECT_EQ(found("lodz"), 1u);
+  EXPECT_EQ(found("aero"), 10u);
+  EXPECT_EQ(find("gesperrtt").corrected.size(), 1u);
+}
+
+TEST_F(DocumentFiles, of_fewer_folded_letters_are_forgotten_by_the_words_that_they_came_with) {
+  write_file_of_fewer_letters(file());
+  Documents& face = open(data());
+  for (int i = 0; i < 3; ++i) {  // a part of the second is indexed anew
+    ASSERT_TRUE(*ground_.run(face.sweep(ground_.soon())));
+  }
+  ASSERT_TRUE(ground_.run(face.erase(tenant_, DocumentId("doc_a"), ground_.soon())).ok());
+  ASSERT_TRUE(ground_.run(face.erase(tenant_, DocumentId("doc_b"), ground_.soon())).ok());
+  while (*ground_.run(face.sweep(ground_.soon()))) {
+  }
+  stores_.reset();
+  Connection db(file(), Mode::write, std::chrono::seconds(1));
+  EXPECT_EQ(db.number("SELECT count(*) FROM words_row"), 0) << "no word is left behind";
+}
+
 TEST_F(DocumentFiles, of_the_first_version_are_brought_up_to_date) {
   write_old_file(file());
   Documents& face = open(data());

@@ -118,18 +118,18 @@ export async function call<T = any>(path: string, ask: Ask = {}): Promise<T> {
   }
 }
 
-/** Pages through a list whose `after` is the last id seen. */
-export async function callAll<T extends { id: string }>(path: string, most: number): Promise<T[]> {
+/** Pages through a list whose `after` is the last id seen, until `most` are there; `more`: it goes on. */
+export async function callAll<T extends { id: string }>(path: string, most: number): Promise<{ data: T[]; more: boolean }> {
   const out: T[] = [];
   const joint = path.includes('?') ? '&' : '?';
   for (let after = ''; out.length < most;) {
     const page = await call<{ data: T[]; has_more?: boolean }>(
       `${path}${joint}limit=100${after ? `&after=${encodeURIComponent(after)}` : ''}`);
     out.push(...page.data);
-    if (!page.has_more || page.data.length === 0) break;
+    if (!page.has_more || page.data.length === 0) return { data: out, more: false };
     after = page.data[page.data.length - 1]!.id;
   }
-  return out;
+  return { data: out, more: true };
 }
 
 export function asError(error: unknown): ApiError {

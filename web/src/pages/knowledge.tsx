@@ -178,9 +178,14 @@ function UploadRow({ one }: { one: Upload }): VNode {
 
 // -- documents ------------------------------------------------------------------------------------
 
+const DOCUMENTS = 500;
+
 function Documents({ collection, any, changed }: { collection: string; any: boolean; changed: () => void }): VNode {
   const path = `/v1/documents${collection ? `?collection=${encodeURIComponent(collection)}` : ''}`;
-  const list = useLoad(() => callAll<Document>(path, 500), [path, me.value?.user, arrived.value]);
+  const [grown, setGrown] = useState({ path, most: DOCUMENTS });
+  const most = grown.path === path ? grown.most : DOCUMENTS;
+  const list = useLoad(() => callAll<Document>(path, most), [path, most, me.value?.user, arrived.value]);
+  const rows = list.data?.data;
   const remove = async (one: Document) => {
     if (!await confirmed(`Delete ${one.title || one.source || 'this document'}?`,
       'It will not be found or cited any more.', 'Delete')) return;
@@ -191,14 +196,14 @@ function Documents({ collection, any, changed }: { collection: string; any: bool
       changed();
     } catch (error) { toast((error as Error).message); }
   };
-  if (list.data?.length === 0 && !list.error) {
+  if (rows?.length === 0 && !list.error) {
     return any && collection ? <Empty title="No documents here"><p>Add files above; they go into {collection}.</p></Empty> :
       <Empty title="Nothing to search yet"><p>Add files above. When they are read, search them here, or ask about them in Chat and choose their collection there.</p></Empty>;
   }
   return (
     <section>
       <ErrorNote error={list.error} again={list.again} />
-      <Grid label="Documents" heads={['Document', 'Collection', '>Size', '>Passages', 'Added', '']}>{list.data?.map((one) => (
+      <Grid label="Documents" heads={['Document', 'Collection', '>Size', '>Passages', 'Added', '']}>{rows?.map((one) => (
             <tr key={one.id}>
               <td class="main"><a href={href('knowledge', collection ? [collection] : [], { document: one.id })}>{one.title || one.source || one.id}</a>
                 {one.tags?.map((tag) => <span class="tag">{tag}</span>)}</td>
@@ -207,6 +212,9 @@ function Documents({ collection, any, changed }: { collection: string; any: bool
               <td class="right"><IconButton icon="trash" label={`Delete ${one.title || one.source}`} onClick={() => remove(one)} /></td>
             </tr>
           ))}</Grid>
+      {rows && list.data?.more ? <div class="row pad">
+        <button type="button" disabled={list.busy} onClick={() => setGrown({ path, most: most + DOCUMENTS })}>Show more</button>
+        <span class="faint small num">{plural(rows.length, 'document')} shown; there are more.</span></div> : null}
     </section>
   );
 }

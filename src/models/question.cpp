@@ -1,5 +1,5 @@
 // Word lists and rules; each was kept because the question set in tests got better by it.
-#include "models/extractive/question.h"
+#include "models/question.h"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "storage/words.h"
 
-namespace mainstay::models::extractive {
+namespace mainstay::models {
 namespace {
 
 constexpr std::size_t kQuestionMax = 2048;
@@ -114,37 +114,41 @@ bool holds_any(const std::string& text, std::initializer_list<std::string_view> 
                      [&](std::string_view part) { return text.find(part) != std::string::npos; });
 }
 
-Kind kind_of(const std::string& lower) {
+QuestionKind kind_of(const std::string& lower) {
   if (holds_any(lower, {"how many", "how much", "how long", "how big", "how large", "how often",
                         "how fast", "how old", "which port", "what port", "which version",
                         "what version", "maximum", "limit"})) {
-    return Kind::number;
+    return QuestionKind::number;
   }
   if (starts_with_any(lower, {"who ", "whose ", "whom "}) || holds_any(lower, {" who "})) {
-    return Kind::person;
+    return QuestionKind::person;
   }
   if (starts_with_any(lower, {"when ", "what time", "which day", "what day", "on which day"})) {
-    return Kind::time;
+    return QuestionKind::time;
   }
-  if (starts_with_any(lower, {"where ", "in which folder", "in which file"})) return Kind::place;
-  if (starts_with_any(lower, {"why "}) || holds_any(lower, {" reason "})) return Kind::reason;
+  if (starts_with_any(lower, {"where ", "in which folder", "in which file"}))
+    return QuestionKind::place;
+  if (starts_with_any(lower, {"why "}) || holds_any(lower, {" reason "}))
+    return QuestionKind::reason;
   if (holds_any(lower, {"how do", "how can", "how to", "how should", "how would", "command"})) {
-    return Kind::how;
+    return QuestionKind::how;
   }
   if (starts_with_any(lower, {"what is ", "what are ", "what's ", "define ", "explain "})) {
-    return Kind::definition;
+    return QuestionKind::definition;
   }
-  return Kind::any;
+  return QuestionKind::any;
 }
 
 /// Greetings, thanks, and questions about the answerer: no document is asked for. "Why?" after
 /// another question is not small talk.
 bool is_small_talk(const std::vector<storage::Word>& words, bool in_conversation) {
   static const std::unordered_set<std::string> polite{
-      "hi",  "hello",  "hey",    "good",    "morning", "evening", "afternoon",
-      "day", "thanks", "thank",  "bye",     "ping",    "goodbye", "greetings",
-      "ok",  "okay",   "cheers", "welcome", "help",    "nice",    "great",
-      "yes", "test",   "yo",     "there"};
+      "hi",    "hello",   "hey",    "good",    "morning", "evening", "afternoon",
+      "day",   "thanks",  "thank",  "bye",     "ping",    "goodbye", "greetings",
+      "ok",    "okay",    "cheers", "welcome", "help",    "nice",    "great",
+      "yes",   "test",    "yo",     "there",   "hallo",   "moin",    "servus",
+      "guten", "tag",     "morgen", "abend",   "danke",   "bonjour", "salut",
+      "merci", "bonsoir", "hola",   "gracias", "ciao",    "grazie",  "buongiorno"};
   const auto is_polite = [&](const storage::Word& word) { return polite.contains(word.text); };
   if (words.size() > 6) return false;
   if (in_conversation && std::none_of(words.begin(), words.end(), is_polite)) return false;
@@ -161,17 +165,17 @@ bool is_name(const std::string& text, const storage::Word& word, bool first) {
   return !first || (as_written.size() > 1 && as_written[1] >= 'A' && as_written[1] <= 'Z');
 }
 
-void add_terms(std::vector<Term>& out, const std::string& text, double scale) {
+void add_terms(std::vector<QuestionTerm>& out, const std::string& text, double scale) {
   const auto words = storage::words_of(text);
   for (std::size_t i = 0; i < words.size(); ++i) {
     const storage::Word& word = words[i];
     const bool name = is_name(text, word, i == 0);
     // "IT" is a name, "it" is not; a lone letter or stop word tells nothing.
     if (storage::is_stop_word(word.text) || (word.text.size() < 2 && !name)) continue;
-    Term term;
+    QuestionTerm term;
     term.stem = storage::stem(word.text);
-    const bool known =
-        std::any_of(out.begin(), out.end(), [&](const Term& t) { return t.stem == term.stem; });
+    const bool known = std::any_of(out.begin(), out.end(),
+                                   [&](const QuestionTerm& t) { return t.stem == term.stem; });
     if (known || out.size() >= kTermsMax) continue;
     term.alike = alike(term.stem);
     term.weight = scale * (is_weak(word.text) ? kWeak : is_action(word.text) ? kAction : 1);
@@ -183,11 +187,11 @@ void add_terms(std::vector<Term>& out, const std::string& text, double scale) {
 }
 
 /// "and how much memory?", "what about it?": too little to stand alone.
-bool leans_on_before(const std::string& lower, const std::vector<Term>& terms) {
+bool leans_on_before(const std::string& lower, const std::vector<QuestionTerm>& terms) {
   if (starts_with_any(lower, {"and ", "but ", "what about", "how about", "also ", "or "}))
     return true;
-  const auto strong =
-      std::count_if(terms.begin(), terms.end(), [](const Term& t) { return t.weight >= kAction; });
+  const auto strong = std::count_if(terms.begin(), terms.end(),
+                                    [](const QuestionTerm& t) { return t.weight >= kAction; });
   if (strong == 0) return true;
   const std::string padded = " " + lower + " ";
   const bool pronoun = holds_any(padded, {" it ", " it?", " they ", " them ", " that ", " that?",
@@ -223,4 +227,4 @@ Question understand(const std::string& text, const std::string& before) {
   return out;
 }
 
-}  // namespace mainstay::models::extractive
+}  // namespace mainstay::models

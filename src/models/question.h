@@ -1,16 +1,16 @@
 // What a question asks for: its telling words, and which kind of answer fits.
-// Used by answer.cpp and provider.cpp. Pure.
+// Used by models/extractive and assistant. Pure.
 #pragma once
 
 #include <string>
 #include <vector>
 
-namespace mainstay::models::extractive {
+namespace mainstay::models {
 
-enum class Kind { any, number, person, time, place, how, definition, reason };
+enum class QuestionKind { any, number, person, time, place, how, definition, reason };
 
 /// A word of the question that an answer should hold.
-struct Term {
+struct QuestionTerm {
   std::string stem;
   std::vector<std::string> alike;  ///< stems that mean nearly the same
   double weight = 1;               ///< below 1: says little, or comes from the question before
@@ -19,8 +19,8 @@ struct Term {
 };
 
 struct Question {
-  Kind kind = Kind::any;
-  std::vector<Term> terms;
+  QuestionKind kind = QuestionKind::any;
+  std::vector<QuestionTerm> terms;
   bool small_talk = false;  ///< a greeting, thanks, or about the answerer itself
   std::string search;       ///< what to look for in the documents
   std::string wording;      ///< its words, folded, one blank between them
@@ -33,4 +33,4 @@ std::string wording_of(const std::string& text);
 /// stand alone ("and how much memory?").
 Question understand(const std::string& text, const std::string& before);
 
-}  // namespace mainstay::models::extractive
+}  // namespace mainstay::models
