@@ -98,7 +98,8 @@ mode_t mode_at(const std::string& place) {
 bool is_direct(const std::string& path) {
   struct stat facts{};
   return path.starts_with("/dev/") ||
-         (::stat(path.c_str(), &facts) == 0 && !S_ISREG(facts.st_mode));
+         (::stat(path.c_str(), &facts) == 0 ? !S_ISREG(facts.st_mode)
+                                            : ::lstat(path.c_str(), &facts) == 0);  // leads nowhere
 }
 
 }  // namespace
@@ -110,11 +111,12 @@ Result<std::unique_ptr<SoundOut>> SoundOut::open(const std::string& path) {
   }
   if (path == "-") return std::unique_ptr<SoundOut>(new SoundOut(STDOUT_FILENO, path));
   std::unique_ptr<SoundOut> out(new SoundOut(-1, path));
-  if (is_direct(path)) {
+  const auto straight = [&]() -> Result<std::unique_ptr<SoundOut>> {
     out->fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (out->fd_ < 0) return out->unwritable();
-    return out;
-  }
+    return std::move(out);
+  };
+  if (is_direct(path)) return straight();
   std::error_code none;
   const auto target = std::filesystem::canonical(path, none);  // a link stays one
   out->place_ = none ? path : target.string();
@@ -123,6 +125,9 @@ Result<std::unique_ptr<SoundOut>> SoundOut::open(const std::string& path) {
   if (guarded) return out->unwritable();
   std::string part = out->place_ + ".XXXXXX";
   out->fd_ = ::mkostemp(part.data(), O_CLOEXEC);
+  // A file may be writable where its directory is not.
+  const bool beside = out->fd_ >= 0 || (errno != EACCES && errno != EROFS && errno != ENAMETOOLONG);
+  if (!beside) return straight();
   if (out->fd_ < 0) return out->unwritable();
   out->part_ = std::move(part);
   if (::fchmod(out->fd_, mode_at(out->place_)) != 0) return out->unwritable();
@@ -155,9 +160,18 @@ Status SoundOut::keep(const std::string& format) {
   if (part_.empty()) return done();
   // Closing tells of what could not be written: the disk of another machine says so only then.
   const int closed = ::close(std::exchange(fd_, -1));
-  if (closed != 0 || std::rename(part_.c_str(), place_.c_str()) != 0) return unwritable();
-  part_.clear();
-  return done();
+  if (closed != 0) return unwritable();
+  if (std::rename(part_.c_str(), place_.c_str()) == 0) {
+    part_.clear();
+    return done();
+  }
+  if (errno != EBUSY) return unwritable();
+  // A file that is mounted by itself, as into a container, cannot be replaced.
+  std::error_code failed;
+  std::filesystem::copy_file(part_, place_, std::filesystem::copy_options::overwrite_existing,
+                             failed);
+  errno = failed.value();
+  return failed ? Status(unwritable()) : done();
 }
 
 void SoundOut::finish_wav() {

@@ -86,6 +86,13 @@ Co<Status> BatchRun::run() {
 Co<Status> BatchRun::end_damaged() {
   output_.clear();
   errors_.clear();
+  auto stopped = co_await cancel_found();
+  if (!stopped.ok()) co_return stopped;
+  // What is given out is what is there.
+  auto kept = co_await parts_.shelf.size(output_id(row_.id), soon());
+  record_.output_bytes = std::min(record_.output_bytes, kept.ok() ? *kept : 0);
+  kept = co_await parts_.shelf.size(error_id(row_.id), soon());
+  record_.error_bytes = std::min(record_.error_bytes, kept.ok() ? *kept : 0);
   note_fault(0, {"batch_damaged", "What was kept of the batch on the server is damaged.", ""});
   auto finished = co_await finish();
   co_return finished;
@@ -220,7 +227,7 @@ Co<Status> BatchRun::find_items(InputLines& lines) {
     if (!held.ok()) co_return held;
     Item item;
     item.job = it->second;
-    item.end = record_.offset;
+    item.end = items_.empty() ? record_.offset : items_.back().end;
     if (held_) {
       item.custom_id = read_line(held_->text, record_.endpoint).line.custom_id;
       item.end = held_->end;
@@ -325,6 +332,29 @@ Co<Status> BatchRun::cancel_items() {
     if (item.job.empty() || item.line) continue;
     auto cancelled = co_await parts_.desk.cancel(caller_of(row_.owner, record_), item.job, soon());
     if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
+  }
+  co_return done();
+}
+
+/// Cancels what the store knows of this batch and nobody will collect.
+Co<Status> BatchRun::cancel_found() {
+  storage::JobFilter filter;
+  filter.owner = row_.owner;
+  filter.batch = row_.id.text();
+  storage::JobId after;
+  for (bool more = true; more;) {
+    auto page = co_await parts_.stores.jobs().list(filter, after, kListed, soon());
+    if (!page.ok()) co_return page.error();
+    more = page->more && !page->items.empty();
+    for (const auto& one : page->items) {
+      after = one.job.id;
+      const auto index = index_of(one.job.key);
+      if (index && *index < record_.collected) more = false;
+      if (storage::ended(one.state)) continue;
+      auto caller = caller_of(row_.owner, record_);
+      auto cancelled = co_await parts_.desk.cancel(std::move(caller), one.job.id, soon());
+      if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
+    }
   }
   co_return done();
 }

@@ -47,6 +47,7 @@ class BatchRun {
   Co<Status> look_at(std::size_t place);
   Co<Status> look_ahead();
   Co<Status> cancel_items();
+  Co<Status> cancel_found();
   Co<Status> wait_for_first();
   Co<Status> finish();
   Co<Status> add_file(std::string id, std::string file_name, std::uint64_t size);

@@ -27,7 +27,7 @@ struct WorkersSetup {
 
 /// Deliveries of webhooks at once, beside the slots: they wait for others' servers, and one that
 /// hangs is to hold up no work.
-inline constexpr std::uint32_t kDeliveriesMax = 8;
+inline constexpr std::uint32_t kDeliveriesMax = 32;
 
 /// One attempt that runs now.
 struct RunningJob {

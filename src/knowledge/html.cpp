@@ -43,6 +43,13 @@ bool is_hidden(const xmlNode* node) {
     if (c != ' ' && c != '\t' && c != '\n' && c != '\r') style += c;
   }
   style = lower_ascii(style);
+  for (auto at = style.find("/*"); at != std::string::npos; at = style.find("/*", at)) {
+    const auto end = style.find("*/", at + 2);
+    style.erase(at, end == std::string::npos ? std::string::npos : end + 2 - at);
+  }
+  // Pages hide themselves until their script has run.
+  const std::string_view name = name_of(node);
+  if (name == "body" || name == "html") return false;
   return style.find("display:none") != std::string::npos ||
          style.find("visibility:hidden") != std::string::npos;
 }

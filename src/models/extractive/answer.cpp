@@ -291,7 +291,7 @@ class Picker {
 
   /// "Run this:" without what follows is no answer, nor is one line out of a block of code.
   void complete(std::vector<const Candidate*>& taken) const {
-    for (std::size_t i = 0, picked = taken.size(); i < picked; ++i) {
+    for (std::size_t i = 0; i < taken.size(); ++i) {  // what is added may announce more
       const Candidate& each = *taken[i];
       const bool code = each.picked.kind == storage::SpanKind::code;
       if (code) add_block(taken, each, -1);
@@ -306,7 +306,7 @@ class Picker {
       const auto at = static_cast<std::size_t>(last - all_.data());
       const Candidate* next = neighbour(at, step);
       if (next == nullptr || next->picked.kind == storage::SpanKind::prose) return;
-      const bool begins = last->picked.kind == storage::SpanKind::prose;
+      const bool begins = last == &from && from.picked.kind != storage::SpanKind::code;
       if (!begins && (next->picked.kind != last->picked.kind || apart(*last, *next))) return;
       if (std::find(taken.begin(), taken.end(), next) == taken.end()) taken.push_back(next);
       last = next;
@@ -320,7 +320,7 @@ class Picker {
     const std::size_t begin = std::min(a.picked.end, b.picked.end);
     const std::size_t end = std::max(a.picked.begin, b.picked.begin);
     return begin < end &&
-           !trim(std::string_view(passage.text).substr(begin - passage.begin, end - begin)).empty();
+           fenced(std::string_view(passage.text).substr(begin - passage.begin, end - begin));
   }
 
   static double overlap(const Stems& a, const Stems& b) {
@@ -356,6 +356,11 @@ class Picker {
 };
 
 }  // namespace
+
+bool fenced(std::string_view between) {
+  return between.find("```") != std::string_view::npos ||
+         between.find("~~~") != std::string_view::npos;
+}
 
 Answer answer(const Question& question, const std::vector<storage::Passage>& passages,
               std::size_t sentences_max) {

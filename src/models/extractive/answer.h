@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/question.h"
@@ -27,7 +28,11 @@ struct Answer {
   double coverage = 0;         ///< how much of the question the best sentence holds, 0 to 1
 };
 
-/// At most `sentences_max` sentences.
+/// Whether what stands between two lines of code ends one block and begins another. Lines without
+/// a word ("}") stand between them, too.
+bool fenced(std::string_view between);
+
+/// At most `sentences_max` sentences, and the blocks of code and lists that belong to them.
 Answer answer(const Question& question, const std::vector<storage::Passage>& passages,
               std::size_t sentences_max);
 

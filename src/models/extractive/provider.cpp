@@ -108,7 +108,7 @@ bool continues(const Picked& last, const Picked& next,
   const std::string_view between =
       trim(std::string_view(passage.text).substr(last.end - passage.begin, next.begin - last.end));
   if (last.kind == storage::SpanKind::item) return between.size() <= kMarkerMax;
-  return last.kind == storage::SpanKind::code && between.empty();
+  return last.kind == storage::SpanKind::code && !fenced(between);
 }
 
 struct Composed {

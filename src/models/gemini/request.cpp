@@ -40,12 +40,22 @@ using CallNames = std::map<std::string, std::string>;
 /// another model; this is its documented word for such a turn.
 constexpr const char* kUnsigned = "skip_thought_signature_validator";
 
-bool wants_signatures(const std::string& model) {
+/// The version in a name such as gemini-2.5-flash, times ten; 0: none of theirs. An alias such as
+/// gemini-flash-latest means a new one.
+int version_of(const std::string& model) {
   constexpr std::string_view kFamily = "gemini-";
-  if (!model.starts_with(kFamily)) return false;
-  int version = 0;
-  std::from_chars(model.data() + kFamily.size(), model.data() + model.size(), version);
-  return version >= 3;
+  if (!model.starts_with(kFamily)) return 0;
+  if (model.ends_with("-latest")) return 30;
+  const char* const end = model.data() + model.size();
+  int whole = 0;
+  int tenths = 0;
+  const auto read = std::from_chars(model.data() + kFamily.size(), end, whole);
+  if (read.ptr + 1 < end && *read.ptr == '.') std::from_chars(read.ptr + 1, end, tenths);
+  return std::min(whole, 100) * 10 + std::min(tenths, 9);
+}
+
+bool wants_signatures(const std::string& model) {
+  return version_of(model) >= 30;
 }
 
 void put_calls(Json& parts, const Json& message, CallNames& names, bool sign) {
@@ -141,15 +151,16 @@ void put_tools(Json& out, const Json& body) {
 }
 
 /// Tokens for thinking that Google's own OpenAI endpoint takes a reasoning_effort for; -1: none of
-/// its words.
-int thinking_budget(const std::string& effort) {
-  if (effort == "none") return 0;
+/// its words. A model that cannot think, or not do without, refuses to be told.
+int thinking_budget(const std::string& effort, const std::string& model) {
+  if (version_of(model) < 25) return -1;
+  if (effort == "none") return model.find("flash") != std::string::npos ? 0 : -1;
   if (effort == "minimal" || effort == "low") return 1024;
   if (effort == "medium") return 8192;
   return effort == "high" ? 24'576 : -1;
 }
 
-void put_parameters(Json& out, const Json& body) {
+void put_parameters(Json& out, const Json& body, const std::string& model) {
   Json config = Json::object();
   for (const auto& [theirs, ours] :
        {std::pair{"temperature", "temperature"}, std::pair{"top_p", "topP"},
@@ -163,7 +174,7 @@ void put_parameters(Json& out, const Json& body) {
   const Json& stop = field(body, "stop");
   if (stop.is_string()) config["stopSequences"] = Json::array({stop});
   if (stop.is_array()) config["stopSequences"] = stop;
-  const int budget = thinking_budget(string_field(body, "reasoning_effort"));
+  const int budget = thinking_budget(string_field(body, "reasoning_effort"), model);
   if (budget >= 0) config["thinkingConfig"] = {{"thinkingBudget", budget}};
   if (answers_in_json(body)) {
     config["responseMimeType"] = "application/json";
@@ -187,7 +198,7 @@ Result<std::string> generate_body(const ChatRequest& request, const std::string&
   auto put = put_messages(out, array_field(*body, "messages"), wants_signatures(model));
   if (!put.ok()) return put.error();
   put_tools(out, *body);
-  put_parameters(out, *body);
+  put_parameters(out, *body, model);
   return dump_with_texts(out);
 }
 

@@ -57,9 +57,11 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
   return out;
 }
 
-/// The caller's own options of Ollama's; OpenAI's parameters go before them.
+/// The caller's own options of Ollama's; OpenAI's parameters go before them. How long the answer
+/// may be is said by max_tokens alone: that one is checked, and counted beforehand.
 Json options_of(const Json& body) {
   Json options = object_field(body, "options");
+  options.erase("num_predict");
   for (const auto& [theirs, ours] :
        {std::pair{"temperature", "temperature"}, std::pair{"top_p", "top_p"},
         std::pair{"seed", "seed"}, std::pair{"presence_penalty", "presence_penalty"},
@@ -74,13 +76,14 @@ Json options_of(const Json& body) {
   return options;
 }
 
-/// Ollama's `think`; null: the model's own way.
-Json thinking_of(const Json& body) {
+/// Ollama's `think`; null: the model's own way. Only gpt-oss thinks more or less, and cannot do
+/// without; a model that cannot think refuses to be asked for it, so an effort asks no other.
+Json thinking_of(const Json& body, const std::string& model) {
   const Json& think = field(body, "think");
   if (!think.is_null()) return think;
   const std::string effort = string_field(body, "reasoning_effort");
-  if (effort == "none") return false;
-  if (effort == "minimal") return "low";
+  if (model.find("gpt-oss") == std::string::npos) return effort == "none" ? Json(false) : Json();
+  if (effort == "none" || effort == "minimal") return "low";
   return effort == "low" || effort == "medium" || effort == "high" ? Json(effort) : Json();
 }
 
@@ -91,7 +94,7 @@ void put_common(Json& out, const Json& body, const ChatRequest& request, const s
   const Json options = options_of(body);
   if (!options.empty()) out["options"] = options;
   if (const Json& keep = field(body, "keep_alive"); !keep.is_null()) out["keep_alive"] = keep;
-  if (Json think = thinking_of(body); !think.is_null()) out["think"] = std::move(think);
+  if (Json think = thinking_of(body, model); !think.is_null()) out["think"] = std::move(think);
   if (!answers_in_json(body)) return;
   const Json& schema = object_field(field(field(body, "response_format"), "json_schema"), "schema");
   out["format"] = schema.empty() ? Json("json") : schema;

@@ -183,8 +183,9 @@ local function after_mark()
     repeat
       id = call('ZRANGE', all, at, at)[1]
       at = at + 1
-    until at >= high or #id == 30
-    if #id == 30 and id < mark then low = at else high = middle end
+    until at >= high or #id == 30 or at > middle + 1000
+    -- Where a thousand tell nothing, they are taken for older ones: jobs may come twice then.
+    if #id == 30 and id < mark or #id ~= 30 and at < high then low = at else high = middle end
   end
   if low == count then return nil end
   return call('ZRANGE', all, low, low, 'WITHSCORES')[2]

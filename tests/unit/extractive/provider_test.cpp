@@ -69,6 +69,18 @@ TEST(Provider, a_block_of_code_is_quoted_whole_and_ends_as_markdown_wants) {
   EXPECT_TRUE(std::any_of(reply["citations"].begin(), reply["citations"].end(), cites));
 }
 
+TEST(Provider, lines_without_a_word_do_not_end_a_block_and_a_step_keeps_its_code) {
+  Desk desk;
+  desk.add_text("widget.md",
+                "# Widget\n\nTo configure the widget:\n\n1. Write the widget's configuration:\n\n"
+                "```json\n{\n  \"widget\": {\n    \"size\": 2\n  },\n  \"colour\": \"red\"\n}\n"
+                "```\n\nDone.\n",
+                "markdown");
+  const Json reply = desk.ask(desk.request("How do I configure the widget?"));
+  EXPECT_NE(Desk::text(reply).find("\"size\": 2\n  },\n  \"colour\": \"red\""), std::string::npos)
+      << Desk::text(reply);
+}
+
 TEST(Provider, a_list_that_a_sentence_announces_comes_with_it) {
   Desk desk;
   desk.add_text("pancakes.md",

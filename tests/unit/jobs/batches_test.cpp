@@ -220,10 +220,16 @@ TEST_F(BatchesTest, a_batch_whose_output_is_damaged_ends) {
   answer(taken[0]);
   ASSERT_TRUE(until([&] { return record(id).collected == 1; }));
   ASSERT_TRUE(now(shelf->put(output_id(id), 0, "", true, soon())).ok());
-  for (std::size_t i = 1; i < 4; ++i) answer(taken[i]);
+  answer(taken[1]);
   const BatchRecord over = end(id);
   EXPECT_EQ(over.status, BatchStatus::failed);
   EXPECT_EQ(code_of(over), "batch_damaged");
+  EXPECT_EQ(over.output_bytes, 0u) << "as much as is there";
+  storage::JobFilter filter;
+  filter.batch = id.text();
+  const auto jobs = now(stores->jobs().list(filter, {}, 100, soon()));
+  ASSERT_TRUE(jobs.ok());
+  for (const auto& job : jobs->items) EXPECT_TRUE(storage::ended(job.state)) << job.job.id.text();
 }
 
 TEST_F(BatchesTest, an_input_is_held_from_the_order_to_the_end) {

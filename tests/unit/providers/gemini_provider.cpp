@@ -88,11 +88,12 @@ TEST(Gemini, parameters_go_into_the_generation_config) {
 
 TEST(Gemini, a_reasoning_effort_is_a_budget_for_thinking) {
   Desk desk;
-  const auto config = [&](const std::string& effort) {
+  const auto config = [&](const std::string& effort,
+                          const std::string& model = "gemini-2.5-flash") {
     const Json sent = desk.translated(R"({"messages":[{"role":"user","content":"q"}],)"
                                       R"("reasoning_effort":)" +
                                           effort + "}",
-                                      kReply);
+                                      kReply, model);
     return field(field(sent, "generationConfig"), "thinkingConfig");
   };
   const auto budget = [](int tokens) { return Json{{"thinkingBudget", tokens}}; };
@@ -101,6 +102,11 @@ TEST(Gemini, a_reasoning_effort_is_a_budget_for_thinking) {
   EXPECT_EQ(config("\"low\""), budget(1024));
   EXPECT_EQ(config("\"medium\""), budget(8192));
   EXPECT_EQ(config("\"high\""), budget(24'576));
+  EXPECT_EQ(config("\"high\"", "gemini-flash-latest"), budget(24'576));
+  for (const char* cannot : {"gemini-2.0-flash", "gemma-3-27b-it", "gemini-embedding"}) {
+    EXPECT_TRUE(config("\"high\"", cannot).is_null()) << cannot;
+  }
+  EXPECT_TRUE(config("\"none\"", "gemini-2.5-pro").is_null()) << "it cannot do without";
   for (const char* odd : {"null", "\"\"", "\"utmost\"", "3"}) {
     EXPECT_TRUE(config(odd).is_null()) << odd;
   }
@@ -137,10 +143,11 @@ TEST(Gemini, calls_that_nobody_signed_are_marked_for_the_models_that_want_signat
   };
   const std::vector<std::string> marked{"skip_thought_signature_validator", "", "c2ln", ""};
   const std::vector<std::string> plain{"", "", "c2ln", ""};
-  for (const char* model : {"gemini-3-pro", "models/gemini-3.1-flash", "gemini-10"}) {
+  for (const char* model :
+       {"gemini-3-pro", "models/gemini-3.1-flash", "gemini-10", "gemini-pro-latest"}) {
     EXPECT_EQ(signatures(model), marked) << model;
   }
-  for (const char* model : {"gemini-2.5-pro", "gemini-pro-latest", "gemma-3-27b-it", "gemini-"}) {
+  for (const char* model : {"gemini-2.5-pro", "gemma-3-27b-it", "gemini-"}) {
     EXPECT_EQ(signatures(model), plain) << model;
   }
 }

@@ -83,7 +83,7 @@ TEST(Ollama, its_own_parameters_go_through_and_openais_go_before_them) {
   Desk desk;
   const Json sent = desk.translated(
       R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"keep_alive":"10m","think":true,
-      "reasoning_effort":"none","options":{"num_ctx":16384,"temperature":0.9,"mirostat":2}})",
+      "reasoning_effort":"none","options":{"num_ctx":16384,"temperature":0.9,"mirostat":2,"num_predict":9}})",
       kReply);
   EXPECT_EQ(sent["options"], *parse_json(R"({"num_ctx":16384,"temperature":0.5,"mirostat":2})"))
       << dump(sent);
@@ -99,18 +99,22 @@ TEST(Ollama, its_own_parameters_go_through_and_openais_go_before_them) {
 
 TEST(Ollama, a_reasoning_effort_says_how_it_thinks) {
   Desk desk;
-  const auto think = [&](const std::string& effort) {
+  const auto think = [&](const std::string& model, const std::string& effort) {
     const Json sent = desk.translated(R"({"messages":[{"role":"user","content":"q"}],)"
                                       R"("reasoning_effort":)" +
                                           effort + "}",
-                                      kReply);
+                                      kReply, model);
     return field(sent, "think");
   };
-  EXPECT_EQ(think("\"none\""), Json(false));
-  EXPECT_EQ(think("\"minimal\""), Json("low"));
-  for (const char* word : {"low", "medium", "high"}) EXPECT_EQ(think(dump(Json(word))), Json(word));
+  EXPECT_EQ(think("qwen3:8b", "\"none\""), Json(false));
+  EXPECT_TRUE(think("qwen3:8b", "\"high\"").is_null()) << "one that cannot think would refuse it";
+  EXPECT_EQ(think("gpt-oss:20b", "\"none\""), Json("low"));
+  EXPECT_EQ(think("gpt-oss:20b", "\"minimal\""), Json("low"));
+  for (const char* word : {"low", "medium", "high"}) {
+    EXPECT_EQ(think("gpt-oss:20b", dump(Json(word))), Json(word));
+  }
   for (const char* odd : {"null", "\"\"", "\"utmost\"", "3"}) {
-    EXPECT_TRUE(think(odd).is_null()) << odd;
+    EXPECT_TRUE(think("gpt-oss:20b", odd).is_null()) << odd;
   }
 }
 

@@ -130,10 +130,14 @@ struct ProviderDesk {
     return parsed.ok() ? *parsed : Json();
   }
   /// What a request becomes; null when it is refused before it is sent.
-  Json translated(const std::string& body, const std::string& reply) {
+  Json translated(const std::string& body, const std::string& reply,
+                  const std::string& model = attempt().model) {
     const std::size_t before = client.sent.size();
     play(net::script(kJsonType, reply));
-    last = complete(body);
+    Attempt one = attempt();
+    one.model = model;
+    const ChatRequest request = chat_request(body);
+    last = net::run(provider->complete(request, one, timings));
     if (client.sent.size() == before) client.scripts.clear();
     return client.sent.size() == before ? Json() : sent();
   }
