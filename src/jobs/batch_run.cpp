@@ -203,9 +203,9 @@ Co<Status> BatchRun::feed() {
   co_return saved;
 }
 
-/// Items that an earlier run handed in: a batch that is stopped must not take them for new ones.
-Co<Status> BatchRun::find_items(InputLines& lines) {
-  std::map<std::uint64_t, storage::JobId> known;
+/// The jobs of this batch whose outcome is not collected, as the store knows them.
+Co<Result<std::vector<storage::Job>>> BatchRun::uncollected() {
+  std::vector<storage::Job> out;
   storage::JobFilter filter;
   filter.owner = row_.owner;
   filter.batch = row_.id.text();
@@ -214,14 +214,23 @@ Co<Status> BatchRun::find_items(InputLines& lines) {
     auto page = co_await parts_.stores.jobs().list(filter, after, kListed, soon());
     if (!page.ok()) co_return page.error();
     more = page->more && !page->items.empty();
-    for (const auto& one : page->items) {
+    for (auto& one : page->items) {
+      after = one.job.id;
       const auto index = index_of(one.job.key);
-      if (index && *index >= record_.collected) known[*index] = one.job.id;
       // Newest first: what comes behind has its line already.
       if (index && *index < record_.collected) more = false;
-      after = one.job.id;
+      if (index && *index >= record_.collected) out.push_back(std::move(one));
     }
   }
+  co_return out;
+}
+
+/// Items that an earlier run handed in: a batch that is stopped must not take them for new ones.
+Co<Status> BatchRun::find_items(InputLines& lines) {
+  auto jobs = co_await uncollected();
+  if (!jobs.ok()) co_return jobs.error();
+  std::map<std::uint64_t, storage::JobId> known;
+  for (auto& one : *jobs) known[*index_of(one.job.key)] = one.job.id;
   for (auto it = known.find(handed_in_); it != known.end(); it = known.find(handed_in_)) {
     auto held = co_await hold_line(lines);
     if (!held.ok()) co_return held;
@@ -336,25 +345,15 @@ Co<Status> BatchRun::cancel_items() {
   co_return done();
 }
 
-/// Cancels what the store knows of this batch and nobody will collect.
+/// Cancels what nobody will collect.
 Co<Status> BatchRun::cancel_found() {
-  storage::JobFilter filter;
-  filter.owner = row_.owner;
-  filter.batch = row_.id.text();
-  storage::JobId after;
-  for (bool more = true; more;) {
-    auto page = co_await parts_.stores.jobs().list(filter, after, kListed, soon());
-    if (!page.ok()) co_return page.error();
-    more = page->more && !page->items.empty();
-    for (const auto& one : page->items) {
-      after = one.job.id;
-      const auto index = index_of(one.job.key);
-      if (index && *index < record_.collected) more = false;
-      if (storage::ended(one.state)) continue;
-      auto caller = caller_of(row_.owner, record_);
-      auto cancelled = co_await parts_.desk.cancel(std::move(caller), one.job.id, soon());
-      if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
-    }
+  auto jobs = co_await uncollected();
+  if (!jobs.ok()) co_return jobs.error();
+  for (const auto& one : *jobs) {
+    if (storage::ended(one.state)) continue;
+    auto caller = caller_of(row_.owner, record_);
+    auto cancelled = co_await parts_.desk.cancel(std::move(caller), one.job.id, soon());
+    if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
   }
   co_return done();
 }

@@ -48,6 +48,7 @@ class BatchRun {
   Co<Status> look_ahead();
   Co<Status> cancel_items();
   Co<Status> cancel_found();
+  Co<Result<std::vector<storage::Job>>> uncollected();
   Co<Status> wait_for_first();
   Co<Status> finish();
   Co<Status> add_file(std::string id, std::string file_name, std::uint64_t size);

@@ -6,7 +6,14 @@ namespace {
 
 using namespace test;
 struct AssistantStreamTest : World {
+  /// A turn of a conversation that `early` may end.
+  Question ends_early() {
+    Question wanted = in_conversation("Capital?", true);
+    wanted.early_end = early;
+    return wanted;
+  }
   std::vector<std::string> chunks;
+  std::shared_ptr<EarlyEnd> early = std::make_shared<EarlyEnd>();
 };
 
 TEST_F(AssistantStreamTest, a_stateless_stream_passes_straight_through) {
@@ -66,11 +73,8 @@ TEST_F(AssistantStreamTest, a_store_that_fails_makes_the_stream_end_with_an_erro
 }
 
 TEST_F(AssistantStreamTest, an_early_end_stores_what_there_is_once_and_the_stream_goes_on) {
-  auto early = std::make_shared<EarlyEnd>();
   EXPECT_FALSE(early->wish()) << "nothing is recorded yet";
-  auto wanted = in_conversation("Capital?", true);
-  wanted.early_end = early;
-  auto answer = ask(std::move(wanted));
+  auto answer = ask(ends_early());
   ASSERT_TRUE(answer.ok());
   EXPECT_TRUE(early->wish());
   EXPECT_FALSE(early->stored());
@@ -85,10 +89,7 @@ TEST_F(AssistantStreamTest, an_early_end_stores_what_there_is_once_and_the_strea
 TEST_F(AssistantStreamTest, an_early_end_before_the_first_word_stores_nothing_of_its_own) {
   models.chunks = {R"({"id":"c","choices":[{"index":0,"delta":{"role":"assistant"}}]})"};
   models.cut = Error::say(Errc::bad_upstream, "upstream_truncated", "The answer was cut short.");
-  auto early = std::make_shared<EarlyEnd>();
-  auto wanted = in_conversation("Capital?", true);
-  wanted.early_end = early;
-  auto answer = ask(std::move(wanted));
+  auto answer = ask(ends_early());
   ASSERT_TRUE(answer.ok());
   EXPECT_TRUE(early->wish());
   EXPECT_TRUE(read(*answer->stream, chunks));
@@ -100,10 +101,7 @@ TEST_F(AssistantStreamTest, an_early_end_inside_a_call_of_a_tool_stores_no_half_
   const char* begun = R"({"id":"c","choices":[{"index":0,"delta":{"tool_calls":[)"
                       R"({"index":0,"id":"a","function":{"name":"f","arguments":"{\"ci"}}]}}]})";
   models.chunks = {begun, begun};
-  auto early = std::make_shared<EarlyEnd>();
-  auto wanted = in_conversation("Capital?", true);
-  wanted.early_end = early;
-  auto answer = ask(std::move(wanted));
+  auto answer = ask(ends_early());
   ASSERT_TRUE(answer.ok());
   EXPECT_TRUE(early->wish());
   EXPECT_FALSE(read(*answer->stream, chunks));
