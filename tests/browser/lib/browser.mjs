@@ -72,6 +72,7 @@ export async function enter(field, text) {
 
 /** Escape closes the dialog; the page is behind it a moment later. */
 export async function close_dialog(page) {
+  await page.locator('dialog[open]').waitFor();
   await page.keyboard.press('Escape');
   await page.locator('dialog').waitFor({ state: 'detached' });
 }

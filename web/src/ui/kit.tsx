@@ -2,7 +2,7 @@
 // technology. No page-specific knowledge here.
 import type { ComponentChildren, VNode } from 'preact';
 import { signal, type Signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { asError, type ApiError } from '../lib/api';
 import { seconds } from '../lib/format';
 
@@ -216,7 +216,7 @@ export function useAction(): [(work: () => Promise<void>) => Promise<boolean>, b
 export function Dialog({ title, onClose, children, wide }:
     { title: string; onClose: () => void; children: ComponentChildren; wide?: boolean }): VNode {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {  // before a key is pressed
     const was = document.activeElement as HTMLElement | null;
     ref.current!.showModal();
     return () => was?.focus?.();
