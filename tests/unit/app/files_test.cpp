@@ -155,8 +155,13 @@ class AsNobody {
   explicit AsNobody(const fs::path& owned) {
     constexpr uid_t kNobody = 65534;
     if (::geteuid() != 0) return;
-    taken_ =
-        ::chown(owned.c_str(), kNobody, static_cast<gid_t>(-1)) == 0 && ::seteuid(kNobody) == 0;
+    bool given = true;
+    const auto give = [&given](const fs::path& path) {
+      given = ::chown(path.c_str(), kNobody, static_cast<gid_t>(-1)) == 0 && given;
+    };
+    give(owned);
+    for (const auto& entry : fs::recursive_directory_iterator(owned)) give(entry.path());
+    taken_ = given && ::seteuid(kNobody) == 0;
   }
   ~AsNobody() { [[maybe_unused]] const bool back = taken_ && ::seteuid(0) == 0; }
   AsNobody(const AsNobody&) = delete;
