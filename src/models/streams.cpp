@@ -24,7 +24,13 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
   }
   if (broken_) co_return *broken_;
   if (ended_) co_return std::optional<ChatChunk>();
-  auto got = co_await next_chunk(by);
+  // A provider that sends bytes is at work, though no token came of them: Anthropic pings, others
+  // comment, while their model thinks. Each time starts the bound of a wait anew.
+  Result<std::optional<ChatChunk>> got;
+  do {
+    const Deadline until = by.sooner(parts_.by).sooner(clock_.now(), parts_.between_tokens);
+    got = co_await parts_.inner->next(until);
+  } while (got.ok() && got->has_value() && (*got)->json.empty());
   if (!got.ok()) {
     Error& error = got.error();
     const auto cancellation = co_await asio::this_coro::cancellation_state;
@@ -42,17 +48,6 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
   }
   if (recorder_) recorder_->hear(got);
   co_return std::move(got);
-}
-
-/// A provider that sends bytes is at work, though no token came of them: Anthropic pings, others
-/// comment, while their model thinks. Each time starts the bound of a wait anew.
-Co<Result<std::optional<ChatChunk>>> WatchedStream::next_chunk(Deadline by) {
-  for (;;) {
-    const Deadline until = by.sooner(parts_.by).sooner(clock_.now(), parts_.between_tokens);
-    auto got = co_await parts_.inner->next(until);
-    const bool ping = got.ok() && got->has_value() && (*got)->json.empty();
-    if (!ping) co_return std::move(got);
-  }
 }
 
 Co<Result<std::optional<ChatChunk>>> RecordedStream::next(Deadline by) {

@@ -57,7 +57,6 @@ class WatchedStream final : public ChatStream {
   void record(Recorder recorder) { recorder_.emplace(std::move(recorder)); }
 
  private:
-  Co<Result<std::optional<ChatChunk>>> next_chunk(Deadline by);
   Parts parts_;
   Clock& clock_;
   std::size_t replayed_ = 0;
