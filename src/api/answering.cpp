@@ -14,10 +14,9 @@ namespace {
 constexpr std::size_t kBytesOfToken = 4;
 constexpr std::size_t kChunkFrame = 320;  ///< of a chunk in JSON, around its text
 
-/// The bytes of text that cost as much as the prompt. An image, a sound or a file is a thousand
-/// tokens and one for each KiB, as in a conversation's window; its base64 is not read as text.
+/// The bytes of text that cost as much as the prompt.
 std::uint64_t text_bytes_of(const models::ChatRequest& chat) {
-  const std::uint64_t attached = 1000 * std::uint64_t{chat.attachments} + chat.attached / 1024;
+  const std::uint64_t attached = models::attachment_tokens(chat.attachments, chat.attached);
   return chat.body.size() - std::min(chat.body.size(), chat.attached) + attached * kBytesOfToken;
 }
 

@@ -168,7 +168,8 @@ Co<Result<WyomingSession::Work>> WyomingSession::let_in(admission::Estimate esti
   if (rooms.governor != nullptr && rooms.governor->sheds(resources::ShedPoint::voice_turns)) {
     co_return under_pressure();
   }
-  auto reserved = rooms.admission.reserve(work.caller, work.rate, peer_, model, estimate);
+  auto reserved = rooms.admission.reserve(work.caller, work.rate, peer_,
+                                          rooms.models.limited_as(model), estimate);
   if (!reserved.ok()) co_return reserved.error();
   work.reserved = std::move(*reserved);
   work.permit = rooms.admission.try_enter();

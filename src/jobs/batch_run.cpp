@@ -86,7 +86,7 @@ Co<Status> BatchRun::run() {
 Co<Status> BatchRun::end_damaged() {
   output_.clear();
   errors_.clear();
-  auto stopped = co_await cancel_found();
+  auto stopped = co_await cancel_items();
   if (!stopped.ok()) co_return stopped;
   // What is given out is what is there.
   auto kept = co_await parts_.shelf.size(output_id(row_.id), soon());
@@ -337,16 +337,6 @@ Co<Status> BatchRun::skip_rest(InputLines& lines) {
 Co<Status> BatchRun::cancel_items() {
   if (cancelled_items_) co_return done();
   cancelled_items_ = true;
-  for (const auto& item : items_) {
-    if (item.job.empty() || item.line) continue;
-    auto cancelled = co_await parts_.desk.cancel(caller_of(row_.owner, record_), item.job, soon());
-    if (!cancelled.ok() && may_pass(cancelled.error())) co_return cancelled.error();
-  }
-  co_return done();
-}
-
-/// Cancels what nobody will collect.
-Co<Status> BatchRun::cancel_found() {
   auto jobs = co_await uncollected();
   if (!jobs.ok()) co_return jobs.error();
   for (const auto& one : *jobs) {

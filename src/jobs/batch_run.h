@@ -47,7 +47,6 @@ class BatchRun {
   Co<Status> look_at(std::size_t place);
   Co<Status> look_ahead();
   Co<Status> cancel_items();
-  Co<Status> cancel_found();
   Co<Result<std::vector<storage::Job>>> uncollected();
   Co<Status> wait_for_first();
   Co<Status> finish();

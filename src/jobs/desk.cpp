@@ -130,8 +130,9 @@ Status Desk::set_times(const Order& order, storage::NewJob& job) const {
   // Whether the moment `expires` has passed, the store asks: an order that is told again under its
   // key has its answer then, too.
   if (order.expires_in && job.expires <= job.run_at) {
-    return out_of_range("expires_in",
-                        "A job must expire later than now and than it is planned for.");
+    Error early = storage::expires_too_early();
+    early.field = "expires_in";
+    return early;
   }
   job.repeat_every = order.repeat_every;
   if (order.repeat_every.count() != 0 &&

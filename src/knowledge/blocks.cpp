@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "storage/sentences.h"
 
 namespace mainstay::knowledge {
 namespace {
@@ -116,14 +117,9 @@ class Reader {
     prose(line);
   }
 
-  /// What a line says behind the comments that it begins with or ends.
   Line behind_comments(Line line) {
-    while (state_.commented || line.bare.starts_with("<!--")) {
-      const auto end = line.bare.find("-->");
-      state_.commented = end == std::string_view::npos;
-      if (state_.commented) return {line.end, line.end, {}};
-      line.bare = trim(line.bare.substr(end + 3));
-    }
+    line.bare = storage::behind_comments(line.bare, state_.commented);
+    if (line.bare.empty()) return {line.end, line.end, {}};
     line.begin = static_cast<std::size_t>(line.bare.data() - text_.data());
     return line;
   }

@@ -80,7 +80,7 @@ Co<Result<Answer>> Router::try_candidates(Ask& ask) {
     note(ask, candidates[i], got.error());
     const std::string& why = got.error().reason;
     if (why == "upstream_rejected" || why == "context_length_exceeded") {
-      // Perhaps its own: a smaller context, an account without credit.
+      // Perhaps its own: a smaller context, a parameter that others know.
       if (!rejected) rejected = std::move(got.error());
     } else if (!verdict(got.error()).next) {
       co_return std::move(got);

@@ -55,6 +55,12 @@ struct ChatRequest {
   void index() { members = top_level(body); }
 };
 
+/// What images, sounds and files in a prompt cost, by estimate: a thousand tokens each, and one for
+/// each KiB. Their base64 is not read as text.
+constexpr std::uint64_t attachment_tokens(std::uint64_t count, std::uint64_t bytes) noexcept {
+  return 1000 * count + bytes / 1024;
+}
+
 /// Members of Mainstay's own that a chat body may carry.
 struct OwnMembers {
   std::optional<std::string> conversation;

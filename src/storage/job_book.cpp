@@ -258,12 +258,4 @@ void JobBook::fill(JobFigures& out, TimePoint now) const {
   out.refused_depth = gate_.refused();
 }
 
-std::string_view rationed_out(const Claim& claim, const std::vector<Claimed>& taken) {
-  if (claim.rationed.empty()) return {};
-  const auto of_it = std::count_if(taken.begin(), taken.end(), [&](const Claimed& one) {
-    return one.job.job.kind == claim.rationed;
-  });
-  return of_it < claim.rationed_most ? std::string_view() : std::string_view(claim.rationed);
-}
-
 }  // namespace mainstay::storage

@@ -200,7 +200,9 @@ class JobBook {
   std::uint64_t refused_user_ = 0;
 };
 
-/// The kind that a claim which took these already wants no more of; empty: none.
-std::string_view rationed_out(const Claim& claim, const std::vector<Claimed>& taken);
+/// The kind that a claim which took so many of its rationed kind wants no more of; empty: none.
+inline std::string_view rationed_out(const Claim& claim, std::uint32_t taken) noexcept {
+  return taken < claim.rationed_most ? std::string_view() : std::string_view(claim.rationed);
+}
 
 }  // namespace mainstay::storage

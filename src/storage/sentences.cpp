@@ -100,7 +100,7 @@ class Splitter {
     }
     if (commented_ || bare.starts_with("<!--")) {
       flush();
-      const std::string_view rest = behind_comments(bare);
+      const std::string_view rest = behind_comments(bare, commented_);
       if (rest.empty()) return;
       bare = rest;
       begin = static_cast<std::size_t>(rest.data() - text_.data());
@@ -131,17 +131,6 @@ class Splitter {
       return;
     }
     prose_line(begin, end, bare);
-  }
-
-  /// What a line says behind the comments that it begins with or ends.
-  std::string_view behind_comments(std::string_view bare) {
-    while (commented_ || bare.starts_with("<!--")) {
-      const auto end = bare.find("-->");
-      commented_ = end == std::string_view::npos;
-      if (commented_) return {};
-      bare = trim(bare.substr(end + 3));
-    }
-    return bare;
   }
 
   void prose_line(std::size_t begin, std::size_t end, std::string_view bare) {
@@ -256,6 +245,16 @@ class Splitter {
 };
 
 }  // namespace
+
+std::string_view behind_comments(std::string_view line, bool& open) {
+  while (open || line.starts_with("<!--")) {
+    const auto end = line.find("-->");
+    open = end == std::string_view::npos;
+    if (open) return {};
+    line = trim(line.substr(end + 3));
+  }
+  return line;
+}
 
 std::vector<Sentence> sentences_of(std::string_view text) {
   return Splitter(text).run();

@@ -22,4 +22,8 @@ struct Sentence {
 /// inside a paragraph do not end a sentence.
 std::vector<Sentence> sentences_of(std::string_view text);
 
+/// What a line of Markdown says behind the comments that it begins with or ends. `open`: inside one
+/// that an earlier line began; from now on, inside one that goes on.
+std::string_view behind_comments(std::string_view line, bool& open);
+
 }  // namespace mainstay::storage

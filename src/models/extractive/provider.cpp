@@ -116,17 +116,11 @@ struct Composed {
   Json citations = Json::array();
 };
 
-/// The citation of the picks from `first` to `last`, as the document has them.
-Json citation_of(const Picked& first, const Picked& last, const storage::Passage& passage) {
-  Json out = {{"document", passage.document.text()},
-              {"title", passage.title},
-              {"source", passage.source},
-              {"position", {{"start", first.begin}, {"end", last.end}}},
-              {"text", passage.text.substr(first.begin - passage.begin, last.end - first.begin)},
-              {"score", std::round(first.score * 1000) / 1000}};
-  if (!passage.heading.empty()) out["heading"] = passage.heading;
-  if (passage.page) out["page"] = *passage.page;
-  return out;
+/// The picks from `first` to `last`, as the document has them.
+Quote quote_of(const Picked& first, const Picked& last, const storage::Passage& passage) {
+  return {first.begin, last.end,
+          passage.text.substr(first.begin - passage.begin, last.end - first.begin),
+          std::round(first.score * 1000) / 1000};
 }
 
 void begin_line(std::string& text) {
@@ -139,11 +133,13 @@ Composed compose(const Answer& answer, const std::vector<storage::Passage>& pass
   for (std::size_t i = 0; i < picked.size();) {
     std::size_t end = i + 1;
     while (end < picked.size() && continues(picked[end - 1], picked[end], passages)) ++end;
-    out.citations.push_back(citation_of(picked[i], picked[end - 1], passages[picked[i].passage]));
+    const storage::Passage& passage = passages[picked[i].passage];
+    const Quote quote = quote_of(picked[i], picked[end - 1], passage);
+    out.citations.push_back(citation_of(passage, quote));
     const std::string mark = " [" + std::to_string(out.citations.size()) + "]";
     if (picked[i].kind == storage::SpanKind::code) {
       begin_line(out.text);
-      out.text += "```\n" + out.citations.back()["text"].get<std::string>() + "\n```\n";
+      out.text += "```\n" + quote.text + "\n```\n";
       out.text += mark.substr(1) + "\n";  // beside the fence it would keep the fence from ending
     } else if (picked[i].kind == storage::SpanKind::prose) {
       if (!out.text.empty() && out.text.back() != '\n') out.text += ' ';

@@ -201,9 +201,11 @@ void MemoryJobs::finished(Record& record, Now now) {
 std::vector<Claimed> MemoryJobs::take(const Claim& claim, Now now) {
   run_timers(now);
   std::vector<Claimed> out;
+  std::uint32_t of_rationed = 0;
   while (out.size() < claim.slots) {
-    const auto* entry = book_.next(claim.kinds, rationed_out(claim, out));
+    const auto* entry = book_.next(claim.kinds, rationed_out(claim, of_rationed));
     if (entry == nullptr) break;
+    if (entry->kind() == claim.rationed) ++of_rationed;
     Record& record = records_.at(entry->id);
     auto next = step(record.life, {JobEvent::claim, std::nullopt, now.wall, std::nullopt, 0});
     CHECK(next.ok());

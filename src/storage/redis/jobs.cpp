@@ -107,6 +107,18 @@ Error RedisJobs::overloaded(JobClass priority, std::uint64_t depth) {
       std::chrono::milliseconds(static_cast<std::int64_t>(std::clamp(wait, kMin, kMax))));
 }
 
+namespace {
+
+/// The number inside an answer of more than that.
+std::uint64_t count_in(std::string text) {
+  Reply number;
+  number.kind = Reply::Kind::text;
+  number.text = std::move(text);
+  return static_cast<std::uint64_t>(number.count());
+}
+
+}  // namespace
+
 Result<Submitted> RedisJobs::submitted(const NewJob& job, std::uint32_t waiting_max,
                                        const Reply& reply) {
   const std::string& text = reply.text;
@@ -114,10 +126,7 @@ Result<Submitted> RedisJobs::submitted(const NewJob& job, std::uint32_t waiting_
   if (text.size() < 3 || colon == std::string::npos) {
     return Error::log(Errc::corrupt, "redis: submit answered '" + text + "'");
   }
-  Reply number;
-  number.kind = Reply::Kind::text;
-  number.text = text.substr(2, colon - 2);
-  const auto count = static_cast<std::uint64_t>(number.count());
+  const std::uint64_t count = count_in(text.substr(2, colon - 2));
   Submitted out{JobId(text.substr(colon + 1)), state_of(text[1]), text[0] == 'o',
                 static_cast<std::uint32_t>(count)};
   switch (text[0]) {
@@ -307,10 +316,7 @@ Co<Result<Job>> RedisJobs::retry(std::optional<Owner> owner, JobId id, std::uint
   if (!reply.ok()) co_return reply.error();
   if (reply->kind != Reply::Kind::text) co_return job_of(*reply);
   const bool depth = reply->text.starts_with('d');
-  Reply number;
-  number.kind = Reply::Kind::text;
-  number.text = reply->text.substr(depth ? 2 : 1);
-  const auto count = static_cast<std::uint64_t>(number.count());
+  const std::uint64_t count = count_in(reply->text.substr(depth ? 2 : 1));
   if (depth) {
     ++counts_.refused_depth;
     co_return overloaded(static_cast<JobClass>(reply->text[1] - '0'), count);

@@ -28,7 +28,7 @@ bool JobDesk::somebody_can_claim() {
   if (book_->ready() == 0) return false;
   return std::any_of(claimers_.begin(), claimers_.end(), [&](const auto& claimer) {
     if (claimer->gone()) return false;
-    return book_->next(claimer->claim.kinds, rationed_out(claimer->claim, {})) != nullptr;
+    return book_->next(claimer->claim.kinds, rationed_out(claimer->claim, 0)) != nullptr;
   });
 }
 
@@ -71,9 +71,12 @@ void JobDesk::answer_late_claimers() {
 }
 
 void JobDesk::serve_one(ClaimJobs& op) {
+  std::uint32_t of_rationed = 0;
   while (op.found.size() < op.claim.slots) {
-    Entry* entry = book_->next(op.claim.kinds, rationed_out(op.claim, op.found));
-    if (entry == nullptr || !claim_one(*entry, op)) return;
+    Entry* entry = book_->next(op.claim.kinds, rationed_out(op.claim, of_rationed));
+    if (entry == nullptr) return;
+    if (entry->kind() == op.claim.rationed) ++of_rationed;
+    if (!claim_one(*entry, op)) return;
   }
 }
 
@@ -126,7 +129,7 @@ bool JobDesk::claim_strictly(Connection&) {
       continue;
     }
     const Claim& claim = (*at)->claim;
-    if (book_->next(claim.kinds, rationed_out(claim, {})) == nullptr) {
+    if (book_->next(claim.kinds, rationed_out(claim, 0)) == nullptr) {
       ++at;
       continue;
     }
