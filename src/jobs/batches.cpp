@@ -176,8 +176,9 @@ Co<> BatchFeeder::close() {
 Co<> BatchFeeder::lead() {
   auto& signal = parts_.stores.signal();
   const std::string topic(kBatchTopic);
+  Result<std::string> place = std::string();
   for (;;) {
-    auto place = co_await signal.place(topic, soon());
+    if (!place.ok() || place->empty()) place = co_await signal.place(topic, soon());
     auto looked = co_await look();
     co_await tidy();
     if (!place.ok() || !looked.ok()) {
@@ -188,8 +189,14 @@ Co<> BatchFeeder::lead() {
       continue;
     }
     const auto until = Deadline::in(parts_.clock, parts_.settings.batches.recheck);
-    auto heard = co_await signal.hear(topic, std::move(*place), until);
-    if (!heard.ok()) parts_.log.debug("batches.news", {{"error", heard.error().detail}});
+    auto heard = co_await signal.hear(topic, *place, until);
+    if (!heard.ok()) {
+      parts_.log.debug("batches.news", {{"error", heard.error().detail}});
+    } else if (!heard->news.empty()) {
+      place = heard->news.back().at;
+    } else if (heard->missed) {
+      place->clear();
+    }
   }
 }
 

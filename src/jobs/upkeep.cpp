@@ -9,14 +9,15 @@ namespace {
 constexpr Duration kSliceTime = std::chrono::seconds(10);
 constexpr Duration kShortest = std::chrono::milliseconds(1);
 constexpr Duration kLongest = std::chrono::minutes(1);
+/// Between two tries of one that does not lead.
+constexpr Duration kFollow = std::chrono::seconds(30);
 constexpr Duration kAfterFailure = std::chrono::seconds(1);
 /// A leader that vanished is followed after this, beside the sleep it announced.
 constexpr Duration kGrace = std::chrono::seconds(10);
 
 }  // namespace
 
-Co<> keep_up(JobSettings settings, Clock& clock, Log& log, storage::JobStore& store,
-             storage::Leader& leader) {
+Co<> keep_up(Clock& clock, Log& log, storage::JobStore& store, storage::Leader& leader) {
   const std::string role(kUpkeepRole);
   Duration pause = kShortest;
   for (;;) {
@@ -25,12 +26,13 @@ Co<> keep_up(JobSettings settings, Clock& clock, Log& log, storage::JobStore& st
       log.debug("jobs.upkeep_leader", {{"error", term.error().detail}});
       pause = kAfterFailure;
     } else if (!term->has_value()) {
-      pause = std::min<Duration>(settings.poll, kLongest);
+      pause = kFollow;
     } else {
+      const Duration held_for = pause;
       auto told = co_await store.upkeep(Deadline::in(clock, kSliceTime));
       if (told.ok()) {
         pause = std::clamp<Duration>(*told, kShortest, kLongest);
-        if (pause > kGrace) {
+        if (pause > std::max(held_for, kGrace)) {
           // Held until the next slice, so that nobody takes over while there is nothing to do.
           auto held = co_await leader.hold(role, pause + kGrace, Deadline::in(clock, kSliceTime));
           if (!held.ok()) log.debug("jobs.upkeep_leader", {{"error", held.error().detail}});

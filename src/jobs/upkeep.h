@@ -2,7 +2,6 @@
 // Used by app.
 #pragma once
 
-#include "config/settings.h"
 #include "storage/jobs.h"
 #include "storage/leader.h"
 #include "telemetry/log.h"
@@ -13,7 +12,7 @@ inline constexpr std::string_view kUpkeepRole = "upkeep";
 
 /// Runs until it is cancelled; on any loop. Sleeps as long as the store says. References outlive
 /// it.
-Co<> keep_up(JobSettings settings, Clock& clock, Log& log, storage::JobStore& store,
+Co<> keep_up(Clock& clock, Log& log, storage::JobStore& store,
              storage::Leader& leader);
 
 }  // namespace mainstay::jobs

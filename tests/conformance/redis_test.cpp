@@ -300,6 +300,87 @@ TEST_F(OnRedis, an_idle_worker_asks_the_server_once_in_each_blocking_time) {
   EXPECT_LE(server().calls("evalsha") - scripts, 3U);
 }
 
+// Workers ask again and again, as they must to follow their slots; the server need not hear of it.
+TEST_F(OnRedis, workers_that_wait_again_cost_nothing_until_something_comes) {
+  settings_.block = milliseconds(250);
+  jobs();
+  ground_.run(pause(milliseconds(100)));
+  const auto scripts = server().calls("evalsha");
+  for (int i = 0; i < 20; ++i) {
+    std::vector<Co<bool>> both;
+    both.push_back(claims_one(jobs(), in(milliseconds(30))));
+    both.push_back(claims_one(jobs(), in(milliseconds(30))));
+    EXPECT_EQ(run_all(ground_, std::move(both)), (std::vector<bool>{false, false}));
+    (void)jobs().figures();
+  }
+  EXPECT_LE(server().calls("evalsha") - scripts, 5U);  // two looks, and figures once or twice
+  auto other = open();
+  EXPECT_TRUE(ground_.run(other->jobs().submit(job_of(1), 0, in(seconds(5)))).ok());
+  EXPECT_EQ(take(1, minutes(1), seconds(10)).size(), 1U);  // told by the bell, from another process
+  NewJob later = job_of(2);
+  later.run_at = ground_.clock.wall() + seconds(1);
+  EXPECT_TRUE(ground_.run(other->jobs().submit(std::move(later), 0, in(seconds(5)))).ok());
+  for (int i = 0; i < 400; ++i) {
+    if (!take(1, minutes(1), milliseconds(50)).empty()) return;
+  }
+  ADD_FAILURE() << "the delayed job never came";
+}
+
+TEST_F(OnRedis, who_listens_again_at_the_same_place_costs_nothing_until_something_is_told) {
+  stores_ = open();
+  auto& signal = stores_->signal();
+  auto place = ground_.run(signal.place("job 1", in(seconds(5))));
+  ASSERT_TRUE(place.ok());
+  const auto listens = [&](Duration how_long) {
+    auto heard = ground_.run(signal.hear("job 1", *place, in(how_long)));
+    EXPECT_TRUE(heard.ok());
+    return heard.ok() ? heard->news.size() : 0;
+  };
+  EXPECT_EQ(listens(milliseconds(200)), 0U);  // subscribed by now
+  const auto scripts = server().calls("evalsha");
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(listens(milliseconds(10)), 0U);
+  EXPECT_LE(server().calls("evalsha") - scripts, 1U);
+  auto other = open();
+  EXPECT_TRUE(ground_.run(other->signal().tell("job 1", "token", "1", in(seconds(5)))).ok());
+  EXPECT_EQ(listens(seconds(10)), 1U);
+}
+
+/// Time passes, and the server answers the blocking reads meanwhile.
+Co<bool> moves_on(TestClock& clock, RedisServer& server, int steps) {
+  for (int i = 0; i < steps; ++i) {
+    const auto before = server.calls("xread");
+    while (server.calls("xread") < before + 3) {
+      if (!co_await sleep(clock, milliseconds(10))) co_return false;
+    }
+    clock.move(seconds(20));
+    if (!co_await sleep(clock, milliseconds(250))) co_return false;  // two looks at each connection
+  }
+  co_return true;
+}
+
+Co<bool> then_submits(Co<bool> first, JobStore& store, Deadline by) {
+  if (!co_await std::move(first)) co_return false;
+  co_return co_await submits(store, job_of(1), by);
+}
+
+TEST_F(OnRedis, idle_connections_are_checked_only_while_no_other_one_hears_the_server) {
+  settings_.block = milliseconds(40);
+  settings_.reply_timeout = minutes(1);
+  jobs();
+  const auto checks = server().calls("ping");
+  std::vector<Co<bool>> both;
+  both.push_back(claims_one(jobs(), in(minutes(10))));
+  both.push_back(then_submits(moves_on(ground_.clock, server(), 6), jobs(), in(minutes(10))));
+  const auto answers = run_all(ground_, std::move(both));
+  ASSERT_TRUE(answers[0] && answers[1]);
+  EXPECT_EQ(server().calls("ping"), checks);
+  for (int i = 0; i < 100 && server().calls("ping") == checks; ++i) {
+    ground_.clock.move(seconds(31));  // the end of the last read may come after the first of these
+    ground_.run(pause(milliseconds(150)));
+  }
+  EXPECT_GT(server().calls("ping"), checks);
+}
+
 TEST_F(OnRedis, news_told_by_one_process_are_heard_in_another_also_after_a_restart) {
   stores_ = open();
   auto other = open();

@@ -55,6 +55,11 @@ Co<bool> Bell::wait(std::string last, std::uint64_t seen, Deadline by) {
   co_return co_await rung_.wait(seen, by);
 }
 
+bool Bell::heard() const {
+  std::lock_guard lock(mutex_);
+  return reading_;
+}
+
 void Bell::listen() {
   std::string last;
   {
@@ -71,11 +76,11 @@ void Bell::listen() {
   call.command.add("STREAMS").add(client_.key("bell")).add(last);
   call.block = block;
   call.give_up = TimePoint::max();
-  call.done = [this](Result<Reply> reply) { heard(std::move(reply)); };
+  call.done = [this](Result<Reply> reply) { answered(std::move(reply)); };
   pipe_.send(std::move(call));
 }
 
-void Bell::heard(Result<Reply> reply) {
+void Bell::answered(Result<Reply> reply) {
   if (!reply.ok()) {
     // The connection says when it is back, which wakes the waiting; they start the next read.
     std::lock_guard lock(mutex_);

@@ -19,17 +19,19 @@ class Bell {
   /// Wakes those that wait here: what they know of the next timer may be out of date.
   void nudge() { rung_.notify(); }
   std::uint64_t version() const { return rung_.version(); }
+  /// Whether rings are heard now, because somebody waits.
+  bool heard() const;
   /// Waits for a ring after `last` (an id of the stream); `seen` was taken before that was learnt.
   Co<bool> wait(std::string last, std::uint64_t seen, Deadline by);
 
  private:
   class Waiting;
   void listen();
-  void heard(Result<Reply> reply);
+  void answered(Result<Reply> reply);
   Client& client_;
   Event rung_;
   Pipe& pipe_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::string last_;  ///< newest id known here
   std::uint32_t waiting_ = 0;
   bool reading_ = false;

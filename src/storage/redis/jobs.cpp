@@ -2,7 +2,6 @@
 #include "storage/redis/jobs.h"
 
 #include <algorithm>
-#include <future>
 
 #include "storage/job_gate.h"
 #include "storage/job_life.h"
@@ -12,10 +11,10 @@ namespace mainstay::storage::redis {
 namespace {
 
 /// Waiting claims look again after this long without a ring, whatever was missed.
-constexpr Duration kLookAgain = std::chrono::seconds(60);
-constexpr Duration kFiguresAge = std::chrono::seconds(1);
+constexpr Duration kLookAgain = std::chrono::seconds(30);
+constexpr std::size_t kWishesMax = 64;
 constexpr Duration kUpkeepMin = std::chrono::milliseconds(50);
-constexpr Duration kUpkeepMax = std::chrono::seconds(15);
+constexpr Duration kUpkeepMax = std::chrono::seconds(30);
 /// An entry that was read this long ago and leads to no running attempt is cleared.
 constexpr Duration kOrphanAfter = std::chrono::seconds(60);
 constexpr std::uint32_t kListSlice = 200;
@@ -23,6 +22,13 @@ constexpr std::size_t kRemovedMax = 100;  // of one slice of upkeep, as its scri
 
 std::int64_t whole_micros(Duration d) {
   return std::chrono::ceil<std::chrono::microseconds>(d).count();
+}
+
+/// What a claim asks for, however many of it.
+std::string wanted_by(const Claim& claim) {
+  std::string out = claim.rationed_most > 0 ? claim.rationed : std::string();
+  for (const auto& kind : claim.kinds) out += '\n' + kind;
+  return out;
 }
 
 std::vector<Reply> elements(Reply reply) {
@@ -188,20 +194,45 @@ Co<Result<std::vector<Claimed>>> RedisJobs::claim_once(Claim claim, std::string*
   co_return out;
 }
 
+/// While the bell is silent and no timer has come there is nothing that the last claim alike, of
+/// whichever worker of this process, had not found. When its time is over, one of them looks.
+RedisJobs::Nothing RedisJobs::nothing_since(const std::string& wanted) {
+  std::lock_guard lock(mutex_);
+  const auto found = nothing_.find(wanted);
+  const bool silent = bell_->heard() && found != nothing_.end();
+  if (!silent || found->second.seen != bell_->version()) return {};
+  const TimePoint now = clock_.now();
+  if (now < found->second.until) return found->second;
+  found->second.until = now + Duration(client_.settings().reply_timeout);
+  return {};
+}
+
+void RedisJobs::found_nothing(const std::string& wanted, const Nothing& nothing) {
+  std::lock_guard lock(mutex_);
+  if (nothing_.size() >= kWishesMax) nothing_.clear();
+  nothing_[wanted] = nothing;
+}
+
 Co<Result<std::vector<Claimed>>> RedisJobs::claim(Claim claim, Deadline by) {
   const Duration answer_in = std::chrono::milliseconds(client_.settings().reply_timeout);
+  const std::string wanted = wanted_by(claim);
   for (;;) {
-    std::string last;
-    Duration timer{};
-    const auto seen = bell_->version();
-    // Once asked, the answer is waited for, also beyond the deadline: it may hold jobs.
-    const Deadline answer_by = Deadline::in(clock_, answer_in);
-    auto taken = co_await claim_once(claim, &last, &timer, answer_by);
-    if (!taken.ok() || !taken->empty() || claim.slots == 0) co_return taken;
-    const TimePoint now = clock_.now();
-    if (by.passed(now)) co_return taken;
-    const Deadline until = by.sooner(now, timer);
-    auto woken = co_await bell_->wait(last, seen, until);
+    Nothing nothing;
+    // Who does not wait looks: rings are heard while somebody waits.
+    if (claim.slots > 0 && !by.passed(clock_.now())) nothing = nothing_since(wanted);
+    if (nothing.until == TimePoint{}) {
+      Duration timer{};
+      nothing.seen = bell_->version();
+      // Once asked, the answer is waited for, also beyond the deadline: it may hold jobs.
+      const Deadline answer_by = Deadline::in(clock_, answer_in);
+      auto taken = co_await claim_once(claim, &nothing.last, &timer, answer_by);
+      if (!taken.ok() || !taken->empty() || claim.slots == 0) co_return taken;
+      nothing.until = clock_.now() + timer;
+      found_nothing(wanted, nothing);
+    }
+    if (by.passed(clock_.now())) co_return std::vector<Claimed>();
+    const Deadline until = by.sooner(Deadline(nothing.until));
+    auto woken = co_await bell_->wait(nothing.last, nothing.seen, until);
     if (!woken && !until.passed(clock_.now())) {
       co_return Error::log(Errc::cancelled, "claim was cancelled");
     }
@@ -286,6 +317,7 @@ Co<Result<Reply>> RedisJobs::by_hand(Script script, std::optional<Owner> owner, 
   call.add(owner_or_any(owner)).add(id.text()).add(waiting_max);
   // A cancel, retry or erase that is told again would find its own work done.
   const bool again = script == Script::get;
+  if (!again) ++counts_.by_hand;
   auto reply = co_await client_.ask(std::move(call), again, by);
   if (!reply.ok()) co_return reply.error();
   if (reply->text == "unknown") co_return unknown_job();
@@ -373,92 +405,6 @@ Co<Result<Duration>> RedisJobs::upkeep(Deadline by) {
   const auto next = reply->at(0).count();
   if (next < 0) co_return kUpkeepMax;
   co_return std::clamp<Duration>(std::chrono::microseconds(next), kUpkeepMin, kUpkeepMax);
-}
-
-// Figures.
-
-void RedisJobs::learn(const Reply& reply) const {
-  std::lock_guard lock(mutex_);
-  JobFigures& out = known_.figures;
-  out = JobFigures{};
-  const auto& pairs = reply.at(0).items;
-  bool shed = false;
-  for (std::size_t i = 0; i + 1 < pairs.size(); i += 2) {
-    const std::string& field = pairs[i].text;
-    const auto count = static_cast<std::uint64_t>(std::max<std::int64_t>(pairs[i + 1].count(), 0));
-    if (field == "shed") shed = true;
-    if (field == "died") out.died = count;
-    if (field == "lapsed") out.expired_leases = count;
-    if (field == "ends") drain_.saw(count, clock_.now());
-    if (field.size() != 2 || field[0] < '0' || field[0] > '3') continue;
-    const JobState state = state_of(field[1]);
-    out.by_state[field[0] - '0'][static_cast<std::size_t>(state)] = count;
-    if (!ended(state)) out.depth += count;
-  }
-  out.shedding = shed && out.depth >= limits_.depth_low;
-  for (std::size_t c = 0; c < kJobClasses; ++c) {
-    out.oldest_ready[c] = std::chrono::microseconds(reply.at(1).at(c).count());
-  }
-  if (known_.at == TimePoint{}) {
-    known_.died_before = out.died;
-    known_.lapsed_before = out.expired_leases;
-  }
-  out.died -= std::min(out.died, known_.died_before);
-  out.expired_leases -= std::min(out.expired_leases, known_.lapsed_before);
-  known_.at = clock_.now();
-}
-
-/// Asks for the queue's figures; `then` is called when they are known, or not to be had.
-void RedisJobs::refresh(std::function<void()> then) const {
-  Call call;
-  call.command = command(Script::figures);
-  call.again = true;
-  call.give_up = clock_.now() + Duration(client_.settings().reply_timeout);
-  call.done = [this, then = std::move(then)](Result<Reply> reply) {
-    if (reply.ok()) learn(*reply);
-    {
-      std::lock_guard lock(mutex_);
-      known_.asking = false;
-    }
-    if (then) then();
-  };
-  client_.post([this, call = std::move(call)]() mutable { client_.send(std::move(call)); });
-}
-
-/// Blocks: only where the caller's clock decides, which is in tests.
-JobFigures RedisJobs::look_now() const {
-  auto known = std::make_shared<std::promise<void>>();
-  auto ready = known->get_future();
-  refresh([known] { known->set_value(); });
-  ready.wait();
-  std::lock_guard lock(mutex_);
-  return known_.figures;
-}
-
-JobFigures RedisJobs::figures() const {
-  JobFigures out;
-  bool ask = false;
-  {
-    std::lock_guard lock(mutex_);
-    ask = !known_.asking && clock_.now() - known_.at >= kFiguresAge && !client_.closed();
-    if (ask) known_.asking = true;
-    out = known_.figures;
-    out.drained_per_second = drain_.per_second();
-  }
-  if (time_ == TimeOf::caller && !client_.closed()) {
-    out = look_now();
-  } else if (ask) {
-    refresh({});
-  }
-  out.submitted = counts_.submitted;
-  out.replayed = counts_.replayed;
-  out.claimed = counts_.claimed;
-  out.completed = counts_.completed;
-  out.failed_attempts = counts_.failed_attempts;
-  out.stale = counts_.stale;
-  out.refused_user = counts_.refused_user;
-  out.refused_depth = counts_.refused_depth;
-  return out;
 }
 
 }  // namespace mainstay::storage::redis

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <map>
 #include <mutex>
 
 #include "storage/jobs.h"
@@ -50,6 +51,7 @@ class RedisJobs final : public JobStore {
     std::atomic<std::uint64_t> submitted{0}, replayed{0}, claimed{0}, completed{0};
     std::atomic<std::uint64_t> failed_attempts{0}, stale{0};
     std::atomic<std::uint64_t> refused_user{0}, refused_depth{0};
+    std::atomic<std::uint64_t> by_hand{0};
   };
   /// What the server said of the queue when last asked.
   struct Known {
@@ -58,6 +60,14 @@ class RedisJobs final : public JobStore {
     bool asking = false;
     std::uint64_t died_before = 0;  ///< when this store was opened
     std::uint64_t lapsed_before = 0;
+    bool still = false;       ///< nothing waited or ran
+    std::uint64_t moves = 0;  ///< before it was asked for
+  };
+  /// What an empty claim knows: until when nothing comes but by the bell.
+  struct Nothing {
+    std::uint64_t seen = 0;  ///< the bell's version before it
+    std::string last;        ///< the bell's last ring
+    TimePoint until{};       ///< zero: not known
   };
   void head(Command& command) const;
   Command command(Script script) const;
@@ -74,6 +84,10 @@ class RedisJobs final : public JobStore {
   void refresh(std::function<void()> then) const;
   JobFigures look_now() const;
   void learn(const Reply& reply) const;
+  Duration figures_age() const;
+  std::uint64_t moves() const;
+  Nothing nothing_since(const std::string& wanted);
+  void found_nothing(const std::string& wanted, const Nothing& nothing);
 
   Client& client_;
   Clock& clock_;
@@ -87,7 +101,8 @@ class RedisJobs final : public JobStore {
   Batch give_backs_;
   Batch extends_;
   std::unique_ptr<Bell> bell_;
-  mutable std::mutex mutex_;  ///< of the three below; never held over I/O
+  mutable std::mutex mutex_;                ///< of the four below; never held over I/O
+  std::map<std::string, Nothing> nothing_;  ///< by what was wanted
   mutable Known known_;
   mutable Drain drain_;
   bool shedding_ = false;

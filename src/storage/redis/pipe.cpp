@@ -129,6 +129,7 @@ bool Pipe::send_again(Call& call, const Reply& reply) {
 
 void Pipe::take(Reply reply) {
   heard_ = setup_.clock.now();
+  setup_.heard = heard_;
   const bool push = pushed_ && reply.list() && reply.at(0).kind == Reply::Kind::text &&
                     reply.at(0).text != "pong";
   if (push) return pushed_(std::move(reply));
@@ -176,6 +177,7 @@ void Pipe::lost(const std::string& why) {
   error_code ignored;
   socket_.close(ignored);
   ++era_;
+  setup_.heard = TimePoint{};
   if (up_) {
     setup_.figures.up.add(-1);
     setup_.figures.breaks.add();
@@ -274,7 +276,8 @@ Co<> Pipe::watch() {
     if (!up_ && failures_ > 0 && now - lost_at_ >= Duration(setup_.settings.patience)) {
       refuse_waiting();
     }
-    if (up_ && sent_.empty() && now - heard_ >= Duration(setup_.settings.check_interval)) {
+    const TimePoint heard = std::max(heard_, setup_.heard);
+    if (up_ && sent_.empty() && now - heard >= Duration(setup_.settings.check_interval)) {
       Call ping;
       ping.command.add("PING");
       ping.give_up = now + Duration(setup_.settings.reply_timeout);

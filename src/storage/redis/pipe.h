@@ -58,6 +58,9 @@ struct PipeSetup {
   Random& random;
   Log& log;
   PipeFigures figures;
+  /// Last reply on any of them: an idle connection needs no check of its own while another one
+  /// hears the server. Zero when one was lost, so that all are checked.
+  TimePoint heard{};
 };
 
 class Pipe {

@@ -1,4 +1,8 @@
 // How a connection comes to be: name, socket, password, database, checks, scripts.
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
@@ -15,6 +19,7 @@ Error not_connected(const Address& address, const std::string& why) {
 
 /// Between two looks at how far the rewrite is.
 constexpr Duration kRewriteLook = std::chrono::milliseconds(10);
+constexpr int kProbes = 3;  ///< without an answer before a connection counts as lost
 
 Error greeting_failed(const Address& address, const Reply& reply) {
   const bool denied = reply.text.starts_with("NOAUTH") || reply.text.starts_with("WRONGPASS") ||
@@ -27,6 +32,21 @@ Error greeting_failed(const Address& address, const Reply& reply) {
                            "storage.redis_url");
   error.detail = "redis at " + address.shown() + ": " + reply.text;
   return error;
+}
+
+/// Probes of the kernel for an idle connection, whose loss nothing else would show; the server
+/// sees no command.
+void keep_alive(int fd, const RedisSettings& settings) {
+  const auto seconds = [](Duration time) {
+    return std::max(1, static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count()));
+  };
+  const int on = 1;
+  const int idle = seconds(settings.check_interval);
+  const int between = seconds(settings.reply_timeout / kProbes);
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between, sizeof between);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof kProbes);
 }
 
 }  // namespace
@@ -59,6 +79,7 @@ Co<Status> Pipe::connect() {
   if (failed) co_return not_connected(address, failed.message());
   error_code ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  keep_alive(socket_.native_handle(), setup_.settings);
   co_return co_await greet();
 }
 

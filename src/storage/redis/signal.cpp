@@ -10,7 +10,17 @@ namespace {
 constexpr Duration kFollowOn = std::chrono::seconds(30);
 constexpr Duration kSweepEvery = std::chrono::seconds(5);
 /// Readers look again after so long without a word, whatever was missed.
-constexpr Duration kLookAgain = std::chrono::seconds(30);
+constexpr Duration kLookAgain = std::chrono::minutes(5);
+
+Heard heard_of(const Reply& reply) {
+  Heard out;
+  out.missed = reply.at(1).count() != 0;
+  for (const auto& entry : reply.at(2).items) {
+    const Reply& fields = entry.at(1);
+    out.news.push_back({entry.at(0).text, fields.at(1).text, fields.at(3).text});
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -19,6 +29,11 @@ struct RedisSignal::Followed {
   Event told;
   std::uint32_t readers = 0;
   TimePoint left{};  ///< when the last reader went
+  /// What the last look found to be the end: while nothing is told, it need not be looked for
+  /// again.
+  std::string end;
+  std::uint64_t end_seen = 0;  ///< version of `told` before that look
+  TimePoint end_until{};
 };
 
 /// Counts a reader, however its wait ends.
@@ -142,24 +157,39 @@ Co<Result<Reply>> RedisSignal::look(std::string topic, std::string place, Deadli
   co_return co_await client_.ask(std::move(call), true, answer_by, true);
 }
 
+/// Until when it is known that nothing was told after `place`; zero: it is not known.
+TimePoint RedisSignal::nothing_until(const Followed& one, const std::string& place,
+                                     std::uint64_t seen) {
+  std::lock_guard lock(mutex_);
+  const bool known = one.end_seen == seen && one.end == place && clock_.now() < one.end_until;
+  return known ? one.end_until : TimePoint{};
+}
+
+TimePoint RedisSignal::found_nothing(Followed& one, const std::string& place, std::uint64_t seen) {
+  std::lock_guard lock(mutex_);
+  one.end = place;
+  one.end_seen = seen;
+  one.end_until = clock_.now() + kLookAgain;
+  return one.end_until;
+}
+
 Co<Result<Heard>> RedisSignal::hear(std::string topic, std::string place, Deadline by) {
   auto one = follow(topic);
   const Following counted(*this, one);
   const Duration answer_in = client_.settings().reply_timeout;
   for (;;) {
     const auto seen = one->told.version();
-    auto reply = co_await look(topic, place, Deadline::in(clock_, answer_in));
-    if (!reply.ok()) co_return reply.error();
-    if (place == "$") place = reply->at(0).text;
-    Heard heard;
-    heard.missed = reply->at(1).count() != 0;
-    for (const auto& entry : reply->at(2).items) {
-      const Reply& fields = entry.at(1);
-      heard.news.push_back({entry.at(0).text, fields.at(1).text, fields.at(3).text});
+    TimePoint again = nothing_until(*one, place, seen);
+    if (again == TimePoint{}) {
+      auto reply = co_await look(topic, place, Deadline::in(clock_, answer_in));
+      if (!reply.ok()) co_return reply.error();
+      if (place == "$") place = reply->at(0).text;
+      Heard heard = heard_of(*reply);
+      if (!heard.news.empty() || heard.missed) co_return heard;
+      again = found_nothing(*one, place, seen);
     }
-    const TimePoint now = clock_.now();
-    if (!heard.news.empty() || heard.missed || by.passed(now)) co_return heard;
-    const Deadline until = by.sooner(now, kLookAgain);
+    if (by.passed(clock_.now())) co_return Heard{};
+    const Deadline until = by.sooner(Deadline(again));
     auto woken = co_await one->told.wait(seen, until);
     if (!woken && !until.passed(clock_.now())) {
       co_return Error::log(Errc::cancelled, "the reader was cancelled");

@@ -35,6 +35,8 @@ class RedisSignal final : public Signal {
   void pushed(Reply reply);
   void resubscribe();
   void say(const char* verb, const std::string& topic);
+  TimePoint nothing_until(const Followed& one, const std::string& place, std::uint64_t seen);
+  TimePoint found_nothing(Followed& one, const std::string& place, std::uint64_t seen);
   Co<Result<Reply>> look(std::string topic, std::string place, Deadline by);
 
   Client& client_;

@@ -17,7 +17,7 @@ struct UpkeepTest : JobsWorld {
     clock.advance(0s);
   }
   void begin(storage::Leader& leader) {
-    group.spawn("upkeep", keep_up(settings.jobs, clock, *log, store, leader));
+    group.spawn("upkeep", keep_up(clock, *log, store, leader));
     clock.advance(0s);
   }
   storage::LocalRoles roles;
