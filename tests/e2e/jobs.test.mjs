@@ -3,9 +3,7 @@
 // proves G3, G6, G7, K5, M15
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { spawn } from 'node:child_process';
 import http from 'node:http';
-import net from 'node:net';
 import path from 'node:path';
 import { test } from 'node:test';
 import { assert_error, cleanup, pair, pause, provide, provider_entry, run, serve, Server, temp_dir,
@@ -13,6 +11,7 @@ import { assert_error, cleanup, pair, pause, provide, provider_entry, run, serve
 import { ENDS, JobEvents } from './lib/events.mjs';
 import { missing } from './lib/machine.mjs';
 import { admin_of, bearer, new_key } from './lib/people.mjs';
+import { redis } from './lib/redis.mjs';
 
 /** Retries soon, so that a test need not wait; one job at a time where the order matters. */
 const QUICK = { backoff_min: '10ms', backoff_max: '50ms', events: { recheck: '500ms' } };
@@ -491,22 +490,6 @@ test('kill -9 again and again: each accepted job has one effect', async (t) => {
   }
 });
 
-/** A Redis server of its own, on a free port. */
-async function redis(t) {
-  const dir = temp_dir(t);
-  const probe = net.createServer();
-  await new Promise((go) => probe.listen(0, '127.0.0.1', go));
-  const { port } = probe.address();
-  await new Promise((go) => probe.close(go));
-  const child = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '',
-    '--appendonly', 'yes', '--appendfsync', 'always'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const ended = new Promise((go) => child.on('close', go));
-  const end = async () => { child.kill('SIGKILL'); await ended; };
-  cleanup(t, end);
-  await new Promise((go) => child.stdout.on('data', (d) => { if (/Ready to accept/.test(String(d))) go(); }));
-  return { url: `redis://127.0.0.1:${port}/0`, end };
-}
-
 test('with Redis jobs run the same, and its loss is told by /health/ready', { skip: missing(['redis-server']) }, async (t) => {
   const queue = await redis(t);
   const { server, provider } = await pair(t, { config: { jobs: QUICK, storage: { redis_url: queue.url } } });
@@ -523,6 +506,24 @@ test('with Redis jobs run the same, and its loss is told by /health/ready', { sk
   const refused = await server.post('/v1/jobs', chat('nobody there'));
   assert.ok([503, 504].includes(refused.status), refused.text);
   assert.equal((await server.chat('answered without jobs')).status, 200);
+});
+
+test('an idle program leaves Redis alone, however often its loops ask', { skip: missing(['redis-server']) }, async (t) => {
+  const queue = await redis(t);
+  const often = { jobs: { ...QUICK, poll: '100ms' }, batches: { recheck: '1s' } };
+  const { server } = await pair(t, { config: { ...often, storage: { redis_url: queue.url } } });
+  const commands = async () => {
+    const stats = await queue.ask('INFO', 'commandstats');
+    return [...stats.matchAll(/cmdstat_(?:evalsha|xread|ping):calls=(\d+)/g)].reduce((sum, one) => sum + Number(one[1]), 0);
+  };
+  await reaches(server, await submit(server, chat('before the rest')), 'succeeded');
+  await pause(3000);  // what followed the job
+  const before = await commands();
+  await pause(5000);
+  const sent = await commands() - before;
+  t.diagnostic(`${sent} commands in 5 s`);
+  assert.ok(sent <= 15, `${sent} commands in 5 s`);  // two loops that asked each time would send 100
+  await reaches(server, await submit(server, chat('after the rest')), 'succeeded');
 });
 
 test('mainstay jobs: submit, watch, list, show, retry, cancel', async (t) => {

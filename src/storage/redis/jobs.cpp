@@ -10,8 +10,9 @@
 namespace mainstay::storage::redis {
 namespace {
 
-/// Waiting claims look again after this long without a ring, whatever was missed.
-constexpr Duration kLookAgain = std::chrono::seconds(30);
+/// Waiting claims look again after this long without a ring, whatever was missed. Leases that others
+/// begin and let run out do not ring; upkeep finds them sooner.
+constexpr Duration kLookAgain = std::chrono::minutes(5);
 constexpr std::size_t kWishesMax = 64;
 constexpr Duration kUpkeepMin = std::chrono::milliseconds(50);
 constexpr Duration kUpkeepMax = std::chrono::seconds(30);
