@@ -101,6 +101,10 @@ describe('requests', () => {
     assert.match(full.json.error.message, /model/);
     assert_error(await per_model.server.chat(ask('x', { model: 'openai/model-a' })), 429, { code: 'rate_limited' });
     assert.equal((await per_model.server.chat(ask('x', { model: 'model-b' }))).status, 200, 'another model has room');
+    const routes = [{ model: 'model-a', aliases: ['short'], candidates: [{ provider: 'openai', model: 'model-a' }] }];
+    const by_alias = await governed(t, {}, [], { config: { limits: { enabled: true, user: { requests_per_minute: 0 }, model: { requests_per_minute: 2 } }, routes } });
+    for (const model of ['model-a', 'short']) assert.equal((await by_alias.server.chat(ask('x', { model }))).status, 200);
+    for (const model of ['model-a', 'short']) assert_error(await by_alias.server.chat(ask('x', { model })), 429, { code: 'rate_limited' });
     const per_key = await governed(t, { user: { requests_per_minute: 0 }, key: { requests_per_minute: 2 } }, [['a1', '--user', 'ann'], ['a2', '--user', 'ann']]);
     for (let i = 0; i < 2; i += 1) assert.equal((await per_key.server.chat(ask('x'), per_key.as.a1)).status, 200);
     assert.match((await per_key.server.chat(ask('x'), per_key.as.a1)).text, /API key/);
@@ -142,6 +146,14 @@ describe('tokens', () => {
     assert.ok(left > 4000 && left < 7000, `10000 - about 3000 told - about 1000 reserved: ${left}`);
     const metric = await server.metrics();
     assert.ok(metric('mainstay_tokens_total', { kind: 'completion' }) >= 2900);
+  });
+
+  test('a chunk of many words is many tokens', async (t) => {
+    const { server, provider } = await governed(t, { user: { requests_per_minute: 0 } });
+    provider.script({ repeat: true, replies: [{ tokens: Array.from({ length: 3 }, () => 'word '.repeat(1000)) }] });
+    assert.ok((await server.stream(ask('x'))).done);
+    const told = (await server.metrics())('mainstay_tokens_total', { kind: 'completion' });
+    assert.ok(told > 3000 && told < 4500, `15,000 bytes: ${told}`);
   });
 
   test('a picture is not read as text', async (t) => {
