@@ -114,8 +114,7 @@ void JobRoom::start() {
     });
   }
   parts_.loops.spawn("jobs.upkeep", [this] {
-    return jobs::keep_up(parts_.clock, parts_.log, parts_.stores.jobs(),
-                         parts_.stores.leader());
+    return jobs::keep_up(parts_.clock, parts_.log, parts_.stores.jobs(), parts_.stores.leader());
   });
 }
 

@@ -12,7 +12,6 @@ inline constexpr std::string_view kUpkeepRole = "upkeep";
 
 /// Runs until it is cancelled; on any loop. Sleeps as long as the store says. References outlive
 /// it.
-Co<> keep_up(Clock& clock, Log& log, storage::JobStore& store,
-             storage::Leader& leader);
+Co<> keep_up(Clock& clock, Log& log, storage::JobStore& store, storage::Leader& leader);
 
 }  // namespace mainstay::jobs

@@ -350,16 +350,17 @@ Co<bool> moves_on(TestClock& clock, RedisServer& server, int steps) {
   for (int i = 0; i < steps; ++i) {
     const auto before = server.calls("xread");
     while (server.calls("xread") < before + 3) {
-      if (!co_await sleep(clock, milliseconds(10))) co_return false;
+      co_await sleep(clock, milliseconds(10));
     }
     clock.move(seconds(20));
-    if (!co_await sleep(clock, milliseconds(250))) co_return false;  // two looks at each connection
+    co_await sleep(clock, milliseconds(250));  // two looks at each connection
   }
   co_return true;
 }
 
 Co<bool> then_submits(Co<bool> first, JobStore& store, Deadline by) {
-  if (!co_await std::move(first)) co_return false;
+  const bool fine = co_await std::move(first);
+  if (!fine) co_return false;
   co_return co_await submits(store, job_of(1), by);
 }
 

@@ -10,8 +10,8 @@
 namespace mainstay::storage::redis {
 namespace {
 
-/// Waiting claims look again after this long without a ring, whatever was missed. Leases that others
-/// begin and let run out do not ring; upkeep finds them sooner.
+/// Waiting claims look again after this long without a ring, whatever was missed. Leases that
+/// others begin and let run out do not ring; upkeep finds them sooner.
 constexpr Duration kLookAgain = std::chrono::minutes(5);
 constexpr std::size_t kWishesMax = 64;
 constexpr Duration kUpkeepMin = std::chrono::milliseconds(50);
