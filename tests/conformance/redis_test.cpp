@@ -345,6 +345,24 @@ TEST_F(OnRedis, who_listens_again_at_the_same_place_costs_nothing_until_somethin
   EXPECT_EQ(listens(seconds(10)), 1U);
 }
 
+// As who reads what is left when a job has ended.
+TEST_F(OnRedis, who_does_not_wait_hears_what_was_told_before) {
+  stores_ = open();
+  auto other = open();
+  auto& signal = stores_->signal();
+  auto place = ground_.run(signal.place("job 1", in(seconds(5))));
+  ASSERT_TRUE(place.ok());
+  for (int i = 0; i < 20; ++i) {
+    auto before = ground_.run(signal.hear("job 1", *place, in(milliseconds(20))));
+    ASSERT_TRUE(before.ok() && before->news.empty());
+    EXPECT_TRUE(ground_.run(other->signal().tell("job 1", "token", "1", in(seconds(5)))).ok());
+    auto heard = ground_.run(signal.hear("job 1", *place, Deadline(ground_.clock.now())));
+    ASSERT_TRUE(heard.ok());
+    ASSERT_EQ(heard->news.size(), 1U) << i;
+    *place = heard->news[0].at;
+  }
+}
+
 /// Time passes, and the server answers the blocking reads meanwhile.
 Co<bool> moves_on(TestClock& clock, RedisServer& server, int steps) {
   for (int i = 0; i < steps; ++i) {

@@ -117,7 +117,7 @@ test('a host that crashes is started again for the next request, after a pause',
 
 test('a host without use is stopped and its memory is seen to come back', async (t) => {
   const memory = machine(t, { free: 6000 });
-  const server = await with_hosts(t, [{ name: 'llama', idle_timeout: '700ms', memory: '200MiB', args: { memory: 150 } }], { memory, config: { hosting: { settle: '15s' } } });
+  const server = await with_hosts(t, [{ name: 'llama', idle_timeout: '2s', memory: '200MiB', args: { memory: 150 } }], { memory, config: { hosting: { settle: '15s' } } });
   memory.set(5800);
   assert.equal((await server.ask('llama')).status, 200);
   const { pid } = await server.host('llama');

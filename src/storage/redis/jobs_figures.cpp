@@ -79,6 +79,7 @@ void RedisJobs::refresh(std::function<void()> then) const {
     {
       std::lock_guard lock(mutex_);
       known_.asking = false;
+      if (!reply.ok()) known_.still = false;  // what moved is not known yet
     }
     if (then) then();
   };

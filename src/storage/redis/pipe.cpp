@@ -177,7 +177,6 @@ void Pipe::lost(const std::string& why) {
   error_code ignored;
   socket_.close(ignored);
   ++era_;
-  setup_.heard = TimePoint{};
   if (up_) {
     setup_.figures.up.add(-1);
     setup_.figures.breaks.add();

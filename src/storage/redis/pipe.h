@@ -59,7 +59,7 @@ struct PipeSetup {
   Log& log;
   PipeFigures figures;
   /// Last reply on any of them: an idle connection needs no check of its own while another one
-  /// hears the server. Zero when one was lost, so that all are checked.
+  /// hears the server.
   TimePoint heard{};
 };
 

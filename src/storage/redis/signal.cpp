@@ -179,7 +179,9 @@ Co<Result<Heard>> RedisSignal::hear(std::string topic, std::string place, Deadli
   const Duration answer_in = client_.settings().reply_timeout;
   for (;;) {
     const auto seen = one->told.version();
-    TimePoint again = nothing_until(*one, place, seen);
+    // Who does not wait looks: what was told a moment ago may not have been pushed yet.
+    TimePoint again{};
+    if (!by.passed(clock_.now())) again = nothing_until(*one, place, seen);
     if (again == TimePoint{}) {
       auto reply = co_await look(topic, place, Deadline::in(clock_, answer_in));
       if (!reply.ok()) co_return reply.error();
