@@ -67,8 +67,8 @@ TEST_P(JobsInRealTime, an_attempt_that_began_at_the_end_of_a_lease_has_a_lease_w
 TEST_P(JobsInRealTime, a_lease_taken_while_another_worker_waits_wakes_it_at_its_end) {
   add(job_of(1));
   std::vector<Co<bool>> all;
-  all.push_back(claims_one(jobs(), milliseconds(50), soon()));
-  all.push_back(claims_one(jobs(), minutes(1), soon()));
+  // Whichever of the two the store hears first.
+  for (int i = 0; i < 2; ++i) all.push_back(claims_one(jobs(), milliseconds(50), soon()));
   const auto got = run_all(ground_, std::move(all));
   EXPECT_TRUE(got[0] && got[1]);
 }
