@@ -2,6 +2,8 @@
 // its rank. Nothing that was acknowledged is lost, and everything mends itself.
 #include "conformance/redis_rig.h"
 
+#include <regex>
+
 namespace mainstay::storage {
 namespace {
 
@@ -234,6 +236,41 @@ TEST_F(OnRedis, a_job_that_is_not_ours_any_more_keeps_no_other_from_its_turn) {
   }
   EXPECT_EQ(taken, (std::vector<std::string>{job_of(1).id.text(), job_of(3).id.text(),
                                              job_of(4).id.text()}));
+}
+
+TEST_F(OnRedis, a_claim_whose_last_step_fails_has_lost_no_job) {
+  for (int i = 1; i <= 3; ++i) ASSERT_TRUE(submit(job_of(i)).ok());
+  server().tell("DEL " + key("r"));
+  server().tell("SET " + key("r") + " foreign");
+  const auto failed =
+      ground_.run(jobs().claim({"worker", {}, 9, milliseconds(50)}, in(milliseconds(1))));
+  EXPECT_EQ(failed.error().code, Errc::corrupt);
+  server().tell("DEL " + key("r"));
+  // They ran without anybody who knew, which is over when their leases are.
+  std::set<std::string> taken;
+  while (taken.size() < 3) {
+    const auto some = take(9);
+    ASSERT_FALSE(some.empty());
+    for (const auto& one : some) {
+      EXPECT_EQ(one.job.attempts, 2U);
+      EXPECT_TRUE(taken.insert(one.job.job.id.text()).second);
+      EXPECT_TRUE(complete(one.lease).ok());
+    }
+  }
+}
+
+TEST_F(OnRedis, a_turn_that_a_failed_script_had_read_is_given_again) {
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  const std::string stream = key("s:1");
+  server().tell("XGROUP CREATE " + stream + " w 0");
+  const std::string read =
+      server().tell("XREADGROUP GROUP w nobody COUNT 1 STREAMS " + stream + " >");
+  std::smatch entry;
+  ASSERT_TRUE(std::regex_search(read, entry, std::regex("[0-9]+-[0-9]+"))) << read;
+  EXPECT_TRUE(take(1, minutes(1), milliseconds(20)).empty());
+  server().tell("XCLAIM " + stream + " w nobody 0 " + entry.str() + " IDLE 90000 JUSTID");
+  EXPECT_TRUE(ground_.run(jobs().upkeep(in(seconds(5)))).ok());
+  EXPECT_EQ(take().size(), 1U);
 }
 
 // 11 of the list that every store must pass: a retry is one step.

@@ -5,18 +5,23 @@
 #include <charconv>
 #include <string_view>
 
+#include "base/json_fields.h"
+
 namespace mainstay::storage::redis {
 namespace {
 
 constexpr std::string_view kStates = "SQRGDCX";  // in the order of JobState
-constexpr std::size_t kFields = 23;              // what follows is the scripts' own, but for:
-constexpr std::size_t kPlanned = 28;             // when a repeating job was to run
 
-WallTime time_of(const Reply& reply) {
-  return wall_from_micros(reply.count());
+WallTime time_field(const Json& record, const char* key) {
+  return wall_from_micros(static_cast<std::int64_t>(count_field(record, key)));
 }
-std::string micros_text(WallTime t) {
-  return std::to_string(micros(t));
+
+/// What a record does not name is nothing or zero.
+void name(Json& record, const char* key, const std::string& text) {
+  if (!text.empty()) record[key] = text;
+}
+void name(Json& record, const char* key, std::int64_t number) {
+  if (number != 0) record[key] = number;
 }
 
 }  // namespace
@@ -44,51 +49,53 @@ JobState state_of(char letter) noexcept {
 }
 
 void append_job(std::vector<std::string>& out, const NewJob& job) {
-  out.push_back(job.id.text());
-  out.push_back(owner_text(job.owner));
-  out.push_back(std::to_string(static_cast<int>(job.priority)));
-  out.push_back(job.kind);
-  out.push_back(job.client);
+  Json record = Json::object();
+  record["id"] = job.id.text();
+  record["o"] = owner_text(job.owner);
+  record["c"] = static_cast<int>(job.priority);
+  record["k"] = job.kind;
+  record["A"] = job.attempts_max;
+  name(record, "h", job.client);
+  name(record, "x", job.key);
+  name(record, "g", job.digest);
+  name(record, "b", job.batch);
+  name(record, "R", micros(job.run_at));
+  name(record, "E", micros(job.expires));
+  name(record, "V", job.repeat_every.count());
+  Json::to_msgpack(record, out.emplace_back());
   out.push_back(job.input);
-  out.push_back(job.key);
-  out.push_back(job.digest);
-  out.push_back(job.batch);
-  out.push_back(micros_text(job.run_at));
-  out.push_back(micros_text(job.expires));
-  out.push_back(std::to_string(job.attempts_max));
-  out.push_back(std::to_string(job.repeat_every.count()));
 }
 
 Result<Job> job_of(const Reply& reply) {
-  if (reply.items.size() < kFields) {
-    return Error::log(Errc::corrupt, "redis: a script gave a job with too few fields");
+  const Json record = Json::from_msgpack(reply.at(0).text, true, false);
+  if (!record.is_object()) {
+    return Error::log(Errc::corrupt, "redis: a script gave something that is not a job");
   }
   Job out;
-  out.job.id = JobId(reply.at(0).text);
-  out.job.owner = owner_from(reply.at(1).text);
-  out.job.priority = static_cast<JobClass>(std::clamp<std::int64_t>(reply.at(2).count(), 0, 3));
-  out.job.kind = reply.at(3).text;
+  out.job.id = JobId(string_field(record, "id"));
+  out.job.owner = owner_from(string_field(record, "o"));
+  out.job.priority = static_cast<JobClass>(std::min<std::uint64_t>(count_field(record, "c"), 3));
+  out.job.kind = string_field(record, "k");
   if (out.job.kind.ends_with(kAtHome)) out.job.kind.resize(out.job.kind.size() - kAtHome.size());
-  out.job.client = reply.at(4).text;
-  out.job.input = reply.at(5).text;
-  out.job.key = reply.at(6).text;
-  out.job.digest = reply.at(7).text;
-  out.job.batch = reply.at(8).text;
-  out.job.run_at = time_of(reply.at(9));
-  if (!reply.at(kPlanned).text.empty()) out.job.run_at = time_of(reply.at(kPlanned));
-  out.job.expires = time_of(reply.at(10));
-  out.job.attempts_max = static_cast<std::uint32_t>(reply.at(11).count());
-  out.job.repeat_every = std::chrono::seconds(reply.at(12).count());
-  const std::string& state = reply.at(13).text;
+  out.job.client = string_field(record, "h");
+  out.job.input = reply.at(1).text;
+  out.job.key = string_field(record, "x");
+  out.job.digest = string_field(record, "g");
+  out.job.batch = string_field(record, "b");
+  out.job.run_at = time_field(record, record.contains("pR") ? "pR" : "R");
+  out.job.expires = time_field(record, "E");
+  out.job.attempts_max = static_cast<std::uint32_t>(count_field(record, "A"));
+  out.job.repeat_every = std::chrono::seconds(count_field(record, "V"));
+  const std::string state = string_field(record, "s");
   out.state = state_of(state.empty() ? 'Q' : state.front());
-  out.attempts = static_cast<std::uint32_t>(reply.at(14).count());
-  out.token = static_cast<std::uint64_t>(reply.at(15).count());
-  out.worker = reply.at(17).text;
-  out.created = time_of(reply.at(18));
-  out.started = time_of(reply.at(19));
-  out.finished = time_of(reply.at(20));
-  out.result = reply.at(21).text;
-  const std::string& failure = reply.at(22).text;
+  out.attempts = static_cast<std::uint32_t>(count_field(record, "a"));
+  out.token = count_field(record, "t");
+  out.worker = string_field(record, "w");
+  out.created = time_field(record, "C");
+  out.started = time_field(record, "B");
+  out.finished = time_field(record, "F");
+  out.result = reply.at(2).text;
+  const std::string failure = string_field(record, "f");
   const auto end = failure.find('\n');
   if (end != std::string::npos) out.failure = {failure.substr(0, end), failure.substr(end + 1)};
   return out;

@@ -18,9 +18,10 @@ char letter(JobState state) noexcept;
 /// Queued for a letter that is none.
 JobState state_of(char letter) noexcept;
 
-/// Appends the 13 arguments of a job.
+/// Appends the two arguments of a job: its record and its input.
 void append_job(std::vector<std::string>& out, const NewJob& job);
-/// A job from a script's list. Errors: corrupt.
+/// A job as a script gives it: record, input and result, the last two where they are asked for.
+/// Errors: corrupt.
 Result<Job> job_of(const Reply& reply);
 
 }  // namespace mainstay::storage::redis

@@ -4,19 +4,19 @@
 
 namespace mainstay::storage::redis {
 
-// Each item: waiting_max (-1: no cap is asked, nor the depth) and a job. Answers: a letter, the
-// state, waiting (w: its count), the id.
+// Each item: waiting_max (-1: no cap is asked, nor the depth), a job's record and its input.
+// Answers: a letter, the state, waiting (w: its count), the id.
 const std::string_view kSubmit = R"lua(
 local shed, deep = gate()
-local function answer(letter, state, number, id)
-  return letter .. state .. string.format('%.0f', number) .. ':' .. id
-end
+local function answer(letter, state, number, id) return letter .. state .. number .. ':' .. id end
 -- What is known of these ids and keys already, asked for all of them at once. `told`: those that
 -- came in this very script, which are written before they are looked for again.
-local ids, keys, kept_of, told, any_known = {}, {}, {}, {}, 0
-for at = 13, #ARGV, 14 do
-  ids[#ids + 1] = P .. 'j:' .. ARGV[at]
-  if ARGV[at + 6] ~= '' then keys[#keys + 1] = key_of(ARGV[at + 1], ARGV[at + 6]) end
+local jobs, ids, keys, kept_of, told, any_known = {}, {}, {}, {}, {}, 0
+for at = 13, #ARGV, 3 do
+  local j = cmsgpack.unpack(ARGV[at])
+  jobs[#jobs + 1] = j
+  ids[#ids + 1] = P .. 'j:' .. j.id
+  if j.x then keys[#keys + 1] = key_of(j.o, j.x) end
 end
 each_slice(ids, 1000, function(...) any_known = any_known + call('EXISTS', ...) end)
 each_slice(keys, 1000, function(...)
@@ -35,21 +35,20 @@ local function waiting(o)
 end
 local out = {}
 local function write()
-  local jobs = planned
+  local new_jobs = planned
   local ok, failed = pcall(write_planned)
   coming = {}
   if ok then return end
   failed = '!' .. (type(failed) == 'table' and failed.err or tostring(failed))
-  for _, j in ipairs(jobs) do
-    if not j.made then
-      out[j.place] = failed
+  for _, new in ipairs(new_jobs) do
+    if not new.made then
+      out[new.place] = failed
       deep = deep - 1
-      if j.x ~= '' then redis.pcall('DEL', key_of(j.o, j.x)) end
     end
   end
 end
-local function submit(most, j)
-  local key = j.x ~= '' and key_of(j.o, j.x)
+local function submit(most, j, input)
+  local key = j.x and key_of(j.o, j.x)
   local again = told[j.id] or (key and told[key])
   if again then write() end
   if key then
@@ -60,19 +59,20 @@ local function submit(most, j)
       id, digest, last, still = string.match(kept, '^([^\n]*)\n([^\n]*)\n?(%u?)(%d*)$')
     end
     if id and (still == '' or tonumber(still) > now) then
-      if digest ~= j.g then return answer('k', '-', 0, id) end
-      local state = call('HGET', P .. 'j:' .. id, 's') or last
+      if digest ~= (j.g or '') then return answer('k', '-', 0, id) end
+      local old = get(id)
+      local state = old and old.s or last
       if state ~= '' then return answer('o', state, waiting(j.o), id) end
     end
   end
-  if (again or any_known > 0) and call('EXISTS', P .. 'j:' .. j.id) == 1 then
-    local same = call('HMGET', P .. 'j:' .. j.id, 's', 'o', 'x', 'g')
-    if same[2] ~= j.o or (same[3] or '') ~= j.x or (same[4] or '') ~= j.g then
-      return answer('i', '-', 0, j.id)
+  if again or any_known > 0 then
+    local same = get(j.id)
+    if same then
+      if same.o ~= j.o or same.x ~= j.x or same.g ~= j.g then return answer('i', '-', 0, j.id) end
+      return answer('o', same.s, waiting(j.o), j.id)
     end
-    return answer('o', same[1], waiting(j.o), j.id)
   end
-  if j.E > 0 and (j.E <= now or j.E <= j.R) then return answer('e', '-', 0, j.id) end
+  if j.E and (j.E <= now or j.E <= (j.R or 0)) then return answer('e', '-', 0, j.id) end
   if most > 0 then
     local mine = waiting(j.o)
     if mine >= most then return answer('w', '-', mine, j.id) end
@@ -80,8 +80,7 @@ local function submit(most, j)
   if most >= 0 and (shed or deep >= refused_from(j.c)) then
     return answer('d', '-', deep, j.id)
   end
-  j.place = #out + 1
-  plan(j)
+  plan(j, input).place = #out + 1
   told[j.id] = true
   if key then told[key] = true end
   coming[j.o] = (coming[j.o] or 0) + 1
@@ -92,12 +91,12 @@ local function submit(most, j)
   end
   return answer('n', j.s, waiting(j.o), j.id)
 end
-for at = 12, #ARGV, 14 do
-  out[#out + 1] = guarded(submit, tonumber(ARGV[at]), taken(at + 1))
+for n, j in ipairs(jobs) do
+  out[#out + 1] = guarded(submit, tonumber(ARGV[9 + 3 * n]), j, ARGV[11 + 3 * n])
 end
 write()
 settle()
-return {out, string.format('%.0f', deep), shed and 1 or 0, call('HGET', P .. 'n', 'ends') or '0'}
+return {out, text(deep), shed and 1 or 0, call('HGET', P .. 'n', 'ends') or '0'}
 )lua";
 
 // worker, slots, lease, bytes of jobs after which no further one is taken, a kind of which fewer
@@ -107,44 +106,22 @@ const std::string_view kClaim = R"lua(
 local worker, slots, lease = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local bytes_left, rationed, ration = tonumber(ARGV[15]), ARGV[16], tonumber(ARGV[17])
 local full = false  -- the reply holds as much as it may: what is ready stays so
+local failed = nil
 local wanted = nil
 for n = 18, #ARGV do
   wanted = wanted or {}
   wanted[ARGV[n]] = true
 end
 timers(100)
-local out, lease_end = {}, text(now + lease)
--- Of a ready job only what claiming asks for is read, in the order of ALL up to V.
-local READY = {'o','c','k','h','i','x','g','b','R','E','A','V','s','a','t','C','f','q'}
-local function get_ready(id)
-  local key = P .. 'j:' .. id
-  local raw = call('HMGET', key, unpack(READY))
-  if raw[13] ~= 'Q' then return nil end
-  local expires = num(raw[10])
-  if expires > 0 and expires <= now then
-    tick(get(id))
-    return nil
-  end
-  return {id = id, key = key, raw = raw, o = raw[1], c = raw[2]}
-end
-local function begin(j, entry)
-  local raw = j.raw
-  local a, t = text(num(raw[14]) + 1), text(num(raw[15]) + 1)
-  unleased[j.id] = nil  -- the end of its lease before may have been found in this very call
-  call('HSET', j.key, 's', 'R', 'a', a, 't', t, 'v', '', 'w', worker, 'B', now_text, 'e', entry,
-    'l', lease_end)
-  moved(j.c, 'Q', 'R')
-  waits(j.o, -1)
-  local item = {j.id, unpack(raw, 1, 12)}
-  item[14], item[15], item[16], item[17], item[18], item[19], item[20], item[21], item[22],
-    item[23] = 'R', a, t, '', worker, raw[16], now_text, '', '', raw[17]
-  out[#out + 1] = item
-end
+local out, inputs, lease_end = {}, {}, now + lease
+local lease_text = text(lease_end)
+local function say_failed(why) failed = type(why) == 'table' and why.err or tostring(why) end
 local function wants(kind)
   return (not wanted or wanted[kind]) and (rationed == '' or kind ~= rationed or ration > 0)
 end
 -- Up to `most` of the owner's ready jobs that this worker can run, taken out: each with its place.
 local function take_out(b, most)
+  if most == 0 then return {} end
   if not wanted and (rationed == '' or ration > 0) then return call('ZPOPMIN', b, most) end
   local got, gone, at, width = {}, {}, 0, most
   while #gone < most do
@@ -162,73 +139,99 @@ local function take_out(b, most)
   return got
 end
 -- What was taken out and is not begun waits again, in its place.
-local function put_back(b, place, member)
-  redis.pcall('ZADD', b, place, member)
+local function put_back(one)
+  redis.pcall('ZADD', one.b, one.place, one.member)
   rung = true
 end
--- The jobs of one owner: taken out together for all of the turns that were read.
-local function next_of(pool)
-  while true do
-    if pool.at > #pool then
-      local got = take_out(pool.b, pool.turns)
-      for n = 1, #got do pool[#pool + 1] = got[n] end
-      pool.turns = 1
-      if #got == 0 then return nil end
-    end
-    local member, place = pool[pool.at], pool[pool.at + 1]
-    pool.at = pool.at + 2
-    local id, kind = string.match(member, '^([^\n]*)\n(.*)$')
-    local j = wants(kind) and get_ready(id)
-    if j then
-      j.b, j.member, j.place = pool.b, member, place
-      return j
-    end
-    if j == false then put_back(pool.b, place, member) end
+-- A ready job, as far as it still is one.
+local function ready_one(id)
+  local j = get(id)
+  if not j or j.s ~= 'Q' then return nil end
+  if j.E and j.E <= now then
+    tick(j)
+    return nil
   end
+  return j
 end
 -- Whether the reply has room for this one; there is always room for the first.
 local function has_room(j, first)
-  local size = #(j.raw[5] or '') + #(j.raw[17] or '') + 1024
+  local size = (j.z or 0) + #(j.f or '') + 1024
   if size > bytes_left and not first then return false end
   bytes_left = bytes_left - size
-  if j.raw[3] == rationed then ration = ration - 1 end
   return true
 end
-local function say_failed(why) out.failed = type(why) == 'table' and why.err or tostring(why) end
--- Begins what was taken for these entries; false when some of it failed and waits again.
-local function begin_all(c, taken_for)
-  local leases, fine = {}, true
-  for _, one in ipairs(taken_for) do
-    leases[#leases + 1], leases[#leases + 2] = lease_end, one.j.id
-  end
-  local leased, why = pcall(each_slice, leases, 1000,
-    function(...) call('ZADD', P .. 'leases', ...) end)
-  for _, one in ipairs(taken_for) do
-    local began = leased
-    if leased then began, why = pcall(begin, one.j, one.entry) end
-    if not began then
-      put_back(one.j.b, one.j.place, one.j.member)
-      ack(c, one.entry)
-      say_failed(why)
-      fine = false
-    end
-  end
-  return fine
-end
--- The next turns of those whose turns were used, one each. Who is alone gets as many as can be used
--- at once: the next read of this very call takes them all.
-local function next_turns(c, used, alone)
-  for _, o in ipairs(used) do
-    local r = c .. ':' .. o
-    local jobs = redis.pcall('ZCARD', P .. 'b:' .. r)
-    if jobs == 0 then
-      call('HDEL', P .. 'r', r)
+-- Up to `share` jobs of each owner, one of each in turn. Second: whose lanes may hold more.
+local function deal(c, owners, share)
+  local lanes, more, left = {}, {}, slots - #out
+  for _, o in ipairs(owners) do
+    local most = math.min(share, left)
+    local b = P .. 'b:' .. c .. ':' .. o
+    local ok, got = pcall(take_out, b, most)
+    if ok then
+      lanes[#lanes + 1] = {b = b, got = got}
+      left = left - #got / 2
+      if #got == 2 * most then more[#more + 1] = o end
     else
-      local turns = 1
-      if alone and type(jobs) == 'number' then turns = math.max(1, math.min(jobs, slots - #out)) end
-      for n = 1, turns do turn(c, o) end
+      say_failed(got)
     end
   end
+  local dealt, ids = {}, {}
+  for n = 1, 2 * share, 2 do
+    for _, lane in ipairs(lanes) do
+      local member = lane.got[n]
+      if member then
+        local id, kind = string.match(member, '^([^\n]*)\n(.*)$')
+        ids[#ids + 1] = id
+        dealt[#dealt + 1] = {id = id, kind = kind, b = lane.b, member = member,
+          place = lane.got[n + 1]}
+      end
+    end
+  end
+  learn(ids)
+  return dealt, more
+end
+-- Those of them that this call begins.
+local function chosen(dealt)
+  local taken = {}
+  for _, one in ipairs(dealt) do
+    local ok, j = true, nil
+    if full or not wants(one.kind) then
+      put_back(one)
+    else
+      ok, j = pcall(ready_one, one.id)
+    end
+    if not ok then say_failed(j)
+    elseif j and not has_room(j, #out + #taken == 0) then
+      full = true
+      put_back(one)
+    elseif j then
+      if one.kind == rationed then ration = ration - 1 end
+      one.j = j
+      taken[#taken + 1] = one
+    end
+  end
+  return taken
+end
+local function begin(j)
+  j.a, j.t, j.v, j.w, j.B, j.l = (j.a or 0) + 1, (j.t or 0) + 1, nil, worker, now, lease_end
+  become(j, 'R')
+  waits(j.o, -1)
+  dropped.leases[j.id] = nil  -- the end of its lease before may have been found in this very call
+  out[#out + 1] = {store(j)}
+  inputs[#inputs + 1] = P .. 'i:' .. j.id
+end
+local function begin_all(taken)
+  local leases = {}
+  for _, one in ipairs(taken) do
+    leases[#leases + 1], leases[#leases + 2] = lease_text, one.id
+  end
+  local ok, why = pcall(each_slice, leases, 1000,
+    function(...) call('ZADD', P .. 'leases', ...) end)
+  if not ok then say_failed(why) end
+  for _, one in ipairs(taken) do
+    if ok then begin(one.j) else put_back(one) end
+  end
+  write_records()  -- they are in no lane any more
 end
 local function read(c, most)
   local key = P .. 's:' .. c
@@ -240,59 +243,57 @@ local function read(c, most)
   end
   return got and got[1][2] or {}
 end
-for c = 0, 3 do
-  local met = {}  -- owners whose jobs are not for this worker
-  local going = not full
-  while going and #out < slots do
+-- A turn is good for one job. Where fewer turns are left than there are slots nobody else waits,
+-- and their owners share what is free.
+local function serve(c, met)
+  local last = false
+  while not (last or full or failed) and #out < slots do
     local most = slots - #out
-    local entries = read(c, most)
-    local used, pools, taken_for = {}, {}, {}
-    going = #entries > 0
+    local entries, owners = read(c, most), {}
+    last = #entries < most
     for _, e in ipairs(entries) do
       local o = e[2][2]
-      if met[o] then going = false end
-      if not pools[o] then
-        pools[o] = {b = P .. 'b:' .. c .. ':' .. o, at = 1, turns = 0}
-        used[#used + 1] = o
-      end
-      pools[o].turns = pools[o].turns + 1
-    end
-    for _, e in ipairs(entries) do
-      local o = e[2][2]
-      local ok, j = true, nil
-      if not full then ok, j = pcall(next_of, pools[o]) end
-      if ok and j and not has_room(j, #out + #taken_for == 0) then
-        put_back(j.b, j.place, j.member)
-        full, j = true, nil
-      end
-      if ok and j then
-        taken_for[#taken_for + 1] = {j = j, entry = e[1]}
-      else
-        ack(c, e[1])
-        if ok then
-          met[o] = true
-        else
-          say_failed(j)
-          going = false
-        end
+      ack(c, e[1])
+      if not met[o] then
+        met[o] = true
+        met[#met + 1], owners[#owners + 1] = o, o
       end
     end
-    if not begin_all(c, taken_for) then going = false end
-    if full then
-      going = false
-      for _, p in pairs(pools) do
-        for n = p.at, #p, 2 do put_back(p.b, p[n + 1], p[n]) end
-      end
+    while #owners > 0 and #out < slots and not (full or failed) do
+      local share = last and math.max(1, math.floor((slots - #out) / #owners)) or 1
+      local dealt, more = deal(c, owners, share)
+      begin_all(chosen(dealt))
+      owners = last and more or {}
     end
-    next_turns(c, used, going and #used == 1 and #entries < most and not met[used[1]])
   end
+end
+-- The next turns of those whose turns were read, one each.
+local function next_turns(c, met)
+  for _, o in ipairs(met) do
+    if redis.pcall('ZCARD', P .. 'b:' .. c .. ':' .. o) == 0 then
+      call('HDEL', P .. 'r', c .. ':' .. o)
+    else
+      turn(c, o)
+    end
+  end
+end
+for c = 0, 3 do
+  local met = {}
+  serve(c, met)
+  next_turns(c, met)
 end
 -- Who takes any kind and has slots left has taken all there is: nobody else need wake.
 local left = wanted ~= nil or full or (rationed ~= '' and ration <= 0)
 rung = rung and (left or #out == slots)
 settle()
-local last = call('XREVRANGE', P .. 'bell', '+', '-', 'COUNT', 1)
-if out.failed and #out == 0 then return redis.error_reply(out.failed) end
+local n, last = 0, call('XREVRANGE', P .. 'bell', '+', '-', 'COUNT', 1)
+each_slice(inputs, 1000, function(...)
+  for _, input in ipairs(call('MGET', ...)) do
+    n = n + 1
+    out[n][2] = input or ''
+  end
+end)
+if failed and #out == 0 then return redis.error_reply(failed) end
 return {last[1] and last[1][1] or '0-0', next_time({'due', 'leases', 'exp'}), out}
 )lua";
 

@@ -5,39 +5,39 @@
 
 namespace mainstay::storage::redis {
 
-// Each item: id, token, result, number of follow-ups, these.
+// Each item: id, token, result, number of follow-ups, these (a record and an input each).
 const std::string_view kComplete = R"lua(
 local function complete(at, follow)
   local j, told = leased(ARGV[at], ARGV[at + 1], 'c')
   if told then return 'ok' end
   if not j then return 'stale' end
-  local follow_ups, met = {}, {}
-  for n = 0, follow - 1 do
-    local new = taken(at + 4 + n * 13)
-    local key = new.x ~= '' and key_of(new.o, new.x)
-    local known = met[new.id] or (key and met[key]) or call('EXISTS', P .. 'j:' .. new.id) == 1
-      or (key and call('EXISTS', key) == 1)
-    if not known then
-      follow_ups[#follow_ups + 1] = new
+  local met = {}
+  for n = at + 4, at + 2 + 2 * follow, 2 do
+    local new = cmsgpack.unpack(ARGV[n])
+    local key = new.x and key_of(new.o, new.x)
+    if not (met[new.id] or (key and met[key]) or get(new.id)
+        or (key and call('EXISTS', key) == 1)) then
+      plan(new, ARGV[n + 1])
       met[new.id] = true
       if key then met[key] = true end
     end
   end
-  for _, new in ipairs(follow_ups) do plan(new) end
   write_planned()
-  if j.V ~= '' then occur_again(get(j.id)) end
-  call('HSET', j.key, 's', 'G', 'r', ARGV[at + 2], 'F', now_text, 'n', '0', 'v', 'c')
+  occur_again(j)
+  if ARGV[at + 2] ~= '' then put('r:' .. j.id, ARGV[at + 2]) end
   over(j, 'G')
-  unlease(j)
+  j.n, j.v = nil, 'c'
   return 'ok'
 end
-local out = {}
-local at = 12
+local items, ids, at = {}, {}, 12
 while at <= #ARGV do
   local follow = tonumber(ARGV[at + 3])
-  table.insert(out, guarded(complete, at, follow))
-  at = at + 4 + follow * 13
+  items[#items + 1], ids[#ids + 1] = {at, follow}, ARGV[at]
+  at = at + 4 + 2 * follow
 end
+learn(ids)
+local out = {}
+for n, item in ipairs(items) do out[n] = guarded(complete, item[1], item[2]) end
 settle()
 return out
 )lua";
@@ -45,23 +45,21 @@ return out
 // id, token, code and sentence, microseconds until it is tried again (-1: never).
 const std::string_view kFail = R"lua(
 local function fail(id, token, failure, again)
-  local j, told = leased(id, token, 'f', true)
+  local j, told = leased(id, token, 'f')
   if told then return j.s == 'D' and 'D' or 'S' end
   if not j then return 'stale' end
-  j.n = 0
   local answer = 'S'
-  if again < 0 or num(j.a) >= num(j.A) then
+  if again < 0 or j.a >= j.A then
     answer = 'D'
-    die(j, failure, 'f')
+    die(j, failure)
   else
+    note('due', now + again, id)
     keep_plan(j)
-    call('ZADD', P .. 'due', now + again, id)
-    call('HSET', j.key, 's', 'S', 'R', now + again, 'n', 0, 'v', 'f', 'f', failure)
-    moved(j.c, 'R', 'S')
-    waits_again(j)
+    waits_again(j, 'S')
+    j.R, j.f = now + again, failure
     if call('ZRANGE', P .. 'due', 0, 0)[1] == id then rung = true end
   end
-  unlease(j)
+  j.n, j.v = nil, 'f'
   return answer
 end
 local out = {}
@@ -74,14 +72,12 @@ return out
 
 const std::string_view kGiveBack = R"lua(
 local function give_back(id, token)
-  local j, told = leased(id, token, 'g', true)
+  local j, told = leased(id, token, 'g')
   if told then return 'ok' end
   if not j then return 'stale' end
   ready(j)
-  call('HSET', j.key, 's', 'Q', 'a', math.max(num(j.a) - 1, 0), 'n', 0, 'v', 'g', 'y', now)
-  moved(j.c, 'R', 'Q')
-  waits_again(j)
-  unlease(j)
+  waits_again(j, 'Q')
+  j.a, j.n, j.v, j.y = math.max(j.a - 1, 0), nil, 'g', now
   return 'ok'
 end
 local out = {}
@@ -92,11 +88,11 @@ return out
 
 const std::string_view kExtend = R"lua(
 local function extend(id, token, lease)
-  local j = leased(id, token, '-', true)
+  local j = leased(id, token, '-')
   if not j then return 'stale' end
-  call('HSET', j.key, 'l', now + lease)
-  call('ZADD', P .. 'leases', now + lease, id)
-  call('XCLAIM', P .. 's:' .. j.c, 'w', j.w, 0, j.e, 'JUSTID')
+  note('leases', now + lease, id)
+  j.l = now + lease
+  save(j)
   return 'ok'
 end
 local out = {}
@@ -107,26 +103,22 @@ settle()
 return out
 )lua";
 
-// By hand: owner ('': anybody), id. Answer: a word when refused, else the job's fields.
+// By hand: owner ('': anybody), id. Answer: a word when refused, else the job.
 const std::string_view kCancel = R"lua(
-local j = current(ARGV[13], ARGV[12], ALL)
+local j = current(ARGV[13], ARGV[12])
 if not j then settle() return 'unknown' end
 if j.s ~= 'S' and j.s ~= 'Q' and j.s ~= 'R' then settle() return 'ended' end
-call('HSET', j.key, 's', 'C', 'F', now, 'v', '')
-if j.s == 'S' then call('ZREM', P .. 'due', j.id)
-elseif j.s == 'Q' then unready(j)
-else unlease(j) end
-if j.s ~= 'R' then waits(j.o, -1) end
+if j.s == 'Q' then unready(j) end
 over(j, 'C')
+j.v = nil
 settle()
-j.raw[13], j.raw[20] = 'C', string.format('%.0f', now)
-return {j.id, unpack(j.raw)}
+return whole(j)
 )lua";
 
 // A third argument: waiting_max. Refused for those that wait: w and their count; for the depth: d,
 // the class and the depth.
 const std::string_view kRetry = R"lua(
-local j = current(ARGV[13], ARGV[12], ALL)
+local j = current(ARGV[13], ARGV[12])
 if not j then settle() return 'unknown' end
 if j.s == 'S' or j.s == 'Q' or j.s == 'R' then settle() return 'not_ended' end
 if j.s == 'G' then settle() return 'succeeded' end
@@ -136,24 +128,21 @@ if ARGV[12] ~= '' then
   local shed, deep = gate()
   if shed or deep >= refused_from(j.c) then settle() return 'd' .. j.c .. text(deep) end
 end
-keep_plan(j)
 ready(j)
-call('HSET', j.key, 's', 'Q', 'a', 0, 'n', 0, 'v', '', 'y', now)
-call('HDEL', j.key, 'R', 'E', 'F')
 call('ZREM', P .. 'ended', j.id)
+keep_plan(j)
+become(j, 'Q')
+j.a, j.n, j.v, j.R, j.E, j.F, j.y = 0, nil, nil, nil, nil, nil, now
 waits(j.o, 1)
-moved(j.c, j.s, 'Q')
 made = made + 1
 settle()
-j.raw[13], j.raw[14], j.raw[9], j.raw[10], j.raw[20] = 'Q', '0', '0', '0', '0'
-return {j.id, unpack(j.raw)}
+return whole(j)
 )lua";
 
 const std::string_view kGet = R"lua(
-local j = current(ARGV[13], ARGV[12], ALL)
+local j = current(ARGV[13], ARGV[12])
 settle()
-if not j then return 'unknown' end
-return {j.id, unpack(j.raw)}
+return j and whole(j) or 'unknown'
 )lua";
 
 const std::string_view kErase = R"lua(
@@ -196,21 +185,22 @@ local index = P .. 'all'
 if batch ~= '' then index = P .. 'g:' .. batch elseif o ~= '' then index = P .. 'o:' .. o end
 local first = 0
 if after ~= '' then
-  local number = call('HMGET', P .. 'j:' .. after, 'q', 'o')
+  local before = get(after)
   local score = call('ZSCORE', P .. 'all', after)
-  if not score or (o ~= '' and number[2] ~= o) then
+  if not score or (o ~= '' and not (before and before.o == o)) then
     if mark == '' then return 'unknown' end
     score = after_mark()
   end
   first = score and call('ZCOUNT', index, score, '+inf') or 0
 end
 local ids = call('ZREVRANGE', index, first, first + most - 1)
+learn(ids)
 local out = {}
 for _, id in ipairs(ids) do
   local j = get(id)
   if j and (o == '' or j.o == o) and (state == '' or j.s == state)
       and (kind == '' or j.k == kind or j.k == kind .. '@home') and (batch == '' or j.b == batch) then
-    table.insert(out, {id, unpack(j.raw)})
+    table.insert(out, {cmsgpack.pack(j)})
   end
 end
 return {#ids == most and ids[#ids] or '', out}
@@ -223,29 +213,23 @@ if ARGV[12] ~= '0' and num(call('GET', P .. 'term:upkeep')) > tonumber(ARGV[12])
 end
 timers(100)
 local removed = call('ZRANGEBYSCORE', P .. 'ended', '-inf', now, 'LIMIT', 0, 100)
+learn(removed)
 for _, id in ipairs(removed) do
   local j = get(id)
-  if j and j.F ~= '' then forget(j) else call('ZREM', P .. 'ended', id) end
+  if j and j.F then forget(j) else call('ZREM', P .. 'ended', id) end
 end
--- Turns that were read and lead to no running attempt: a step before them failed.
-local running = nil
+-- Turns that were read by a script that failed later.
 for c = 0, 3 do
   local key = P .. 's:' .. c
   local held = redis.pcall('XPENDING', key, 'w', 'IDLE', ARGV[13], '-', '+', 100)
   if held.err then held = {} end
   for _, one in ipairs(held) do
-    if not running then
-      running = {}
-      for _, id in ipairs(call('ZRANGE', P .. 'leases', 0, -1)) do
-        local at = call('HMGET', P .. 'j:' .. id, 'c', 'e')
-        if at[2] then running[at[1] .. ' ' .. at[2]] = true end
-      end
+    local entry = call('XRANGE', key, one[1], one[1])[1]
+    if entry then
+      turn(c, entry[2][2])
+      rung = true
     end
-    if not running[c .. ' ' .. one[1]] then
-      local entry = call('XRANGE', key, one[1], one[1])[1]
-      if entry then turn(c, entry[2][2]) end
-      ack(c, one[1])
-    end
+    ack(c, one[1])
   end
   local consumers = redis.pcall('XINFO', 'CONSUMERS', key, 'w')
   if consumers.err then consumers = {} end
@@ -267,11 +251,12 @@ for c = 0, 3 do
   local last = not group.err and group[1] and '(' .. group[1][8] or '-'
   for _, e in ipairs(call('XRANGE', P .. 's:' .. c, last, '+', 'COUNT', 100)) do
     local first = call('ZRANGE', P .. 'b:' .. c .. ':' .. e[2][2], 0, 0)[1]
-    local since = first and num(call('HGET', P .. 'j:' .. string.match(first, '^[^\n]*'), 'y')) or 0
+    local j = first and get(string.match(first, '^[^\n]*'))
+    local since = j and j.y or 0
     if since > 0 then oldest[c + 1] = math.max(oldest[c + 1], now - since) end
   end
 end
-for c = 1, 4 do oldest[c] = string.format('%.0f', oldest[c]) end
+for c = 1, 4 do oldest[c] = text(oldest[c]) end
 return {call('HGETALL', P .. 'n'), oldest}
 )lua";
 
