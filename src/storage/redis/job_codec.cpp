@@ -52,7 +52,7 @@ void append_job(std::vector<std::string>& out, const NewJob& job) {
   Json record = Json::object();
   record["id"] = job.id.text();
   record["o"] = owner_text(job.owner);
-  record["c"] = static_cast<int>(job.priority);
+  record["c"] = std::to_string(static_cast<int>(job.priority));
   record["k"] = job.kind;
   record["A"] = job.attempts_max;
   name(record, "h", job.client);
@@ -74,7 +74,9 @@ Result<Job> job_of(const Reply& reply) {
   Job out;
   out.job.id = JobId(string_field(record, "id"));
   out.job.owner = owner_from(string_field(record, "o"));
-  out.job.priority = static_cast<JobClass>(std::min<std::uint64_t>(count_field(record, "c"), 3));
+  const std::string priority = string_field(record, "c");
+  out.job.priority =
+      static_cast<JobClass>(priority.size() == 1 ? std::clamp(priority[0] - '0', 0, 3) : 1);
   out.job.kind = string_field(record, "k");
   if (out.job.kind.ends_with(kAtHome)) out.job.kind.resize(out.job.kind.size() - kAtHome.size());
   out.job.client = string_field(record, "h");

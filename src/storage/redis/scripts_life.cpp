@@ -180,9 +180,9 @@ local function plan(j, input)
 end
 local function key_of(o, x) return P .. 'k:' .. o .. ':' .. x end
 local function write_planned()
+  if #planned == 0 then return end
   local coming, lists, lanes, soon = planned, {}, {}, {}
   planned = {}
-  if #coming == 0 then return end
   local function add(list, score, id)
     local l = lists[list]
     if not l then l = {}; lists[list] = l end
@@ -192,8 +192,8 @@ local function write_planned()
   local function write(key, value) texts[#texts + 1], texts[#texts + 2] = key, value end
   for n, new in ipairs(coming) do
     local j = new.j
-    j.q, j.C, j.y = before + n, now, now
-    local q, id = text(j.q), j.id
+    local q, id = text(before + n), j.id
+    j.q, j.C, j.y = q, now, now
     if j.s == 'S' then
       add('due', text(j.R), id)
       soon[id] = true

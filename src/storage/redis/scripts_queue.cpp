@@ -140,7 +140,8 @@ local function take_out(b, most)
 end
 -- What was taken out and is not begun waits again, in its place.
 local function put_back(one)
-  redis.pcall('ZADD', one.b, one.place, one.member)
+  local lane = one.lane
+  redis.pcall('ZADD', lane.b, lane.got[one.at + 1], lane.got[one.at])
   rung = true
 end
 -- A ready job, as far as it still is one.
@@ -182,8 +183,7 @@ local function deal(c, owners, share)
       if member then
         local id, kind = string.match(member, '^([^\n]*)\n(.*)$')
         ids[#ids + 1] = id
-        dealt[#dealt + 1] = {id = id, kind = kind, b = lane.b, member = member,
-          place = lane.got[n + 1]}
+        dealt[#dealt + 1] = {id = id, kind = kind, lane = lane, at = n}
       end
     end
   end

@@ -7,12 +7,9 @@ namespace mainstay::storage::redis {
 
 // Each item: id, token, result, number of follow-ups, these (a record and an input each).
 const std::string_view kComplete = R"lua(
-local function complete(at, follow)
-  local j, told = leased(ARGV[at], ARGV[at + 1], 'c')
-  if told then return 'ok' end
-  if not j then return 'stale' end
+local function follow_up(first, last)
   local met = {}
-  for n = at + 4, at + 2 + 2 * follow, 2 do
+  for n = first, last, 2 do
     local new = cmsgpack.unpack(ARGV[n])
     local key = new.x and key_of(new.o, new.x)
     if not (met[new.id] or (key and met[key]) or get(new.id)
@@ -23,21 +20,27 @@ local function complete(at, follow)
     end
   end
   write_planned()
+end
+local function complete(at)
+  local j, told = leased(ARGV[at], ARGV[at + 1], 'c')
+  if told then return 'ok' end
+  if not j then return 'stale' end
+  local follow_ups = tonumber(ARGV[at + 3])
+  if follow_ups > 0 then follow_up(at + 4, at + 2 + 2 * follow_ups) end
   occur_again(j)
   if ARGV[at + 2] ~= '' then put('r:' .. j.id, ARGV[at + 2]) end
   over(j, 'G')
   j.n, j.v = nil, 'c'
   return 'ok'
 end
-local items, ids, at = {}, {}, 12
+local places, ids, at = {}, {}, 12
 while at <= #ARGV do
-  local follow = tonumber(ARGV[at + 3])
-  items[#items + 1], ids[#ids + 1] = {at, follow}, ARGV[at]
-  at = at + 4 + 2 * follow
+  places[#places + 1], ids[#ids + 1] = at, ARGV[at]
+  at = at + 4 + 2 * tonumber(ARGV[at + 3])
 end
 learn(ids)
 local out = {}
-for n, item in ipairs(items) do out[n] = guarded(complete, item[1], item[2]) end
+for n, place in ipairs(places) do out[n] = guarded(complete, place) end
 settle()
 return out
 )lua";
