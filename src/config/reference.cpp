@@ -147,6 +147,11 @@ constexpr const char* kTomlArrays = R"(
 #models = ["gpt-4o-mini"]
 #default_model = "gpt-4o-mini"
 #concurrent_max = 64
+# Times of its own; 0s: those of [models].
+#first_token_timeout = "0s"
+#whole_answer_timeout = "0s"
+#between_tokens_timeout = "0s"
+#total_timeout = "0s"
 
 # Routes: names of models, and who answers for them, in order.
 #[[routes]]

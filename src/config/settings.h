@@ -219,6 +219,11 @@ struct ProviderSettings {
   std::vector<std::string> models;  ///< served models; empty: asked of the provider
   std::string default_model;        ///< for `auto`; empty: the first
   std::uint32_t concurrent_max = 64;
+  /// Of its own; zero: the one of the same name in [models].
+  Millis first_token_timeout{0};
+  Millis whole_answer_timeout{0};
+  Millis between_tokens_timeout{0};
+  Millis total_timeout{0};
 };
 
 /// One candidate of a route.

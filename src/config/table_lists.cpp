@@ -7,6 +7,7 @@ namespace mainstay::config {
 namespace {
 
 using P = ProviderSettings;
+constexpr Range kOwnTimeout{0, kDay};
 constexpr std::array kProviderRows = {
     text<&P::name>("name", Form::name, "Name of the provider; required, used in routes.", {1, 64},
                    kLive),
@@ -25,6 +26,14 @@ constexpr std::array kProviderRows = {
     text<&P::default_model>("default_model", Form::any, "Its model for `auto`; empty: the first.",
                             {0, 256}, kLive),
     row<&P::concurrent_max>("concurrent_max", {1, 10'000}, "Calls to it at once.", kLive),
+    row<&P::first_token_timeout>("first_token_timeout", kOwnTimeout,
+                                 "Its own models.first_token_timeout; 0s: that one.", kLive),
+    row<&P::whole_answer_timeout>("whole_answer_timeout", kOwnTimeout,
+                                  "Its own models.whole_answer_timeout; 0s: that one.", kLive),
+    row<&P::between_tokens_timeout>("between_tokens_timeout", kOwnTimeout,
+                                    "Its own models.between_tokens_timeout; 0s: that one.", kLive),
+    row<&P::total_timeout>("total_timeout", kOwnTimeout,
+                           "Its own models.total_timeout; 0s: that one.", kLive),
 };
 
 using R = RouteSettings;

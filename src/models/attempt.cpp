@@ -218,14 +218,14 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
   ++ask.at.attempts;
   Attempt attempt{.model = candidate.model,
                   .connect = settings_->upstream.connect_timeout,
-                  .first_token = settings.first_token_timeout,
-                  .between_tokens = settings.between_tokens_timeout,
-                  .by = ask.by.sooner(now, settings.total_timeout)};
+                  .first_token = upstream.patience.first_token,
+                  .between_tokens = upstream.patience.between_tokens,
+                  .by = ask.by.sooner(now, upstream.patience.total)};
   if (ask.embed != nullptr) co_return co_await embed_at(ask, candidate, std::move(call), attempt);
   if (ask.hear != nullptr) co_return co_await hear_at(ask, candidate, std::move(call), attempt);
   if (ask.say != nullptr) co_return co_await say_at(ask, candidate, std::move(call), attempt);
   if (ask.request.stream) co_return co_await start_stream(ask, candidate, std::move(call), attempt);
-  attempt.first_token = settings.whole_answer_timeout;
+  attempt.first_token = upstream.patience.whole_answer;
   AttemptTimings timings;
   auto reply = co_await upstream.provider->complete(ask.request, attempt, timings);
   if (!reply.ok()) {

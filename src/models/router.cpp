@@ -178,8 +178,7 @@ Co<Result<Answer>> Router::follow(Ask& ask, std::shared_ptr<Flight> flight) {
   answer.by.cache_time = ask.at.cache_time;
   answer.by.first_token_time = tools_.clock.now() - ask.started;
   if (place.flight->phase() == Flight::Phase::streaming) {
-    const Duration patience =
-        Duration(settings_->models.between_tokens_timeout) + settings_->server.write_timeout;
+    const Duration patience = longest_silence() + settings_->server.write_timeout;
     answer.stream = std::make_unique<FollowerStream>(std::move(place), tools_.clock, patience);
     co_return answer;
   }
@@ -187,6 +186,13 @@ Co<Result<Answer>> Router::follow(Ask& ask, std::shared_ptr<Flight> flight) {
   if (!outcome.ok()) co_return outcome.error();
   answer.reply = std::move(*outcome);
   co_return answer;
+}
+
+/// Of a stream that goes on, whoever gives it.
+Duration Router::longest_silence() const {
+  Duration out{};
+  for (const auto& each : upstreams_) out = std::max(out, each->patience.between_tokens);
+  return out;
 }
 
 bool Router::keepable(const Ask& ask, const Answer& answer) const {

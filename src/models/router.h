@@ -104,6 +104,7 @@ class Router final : public Models {
                   TimePoint now);
   void note(Ask& ask, const Candidate& candidate, const Error& error);
   Error told(Ask& ask) const;
+  Duration longest_silence() const;
   bool keepable(const Ask& ask, const Answer& answer) const;
   Keep keep_of(const Ask& ask, const Answer& answer);
   void keep_reply(const Ask& ask, const Answer& answer);

@@ -41,11 +41,23 @@ std::chrono::milliseconds round_up(Duration d) {
   return std::chrono::ceil<std::chrono::milliseconds>(d);
 }
 
+Duration own_or(Millis own, Millis common) {
+  return own > Millis::zero() ? own : common;
+}
+
+Upstream::Patience patience_of(const ProviderSettings& own, const ModelSettings& common) {
+  return {own_or(own.first_token_timeout, common.first_token_timeout),
+          own_or(own.whole_answer_timeout, common.whole_answer_timeout),
+          own_or(own.between_tokens_timeout, common.between_tokens_timeout),
+          own_or(own.total_timeout, common.total_timeout)};
+}
+
 }  // namespace
 
 Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, Tools tools)
     : provider(std::move(parts.provider)),
       kind(kind_of),
+      patience(patience_of(parts.settings, settings.models)),
       host(parts.host),
       permits(tools.clock, parts.settings.concurrent_max, settings.upstream.waiting_max),
       settings_(std::move(parts.settings)),

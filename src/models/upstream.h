@@ -108,8 +108,17 @@ class Upstream {
   std::string default_model() const;
   ProviderState state() const;
 
+  /// How long its attempts may take: its own times, or those of [models].
+  struct Patience {
+    Duration first_token{};
+    Duration whole_answer{};
+    Duration between_tokens{};
+    Duration total{};
+  };
+
   const std::unique_ptr<ChatProvider> provider;
   const Kind kind;
+  const Patience patience;
   const HostDoor host;  ///< empty: its server runs elsewhere
   Permits permits;
 

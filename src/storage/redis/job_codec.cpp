@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kStates = "SQRGDCX";  // in the order of JobState
 
 WallTime time_field(const Json& record, const char* key) {
-  return wall_from_micros(static_cast<std::int64_t>(count_field(record, key)));
+  const Json& micros = field(record, key);
+  return wall_from_micros(micros.is_number() ? micros.get<std::int64_t>() : 0);
 }
 
 /// What a record does not name is nothing or zero.

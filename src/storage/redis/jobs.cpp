@@ -16,8 +16,6 @@ constexpr Duration kLookAgain = std::chrono::minutes(5);
 constexpr std::size_t kWishesMax = 64;
 constexpr Duration kUpkeepMin = std::chrono::milliseconds(50);
 constexpr Duration kUpkeepMax = std::chrono::seconds(30);
-/// An entry that was read this long ago and leads to no running attempt is cleared.
-constexpr Duration kOrphanAfter = std::chrono::seconds(60);
 constexpr std::uint32_t kListSlice = 200;
 constexpr std::size_t kRemovedMax = 100;  // of one slice of upkeep, as its script says
 
@@ -399,7 +397,7 @@ Co<Result<PageOfJobs>> RedisJobs::list(JobFilter filter, JobId after, std::uint3
 
 Co<Result<Duration>> RedisJobs::upkeep(Deadline by) {
   Command call = command(Script::upkeep);
-  call.add(static_cast<std::int64_t>(leader_.term("upkeep"))).add(millis(kOrphanAfter));
+  call.add(static_cast<std::int64_t>(leader_.term("upkeep")));
   auto reply = co_await client_.ask(std::move(call), true, by);
   if (!reply.ok()) co_return reply.error();
   if (static_cast<std::size_t>(reply->at(1).count()) >= kRemovedMax) co_return Duration::zero();

@@ -54,7 +54,7 @@ local function learn(ids)
 end
 local function get(id)
   local j = known[id]
-  if j == nil then j = call('GET', P .. 'j:' .. id) end
+  if j == nil then j = call('MGET', P .. 'j:' .. id)[1] end  -- foreign things are no jobs
   if type(j) == 'string' then
     local ok, map = pcall(cmsgpack.unpack, j)
     j = ok and type(map) == 'table' and map.id == id and map
@@ -110,6 +110,7 @@ local function note(set, time, id)
 end
 local function settle()
   write_records()
+  for f, d in pairs(counts) do if d ~= 0 then call('HINCRBY', P .. 'n', f, d) end end
   for o, d in pairs(waiting_by) do
     if d ~= 0 and call('HINCRBY', P .. 'u', o, d) <= 0 then call('HDEL', P .. 'u', o) end
   end
@@ -125,7 +126,6 @@ local function settle()
     for id in pairs(ids) do gone[#gone + 1] = id end
     each_slice(gone, 1000, function(...) call('ZREM', P .. set, ...) end)
   end
-  for f, d in pairs(counts) do if d ~= 0 then call('HINCRBY', P .. 'n', f, d) end end
   if made > 0 then
     local d = depth()
     if d >= high then call('HSET', P .. 'n', 'shed', 1) end
@@ -144,7 +144,7 @@ const std::string_view kLanes = R"lua(
 -- The ready jobs of one owner in one class are a sorted set b:CLASS:OWNER, oldest first. While it
 -- holds any, the owner has one turn: an entry in the class's stream s:CLASS, noted in the hash r.
 -- Whoever reads a turn takes the owner's oldest job, and the owner's next turn goes to the stream's
--- end: owners take turns. A turn whose script failed stays pending, and upkeep gives it again.
+-- end: owners take turns. A turn that was read and not used stays pending and comes first next time.
 local function turn(c, o) call('XADD', P .. 's:' .. c, '*', 'o', o) end
 -- An owner whose lane holds jobs has a turn.
 local function lane_ready(c, o)
@@ -310,14 +310,17 @@ local function tick(j)
   return false
 end
 local function timers(most)
+  local looked = 0
   for _, set in ipairs({'exp', 'due', 'leases', 'exp'}) do
-    local ids = call('ZRANGEBYSCORE', P .. set, '-inf', now, 'LIMIT', 0, most)
+    local ids = call('ZRANGEBYSCORE', P .. set, '-inf', now, 'LIMIT', 0,
+      set == 'exp' and most + looked or most)
+    if set == 'exp' then looked = #ids end
     learn(ids)
     for _, id in ipairs(ids) do
       local j = get(id)
       if not j then
         drop(set, id)
-      elseif not tick(j) then
+      elseif not dropped[set][id] and not tick(j) then
         -- An entry whose job has moved on: of no more use, or to be looked at at another time.
         if set == 'leases' and j.s == 'R' then note(set, j.l, id)
         elseif set == 'due' and j.s == 'S' then note(set, j.R, id)

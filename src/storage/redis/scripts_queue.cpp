@@ -212,10 +212,12 @@ local function chosen(dealt)
   end
   return taken
 end
+local served = {}  -- owners of whom something began
 local function begin(j)
   j.a, j.t, j.v, j.w, j.B, j.l = (j.a or 0) + 1, (j.t or 0) + 1, nil, worker, now, lease_end
   become(j, 'R')
   waits(j.o, -1)
+  served[j.o] = true
   dropped.leases[j.id] = nil  -- the end of its lease before may have been found in this very call
   out[#out + 1] = {store(j)}
   inputs[#inputs + 1] = P .. 'i:' .. j.id
@@ -233,52 +235,70 @@ local function begin_all(taken)
   end
   write_records()  -- they are in no lane any more
 end
-local function read(c, most)
+-- Turns: those that were read before and not used, after the entry `after`; '>': new ones.
+local function read(c, most, after)
   local key = P .. 's:' .. c
-  local got = redis.pcall('XREADGROUP', 'GROUP', 'w', worker, 'COUNT', most, 'STREAMS', key, '>')
+  local function ask(how)
+    return how('XREADGROUP', 'GROUP', 'w', 'claims', 'COUNT', most, 'STREAMS', key, after)
+  end
+  local got = ask(redis.pcall)
   if got and got.err then
     if string.sub(got.err, 1, 7) ~= 'NOGROUP' then error(got) end
     call('XGROUP', 'CREATE', key, 'w', '0', 'MKSTREAM')
-    got = call('XREADGROUP', 'GROUP', 'w', worker, 'COUNT', most, 'STREAMS', key, '>')
+    got = ask(call)
   end
   return got and got[1][2] or {}
 end
--- A turn is good for one job. Where fewer turns are left than there are slots nobody else waits,
--- and their owners share what is free.
-local function serve(c, met)
-  local last = false
-  while not (last or full or failed) and #out < slots do
-    local most = slots - #out
-    local entries, owners = read(c, most), {}
-    last = #entries < most
-    for _, e in ipairs(entries) do
-      local o = e[2][2]
+-- Reads further turns, more at each time: of those owners that were not met yet. Second: where to
+-- read on; nil: that were all.
+local function meet(c, met, after)
+  local most, owners = math.min(math.max(slots - #out, 2 * #met), 1000), {}
+  local entries = read(c, most, after)
+  for _, e in ipairs(entries) do
+    local o = e[2] and e[2][2]
+    if not o or met[o] then
       ack(c, e[1])
-      if not met[o] then
-        met[o] = true
-        met[#met + 1], owners[#owners + 1] = o, o
-      end
+    else
+      met[o] = e[1]
+      met[#met + 1], owners[#owners + 1] = o, o
     end
-    while #owners > 0 and #out < slots and not (full or failed) do
-      local share = last and math.max(1, math.floor((slots - #out) / #owners)) or 1
-      local dealt, more = deal(c, owners, share)
+  end
+  if #entries == most then return owners, after == '>' and after or entries[most][1] end
+  return owners, after ~= '>' and '>' or nil
+end
+-- A turn is good for one job. When all have been read and slots are left nobody else waits, and
+-- those whose lanes hold more share what is free.
+local function serve(c, met)
+  local after, more, owners, dealt, rest = '0', {}, nil, nil, nil
+  while not (full or failed) and #out < slots and (after or #more > 0) do
+    if after then
+      owners, after = meet(c, met, after)
+    else
+      owners, more = more, {}
+    end
+    if #owners > 0 then
+      local share = after and 1 or math.max(1, math.floor((slots - #out) / (#owners + #more)))
+      dealt, rest = deal(c, owners, share)
       begin_all(chosen(dealt))
-      owners = last and more or {}
+      for _, o in ipairs(rest) do more[#more + 1] = o end
     end
   end
 end
--- The next turns of those whose turns were read, one each.
+-- Who was served has its next turn at the end; who was not keeps the one that was read.
 local function next_turns(c, met)
   for _, o in ipairs(met) do
-    if redis.pcall('ZCARD', P .. 'b:' .. c .. ':' .. o) == 0 then
+    local empty = redis.pcall('ZCARD', P .. 'b:' .. c .. ':' .. o) == 0
+    if empty then
       call('HDEL', P .. 'r', c .. ':' .. o)
-    else
+    elseif served[o] then
       turn(c, o)
     end
+    if empty or served[o] then ack(c, met[o]) end
   end
 end
 for c = 0, 3 do
   local met = {}
+  served = {}
   serve(c, met)
   next_turns(c, met)
 end

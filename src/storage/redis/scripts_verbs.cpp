@@ -8,17 +8,18 @@ namespace mainstay::storage::redis {
 // Each item: id, token, result, number of follow-ups, these (a record and an input each).
 const std::string_view kComplete = R"lua(
 local function follow_up(first, last)
-  local met = {}
+  local met, new_ones = {}, {}
   for n = first, last, 2 do
     local new = cmsgpack.unpack(ARGV[n])
     local key = new.x and key_of(new.o, new.x)
     if not (met[new.id] or (key and met[key]) or get(new.id)
         or (key and call('EXISTS', key) == 1)) then
-      plan(new, ARGV[n + 1])
+      new_ones[#new_ones + 1] = {new, ARGV[n + 1]}
       met[new.id] = true
       if key then met[key] = true end
     end
   end
+  for _, new in ipairs(new_ones) do plan(new[1], new[2]) end
   write_planned()
 end
 local function complete(at)
@@ -221,25 +222,6 @@ for _, id in ipairs(removed) do
   local j = get(id)
   if j and j.F then forget(j) else call('ZREM', P .. 'ended', id) end
 end
--- Turns that were read by a script that failed later.
-for c = 0, 3 do
-  local key = P .. 's:' .. c
-  local held = redis.pcall('XPENDING', key, 'w', 'IDLE', ARGV[13], '-', '+', 100)
-  if held.err then held = {} end
-  for _, one in ipairs(held) do
-    local entry = call('XRANGE', key, one[1], one[1])[1]
-    if entry then
-      turn(c, entry[2][2])
-      rung = true
-    end
-    ack(c, one[1])
-  end
-  local consumers = redis.pcall('XINFO', 'CONSUMERS', key, 'w')
-  if consumers.err then consumers = {} end
-  for _, one in ipairs(consumers) do
-    if one[4] == 0 and one[6] > 3600000 then call('XGROUP', 'DELCONSUMER', key, 'w', one[2]) end
-  end
-end
 -- The dead-letter stream is a record of ends, not of work.
 local oldest = math.floor((now - keep_dead) / 1000)
 if oldest > 0 then call('XTRIM', P .. 'dead', 'MINID', '~', oldest) end
@@ -250,9 +232,7 @@ return {next_time({'due', 'leases', 'exp', 'ended'}), #removed}
 const std::string_view kFigures = R"lua(
 local oldest = {0, 0, 0, 0}
 for c = 0, 3 do
-  local group = redis.pcall('XINFO', 'GROUPS', P .. 's:' .. c)
-  local last = not group.err and group[1] and '(' .. group[1][8] or '-'
-  for _, e in ipairs(call('XRANGE', P .. 's:' .. c, last, '+', 'COUNT', 100)) do
+  for _, e in ipairs(call('XRANGE', P .. 's:' .. c, '-', '+', 'COUNT', 100)) do
     local first = call('ZRANGE', P .. 'b:' .. c .. ':' .. e[2][2], 0, 0)[1]
     local j = first and get(string.match(first, '^[^\n]*'))
     local since = j and j.y or 0

@@ -253,7 +253,7 @@ TEST(table, numbers_are_accepted_at_their_bounds_and_refused_one_beyond) {
     return count;
   };
   EXPECT_GT(all(rows(), &settings), 60);
-  EXPECT_EQ(all(provider_rows(), &provider), 1);
+  EXPECT_EQ(all(provider_rows(), &provider), 5);
   EXPECT_EQ(all(candidate_rows(), &candidate), 2);
 }
 

@@ -57,6 +57,31 @@ TEST_F(router_stream, silence_before_the_first_token_falls_back_when_its_timer_e
   EXPECT_EQ(router->providers()[0].why, "upstream_first_byte_timeout");
 }
 
+TEST_F(router_stream, a_provider_has_times_of_its_own) {
+  Step slow = streams({"alpha ", "beta"}, 40s);
+  slow.pieces[2].after = 25s;
+  auto& one = provider("one", {"m-one"});
+  one.always = slow;
+  providers.back().settings.first_token_timeout = 50s;
+  providers.back().settings.between_tokens_timeout = 30s;
+  auto& two = provider("two", {"m-two"});
+  two.always = slow;
+  providers.back().settings.first_token_timeout = 2s;
+  provider("three", {"m-three"}).always = streams({"word"});
+  build();
+  const auto asked_of = [&](const std::string& model) -> Asked& {
+    auto what = request(question("q"), true);
+    what.model = model;
+    return ask(std::move(what), 200s);
+  };
+  auto& patient = asked_of("m-one");
+  EXPECT_TRUE(patient.ended);
+  EXPECT_EQ(patient.by().first_token_time, 40s);
+  asked_of("m-two");
+  EXPECT_EQ(router->providers()[1].why, "upstream_first_byte_timeout");
+  EXPECT_EQ(two.open, 0);
+}
+
 // proves fault row 26: an error after a token, and no token twice
 TEST_F(router_stream, fault_26_a_stream_cut_after_a_token_ends_with_an_error_and_no_replay) {
   auto& one = provider("one", {"m-one"});
