@@ -304,6 +304,19 @@ describe('retry, fallback, breaker', () => {
     assert.equal(chats(provider).length, 8);
   });
 
+  test("a provider's own times stand for those of all", async (t) => {
+    const { server, provider } = await pair(t, {
+      entry: { first_token_timeout: '200ms', whole_answer_timeout: '200ms' },
+      config: {
+        routes: [{ model: 'model-a', extractive_fallback: false, candidates: [{ provider: 'openai', model: 'model-a' }] }],
+        models: { first_token_timeout: '10m', whole_answer_timeout: '10m', total_timeout: '10m', attempts_max: 1 },
+      },
+    });
+    provider.script({ replies: [{ fault: 'no_bytes' }], repeat: true });
+    assert_error(await server.chat(ask('whole')), 504, { code: 'upstream_first_byte_timeout' });
+    assert_error(await server.chat(ask('streamed', { stream: true })), 504, { code: 'upstream_first_byte_timeout' });
+  });
+
   test('a client that leaves does not count against the provider', async (t) => {
     const { server, provider } = await alone(t, { models: { first_token_timeout: '20s', total_timeout: '30s' } });
     for (let i = 0; i < 6; i += 1) {
