@@ -1,6 +1,7 @@
 // What a store on a server of its own can suffer: the server dies, hangs, fills up, forgets, loses
 // its rank. Nothing that was acknowledged is lost, and everything mends itself.
 #include "conformance/redis_rig.h"
+#include "storage/redis/job_codec.h"
 
 namespace mainstay::storage {
 namespace {
@@ -268,6 +269,20 @@ TEST_F(OnRedis, a_turn_that_a_failed_script_had_read_comes_first) {
   EXPECT_EQ(first[0].lease.id, job_of(1).id);
   EXPECT_EQ(take(5).size(), 1U);
   EXPECT_EQ(server().tell("XLEN " + stream), ":0\r\n");
+}
+
+TEST_F(OnRedis, an_owner_whose_lane_is_not_ours_any_more_keeps_no_other_from_its_turn) {
+  for (int i = 1; i <= 2; ++i) ASSERT_TRUE(submit(job_of(i, "ann")).ok());
+  ASSERT_TRUE(submit(job_of(3, "bob")).ok());
+  ASSERT_TRUE(submit(job_of(4, "bob", JobClass::background)).ok());
+  const std::string lane = key("b:1:" + redis::owner_text(user("ann")));
+  server().tell("DEL \"" + lane + "\"");
+  server().tell("SET \"" + lane + "\" foreign");
+  for (const int id : {3, 4}) {
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 1U);
+    EXPECT_EQ(taken[0].lease.id, job_of(id).id);
+  }
 }
 
 TEST_F(OnRedis, who_found_no_room_in_a_reply_has_the_next_turn) {

@@ -106,7 +106,7 @@ const std::string_view kClaim = R"lua(
 local worker, slots, lease = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local bytes_left, rationed, ration = tonumber(ARGV[15]), ARGV[16], tonumber(ARGV[17])
 local full = false  -- the reply holds as much as it may: what is ready stays so
-local failed = nil
+local failed, lane_failed = nil, nil  -- a lane's trouble is its owner's alone
 local wanted = nil
 for n = 18, #ARGV do
   wanted = wanted or {}
@@ -115,7 +115,7 @@ end
 timers(100)
 local out, inputs, lease_end = {}, {}, now + lease
 local lease_text = text(lease_end)
-local function say_failed(why) failed = type(why) == 'table' and why.err or tostring(why) end
+local function reason(why) return type(why) == 'table' and why.err or tostring(why) end
 local function wants(kind)
   return (not wanted or wanted[kind]) and (rationed == '' or kind ~= rationed or ration > 0)
 end
@@ -173,7 +173,7 @@ local function deal(c, owners, share)
       left = left - #got / 2
       if #got == 2 * most then more[#more + 1] = o end
     else
-      say_failed(got)
+      lane_failed = reason(got)
     end
   end
   local dealt, ids = {}, {}
@@ -200,7 +200,8 @@ local function chosen(dealt)
     else
       ok, j = pcall(ready_one, one.id)
     end
-    if not ok then say_failed(j)
+    if not ok then
+      failed = reason(j)
     elseif j and not has_room(j, #out + #taken == 0) then
       full = true
       put_back(one)
@@ -229,7 +230,7 @@ local function begin_all(taken)
   end
   local ok, why = pcall(each_slice, leases, 1000,
     function(...) call('ZADD', P .. 'leases', ...) end)
-  if not ok then say_failed(why) end
+  if not ok then failed = reason(why) end
   for _, one in ipairs(taken) do
     if ok then begin(one.j) else put_back(one) end
   end
@@ -313,6 +314,7 @@ each_slice(inputs, 1000, function(...)
     out[n][2] = input or ''
   end
 end)
+failed = failed or lane_failed
 if failed and #out == 0 then return redis.error_reply(failed) end
 return {last[1] and last[1][1] or '0-0', next_time({'due', 'leases', 'exp'}), out}
 )lua";
