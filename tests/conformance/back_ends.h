@@ -100,10 +100,6 @@ class BackEnd {
   virtual Stores& stores() = 0;
   /// Whether a second stores() closed and opened the back end, ending all attempts.
   virtual bool restarts() const { return false; }
-  /// Whether time is Ground's clock alone, so that a test may make it stand still and move it.
-  virtual bool exact_time() const { return true; }
-  /// Whether owners within a class are served in turn; else caps alone keep them apart.
-  virtual bool takes_turns() const { return true; }
 };
 
 class InMemory final : public BackEnd {

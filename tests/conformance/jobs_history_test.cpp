@@ -17,7 +17,6 @@ class JobHistories : public Jobs {
     SCOPED_TRACE("MAINSTAY_SEED=" + std::to_string(seed));
     random_ = std::make_unique<SeededRandom>(seed);
     model_ = {};
-    model_.takes_turns = takes_turns();
     failing_ = failing;
     began_ = wall();
     for (step_ = 0; step_ < steps && !HasFailure(); ++step_) one_step();

@@ -17,7 +17,6 @@ TEST_P(Jobs, a_lower_class_runs_only_when_no_higher_one_is_ready) {
 }
 
 TEST_P(Jobs, owners_take_turns_and_each_gets_its_oldest_first) {
-  if (!takes_turns()) GTEST_SKIP() << "here the caps keep owners apart";
   for (int i = 1; i <= 3; ++i) add(job_of(i, "ann"));
   for (int i = 4; i <= 5; ++i) add(job_of(i, "bob"));
   add(job_of(6, "cid"));
@@ -28,7 +27,6 @@ TEST_P(Jobs, owners_take_turns_and_each_gets_its_oldest_first) {
 }
 
 TEST_P(Jobs, a_thousand_jobs_of_one_owner_delay_another_by_one_job_per_slot) {
-  if (!takes_turns()) GTEST_SKIP() << "here the caps keep owners apart";
   std::vector<Co<Result<Submitted>>> all;
   for (int i = 0; i < 1000; ++i) all.push_back(jobs().submit(job_of(i, "ann"), 0, soon()));
   for (const auto& one : run_all(ground_, std::move(all))) ASSERT_TRUE(one.ok());
@@ -80,7 +78,6 @@ TEST_P(Jobs, a_kind_is_found_behind_hundreds_of_others_and_these_keep_their_orde
 
 TEST_P(Jobs, a_lease_is_over_at_its_very_end) {
   stores();
-  if (!exact()) GTEST_SKIP() << "its time is not the test's";
   const Duration lease = seconds(10);
   for (const int after_us : {-1, 0, 1}) {
     const NewJob job = job_of(after_us + 5);
@@ -374,7 +371,6 @@ TEST_P(Jobs, no_attempt_begins_at_or_after_the_expiry) {
 
 TEST_P(Jobs, every_end_but_a_cancel_makes_the_next_occurrence) {
   stores();
-  if (!exact()) GTEST_SKIP() << "its time is not the test's";
   NewJob job = keyed(job_of(1), "every minute");
   job.repeat_every = minutes(1);
   job.run_at = wall() + seconds(5);
@@ -403,7 +399,6 @@ TEST_P(Jobs, every_end_but_a_cancel_makes_the_next_occurrence) {
 
 TEST_P(Jobs, an_occurrence_that_is_run_again_by_hand_does_not_start_a_second_rhythm) {
   stores();
-  if (!exact()) GTEST_SKIP() << "its time is not the test's";
   NewJob job = job_of(1);
   job.repeat_every = minutes(1);
   add(job);
@@ -456,7 +451,6 @@ TEST_P(Jobs, what_has_ended_is_kept_for_its_time_and_not_longer) {
   limits().keep_dead = hours(5);
   limits().keep_keys = hours(3);
   stores();
-  if (!exact()) GTEST_SKIP() << "its time is not the test's";
   add(keyed(job_of(1), "key"));
   complete(take_one().lease);
   add(job_of(2));
@@ -487,7 +481,6 @@ TEST_P(Jobs, what_has_ended_is_kept_for_its_time_and_not_longer) {
 
 TEST_P(Jobs, nothing_that_has_not_ended_is_ever_removed) {
   stores();
-  if (!exact()) GTEST_SKIP() << "its time is not the test's";
   NewJob far = job_of(1);
   far.run_at = wall() + hours(24 * 400);
   add(keyed(far, "key"));

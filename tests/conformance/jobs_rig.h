@@ -98,11 +98,7 @@ class Jobs : public testing::TestWithParam<const char*> {
     stores();
     return back_->restarts();
   }
-  bool takes_turns() {
-    stores();
-    return back_->takes_turns();
-  }
-  bool exact() const { return in_real_time_ ? false : back_->exact_time(); }
+  bool exact() const { return !in_real_time_; }
   void pass(Duration d) {
     stores();
     if (exact()) {

@@ -75,9 +75,9 @@ local function store(j)
   return record
 end
 local function write_records()
-  for id, j in pairs(unsaved) do put('j:' .. id, cmsgpack.pack(j)) end
+  for _, j in pairs(unsaved) do store(j) end
   local list = writes
-  unsaved, writes = {}, {}
+  writes = {}
   each_slice(list, 1000, function(...) call('MSET', ...) end)
 end
 -- A job as it is handed out.
@@ -132,11 +132,23 @@ local function settle()
   end
   if rung then call('XADD', P .. 'bell', 'MAXLEN', '1', '*', 'r', '1') end
 end
+local function reason(why) return type(why) == 'table' and why.err or tostring(why) end
 -- One item of a batch: its error is its own.
 local function guarded(f, ...)
   local ok, out = pcall(f, ...)
-  if ok then return out end
-  return '!' .. (type(out) == 'table' and out.err or tostring(out))
+  return ok and out or '!' .. reason(out)
+end
+-- The items of a batch, `width` arguments each, the first of them a job's id.
+local function each_item(width, verb)
+  local ids, out = {}, {}
+  for at = 12, #ARGV, width do ids[#ids + 1] = ARGV[at] end
+  learn(ids)
+  for n = 1, #ids do
+    local at = 12 + (n - 1) * width
+    out[n] = guarded(verb, unpack(ARGV, at, at + width - 1))
+  end
+  settle()
+  return out
 end
 )lua";
 

@@ -39,10 +39,9 @@ local function write()
   local ok, failed = pcall(write_planned)
   coming = {}
   if ok then return end
-  failed = '!' .. (type(failed) == 'table' and failed.err or tostring(failed))
   for _, new in ipairs(new_jobs) do
     if not new.made then
-      out[new.place] = failed
+      out[new.place] = '!' .. reason(failed)
       deep = deep - 1
     end
   end
@@ -115,7 +114,6 @@ end
 timers(100)
 local out, inputs, lease_end = {}, {}, now + lease
 local lease_text = text(lease_end)
-local function reason(why) return type(why) == 'table' and why.err or tostring(why) end
 local function wants(kind)
   return (not wanted or wanted[kind]) and (rationed == '' or kind ~= rationed or ration > 0)
 end

@@ -53,6 +53,7 @@ local function fail(id, token, failure, again)
   if told then return j.s == 'D' and 'D' or 'S' end
   if not j then return 'stale' end
   local answer = 'S'
+  again = tonumber(again)
   if again < 0 or j.a >= j.A then
     answer = 'D'
     die(j, failure)
@@ -66,12 +67,7 @@ local function fail(id, token, failure, again)
   j.n, j.v = nil, 'f'
   return answer
 end
-local out = {}
-for at = 12, #ARGV, 4 do
-  table.insert(out, guarded(fail, ARGV[at], ARGV[at + 1], ARGV[at + 2], tonumber(ARGV[at + 3])))
-end
-settle()
-return out
+return each_item(4, fail)
 )lua";
 
 const std::string_view kGiveBack = R"lua(
@@ -84,27 +80,20 @@ local function give_back(id, token)
   j.a, j.n, j.v, j.y = math.max(j.a - 1, 0), nil, 'g', now
   return 'ok'
 end
-local out = {}
-for at = 12, #ARGV, 2 do table.insert(out, guarded(give_back, ARGV[at], ARGV[at + 1])) end
-settle()
-return out
+return each_item(2, give_back)
 )lua";
 
 const std::string_view kExtend = R"lua(
 local function extend(id, token, lease)
   local j = leased(id, token, '-')
   if not j then return 'stale' end
-  note('leases', now + lease, id)
-  j.l = now + lease
+  local lease_end = now + tonumber(lease)
+  note('leases', lease_end, id)
+  j.l = lease_end
   save(j)
   return 'ok'
 end
-local out = {}
-for at = 12, #ARGV, 3 do
-  table.insert(out, guarded(extend, ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])))
-end
-settle()
-return out
+return each_item(3, extend)
 )lua";
 
 // By hand: owner ('': anybody), id. Answer: a word when refused, else the job.

@@ -209,6 +209,20 @@ TEST_F(coalesce, a_leader_destroyed_in_the_middle_is_an_error_for_its_followers)
   EXPECT_EQ(follower.stream_error->reason, "upstream_truncated");
 }
 
+TEST_F(coalesce, a_follower_is_as_patient_as_the_provider_may_be_silent) {
+  auto& one = provider("one", {"m-one"});
+  one.always = streams({"a", "b"}, 200s);
+  providers.back().settings.first_token_timeout = 250s;
+  providers.back().settings.between_tokens_timeout = 250s;
+  providers.back().settings.total_timeout = 900s;
+  build();
+  start(request(question("q"), true), 900s);
+  auto& follower = start(request(question("q"), true), 900s);
+  clock.run(600s);
+  EXPECT_EQ(one.calls, 1);
+  EXPECT_TRUE(follower.ended);
+}
+
 TEST_F(coalesce, a_failure_before_the_first_token_is_shared) {
   auto& one = provider("one", {"m-one"});
   one.always = fails(failure(Errc::invalid, "upstream_rejected"), 1s);
