@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "storage/sqlite/joined_writes.h"
 #include "storage/sqlite/memory.h"
 #include "storage/sqlite/tokenizer.h"
 
@@ -60,7 +61,8 @@ Connection::Connection(const std::string& path, Mode mode, Duration busy_timeout
   count_memory();
   const int how =
       mode == Mode::write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-  if (sqlite3_open_v2(path.c_str(), &db_, how | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK) {
+  const char* const files = mode == Mode::write ? joined_writes() : nullptr;
+  if (sqlite3_open_v2(path.c_str(), &db_, how | SQLITE_OPEN_NOMUTEX, files) != SQLITE_OK) {
     Failure failure(sqlite3_extended_errcode(db_), sqlite3_system_errno(db_),
                     "open " + path + ": " + sqlite3_errmsg(db_));
     sqlite3_close(db_);
