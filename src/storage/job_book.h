@@ -111,6 +111,7 @@ class JobBook {
   /// Scheduled + queued jobs of an owner.
   std::uint32_t waiting(const Owner& owner) const;
   std::uint64_t depth() const noexcept { return depth_; }
+  bool shedding() const noexcept { return gate_.shedding(); }
   std::uint64_t ready() const noexcept { return ready_; }
   /// Fills by_state, oldest_ready, depth, shedding, drained_per_second, refused_user and
   /// refused_depth; the store counts the others.

@@ -126,6 +126,13 @@ class Query {
     lasting_ = true;
     return bind(values...);
   }
+  /// The next parameters, for a statement of many rows; texts as in bind_lasting().
+  template <class... Values>
+  Query& bind_row(const Values&... values) {
+    lasting_ = true;
+    (put(++bound_, values), ...);
+    return *this;
+  }
   /// For a function of ours that takes it back by its type; it outlives the query.
   Query& bind_pointer(int at, void* pointer, const char* type);
   /// True when there is a row to read.
@@ -158,6 +165,7 @@ class Query {
   Connection& db_;
   sqlite3_stmt* statement_;
   bool lasting_ = false;
+  int bound_ = 0;  ///< parameters that bind_row() has filled
 };
 
 }  // namespace mainstay::storage::sqlite

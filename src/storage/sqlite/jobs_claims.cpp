@@ -72,6 +72,7 @@ void JobDesk::answer_late_claimers() {
 
 void JobDesk::serve_one(ClaimJobs& op) {
   std::uint32_t of_rationed = 0;
+  op.found.reserve(std::min<std::size_t>(op.claim.slots, book_->ready()));
   while (op.found.size() < op.claim.slots) {
     Entry* entry = book_->next(op.claim.kinds, rationed_out(op.claim, of_rationed));
     if (entry == nullptr) return;
@@ -166,7 +167,8 @@ void JobDesk::finish(std::shared_ptr<JobOp> op,
                      const std::shared_ptr<const Error>& error) noexcept {
   if (error) op->error = error;
   const bool claims = op->needs() == JobOp::Needs::work;  // waiting for work is no delay
-  const Duration took = claims ? Duration{} : clock_.now() - op->handed;
+  const Duration took =
+      claims ? Duration{} : std::max<Duration>(moment_.at - op->handed, Duration{});
   writer_->count(op->verb(), took, error.get());
   if (!op->answer()) {
     if (claims) return_claims(static_cast<const ClaimJobs&>(*op));

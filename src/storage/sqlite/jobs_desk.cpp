@@ -66,6 +66,7 @@ void JobDesk::load(Connection& db) {
   whole_bytes_ = 0;
   repeating_.clear();
   repeated_.clear();
+  put_nothing_off();
   {
     std::lock_guard lock(mutex_);
     unwritten_.clear();
@@ -95,6 +96,7 @@ void JobDesk::load(Connection& db) {
         change(entry, now.life);
       }
     }
+    write_rows(db);
     Query(db, "COMMIT").finish();
   } catch (const std::exception&) {
     if (db.in_transaction()) sqlite3_exec(db.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
@@ -237,6 +239,12 @@ void JobDesk::drop_whole(Entry& entry) {
   entry.whole.reset();
 }
 
+/// Of a transaction that is over, or has not begun.
+void JobDesk::put_nothing_off() noexcept {
+  ended_rows_.clear();
+  submitted_.clear();
+}
+
 // Time.
 
 bool JobDesk::timers_due() const {
@@ -284,6 +292,7 @@ bool JobDesk::run_timers(Connection& db) {
       break;
     }
   }
+  write_rows(db);
   return wrote;
 }
 
@@ -300,7 +309,7 @@ bool JobDesk::write_claims(Connection& db) {
     now.life = claim.life;
     now.worker = claim.worker;
     now.started = claim.started;
-    move_job(db, n, now);
+    move_job(db, {n, now});
     written_.push_back(n);
     std::lock_guard lock(mutex_);
     claim.written = true;
@@ -388,10 +397,18 @@ bool JobDesk::prepare(bool last) {
   return writes;
 }
 
+/// Whether the transaction may grow; the clock costs as much as a tenth of an operation.
+bool JobDesk::in_time() const {
+  constexpr std::size_t kOperations = 8;
+  return staged_ % kOperations != 0 || clock_.now() < until_;
+}
+
 bool JobDesk::apply(Connection& db, TimePoint until) {
   undo_.clear();
   written_.clear();
   strict_.clear();
+  put_nothing_off();
+  wrote_ = false;
   staged_ = 0;
   until_ = until;
   moment_ = look();
@@ -399,7 +416,7 @@ bool JobDesk::apply(Connection& db, TimePoint until) {
   in_transaction_ = true;
   bool wrote = !last_ && moment_.at >= quiet_until_ && run_timers(db);
   if (rules_.strict_claims && !last_) wrote = claim_strictly(db) || wrote;
-  while (staged_ < queue_.size() && (staged_ == 0 || (singly_ == 0 && clock_.now() < until_))) {
+  while (staged_ < queue_.size() && (staged_ == 0 || (singly_ == 0 && in_time()))) {
     JobOp& op = *queue_[staged_++];
     op.error.reset();
     if (op.gone()) continue;
@@ -407,9 +424,11 @@ bool JobDesk::apply(Connection& db, TimePoint until) {
       op.error = std::make_shared<const Error>(late_error());
       continue;
     }
+    if (!op.joins()) write_rows(db);
     wrote = op.apply(*this, db) || wrote;
   }
-  return write_claims(db) || wrote;
+  write_rows(db);
+  return write_claims(db) || wrote || wrote_;
 }
 
 void JobDesk::answer_staged(const std::shared_ptr<const Error>& error) noexcept {
@@ -435,10 +454,10 @@ void JobDesk::settled(const std::shared_ptr<const Error>& error, bool again) noe
       for (const auto n : repeated_) repeating_.erase(n);
       repeated_.clear();
       claims_due_ = unwritten_.empty() ? TimePoint::max() : moment_.at + kClaimLinger - kClaimYoung;
+      moment_ = look();
       for (auto& claim : strict_) finish(std::move(claim), nullptr);
       strict_.clear();
       answer_staged(nullptr);
-      moment_ = look();
       run_due();
       if (!rules_.strict_claims && !last_) serve();
       answer_late_claimers();

@@ -45,6 +45,9 @@ class JobOp {
   virtual void let_go() noexcept {}
   enum class Needs : std::uint8_t { transaction, memory, work };
   virtual Needs needs() const noexcept { return Needs::transaction; }
+  /// What it writes may be put off within the transaction, and it reads no table before it has it
+  /// written.
+  virtual bool joins() const noexcept { return false; }
   const char* verb() const noexcept { return verb_; }
 
   enum class Where : std::uint8_t { waiting, answered, gone };
@@ -184,15 +187,24 @@ class JobDesk final : public Rider {
   void drop_whole(Entry& entry);
 
   // Writing. In jobs_verbs.cpp.
-  void put(Connection& db, Entry& entry, JobNow now);
+  NowRow outcome(const Entry& entry, JobNow now);
+  void put(Connection& db, const Entry& entry, const JobNow& now);
   void end_job(Connection& db, Entry& entry, JobNow now);
   bool insert_new(Connection& db, const std::shared_ptr<WholeJob>& job);
+  void enter(const std::shared_ptr<WholeJob>& job, std::uint64_t n);
+  void take_out(const NewJob& job);
+  void write_rows(Connection& db);
+  void put_nothing_off() noexcept;
   void make_next(Connection& db, Entry& entry, JobState how);
   struct Known {
     std::optional<Submitted> same;
     std::optional<Error> refused;
   };
   Known known(Connection& db, const NewJob& job);
+  bool repeats(Connection& db, SubmitJob& op);
+  void answer_known(Connection& db, SubmitJob& op);
+  bool tight(const SubmitJob& op) const;
+  Status admit(const SubmitJob& op);
   Error stale();
   /// The entry of a lease and its next life; null with the error, or without: told again.
   Entry* leased(Connection& db, JobOp& op, const Lease& lease, const JobStep& by, JobLife& next);
@@ -207,6 +219,7 @@ class JobDesk final : public Rider {
   bool write_claims(Connection& db);
   void set_alarm();
   bool to_write() const;
+  bool in_time() const;
   void look_around();
 
   // Claims.
@@ -244,6 +257,10 @@ class JobDesk final : public Rider {
   std::size_t singly_ = 0;  ///< that many go one by one, since together they failed
   std::vector<std::shared_ptr<ClaimJobs>> strict_;  ///< claims that wait for their commit
   std::vector<Undo> undo_;
+  // Rows of the running transaction that are put off; anything that reads tables writes them first.
+  std::vector<NowRow> ended_rows_;
+  std::vector<SubmitJob*> submitted_;   ///< have entered, without a row yet
+  bool wrote_ = false;                  ///< rows that had been put off
   std::vector<std::uint64_t> written_;  ///< of the unwritten claims, by the running transaction
   JobFigures counts_before_;
   std::unordered_set<std::uint64_t> repeating_;  ///< live jobs that make a next one

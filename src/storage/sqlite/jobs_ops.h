@@ -12,6 +12,7 @@ struct SubmitJob final : JobOp {
         job(std::make_shared<WholeJob>(std::move(new_job))),
         waiting_max(most) {}
   bool apply(JobDesk& desk, Connection& db) override { return desk.submit(db, *this); }
+  bool joins() const noexcept override { return true; }
   void let_go() noexcept override { job.reset(); }
   std::shared_ptr<WholeJob> job;  ///< the desk keeps it until the job runs
   const std::uint32_t waiting_max;
@@ -45,6 +46,7 @@ struct CompleteJob final : JobOp {
         result(std::move(json)),
         effects(std::move(also)) {}
   bool apply(JobDesk& desk, Connection& db) override { return desk.complete(db, *this); }
+  bool joins() const noexcept override { return true; }
   const Lease lease;
   const std::string result;
   const Effects effects;

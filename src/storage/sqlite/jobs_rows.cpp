@@ -4,15 +4,22 @@
 namespace mainstay::storage::sqlite {
 namespace {
 
-constexpr Literal kInsert{
+/// A statement that writes rows: what stands before and behind its `(?, …)`.
+struct RowsSql {
+  const char* before;
+  int columns;
+  const char* behind;
+};
+
+constexpr RowsSql kInsert{
     "INSERT INTO job (n, id, tenant, user, client, kind, priority, batch, key, key_held, digest, "
-    "run_at, expires, attempts_max, repeat_every, created, input) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"};
-constexpr Literal kMove{
+    "run_at, expires, attempts_max, repeat_every, created, input) VALUES ",
+    17, " ON CONFLICT DO NOTHING"};
+constexpr RowsSql kMove{
     "INSERT INTO job_now (n, priority, state, attempts, silent, token, ended_by, run_at, expires, "
-    "worker, started, finished, result, code, message) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (n) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, "
+    "worker, started, finished, result, code, message) VALUES ",
+    15,
+    " ON CONFLICT (n) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, "
     "silent = excluded.silent, token = excluded.token, ended_by = excluded.ended_by, "
     "run_at = excluded.run_at, expires = excluded.expires, "
     "worker = iif(excluded.worker = '', worker, excluded.worker), "
@@ -20,6 +27,23 @@ constexpr Literal kMove{
     "finished = excluded.finished, result = excluded.result, "
     "code = iif(excluded.code = '', code, excluded.code), "
     "message = iif(excluded.code = '', message, excluded.message)"};
+
+std::string text_of(const RowsSql& sql, std::size_t rows) {
+  std::string row = "(?";
+  for (int column = 1; column < sql.columns; ++column) row += ", ?";
+  row += ")";
+  std::string out = sql.before + row;
+  for (std::size_t more = 1; more < rows; ++more) out += ", " + row;
+  return out + sql.behind;
+}
+
+/// The statement for one row, or for kRowsTogether.
+template <const RowsSql& Sql>
+Literal statement(bool together) {
+  static const std::string one = text_of(Sql, 1);
+  static const std::string many = text_of(Sql, kRowsTogether);
+  return Literal{together ? many.c_str() : one.c_str()};
+}
 
 // The columns that row_of() reads; w.n is NULL for a job of which nothing became yet.
 #define MAINSTAY_JOB_COLUMNS(input, result)                                               \
@@ -59,6 +83,7 @@ constexpr Literal kPageOfGivenUp{
     "AND (?5 = '' OR (j.tenant = ?5 AND j.user = ?6)) AND ?7 = ?7 "
     "ORDER BY w.n DESC LIMIT ?2"};
 
+constexpr Literal kHas{"SELECT 1 FROM job WHERE n = ?"};
 constexpr Literal kKey{
     "SELECT j.id, j.digest, coalesce(w.state, iif(j.run_at > ?4, 0, 1)) " MAINSTAY_JOB_FROM
     "WHERE j.tenant = ?1 AND j.user = ?2 AND j.key = ?3 AND j.key_held = 1"};
@@ -88,6 +113,25 @@ constexpr Literal kDeleteKey{"DELETE FROM job_kept_key WHERE tenant = ? AND user
 
 int number_of(JobState state) {
   return static_cast<int>(state);
+}
+
+void bind(Query& q, const NewRow& row) {
+  const NewJob& job = *row.job;
+  q.bind_row(row.n, job.id.text(), job.owner.tenant.text(), job.owner.user.text(), job.client,
+             job.kind, static_cast<int>(job.priority), job.batch, job.key, job.key.empty() ? 0 : 1,
+             job.digest, micros(job.run_at), micros(job.expires), job.attempts_max,
+             job.repeat_every.count(), micros(row.created), job.input);
+}
+
+void bind(Query& q, const NowRow& row) {
+  const JobNow& now = row.now;
+  const bool failed = now.failure != nullptr;
+  q.bind_row(row.n, static_cast<int>(now.priority), number_of(now.life.state), now.life.attempts,
+             now.life.silent, now.life.token, static_cast<int>(now.life.ended_by),
+             micros(now.life.run_at), micros(now.life.expires), now.worker, micros(now.started),
+             micros(now.finished), now.result,
+             failed ? std::string_view(now.failure->code) : std::string_view(),
+             failed ? std::string_view(now.failure->message) : std::string_view());
 }
 
 JobRow row_of(Query& q, WallTime now) {
@@ -140,26 +184,46 @@ std::optional<JobRow> one(Query& q, WallTime now) {
 
 }  // namespace
 
-bool insert_job(Connection& db, std::uint64_t n, const NewJob& job, WallTime created) {
-  Query(db, kInsert)
-      .bind_lasting(n, job.id.text(), job.owner.tenant.text(), job.owner.user.text(), job.client,
-                    job.kind, static_cast<int>(job.priority), job.batch, job.key,
-                    job.key.empty() ? 0 : 1, job.digest, micros(job.run_at), micros(job.expires),
-                    job.attempts_max, job.repeat_every.count(), micros(created), job.input)
-      .finish();
+bool insert_job(Connection& db, const NewRow& row) {
+  Query q(db, statement<kInsert>(false));
+  bind(q, row);
+  q.finish();
   return db.changes() > 0;
 }
 
-void move_job(Connection& db, std::uint64_t n, const JobNow& now) {
-  const std::string_view code = now.failure == nullptr ? std::string_view() : now.failure->code;
-  const std::string_view message =
-      now.failure == nullptr ? std::string_view() : now.failure->message;
-  Query(db, kMove)
-      .bind_lasting(n, static_cast<int>(now.priority), number_of(now.life.state), now.life.attempts,
-                    now.life.silent, now.life.token, static_cast<int>(now.life.ended_by),
-                    micros(now.life.run_at), micros(now.life.expires), now.worker,
-                    micros(now.started), micros(now.finished), now.result, code, message)
-      .finish();
+std::vector<std::size_t> insert_jobs(Connection& db, std::span<const NewRow> rows) {
+  std::vector<std::size_t> not_written;
+  std::size_t at = 0;
+  for (; rows.size() - at >= kRowsTogether; at += kRowsTogether) {
+    {
+      Query q(db, statement<kInsert>(true));
+      for (const NewRow& row : rows.subspan(at, kRowsTogether)) bind(q, row);
+      q.finish();
+    }
+    if (db.changes() == kRowsTogether) continue;
+    for (std::size_t one = at; one < at + kRowsTogether; ++one) {
+      if (!Query(db, kHas).bind(rows[one].n).step()) not_written.push_back(one);
+    }
+  }
+  for (; at < rows.size(); ++at) {
+    if (!insert_job(db, rows[at])) not_written.push_back(at);
+  }
+  return not_written;
+}
+
+void move_job(Connection& db, const NowRow& row) {
+  Query q(db, statement<kMove>(false));
+  bind(q, row);
+  q.finish();
+}
+
+void move_jobs(Connection& db, std::span<const NowRow> rows) {
+  for (; rows.size() >= kRowsTogether; rows = rows.subspan(kRowsTogether)) {
+    Query q(db, statement<kMove>(true));
+    for (const NowRow& row : rows.first(kRowsTogether)) bind(q, row);
+    q.finish();
+  }
+  for (const NowRow& row : rows) move_job(db, row);
 }
 
 std::optional<JobRow> job_by_id(Connection& db, std::string_view id, WallTime now) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,9 +46,25 @@ struct EndedCount {
   std::uint64_t count;
 };
 
+/// As many rows are written by one statement where there are that many: a third cheaper each.
+constexpr std::size_t kRowsTogether = 16;
+
+/// What a job comes in as.
+struct NewRow {
+  std::uint64_t n = 0;
+  const NewJob* job = nullptr;
+  WallTime created{};
+};
 /// False: the id exists, or the key is held by another job. Nothing was written then.
-bool insert_job(Connection& db, std::uint64_t n, const NewJob& job, WallTime created);
-void move_job(Connection& db, std::uint64_t n, const JobNow& now);
+bool insert_job(Connection& db, const NewRow& row);
+/// Gives the places of those of which nothing was written.
+std::vector<std::size_t> insert_jobs(Connection& db, std::span<const NewRow> rows);
+struct NowRow {
+  std::uint64_t n = 0;
+  JobNow now;
+};
+void move_job(Connection& db, const NowRow& row);
+void move_jobs(Connection& db, std::span<const NowRow> rows);
 /// `whole`: with input and result.
 std::optional<JobRow> job_by_id(Connection& db, std::string_view id, WallTime now);
 std::optional<JobRow> job_by_n(Connection& db, std::uint64_t n, WallTime now, bool whole);

@@ -49,6 +49,7 @@ JobBook::Entry* JobDesk::leased(Connection& db, JobOp& op, const Lease& lease, c
     next = *moved;
     return next == entry->life ? nullptr : entry;
   }
+  write_rows(db);
   const auto row = job_by_id(db, lease.id.text(), moment_.wall);
   if (row) {
     auto moved = step(row->life, by);
@@ -61,8 +62,8 @@ JobBook::Entry* JobDesk::leased(Connection& db, JobOp& op, const Lease& lease, c
   return nullptr;
 }
 
-/// Writes what a job has become, with the beginning of its attempt when that is not written yet.
-void JobDesk::put(Connection& db, Entry& entry, JobNow now) {
+/// What a job has become, with the beginning of its attempt when that is not written yet.
+NowRow JobDesk::outcome(const Entry& entry, JobNow now) {
   now.priority = entry.priority;
   const auto claim = unwritten_.find(entry.n);
   if (claim != unwritten_.end() && !claim->second.written) {
@@ -72,21 +73,45 @@ void JobDesk::put(Connection& db, Entry& entry, JobNow now) {
     std::lock_guard lock(mutex_);
     claim->second.written = true;
   }
-  move_job(db, entry.n, now);
+  return {entry.n, now};
+}
+
+void JobDesk::put(Connection& db, const Entry& entry, const JobNow& now) {
+  move_job(db, outcome(entry, now));
 }
 
 void JobDesk::end_job(Connection& db, Entry& entry, JobNow now) {
   now.finished = moment_.wall;
-  const JobState how = now.life.state;
-  put(db, entry, now);
-  make_next(db, entry, how);
+  ended_rows_.push_back(outcome(entry, now));
+  if (ended_rows_.size() == kRowsTogether) write_rows(db);
+  make_next(db, entry, now.life.state);
   drop_whole(entry);
-  end(entry, how);
+  end(entry, now.life.state);
+}
+
+/// What the verbs have put off, so that one statement writes many rows.
+void JobDesk::write_rows(Connection& db) {
+  wrote_ = wrote_ || !ended_rows_.empty();
+  move_jobs(db, ended_rows_);
+  ended_rows_.clear();
+  if (submitted_.empty()) return;
+  std::vector<SubmitJob*> submitted;
+  submitted.swap(submitted_);
+  std::vector<NewRow> rows;
+  rows.reserve(submitted.size());
+  for (const SubmitJob* op : submitted) {
+    rows.push_back({book_->find(op->job->id)->n, op->job.get(), op->job->created});
+  }
+  const auto repeated = insert_jobs(db, rows);
+  for (const auto at : repeated) take_out(*submitted[at]->job);
+  for (const auto at : repeated) answer_known(db, *submitted[at]);
+  wrote_ = wrote_ || rows.size() > repeated.size();
 }
 
 void JobDesk::make_next(Connection& db, Entry& entry, JobState how) {
   if (!repeating_.contains(entry.n)) return;
   repeated_.push_back(entry.n);
+  write_rows(db);
   const auto row = job_by_n(db, entry.n, moment_.wall, true);
   if (!row || !makes_next(row->job.job, how)) return;
   auto next =
@@ -98,11 +123,19 @@ void JobDesk::make_next(Connection& db, Entry& entry, JobState how) {
 
 /// False when the id, or the key, is known.
 bool JobDesk::insert_new(Connection& db, const std::shared_ptr<WholeJob>& whole) {
+  write_rows(db);
   const NewJob& job = *whole;
   if (kept_keys_ && !job.key.empty() && key_of(db, job.owner, job.key, moment_.wall)) return false;
-  const std::uint64_t n = next_n_++;
   whole->created = moment_.wall;
-  if (!insert_job(db, n, job, moment_.wall)) return false;
+  const std::uint64_t n = next_n_++;
+  if (!insert_job(db, {n, whole.get(), whole->created})) return false;
+  enter(whole, n);
+  return true;
+}
+
+/// Into the order of those that wait.
+void JobDesk::enter(const std::shared_ptr<WholeJob>& whole, std::uint64_t n) {
+  const NewJob& job = *whole;
   JobBook::NewEntry entry;
   entry.id = job.id;
   entry.owner = job.owner;
@@ -116,7 +149,16 @@ bool JobDesk::insert_new(Connection& db, const std::shared_ptr<WholeJob>& whole)
   if (job.repeat_every.count() > 0) repeating_.insert(n);
   std::lock_guard lock(mutex_);
   ++counts_.submitted;
-  return true;
+}
+
+/// A job that entered, and whose row shows now that its id, or its key, was known.
+void JobDesk::take_out(const NewJob& job) {
+  Entry& entry = *book_->find(job.id);
+  repeating_.erase(entry.n);
+  drop_whole(entry);
+  std::lock_guard lock(mutex_);
+  book_->remove(entry);
+  --counts_.submitted;
 }
 
 /// What the key, or the id itself, stands for since an earlier submission.
@@ -128,6 +170,7 @@ JobDesk::Known JobDesk::known(Connection& db, const NewJob& job) {
     ++counts_.replayed;
     return Known{Submitted{id, state, true, book_->waiting(job.owner)}, {}};
   };
+  write_rows(db);
   if (!job.key.empty()) {
     const auto key = key_of(db, job.owner, job.key, moment_.wall);
     if (key && key->digest != job.digest) return Known{{}, key_reused()};
@@ -143,35 +186,63 @@ JobDesk::Known JobDesk::known(Connection& db, const NewJob& job) {
       {}, Error::say(Errc::conflict, "already_exists", "Something with this id exists already.")};
 }
 
+/// Whether a submission repeats an earlier one, and has its answer.
+bool JobDesk::repeats(Connection& db, SubmitJob& op) {
+  auto before = known(db, *op.job);
+  if (before.same) op.found = *before.same;
+  if (before.refused) op.error = shared(std::move(*before.refused));
+  return before.same || before.refused;
+}
+
+/// For one whose id or key the tables have.
+void JobDesk::answer_known(Connection& db, SubmitJob& op) {
+  if (repeats(db, op)) return;
+  op.error = shared(Error::log(Errc::internal, "a new job is neither new nor known"));
+}
+
+Status JobDesk::admit(const SubmitJob& op) {
+  const NewJob& job = *op.job;
+  Status admitted = check_expiry(job, moment_.wall);
+  if (!admitted.ok() || job.follow_up) return admitted;
+  std::lock_guard lock(mutex_);
+  return book_->admit(job.owner, job.priority, op.waiting_max, moment_.at);
+}
+
+/// Whether a bound is so near that a job must be known to be new before it takes a place, or is
+/// counted as refused.
+bool JobDesk::tight(const SubmitJob& op) const {
+  const NewJob& job = *op.job;
+  const bool of_owner = op.waiting_max > 0 && book_->waiting(job.owner) >= op.waiting_max;
+  const bool of_all = book_->depth() + 1 >= refused_from(rules_.limits, job.priority);
+  return of_owner || of_all || book_->shedding() || book_->find(job.id) != nullptr;
+}
+
 bool JobDesk::submit(Connection& db, SubmitJob& op) {
   const NewJob& job = *op.job;
-  const auto answered = [&] {
-    auto before = known(db, job);
-    if (before.same) op.found = *before.same;
-    if (before.refused) op.error = shared(std::move(*before.refused));
-    return before.same || before.refused;
-  };
   // The common way asks nothing: the insertion itself finds a key or an id that is known.
-  if (kept_keys_ && !job.key.empty() && answered()) return false;
-  Status admitted = check_expiry(job, moment_.wall);
-  if (admitted.ok() && !job.follow_up) {
-    std::lock_guard lock(mutex_);
-    admitted = book_->admit(job.owner, job.priority, op.waiting_max, moment_.at);
-  }
+  const bool at_once = tight(op) || (kept_keys_ && !job.key.empty());
+  if (at_once && repeats(db, op)) return false;
+  Status admitted = admit(op);
   if (!admitted.ok()) {
-    if (!answered()) op.error = shared(std::move(admitted.error()));
+    if (at_once || !repeats(db, op)) op.error = shared(std::move(admitted.error()));
     return false;
   }
-  if (!insert_new(db, op.job)) {
-    if (!answered())
-      op.error = shared(Error::log(Errc::internal, "a new job is neither new nor known"));
-    return false;
+  if (at_once) {
+    if (!insert_new(db, op.job)) {
+      answer_known(db, op);
+      return false;
+    }
+  } else {
+    op.job->created = moment_.wall;
+    enter(op.job, next_n_++);
+    submitted_.push_back(&op);
   }
   op.found.id = job.id;
   op.found.state = first_life(job, moment_.wall).state;
   op.found.existed = false;
   op.found.waiting = book_->waiting(job.owner);
-  return true;
+  if (submitted_.size() == kRowsTogether) write_rows(db);
+  return at_once;
 }
 
 /// False with the error when the turn was refused; nothing of it is left then.
@@ -258,6 +329,7 @@ bool JobDesk::cancel(Connection& db, CancelJob& op) {
   JobNow now;
   now.life = *next;
   end_job(db, *entry, now);
+  write_rows(db);
   auto row = job_by_n(db, n, moment_.wall, true);
   if (row) op.found = std::move(row->job);
   return true;
@@ -288,7 +360,7 @@ bool JobDesk::retry(Connection& db, RetryJob& op) {
   JobNow now;
   now.priority = job.priority;
   now.life = *next;
-  move_job(db, row->n, now);
+  move_job(db, {row->n, now});
   if (row->n < live_from(db)) set_live_from(db, row->n);
   uncount(job.priority, row->life.state);
   JobBook::NewEntry entry;
