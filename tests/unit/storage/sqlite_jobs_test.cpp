@@ -96,6 +96,29 @@ TEST_F(SqliteJobStore, a_file_from_before_there_were_jobs_opens_with_its_data) {
   EXPECT_EQ(state(1), "queued");
 }
 
+TEST_F(SqliteJobStore, keys_hold_when_the_file_gets_its_newer_index) {
+  {
+    sqlite::Schema before = sqlite::conversations_schema();
+    before.steps.resize(5);
+    Connection db(dir_.path() + "/mainstay.db", sqlite::Mode::write, std::chrono::seconds(1));
+    db.run("PRAGMA journal_mode = WAL");
+    migrate(before, db);
+    db.run(
+        "INSERT INTO job (n, id, tenant, user, client, kind, priority, batch, key, key_held, "
+        "digest, run_at, expires, attempts_max, repeat_every, created, input) VALUES "
+        "(1, 'job_old', 't', 'u', '', 'kind', 1, '', 'key', 1, 'd', 0, 0, 3, 0, 11, '{}')");
+  }
+  open();
+  NewJob same = job(1);
+  same.key = "key";
+  same.digest = "d";
+  const auto found = ground_.run(stores_->jobs().submit(same, 0, ground_.soon()));
+  ASSERT_TRUE(found.ok());
+  EXPECT_EQ(found->id, JobId("job_old"));
+  EXPECT_TRUE(found->existed);
+  EXPECT_EQ(on_disk("SELECT count(*) FROM job"), 1);
+}
+
 TEST_F(SqliteJobStore, an_attempt_is_on_the_disk_before_a_strict_claim_is_answered) {
   ground_.settings.job_claims = "strict";
   open();
