@@ -97,7 +97,7 @@ const sqlite3_io_methods kFileMethods{
     sync,
     after_flush<&M::xFileSize, sqlite3_int64*>,
     pass<&M::xLock, int>,
-    pass<&M::xUnlock, int>,
+    after_flush<&M::xUnlock, int>,
     pass<&M::xCheckReservedLock, int*>,
     pass<&M::xFileControl, int, void*>,
     pass<&M::xSectorSize>,

@@ -6,7 +6,7 @@
 namespace mainstay::storage::sqlite {
 
 /// The name to open a connection with that writes. What was written and not yet handed to the
-/// system is at the latest when SQLite syncs, reads, cuts or measures the file, or closes it: so
+/// system is at the latest when SQLite syncs, reads, cuts, measures, unlocks or closes the file: so
 /// only for `synchronous = FULL`, where each commit syncs before others may see it. An error of a
 /// write that was put off is the answer of the call that made it happen; then nothing of it is
 /// tried again. nullptr: the system's own layer is not as expected, use the default. Thread-safe;
