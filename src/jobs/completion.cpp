@@ -2,15 +2,24 @@
 #include "jobs/completion.h"
 
 #include "base/json_fields.h"
+#include "models/shape.h"
 
 namespace mainstay::jobs {
+namespace {
+
+/// What providers call a model's thoughts, which are no part of the conversation.
+constexpr const char* kThoughts[] = {"reasoning_content", "reasoning"};
+
+}  // namespace
 
 Result<std::string> Completion::add(const models::ChatChunk& chunk) {
   const std::size_t before = transcript_.text().size();
   auto added = transcript_.add(chunk.json);
   if (!added.ok()) return added.error();
   if (chunk.usage.known) usage_ = chunk.usage;
-  if (head_.is_null() || chunk.finish) {
+  // A chunk is read again for what few of them have.
+  const bool thinks = chunk.json.find("\"reasoning") != std::string::npos;
+  if (head_.is_null() || chunk.finish || thinks) {
     auto parsed = parse_json(chunk.json);
     if (!parsed.ok()) return parsed.error();
     if (head_.is_null()) {
@@ -21,10 +30,24 @@ Result<std::string> Completion::add(const models::ChatChunk& chunk) {
     }
     for (const auto& choice : array_field(*parsed, "choices")) {
       const std::string reason = string_field(choice, "finish_reason");
-      if (!reason.empty() && count_field(choice, "index") == 0) finish_ = reason;
+      if (count_field(choice, "index") != 0) continue;
+      if (!reason.empty()) finish_ = reason;
+      add_thoughts(field(choice, "delta"));
     }
   }
   return transcript_.text().substr(before);
+}
+
+void Completion::add_thoughts(const Json& delta) {
+  for (const char* key : kThoughts) {
+    const Json& piece = field(delta, key);
+    if (!piece.is_string() || piece == "") continue;
+    const auto& text = piece.get_ref<const std::string&>();
+    Json& whole = thoughts_[key];
+    if (whole.is_null()) whole = "";
+    whole.get_ref<std::string&>() += text;
+    thought_bytes_ += text.size();
+  }
 }
 
 std::string Completion::text() const {
@@ -38,13 +61,10 @@ std::string Completion::text() const {
   Json choice = Json::object();
   choice["index"] = 0;
   choice["message"] = transcript_.message();
+  choice["message"].update(thoughts_);
   choice["finish_reason"] = finish_.empty() ? "stop" : finish_;
   out["choices"] = Json::array({std::move(choice)});
-  if (usage_.known) {
-    out["usage"] = Json{{"prompt_tokens", usage_.prompt},
-                        {"completion_tokens", usage_.completion},
-                        {"total_tokens", usage_.prompt + usage_.completion}};
-  }
+  if (usage_.known) out["usage"] = models::usage_json(usage_);
   if (!transcript_.citations().is_null()) out["citations"] = transcript_.citations();
   return dump(out);
 }

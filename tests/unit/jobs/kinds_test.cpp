@@ -404,6 +404,28 @@ TEST(CompletionTest, keeps_the_fingerprint_that_the_provider_sent) {
   EXPECT_EQ((*parse_json(completion.text()))["system_fingerprint"], "fp_9");
 }
 
+TEST(CompletionTest, keeps_the_thoughts_of_the_model_and_what_they_cost) {
+  Completion completion;
+  models::ChatChunk chunk;
+  const auto delta = [&](const std::string& text) {
+    chunk.json =
+        R"({"id":"c1","created":7,"model":"m","choices":[{"index":0,"delta":)" + text + "}]}";
+    return *completion.add(chunk);
+  };
+  EXPECT_EQ(delta(R"({"role":"assistant","content":"","reasoning_content":null})"), "");
+  EXPECT_EQ(delta(R"({"reasoning_content":"Let me "})"), "");
+  EXPECT_EQ(delta(R"({"reasoning_content":"think."})"), "");
+  EXPECT_EQ(completion.size(), 13U);
+  chunk.usage = {5, 9, true, 2, 4};
+  EXPECT_EQ(delta(R"({"content":"Bern."})"), "Bern.");
+  const Json whole = *parse_json(completion.text());
+  EXPECT_EQ(whole["choices"][0]["message"]["reasoning_content"], "Let me think.");
+  EXPECT_EQ(whole["choices"][0]["message"]["content"], "Bern.");
+  EXPECT_FALSE(whole["choices"][0]["message"].contains("reasoning"));
+  EXPECT_EQ(whole["usage"]["completion_tokens_details"]["reasoning_tokens"], chunk.usage.reasoning);
+  EXPECT_EQ(whole["usage"]["prompt_tokens_details"]["cached_tokens"], chunk.usage.cached);
+}
+
 TEST(CompletionTest, collects_tool_calls_and_refuses_what_is_no_chunk) {
   Completion completion;
   models::ChatChunk chunk;
