@@ -53,12 +53,11 @@ JobBook::~JobBook() {
 }
 
 JobBook::OwnerLines& JobBook::lines_of(Owner owner) {
-  auto& lines = owners_[owner];
-  if (!lines) {
-    lines = std::make_unique<OwnerLines>();
-    lines->owner = std::move(owner);
-  }
-  return *lines;
+  const auto found = owners_.find(owner);
+  if (found != owners_.end()) return *found->second;
+  auto lines = std::make_unique<OwnerLines>();
+  lines->owner = owner;
+  return *owners_.emplace(std::move(owner), std::move(lines)).first->second;
 }
 
 JobBook::Kind& JobBook::kind_of(std::string name) {
@@ -82,12 +81,13 @@ JobBook::Entry& JobBook::insert(NewEntry in, TimePoint now) {
   entry.worker = std::move(in.worker);
   entry.lease_until = in.lease_until;
   entry.whole = std::move(in.whole);
+  // What allocates comes before anything that would have to be taken back.
+  entry.owner_ = &lines_of(std::move(in.owner));
+  entry.kind_ = &kind_of(std::move(in.kind));
   const bool is_new = entries_.emplace(entry.id.text(), std::move(fresh)).second;
   CHECK(is_new);
   next_n_ = std::max(next_n_, entry.n + 1);
-  entry.owner_ = &lines_of(std::move(in.owner));
   ++entry.owner_->jobs;
-  entry.kind_ = &kind_of(std::move(in.kind));
   ++entry.kind_->jobs;
   ++depth_;
   place(entry, now);

@@ -22,7 +22,8 @@ Co<std::string> tell(JobStore& store, Told told, Deadline by) {
     if (!out.ok()) co_return reason_of(out);
     // The state of one that was known is that of any moment of the step.
     if (out->existed) co_return "known " + out->id.text();
-    co_return "new " + out->id.text() + " " + std::string(name(out->state));
+    co_return "new " + out->id.text() + " " + std::string(name(out->state)) + " " +
+        std::to_string(out->waiting);
   }
   if (told.what == Told::What::complete) {
     Effects effects;
@@ -162,6 +163,19 @@ TEST(JobsTogether, verbs_of_one_step_are_answered_as_if_each_came_alone) {
       const auto slots = static_cast<std::uint32_t>(random.below(20));
       ASSERT_EQ(sqlite.claim(slots), memory.claim(slots));
     }
+  }
+}
+
+TEST(JobsTogether, a_job_handed_in_again_once_it_has_ended_can_be_completed_again) {
+  for (const char* store : {"memory", "sqlite"}) {
+    Side side(store);
+    Told submit{Told::What::submit, job_of(1), 0, JobId(), {}};
+    Told complete{Told::What::complete, job_of(1), 1, JobId(), {}};
+    side.one_by_one({submit});
+    ASSERT_EQ(side.claim(1), "job_000001 ") << store;
+    EXPECT_EQ(side.one_by_one({complete}), std::vector<std::string>{"ok"}) << store;
+    const std::vector<std::string> again{"known job_000001", "ok"};
+    EXPECT_EQ(side.together({submit, complete}), again) << store;
   }
 }
 

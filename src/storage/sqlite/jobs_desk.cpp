@@ -161,9 +161,11 @@ JobBook::Entry& JobDesk::insert(JobBook::NewEntry entry) {
   if (in_transaction_) {
     undo_.push_back({Undo::What::inserted, entry.id, {}, {}, entry.priority, std::nullopt});
   }
-  if (entry.whole) whole_bytes_ += size_of(*entry.whole);
+  const std::uint64_t whole = entry.whole ? size_of(*entry.whole) : 0;
   std::lock_guard lock(mutex_);
-  return book_->insert(std::move(entry), moment_.at);
+  Entry& in = book_->insert(std::move(entry), moment_.at);
+  whole_bytes_ += whole;
+  return in;
 }
 
 void JobDesk::change(Entry& entry, const JobLife& life, TimePoint lease) {
@@ -391,7 +393,7 @@ bool JobDesk::prepare(bool last) {
   } catch (const std::exception&) {
     quiet_until_ = clock_.now() + kAfterFailure;
     wakes_ = quiet_until_;
-    writes = !queue_.empty();
+    writes = !reload_ && !queue_.empty();
   }
   send_answers();
   return writes;

@@ -40,6 +40,10 @@ Error JobDesk::stale() {
 JobBook::Entry* JobDesk::leased(Connection& db, JobOp& op, const Lease& lease, const JobStep& by,
                                 JobLife& next) {
   Entry* entry = book_->find(lease.id);
+  if (entry != nullptr && entry->life.token == 0) {
+    write_rows(db);  // what has had no attempt may be a repetition of the job that has ended
+    entry = book_->find(lease.id);
+  }
   if (entry != nullptr) {
     auto moved = step(entry->life, by);
     if (!moved.ok()) {
@@ -103,7 +107,14 @@ void JobDesk::write_rows(Connection& db) {
     rows.push_back({book_->find(op->job->id)->n, op->job.get(), op->job->created});
   }
   const auto repeated = insert_jobs(db, rows);
-  for (const auto at : repeated) take_out(*submitted[at]->job);
+  for (const auto at : repeated) {
+    take_out(*submitted[at]->job);
+    // It was counted for those behind it.
+    for (std::size_t later = at + 1; later < submitted.size(); ++later) {
+      SubmitJob& op = *submitted[later];
+      if (op.job->owner == submitted[at]->job->owner) --op.found.waiting;
+    }
+  }
   for (const auto at : repeated) answer_known(db, *submitted[at]);
   wrote_ = wrote_ || rows.size() > repeated.size();
 }

@@ -12,7 +12,8 @@ namespace {
 
 /// Measured: more brings nothing (64 KiB to 4 MiB gave the same jobs a second).
 constexpr std::size_t kHeld = 64 << 10;
-constexpr int kMethods = 3;  ///< version of the methods that the system's files must have
+constexpr int kLayerMethods = 3;  ///< version of the layer's own
+constexpr int kMethods = 1;       ///< version of a file's methods: shared memory is the database's
 
 /// What SQLite sees of a file; the system's own lies behind it in the same memory.
 struct File {
@@ -97,17 +98,17 @@ const sqlite3_io_methods kFileMethods{
     sync,
     after_flush<&M::xFileSize, sqlite3_int64*>,
     pass<&M::xLock, int>,
-    after_flush<&M::xUnlock, int>,
+    pass<&M::xUnlock, int>,
     pass<&M::xCheckReservedLock, int*>,
     pass<&M::xFileControl, int, void*>,
     pass<&M::xSectorSize>,
     pass<&M::xDeviceCharacteristics>,
-    pass<&M::xShmMap, int, int, int, void volatile**>,
-    pass<&M::xShmLock, int, int, int>,
-    pass<&M::xShmBarrier>,
-    pass<&M::xShmUnmap, int>,
-    after_flush<&M::xFetch, sqlite3_int64, int, void**>,
-    pass<&M::xUnfetch, sqlite3_int64, void*>,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
+    nullptr,
 };
 
 /// The default of the moment, which a test may have put there; it fits into what `above` had room
@@ -119,18 +120,14 @@ sqlite3_vfs* system_of(const sqlite3_vfs* layer) noexcept {
                                                        : static_cast<sqlite3_vfs*>(layer->pAppData);
 }
 
-/// The database and its log hold writes back; any other file is the system's own.
+/// The log alone. Of a checkpoint that must leave something out, since somebody still reads an
+/// older state, SQLite takes the database's pages for written without a sync, and readers look for
+/// them.
 int open(sqlite3_vfs* layer, const char* name, sqlite3_file* file, int flags, int* out) noexcept {
   sqlite3_vfs* const system = system_of(layer);
-  if ((flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0) {
-    return system->xOpen(system, name, file, flags, out);
-  }
+  if ((flags & SQLITE_OPEN_WAL) == 0) return system->xOpen(system, name, file, flags, out);
   File* const ours = new (file) File{};
   const int code = system->xOpen(system, name, ours->inner(), flags, out);
-  if (code == SQLITE_OK && ours->system().iVersion < kMethods) {
-    ours->system().xClose(ours->inner());
-    return SQLITE_CANTOPEN;
-  }
   // Without methods SQLite does not close it.
   if (code == SQLITE_OK) ours->base.pMethods = &kFileMethods;
   return code;
@@ -166,7 +163,7 @@ sqlite3_vfs above(sqlite3_vfs* system) noexcept {
 
 const char* joined_writes() noexcept {
   sqlite3_vfs* const system = sqlite3_vfs_find(nullptr);
-  if (system == nullptr || system->iVersion < kMethods) return nullptr;
+  if (system == nullptr || system->iVersion < kLayerMethods) return nullptr;
   static sqlite3_vfs layer = above(system);
   static const bool registered = sqlite3_vfs_register(&layer, 0) == SQLITE_OK;
   return registered ? layer.zName : nullptr;
