@@ -128,6 +128,7 @@ Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked
   }
   out.answer = std::move(*answer);
   context.by_whom = std::move(out.answer.by);
+  out.prompt_tokens += context.by_whom.added_tokens;
   co_return out;
 }
 
@@ -151,7 +152,11 @@ void settle(Answered& answered, Context& context) {
     context.usage.completion = context.told_tokens;
     context.usage.known = true;
   }
-  if (!context.usage.known) return;
+  if (!context.usage.known) {
+    const std::uint64_t added = context.by_whom.added_tokens;
+    if (added > 0) answered.reserved.settle(answered.reserved.tokens() + added);
+    return;
+  }
   answered.reserved.settle(context.usage.prompt + context.usage.completion);
 }
 

@@ -2,6 +2,7 @@
 #include "api/job_order.h"
 
 #include <cmath>
+#include <map>
 
 #include "api/context.h"
 #include "base/json_fields.h"
@@ -128,6 +129,13 @@ Result<jobs::Order> order_of(const Json& object) {
   order.input = field(object, "input");
   if (order.input.is_null()) order.input = Json::object();
   return order;
+}
+
+std::string order_digest(Json object) {
+  for (const char* beside : {"type", "id", "key", "client"}) object.erase(beside);
+  std::map<std::string, std::string> members;  // in an order of their own
+  for (const auto& [key, value] : object.items()) members[key] = dump(value);
+  return sha256_hex(dump(Json(members)));
 }
 
 }  // namespace mainstay::api

@@ -20,4 +20,9 @@ inline constexpr auto kOrderMembers = std::to_array<std::string_view>(
 /// desk's to say. Errors: invalid, with the field.
 Result<jobs::Order> order_of(const Json& object);
 
+/// What an idempotency key stands for: all that was asked, not only the work. Another class, time
+/// or webhook is another request; the same over HTTP and over a socket, and of another client of
+/// the same user, is the same.
+std::string order_digest(Json object);
+
 }  // namespace mainstay::api

@@ -32,9 +32,7 @@ Result<jobs::Order> order_in(const Context& context, const std::string& body) {
   auto key = idempotency_key(context.exchange.head());
   if (!key.ok()) return key.error();
   order->key = std::move(*key);
-  // The key stands for all that was asked, not only for the work: another class, time or webhook
-  // is another request.
-  if (!order->key.empty()) order->digest = sha256_hex(dump(*object));
+  if (!order->key.empty()) order->digest = order_digest(std::move(*object));
   return order;
 }
 

@@ -95,6 +95,7 @@ Status read_members(const Json& object, Said& said) {
       auto order = order_of(object);
       if (!order.ok()) return order.error();
       said.order = std::move(*order);
+      if (!said.order.key.empty()) said.asked = object;
       return done();
     }
     case Type::ping:

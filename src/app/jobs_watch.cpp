@@ -186,7 +186,9 @@ Exit watch_job(const Common& common, Remote& remote, const std::string& id) {
       print_error(common, error);
       return exit_for(error);
     }
-    tries = watcher.take_heard() ? 0 : tries + 1;
+    // A stream that ended without a word is an answer too: nothing has happened yet.
+    const bool answers = watcher.take_heard() || (answer.ok() && answer->status == 200);
+    tries = answers ? 0 : tries + 1;
     remote.pause(kPause);
   }
   const Error error = Error::say(Errc::unavailable, "server_unreachable",

@@ -87,8 +87,10 @@ Co<Result<models::Answer>> Assistant::ask_with_memory(Question question, Deadlin
   Json citations;
   auto gathered = co_await gather(question, citations, by);
   if (!gathered.ok()) co_return gathered.error();
+  const std::uint64_t added = question.chat.added_tokens;
   auto answer = co_await models_.chat(std::move(question.chat), by);
   if (!answer.ok()) co_return answer;
+  answer->by.added_tokens = added;
   // The built-in answerer cites by itself, and only what it used.
   if (answer->by.provider == kExtractive) citations = nullptr;
   auto kept = co_await keep(std::move(*answer), std::move(open), stateless, std::move(citations));

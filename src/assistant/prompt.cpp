@@ -84,7 +84,10 @@ void put_history(models::ChatRequest& request, const std::vector<storage::Stored
   };
   std::size_t leading = 0;
   while (leading < mine.size() && is_system(mine[leading])) put(dump(mine[leading++]));
-  for (const auto& message : history) put(as_sent(message.json));
+  for (const auto& message : history) {
+    put(as_sent(message.json));
+    request.added_tokens += message.tokens.value;
+  }
   for (; leading < mine.size(); ++leading) put(dump(mine[leading]));
   out += ']';
   set_messages(request, out);
@@ -103,6 +106,7 @@ std::size_t put_passages(models::ChatRequest& request,
     ++used;
   }
   if (used == 0) return 0;
+  request.added_tokens += estimate_tokens(text);
   const Json message = {{"role", "system"}, {"content", text}};
   const Json mine = messages_of(request);
   Json out = Json::array();

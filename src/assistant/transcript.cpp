@@ -1,6 +1,10 @@
 // Deltas into a message, as OpenAI documents them: text is appended, tool calls merge by index.
 #include "assistant/transcript.h"
 
+#include <algorithm>
+#include <limits>
+#include <utility>
+
 #include "base/json_fields.h"
 
 namespace mainstay::assistant {
@@ -8,6 +12,8 @@ namespace {
 
 /// Tool calls of one answer; a provider that numbers higher is not believed.
 constexpr std::size_t kToolCallsMax = 256;
+/// Stands for the number of a piece that has none.
+constexpr std::size_t kNoIndex = std::numeric_limits<std::size_t>::max();
 
 /// A call before its first piece.
 Json new_call() {
@@ -17,6 +23,14 @@ Json new_call() {
 void append_text(std::string& to, const Json& object, const char* key) {
   const Json& found = field(object, key);
   if (found.is_string()) to += found.get_ref<const std::string&>();
+}
+
+/// Some providers stream a list of parts. They are pieces of one text: nothing goes between them.
+void append_content(std::string& to, const Json& delta) {
+  append_text(to, delta, "content");
+  for (const auto& part : array_field(delta, "content")) {
+    if (string_field(part, "type") == "text") append_text(to, part, "text");
+  }
 }
 
 }  // namespace
@@ -29,12 +43,12 @@ Status Transcript::add(const std::string& chunk) {
     // With several choices asked for, a chunk may hold another one alone.
     if (count_field(choice, "index") != 0) continue;
     const Json& delta = field(choice, "delta");
-    append_text(text_, delta, "content");
+    append_content(text_, delta);
     append_text(refusal_, delta, "refusal");
     add_tool_calls(array_field(delta, "tool_calls"));
     if (const Json& called = field(delta, "function_call"); called.is_object()) {
       if (function_call_.is_null()) function_call_ = {{"name", ""}, {"arguments", ""}};
-      append_members(function_call_, called);
+      append_members(function_call_, called, false);
     }
     break;
   }
@@ -44,54 +58,94 @@ Status Transcript::add(const std::string& chunk) {
 void Transcript::add_tool_calls(const Json& deltas) {
   for (const auto& delta : deltas) {
     if (!delta.is_object()) continue;
-    const std::size_t index = count_field(delta, "index");
-    if (index >= kToolCallsMax) continue;
-    while (tool_calls_.size() <= index) tool_calls_.push_back(new_call());
-    Json& call = tool_calls_[index];
+    Json* const found = call_of(delta);
+    if (found == nullptr) continue;
+    Json& call = *found;
     // The first piece says the type. A "custom" call has its name and input in the member "custom".
     const std::string given = string_field(delta, "type", "function");
     if (!given.empty() && given != "function" && call == new_call()) {
       call = {{"id", ""}, {"type", given}, {given, Json::object()}};
     }
     const std::string type = string_field(call, "type");
-    if (const Json& id = field(delta, "id"); id.is_string()) call["id"] = id;
+    const std::string id = string_field(delta, "id");
+    if (!id.empty()) call["id"] = id;
     // What a provider wants back with the call, as Google's signature of its thoughts.
     if (const Json& extra = field(delta, "extra_content"); extra.is_object()) {
       call["extra_content"] = extra;
     }
-    append_members(call[type], field(delta, type.c_str()));
+    append_members(call[type], field(delta, type.c_str()), !id.empty());
   }
 }
 
-/// Texts of a call come in pieces.
-void Transcript::append_members(Json& call, const Json& pieces) {
+/// The call that a piece belongs to, begun if there is none yet; null when they are too many. Some
+/// providers number every call 0, others none: then a new id is what tells the next call.
+Json* Transcript::call_of(const Json& piece) {
+  const std::string id = string_field(piece, "id");
+  const std::size_t index = count_field(piece, "index", kNoIndex);
+  if (index != kNoIndex && index >= kToolCallsMax) return nullptr;
+  std::size_t after = 0;
+  for (auto call = calls_.rbegin(); call != calls_.rend(); ++call) {
+    after = std::max(after, call->index + 1);
+    if (index != kNoIndex && call->index != index) continue;
+    const std::string held = string_field(call->whole, "id");
+    const bool named_late = index != kNoIndex && held.empty();
+    if (id.empty() || id == held || named_late) return &call->whole;
+  }
+  if (calls_.size() >= kToolCallsMax) return nullptr;
+  calls_.push_back({index != kNoIndex ? index : after, new_call()});
+  return &calls_.back().whole;
+}
+
+/// Texts of a call come in pieces. Its name comes whole, with some providers again in each piece;
+/// beside an id (`names_whole`) it is never a further part of the one before.
+void Transcript::append_members(Json& call, const Json& pieces, bool names_whole) {
   if (!pieces.is_object() || !call.is_object()) return;  // its type may be "id"
   for (const auto& [key, piece] : pieces.items()) {
     if (!piece.is_string()) continue;
     const auto& text = piece.get_ref<const std::string&>();
-    tool_bytes_ += text.size();
     Json& whole = call[key];
     if (whole.is_null()) whole = "";
-    if (whole.is_string()) whole.get_ref<std::string&>() += text;
+    if (!whole.is_string()) continue;
+    auto& held = whole.get_ref<std::string&>();
+    if (key == "name" && (text.empty() || text == held)) continue;
+    if (key == "name" && names_whole) {
+      tool_bytes_ -= held.size();
+      held.clear();
+    }
+    tool_bytes_ += text.size();
+    held += text;
   }
 }
 
 void Transcript::leave_calls_out() {
-  tool_calls_ = Json::array();
+  calls_.clear();
   function_call_ = nullptr;
   tool_bytes_ = 0;
 }
 
+/// The calls by their numbers; without those of which nothing was told, for nobody can answer them.
+Json Transcript::told_calls() const {
+  std::vector<std::pair<std::size_t, std::size_t>> told;  // number, then place
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (calls_[i].whole != new_call()) told.emplace_back(calls_[i].index, i);
+  }
+  std::ranges::sort(told);
+  Json out = Json::array();
+  for (const auto& [index, place] : told) out.push_back(calls_[place].whole);
+  return out;
+}
+
 Json Transcript::message() const {
   Json out = {{"role", "assistant"}};
-  const bool calls = !tool_calls_.empty() || !function_call_.is_null();
+  Json tool_calls = told_calls();
+  const bool calls = !tool_calls.empty() || !function_call_.is_null();
   if (text_.empty() && calls) {
     out["content"] = nullptr;
   } else {
     out["content"] = text_;
   }
   if (!refusal_.empty()) out["refusal"] = refusal_;
-  if (!tool_calls_.empty()) out["tool_calls"] = tool_calls_;
+  if (!tool_calls.empty()) out["tool_calls"] = std::move(tool_calls);
   if (!function_call_.is_null()) out["function_call"] = function_call_;
   return out;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "models/chat.h"
@@ -26,13 +27,20 @@ class Transcript {
   const Json& citations() const noexcept { return citations_; }
 
  private:
+  /// A call of a tool, as far as it has come.
+  struct Call {
+    std::size_t index = 0;  ///< the provider's number, which several may share
+    Json whole;
+  };
   void add_tool_calls(const Json& deltas);
-  void append_members(Json& call, const Json& pieces);
+  Json* call_of(const Json& piece);
+  void append_members(Json& call, const Json& pieces, bool names_whole);
+  Json told_calls() const;
   std::string text_;
   std::string refusal_;
   std::size_t tool_bytes_ = 0;
-  Json tool_calls_ = Json::array();
-  Json function_call_;  ///< OpenAI's older kind of call; null: none
+  std::vector<Call> calls_;  ///< in the order in which they began
+  Json function_call_;       ///< OpenAI's older kind of call; null: none
   Json citations_;
 };
 

@@ -8,7 +8,7 @@ namespace {
 
 /// Moments of a repetition that are gone through to find the occurrence that has not ended: one
 /// that runs late stays behind the clock by as many.
-constexpr int kOccurrencesTried = 32;
+constexpr int kOccurrencesTried = 512;
 
 /// None: everybody's.
 std::optional<storage::Owner> reach(const admission::Caller& caller) {

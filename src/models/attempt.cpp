@@ -225,7 +225,9 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
   if (ask.hear != nullptr) co_return co_await hear_at(ask, candidate, std::move(call), attempt);
   if (ask.say != nullptr) co_return co_await say_at(ask, candidate, std::move(call), attempt);
   if (ask.request.stream) co_return co_await start_stream(ask, candidate, std::move(call), attempt);
+  // Some servers send the head of a whole answer at once, and the rest when it is made.
   attempt.first_token = upstream.patience.whole_answer;
+  attempt.between_tokens = std::max(attempt.between_tokens, upstream.patience.whole_answer);
   AttemptTimings timings;
   auto reply = co_await upstream.provider->complete(ask.request, attempt, timings);
   if (!reply.ok()) {
@@ -288,6 +290,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
     blame(call, *wrong, ask.request);
     co_return std::move(*wrong);
   }
+  call.answers();
   Answer answer = finished(ask, candidate, timings, tools_.clock.now());
   WatchedStream::Parts parts{.inner = std::move(*started),
                              .early = std::move(early),

@@ -63,6 +63,12 @@ void Breaker::success(const Pass& pass) {
   if (++successes_ >= kSuccessesToClose) close();
 }
 
+void Breaker::answers(Pass& pass) {
+  if (!pass.allowed || pass.era != era_ || state_ != State::half_open) return;
+  success(pass);
+  pass.allowed = false;
+}
+
 void Breaker::failure(const Pass& pass, TimePoint now, Random& random) {
   if (!pass.allowed || pass.era != era_) return;
   if (state_ == State::half_open) return open(now, random);

@@ -31,6 +31,9 @@ class Breaker {
   explicit Breaker(const ModelSettings& settings);
   Pass ask(TimePoint now);
   void success(const Pass& pass);
+  /// A stream has begun. In half_open that is a success, and its end is not counted any more:
+  /// others need not wait for it.
+  void answers(Pass& pass);
   void failure(const Pass& pass, TimePoint now, Random& random);
   /// The call said nothing about the provider's health (cancelled, the caller's fault).
   void ignored(const Pass& pass);

@@ -50,6 +50,7 @@ struct ChatRequest {
   CacheWish cache;
   std::optional<CollectionName> collection;  ///< where the built-in answerer looks
   bool documents = true;                     ///< it may look at all
+  std::uint64_t added_tokens = 0;            ///< by estimate: of what was put before its messages
   std::shared_ptr<Hold> hold;                ///< of the client's exchange; may be null
 
   void index() { members = top_level(body); }

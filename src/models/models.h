@@ -22,8 +22,9 @@ struct Attribution {
   std::uint32_t attempts = 0;   ///< calls made upstream
   std::uint32_t fallbacks = 0;  ///< candidates given up before this one
   CacheState cache = CacheState::off;
-  std::chrono::seconds age{0};  ///< of a cached answer
-  bool degraded = false;        ///< the built-in answerer stood in for a failed route
+  std::chrono::seconds age{0};     ///< of a cached answer
+  bool degraded = false;           ///< the built-in answerer stood in for a failed route
+  std::uint64_t added_tokens = 0;  ///< by estimate: of a conversation and documents, in the prompt
   Duration cache_time{};
   Duration queue_time{};
   Duration connect_time{};

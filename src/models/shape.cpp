@@ -2,6 +2,9 @@
 #include "models/shape.h"
 
 #include <algorithm>
+#include <map>
+#include <numeric>
+#include <utility>
 
 #include "base/json_fields.h"
 #include "base/text.h"
@@ -215,6 +218,27 @@ Status check_translatable(const Json& body, const std::string& who,
     }
   }
   return done();
+}
+
+std::vector<std::size_t> results_in_call_order(const Json& messages) {
+  std::vector<std::size_t> order(messages.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    if (string_field(messages[i], "role") != "assistant") continue;
+    std::map<std::string, std::size_t> ranks;
+    for (const auto& call : array_field(messages[i], "tool_calls")) {
+      ranks.emplace(string_field(call, "id"), ranks.size());
+    }
+    std::size_t end = i + 1;
+    while (end < messages.size() && string_field(messages[end], "role") == "tool") ++end;
+    const auto rank = [&](std::size_t place) {
+      const auto known = ranks.find(string_field(messages[place], "tool_call_id"));
+      return std::pair(known != ranks.end() ? known->second : ranks.size(), place);
+    };
+    std::ranges::sort(order.begin() + static_cast<std::ptrdiff_t>(i + 1),
+                      order.begin() + static_cast<std::ptrdiff_t>(end), {}, rank);
+  }
+  return order;
 }
 
 const Json& content_of(const Json& message) {

@@ -63,6 +63,11 @@ std::string dump_with_texts(const Json& value);
 Status check_translatable(const Json& body, const std::string& who,
                           const std::vector<const char*>& more);
 
+/// The places of the messages in the order in which a provider that knows no ids of calls must hear
+/// them: the tool messages right behind an assistant's calls in the order of those calls, for a
+/// client may send them in any. Results of no such call come last; all else stays where it is.
+std::vector<std::size_t> results_in_call_order(const Json& messages);
+
 /// The body's response_format asks for JSON of some kind.
 bool answers_in_json(const Json& body);
 

@@ -109,6 +109,10 @@ void Upstream::Call::release() {
   upstream_.reset();
 }
 
+void Upstream::Call::answers() {
+  if (upstream_ != nullptr) upstream_->answers(pass_);
+}
+
 void Upstream::Call::succeeded(TimePoint now) {
   if (upstream_ == nullptr) return;
   upstream_->end(*this, nullptr, now);
@@ -120,6 +124,11 @@ void Upstream::Call::failed(Error& error) {
   if (upstream_ == nullptr) return;
   upstream_->end(*this, &error, upstream_->tools_.clock.now());
   release();
+}
+
+void Upstream::answers(Breaker::Pass& pass) {
+  std::lock_guard lock(mutex_);
+  breaker_.answers(pass);
 }
 
 void Upstream::give_back(const Breaker::Pass& pass) {

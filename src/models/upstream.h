@@ -60,6 +60,8 @@ class Upstream {
     Call(Call&& other) noexcept = default;
     Call& operator=(Call&&) = delete;
     ~Call();
+    /// The stream has begun: the breaker's probe has succeeded, however long the answer takes.
+    void answers();
     void succeeded(TimePoint now);
     /// Counts against the breaker as verdict() says, and takes the provider's key out of the
     /// error's words: some providers repeat it.
@@ -85,6 +87,7 @@ class Upstream {
   /// with retry_after.
   Result<Breaker::Pass> ask(const std::string& model, TimePoint now);
   void give_back(const Breaker::Pass& pass);
+  void answers(Breaker::Pass& pass);
   /// Counts a request towards the retry budget.
   void deposit(TimePoint now);
   bool withdraw(TimePoint now);

@@ -106,7 +106,7 @@ void JobBook::place(Entry& entry, TimePoint now) {
   const JobState state = entry.life.state;
   ++counts_[line][index(state)];
   if (waits(state)) {
-    ++entry.owner_->waiting;
+    if (entry.batch.empty()) ++entry.owner_->waiting;
     if (entry.life.expires != WallTime{}) expiries_.insert(entry);
   }
   if (state == JobState::scheduled) due_.insert(entry);
@@ -127,7 +127,7 @@ void JobBook::displace(Entry& entry) {
   const JobState state = entry.life.state;
   --counts_[line][index(state)];
   if (waits(state)) {
-    --entry.owner_->waiting;
+    if (entry.batch.empty()) --entry.owner_->waiting;
     if (entry.expiry_.is_linked()) expiries_.erase(expiries_.iterator_to(entry));
   }
   if (state == JobState::scheduled) due_.erase(due_.iterator_to(entry));

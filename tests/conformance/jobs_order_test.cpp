@@ -216,6 +216,29 @@ TEST_P(Jobs, sixty_four_submitters_at_once_get_exactly_the_users_cap) {
   EXPECT_TRUE(submit(job_of(103, "bob"), 1).ok());
 }
 
+TEST_P(Jobs, items_of_batches_take_no_place_of_their_owners) {
+  const auto item = [](int n) {
+    NewJob job = job_of(n, "ann", JobClass::batch);
+    job.batch = "batch";
+    return job;
+  };
+  for (int n = 1; n <= 5; ++n) ASSERT_TRUE(submit(item(n)).ok());
+  EXPECT_EQ(submit(job_of(11), 2)->waiting, 1U);
+  EXPECT_EQ(submit(job_of(12), 2)->waiting, 2U);
+  EXPECT_EQ(reason_of(submit(job_of(13), 2)), "too_many_waiting_jobs");
+  pause();
+  EXPECT_EQ(reason_of(submit(job_of(13), 2)), "too_many_waiting_jobs");
+  for (int n = 1; n <= 2; ++n) EXPECT_EQ(complete(take_one().lease), "ok");  // interactive first
+  const Lease lease = take_one().lease;
+  EXPECT_EQ(fail(lease, hours(1)), "scheduled");
+  ASSERT_TRUE(cancel(lease.id).ok());
+  ASSERT_TRUE(cancel(job_of(5).id).ok());
+  ASSERT_TRUE(retry(job_of(5).id, user("ann"), 1).ok());
+  EXPECT_EQ(give_back(take_one().lease), "ok");
+  EXPECT_EQ(submit(job_of(13), 1)->waiting, 1U);
+  EXPECT_EQ(reason_of(submit(job_of(14), 1)), "too_many_waiting_jobs");
+}
+
 TEST_P(Jobs, what_its_owner_runs_again_is_admitted_like_a_submission) {
   limits().depth_high = 10;  // of the class of these: 9
   limits().depth_low = 5;

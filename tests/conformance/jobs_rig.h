@@ -65,7 +65,6 @@ inline NewJob job_of(int n, const std::string& of = "ann",
   job.priority = priority;
   job.input = R"({"input":)" + tag + "}";
   job.digest = "digest " + tag;
-  job.batch = "batch " + tag;
   return job;
 }
 inline NewJob keyed(NewJob job, const std::string& key) {

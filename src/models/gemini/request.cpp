@@ -100,7 +100,7 @@ Status put_messages(Json& out, const Json& messages, bool sign) {
   Json contents = Json::array();
   std::string system;
   CallNames names;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
+  for (const std::size_t i : results_in_call_order(messages)) {
     const Json& message = messages[i];
     const std::string role = string_field(message, "role");
     const Json& content = content_of(message);

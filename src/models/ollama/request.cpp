@@ -137,7 +137,7 @@ Result<std::string> chat_body(const ChatRequest& request, const std::string& mod
   const Json& messages = array_field(*body, "messages");
   Json translated = Json::array();
   CallNames names;
-  for (std::size_t i = 0; i < messages.size(); ++i) {
+  for (const std::size_t i : results_in_call_order(messages)) {
     auto message = message_of(messages[i], names, at(i));
     if (!message.ok()) return message.error();
     translated.push_back(std::move(*message));

@@ -27,7 +27,10 @@ local function text(n) return string.format('%.0f', n) end
 local keep_until, dead_until = text(now + keep_results), text(now + keep_dead)
 local function count(c, s, d) local f = c .. s; counts[f] = (counts[f] or 0) + d end
 local waiting_by = {}
-local function waits(o, d) waiting_by[o] = (waiting_by[o] or 0) + d end
+-- Items of batches come in without being asked for a place, and take none of their owner's.
+local function waits(j, d)
+  if not j.b then waiting_by[j.o] = (waiting_by[j.o] or 0) + d end
+end
 local function depth()
   local d = 0
   for _, n in ipairs(call('HMGET', P .. 'n', '0S', '0Q', '0R', '1S', '1Q', '1R', '2S', '2Q', '2R',
@@ -231,7 +234,7 @@ local function write_planned()
   for _, new in ipairs(coming) do
     known[new.j.id] = new.j
     count(new.j.c, new.j.s, 1)
-    waits(new.j.o, 1)
+    waits(new.j, 1)
     new.made = true
   end
   made = made + #coming
@@ -265,12 +268,12 @@ end
 local function waits_again(j, s)
   if j.E then note('exp', j.E, j.id) end
   become(j, s)
-  waits(j.o, 1)
+  waits(j, 1)
   drop('leases', j.id)
 end
 local function over(j, s)
   if j.s == 'S' then drop('due', j.id) end
-  if j.s == 'R' then drop('leases', j.id) else waits(j.o, -1) end
+  if j.s == 'R' then drop('leases', j.id) else waits(j, -1) end
   if j.E then drop('exp', j.id) end
   local n = #ends
   ends[n + 1], ends[n + 2] = s == 'D' and dead_until or keep_until, j.id
@@ -304,7 +307,7 @@ end
 local function due(j)
   ready(j)
   become(j, 'Q')
-  j.y = now
+  j.y = math.min(j.R, now)
   drop('due', j.id)
 end
 local function expire(j)

@@ -59,7 +59,7 @@ local function submit(most, j, input)
     end
     if id and (still == '' or tonumber(still) > now) then
       if digest ~= (j.g or '') then return answer('k', '-', 0, id) end
-      local old = get(id)
+      local old = current(id, '')
       local state = old and old.s or last
       if state ~= '' then return answer('o', state, waiting(j.o), id) end
     end
@@ -82,7 +82,7 @@ local function submit(most, j, input)
   plan(j, input).place = #out + 1
   told[j.id] = true
   if key then told[key] = true end
-  coming[j.o] = (coming[j.o] or 0) + 1
+  if not j.b then coming[j.o] = (coming[j.o] or 0) + 1 end
   deep = deep + 1
   if deep >= high then
     call('HSET', P .. 'n', 'shed', 1)
@@ -215,7 +215,7 @@ local served = {}  -- owners of whom something began
 local function begin(j)
   j.a, j.t, j.v, j.w, j.B, j.l = (j.a or 0) + 1, (j.t or 0) + 1, nil, worker, now, lease_end
   become(j, 'R')
-  waits(j.o, -1)
+  waits(j, -1)
   served[j.o] = true
   dropped.leases[j.id] = nil  -- the end of its lease before may have been found in this very call
   out[#out + 1] = {store(j)}

@@ -126,7 +126,7 @@ call('ZREM', P .. 'ended', j.id)
 keep_plan(j)
 become(j, 'Q')
 j.a, j.n, j.v, j.R, j.E, j.F, j.y = 0, nil, nil, nil, nil, nil, now
-waits(j.o, 1)
+waits(j, 1)
 made = made + 1
 settle()
 return whole(j)

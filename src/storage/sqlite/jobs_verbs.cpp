@@ -109,6 +109,7 @@ void JobDesk::write_rows(Connection& db) {
   const auto repeated = insert_jobs(db, rows);
   for (const auto at : repeated) {
     take_out(*submitted[at]->job);
+    if (!submitted[at]->job->batch.empty()) continue;
     // It was counted for those behind it.
     for (std::size_t later = at + 1; later < submitted.size(); ++later) {
       SubmitJob& op = *submitted[later];

@@ -344,6 +344,9 @@ TEST_F(JobsTest, administrators_see_figures_and_anybodys_jobs_and_leave_a_trace)
   EXPECT_EQ(ids(json(serve(admin(get("/admin/jobs?user=ann")))->body)), id + " ");
   EXPECT_EQ(refused(serve(admin(get("/admin/jobs?tenant=x")))), "400 missing_field");
   EXPECT_EQ(json(serve(admin(get("/admin/jobs/" + id)))->body)["input"], Json::object());
+  const std::string looks = key("bob", {admission::Scope::admin_read});
+  EXPECT_EQ(serve(with_key(get("/admin/jobs/" + id), looks))->status, 200);
+  EXPECT_EQ(refused(serve(with_key(get("/v1/jobs/" + id), looks))).substr(0, 3), "403");
   auto again = serve(admin(post("/admin/jobs/" + id + "/retry", "")));
   EXPECT_EQ(json(again->body)["state"], "queued") << again->body;
   EXPECT_EQ(refused(serve(admin(post("/admin/jobs/" + id + "/retry", "")))), "409 job_not_ended");

@@ -166,6 +166,29 @@ TEST_F(WsTest, chat_is_a_submit_whose_input_is_the_message) {
   EXPECT_EQ(again[0]["job"], told[0]["job"]);
 }
 
+TEST_F(WsTest, a_key_used_again_for_another_order_is_refused_and_over_http_it_is_the_same) {
+  const std::string ann = key("ann");
+  FakeSocket& socket = ready(ann);
+  const std::string order = R"({"type":"submit","id":"c","kind":"slow","input":{"n":1},"key":"k1")";
+  say(socket, order + "}");
+  const auto told = socket.take();
+  EXPECT_EQ(words(told), "accepted c, event queued");
+  for (const char* more :
+       {R"(,"delay":100})", R"(,"priority":"batch"})", R"(,"attempts_max":2})"}) {
+    say(socket, order + more);
+    const auto refusal = socket.take();
+    ASSERT_EQ(refusal.size(), 1U);
+    EXPECT_NE(dump(refusal[0]).find("idempotency_key_reused"), std::string::npos) << more;
+  }
+  say(socket, order + "}");
+  EXPECT_EQ(socket.take()[0]["job"], told[0]["job"]);
+  Sent same = post("/v1/jobs", R"({"input":{"n":1},"kind":"slow"})");
+  same = same.with("authorization", "Bearer " + ann);
+  const auto again = serve(same.with("idempotency-key", "k1"));
+  EXPECT_EQ(again->status, 200) << again->body;
+  EXPECT_EQ(json(again->body)["id"], told[0]["job"]);
+}
+
 TEST_F(WsTest, what_is_wrong_is_told_under_its_id_and_the_socket_stays) {
   FakeSocket& socket = ready(key("ann"));
   const struct {

@@ -67,6 +67,17 @@ TEST(Prompt, the_other_members_and_the_stored_messages_stay_as_they_were) {
   EXPECT_EQ(chat.members[2].value(chat.body), "0.10") << "the index fits the new body";
 }
 
+TEST(Prompt, what_is_put_before_the_messages_is_counted) {
+  auto chat = request(R"({"model":"m","messages":[{"role":"user","content":"q"}]})");
+  EXPECT_EQ(chat.added_tokens, 0U);
+  auto old = stored(R"({"role":"assistant","content":"old answer"})");
+  old.tokens = Tokens{1234};
+  put_history(chat, {old, old});
+  EXPECT_EQ(chat.added_tokens, 2468U);
+  put_passages(chat, {passage(1, std::string(4000, 'x'))}, Tokens{5000});
+  EXPECT_GT(chat.added_tokens, 2468U + 900U);
+}
+
 TEST(Prompt, without_history_nothing_is_touched) {
   const std::string body = R"({ "messages" : [ {"role":"user","content":"q"} ] })";
   auto chat = request(body);

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace mainstay::assistant {
 namespace {
 
@@ -79,6 +81,92 @@ TEST(Transcript, a_type_is_taken_from_the_first_piece_and_does_no_harm) {
   }
 }
 
+/// A call as it stands in a message.
+Json call(const std::string& id, const std::string& name, const std::string& arguments) {
+  return {
+      {"id", id}, {"type", "function"}, {"function", {{"name", name}, {"arguments", arguments}}}};
+}
+
+TEST(Transcript, an_empty_id_or_name_in_a_later_piece_changes_nothing) {
+  for (const char* nothing : {R"("")", "null"}) {
+    const std::string id = std::string(R"("id":)") + nothing;
+    const std::string name = std::string(R"("name":)") + nothing;
+    const Json message =
+        added({calls(R"({"index":0,"id":"call_a","function":{"name":"f","arguments":"{"}})"),
+               calls(R"({"index":0,)" + id + R"(,"function":{)" + name + R"(,"arguments":"}"}})")});
+    EXPECT_EQ(message["tool_calls"], Json::array({call("call_a", "f", "{}")})) << nothing;
+  }
+}
+
+TEST(Transcript, a_new_id_under_the_same_index_is_a_new_call) {
+  const Json message =
+      added({calls(R"({"index":0,"id":"a","function":{"name":"f","arguments":"{\"x\""}})"),
+             calls(R"({"index":0,"function":{"arguments":":1}"}})"),
+             calls(R"({"index":0,"id":"b","function":{"name":"f","arguments":"{\"x\""}})"),
+             calls(R"({"index":0,"id":"","function":{"arguments":":2"}})"),
+             calls(R"({"index":0,"function":{"arguments":"}"}})")});
+  EXPECT_EQ(message["tool_calls"],
+            Json::array({call("a", "f", R"({"x":1})"), call("b", "f", R"({"x":2})")}));
+}
+
+TEST(Transcript, an_id_that_comes_late_belongs_to_the_call_of_its_index) {
+  const Json message = added({calls(R"({"index":0,"function":{"name":"f","arguments":"{"}})"),
+                              calls(R"({"index":0,"id":"a","function":{"arguments":"}"}})")});
+  EXPECT_EQ(message["tool_calls"], Json::array({call("a", "f", "{}")}));
+}
+
+TEST(Transcript, new_ids_under_one_index_are_believed_up_to_256_calls) {
+  for (const std::size_t count : {255u, 256u, 257u}) {
+    Transcript transcript;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::string piece = R"({"index":0,"id":"c)" + std::to_string(i) + R"("})";
+      ASSERT_TRUE(transcript.add(calls(piece)).ok());
+    }
+    EXPECT_EQ(transcript.message()["tool_calls"].size(), std::min<std::size_t>(count, 256));
+  }
+}
+
+TEST(Transcript, without_an_index_an_id_begins_a_call_and_the_rest_continues_it) {
+  const Json message = added({calls(R"({"id":"a","function":{"name":"f","arguments":"{\"x\""}})"),
+                              calls(R"({"function":{"arguments":":1}"}})"),
+                              calls(R"({"id":"b","function":{"name":"g","arguments":"{"}})"
+                                    R"(,{"index":null,"id":"","function":{"arguments":"}"}})")});
+  EXPECT_EQ(message["tool_calls"],
+            Json::array({call("a", "f", R"({"x":1})"), call("b", "g", "{}")}));
+}
+
+TEST(Transcript, gaps_in_the_indices_are_no_calls) {
+  const Json message =
+      added({calls(R"({"index":3,"id":"d","function":{"name":"g","arguments":"{}"}})"),
+             calls(R"({"index":1,"id":"b","function":{"name":"f","arguments":"{}"}})"),
+             calls(R"({"index":2,"id":"","function":{"name":null,"arguments":""}})")});
+  EXPECT_EQ(message["tool_calls"], Json::array({call("b", "f", "{}"), call("d", "g", "{}")}));
+  EXPECT_EQ(dump(added({calls(R"({"index":1})")})), R"({"role":"assistant","content":""})");
+}
+
+TEST(Transcript, an_id_and_a_name_repeated_in_each_piece_stand_once) {
+  const std::string again = R"({"index":0,"id":"a","function":{"name":"f","arguments":"1"}})";
+  Transcript transcript;
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(transcript.add(calls(again)).ok());
+  EXPECT_EQ(transcript.message()["tool_calls"], Json::array({call("a", "f", "111")}));
+  EXPECT_EQ(transcript.size(), 4u);
+  ASSERT_TRUE(transcript.add(calls(R"({"index":0,"id":"a","function":{"name":"fgh"}})")).ok());
+  EXPECT_EQ(transcript.message()["tool_calls"], Json::array({call("a", "fgh", "111")}));
+  EXPECT_EQ(transcript.size(), 6u);
+  ASSERT_TRUE(transcript.add(calls(R"({"index":0,"function":{"name":"fgh"}})")).ok());
+  ASSERT_TRUE(transcript.add(calls(R"({"index":0,"function":{"name":"_i"}})")).ok());
+  EXPECT_EQ(transcript.message()["tool_calls"], Json::array({call("a", "fgh_i", "111")}));
+}
+
+TEST(Transcript, content_in_parts_is_their_texts_joined) {
+  const Json message =
+      added({delta(R"("content":[{"type":"text","text":"Hel"},{"type":"text","text":"lo"}])"),
+             delta(R"("content":[{"type":"thinking","text":"hm"},{"type":"text","text":", you"},7,)"
+                   R"({"type":"text","text":null}])"),
+             delta(R"("content":".")")});
+  EXPECT_EQ(message["content"], "Hello, you.");
+}
+
 TEST(Transcript, an_older_kind_of_call_is_kept) {
   const Json message = added({delta(R"("function_call":{"name":"f","arguments":"{\"a\""})"),
                               delta(R"("function_call":{"arguments":":1}"})")});
@@ -103,7 +191,7 @@ TEST(Transcript, text_beside_tool_calls_is_kept) {
 }
 
 TEST(Transcript, an_index_is_believed_up_to_255_and_no_further) {
-  EXPECT_EQ(added({calls(R"({"index":255,"id":"last"})")})["tool_calls"].size(), 256u);
+  EXPECT_EQ(added({calls(R"({"index":255,"id":"last"})")})["tool_calls"].size(), 1u);
   for (const char* index : {"256", "257", "4294967296", "9007199254740992"}) {
     const Json message = added({calls(std::string(R"({"index":)") + index + R"(,"id":"x"})")});
     EXPECT_FALSE(message.contains("tool_calls")) << index;
@@ -130,8 +218,7 @@ TEST(Transcript, members_of_a_wrong_type_are_passed_over) {
       delta(R"("content":"fine")"),
   });
   EXPECT_EQ(message["content"], "fine");
-  EXPECT_EQ(message["tool_calls"].size(), 1u);
-  EXPECT_EQ(message["tool_calls"][0]["id"], "");
+  EXPECT_FALSE(message.contains("tool_calls"));
 }
 
 TEST(Transcript, chunks_without_a_choice_are_passed_over) {

@@ -77,6 +77,32 @@ TEST_F(breaker, lets_one_probe_through_then_three_then_closes) {
   EXPECT_EQ(it.state(now), State::closed);
 }
 
+TEST_F(breaker, a_probe_whose_stream_has_begun_lets_others_through) {
+  fail(5);
+  outwait(5s);
+  auto probe = it.ask(now);
+  it.answers(probe);
+  std::vector<Breaker::Pass> more{it.ask(now), it.ask(now), it.ask(now)};
+  for (auto& pass : more) {
+    EXPECT_TRUE(pass.allowed);
+    it.answers(pass);
+  }
+  EXPECT_EQ(it.state(now), State::closed);
+  it.failure(probe, now, random);  // its end is not counted any more
+  it.ignored(probe);
+  EXPECT_EQ(it.state(now), State::closed);
+  EXPECT_TRUE(it.ask(now).allowed);
+}
+
+TEST_F(breaker, a_stream_that_has_begun_is_counted_by_its_end_when_closed) {
+  for (int i = 0; i < 5; ++i) {
+    auto pass = it.ask(now);
+    it.answers(pass);
+    it.failure(pass, now, random);
+  }
+  EXPECT_EQ(it.state(now), State::open);
+}
+
 TEST_F(breaker, a_failed_probe_opens_for_twice_as_long_up_to_the_bound) {
   fail(5);
   Duration nominal = 5s;

@@ -309,6 +309,8 @@ TEST_F(router_fault, a_whole_answer_may_take_longer_than_a_first_token) {
   auto& got = ask(request(question("q")), 400s);
   EXPECT_EQ(got.by().provider, "one");
   EXPECT_EQ(got.by().first_token_time, Duration(100s));
+  EXPECT_EQ(one.between_tokens, Duration(settings.models.whole_answer_timeout))
+      << "its head may come at once";
 }
 
 TEST_F(router_fault, the_whole_attempt_has_its_own_bound) {

@@ -158,6 +158,7 @@ class FakeProvider final : public ChatProvider {
   int open = 0;  ///< streams not destroyed
   std::vector<TimePoint> at;
   std::vector<std::string> asked_models;
+  Duration between_tokens{};  ///< of the last attempt
 
  private:
   Step begin(const ChatRequest&, const Attempt& attempt) {
@@ -165,6 +166,7 @@ class FakeProvider final : public ChatProvider {
     most_running = std::max(most_running, ++running);
     at.push_back(clock_.now());
     asked_models.push_back(attempt.model);
+    between_tokens = attempt.between_tokens;
     if (script.empty()) return always;
     Step step = std::move(script.front());
     script.pop_front();

@@ -67,6 +67,29 @@ TEST(Gemini, every_role_and_part_is_translated) {
   EXPECT_FALSE(sent.contains("tools"));
 }
 
+TEST(Gemini, results_are_in_the_order_of_their_calls) {
+  Desk desk;
+  const Json sent = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"},
+      {"role":"assistant","content":null,"tool_calls":[
+      {"id":"c1","type":"function","function":{"name":"sun","arguments":"{\"at\":1}"}},
+      {"id":"c2","type":"function","function":{"name":"sun","arguments":"{\"at\":2}"}}]},
+      {"role":"tool","tool_call_id":"c9","name":"old","content":"r9"},
+      {"role":"tool","tool_call_id":"c2","content":"r2"},
+      {"role":"tool","tool_call_id":"c1","content":"r1"},
+      {"role":"user","content":"so?"},
+      {"role":"tool","tool_call_id":"c2","content":"late 2"},
+      {"role":"tool","tool_call_id":"c1","content":"late 1"}]})",
+      kReply);
+  const Json expected = *parse_json(
+      R"([{"functionResponse":{"name":"sun","response":{"result":"r1"}}},
+      {"functionResponse":{"name":"sun","response":{"result":"r2"}}},
+      {"functionResponse":{"name":"old","response":{"result":"r9"}}},{"text":"so?"},
+      {"functionResponse":{"name":"sun","response":{"result":"late 2"}}},
+      {"functionResponse":{"name":"sun","response":{"result":"late 1"}}}])");
+  EXPECT_EQ(sent["contents"][2]["parts"], expected) << dump(sent);
+}
+
 TEST(Gemini, parameters_go_into_the_generation_config) {
   Desk desk;
   const Json sent = desk.translated(

@@ -56,6 +56,30 @@ TEST(Ollama, every_role_and_part_is_translated) {
   EXPECT_EQ(sent["messages"], expected) << dump(sent);
 }
 
+TEST(Ollama, results_are_in_the_order_of_their_calls) {
+  Desk desk;
+  const std::string calls = R"({"role":"assistant","content":null,"tool_calls":[
+      {"id":"c1","type":"function","function":{"name":"sun","arguments":"{\"at\":1}"}},
+      {"id":"c2","type":"function","function":{"name":"sun","arguments":"{\"at\":2}"}}]})";
+  const Json sent = desk.translated(R"({"messages":[)" + calls + R"(,
+      {"role":"tool","tool_call_id":"c9","name":"old","content":"r9"},
+      {"role":"tool","tool_call_id":"c2","content":"r2"},
+      {"role":"tool","tool_call_id":"c1","content":"r1"},{"role":"user","content":"so?"}]})",
+                                    kReply);
+  Json messages = sent["messages"];
+  messages.erase(0);
+  EXPECT_EQ(messages, *parse_json(R"([{"role":"tool","content":"r1","tool_name":"sun"},
+      {"role":"tool","content":"r2","tool_name":"sun"},
+      {"role":"tool","content":"r9","tool_name":"old"},{"role":"user","content":"so?"}])"));
+  // What is refused is named by its place in what the client sent.
+  desk.translated(R"({"messages":[)" + calls + R"(,
+      {"role":"tool","tool_call_id":"c2","content":"r2"},
+      {"role":"tool","tool_call_id":"c1","content":[{"type":"input_audio"}]}]})",
+                  kReply);
+  ASSERT_FALSE(desk.last.ok());
+  EXPECT_EQ(desk.last.error().field, "messages[2].content[0]");
+}
+
 TEST(Ollama, parameters_become_options_under_its_names) {
   Desk desk;
   const Json sent = desk.translated(
