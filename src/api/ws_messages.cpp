@@ -95,7 +95,7 @@ Status read_members(const Json& object, Said& said) {
       auto order = order_of(object);
       if (!order.ok()) return order.error();
       said.order = std::move(*order);
-      if (!said.order.key.empty()) said.asked = object;
+      if (!said.order.key.empty()) said.order.digest = order_digest(object);
       return done();
     }
     case Type::ping:

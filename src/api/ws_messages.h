@@ -17,7 +17,6 @@ struct Said {
   std::string id;             ///< the client's own; comes back with the answer; may be empty
   std::string token;          ///< auth
   jobs::Order order;          ///< submit, and chat, which is a submit of kind "chat"
-  Json asked;                 ///< submit with a key: the order as it was said
   storage::JobId job;         ///< cancel, retry
   std::string last_event_id;  ///< attach; empty: from when the socket was made known
   std::string client;         ///< attach: which of the user's clients this is; empty: any

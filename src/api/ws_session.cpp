@@ -1,7 +1,6 @@
 // The conversation on a WebSocket.
 #include "api/ws_session.h"
 
-#include "api/job_order.h"
 #include "api/job_pages.h"
 
 namespace mainstay::api {
@@ -104,7 +103,6 @@ Co<> WsSession::submit(Said said) {
   }
   start_telling();
   said.order.client = client_;
-  if (!said.order.key.empty()) said.order.digest = order_digest(std::move(said.asked));
   auto submitted = co_await rooms_.jobs->submit(context_.caller, std::move(said.order), soon());
   if (submitted.ok()) {
     answer(accepted_message(said.id, *submitted));

@@ -108,8 +108,8 @@ class JobBook {
   /// unavailable "queue_overloaded" with retry_after.
   Status admit(const Owner& owner, JobClass priority, std::uint32_t waiting_max, TimePoint now);
 
-  /// Scheduled + queued jobs of an owner.
-  /// Of this owner, but for items of batches, which come in without being asked for a place.
+  /// Scheduled + queued jobs of an owner, but for items of batches: those come in without being
+  /// asked for a place.
   std::uint32_t waiting(const Owner& owner) const;
   std::uint64_t depth() const noexcept { return depth_; }
   bool shedding() const noexcept { return gate_.shedding(); }

@@ -16,6 +16,7 @@ struct SubmitJob final : JobOp {
   void let_go() noexcept override { job.reset(); }
   std::shared_ptr<WholeJob> job;  ///< the desk keeps it until the job runs
   const std::uint32_t waiting_max;
+  std::uint64_t n = 0;  ///< of its row, while that is put off
   Submitted found;
 };
 

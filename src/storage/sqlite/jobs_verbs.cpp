@@ -104,7 +104,7 @@ void JobDesk::write_rows(Connection& db) {
   std::vector<NewRow> rows;
   rows.reserve(submitted.size());
   for (const SubmitJob* op : submitted) {
-    rows.push_back({book_->find(op->job->id)->n, op->job.get(), op->job->created});
+    rows.push_back({op->n, op->job.get(), op->job->created});
   }
   const auto repeated = insert_jobs(db, rows);
   for (const auto at : repeated) {
@@ -246,7 +246,8 @@ bool JobDesk::submit(Connection& db, SubmitJob& op) {
     }
   } else {
     op.job->created = moment_.wall;
-    enter(op.job, next_n_++);
+    op.n = next_n_++;
+    enter(op.job, op.n);
     submitted_.push_back(&op);
   }
   op.found.id = job.id;

@@ -1,5 +1,5 @@
 // A layer between SQLite and its write-ahead log that joins writes which follow each other. SQLite
-// hands over each page in two writes; as one large write the same bytes cost the kernel a third.
+// hands over each page in two writes, and large ones cost the kernel less.
 // Used by connection.cpp.
 #pragma once
 

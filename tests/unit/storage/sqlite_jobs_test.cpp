@@ -52,6 +52,15 @@ class SqliteJobStore : public testing::Test {
     auto out = ground_.run(jobs().get({}, JobId("job_" + std::to_string(n)), ground_.soon()));
     return out.ok() ? std::string(name(out->state)) : out.error().reason;
   }
+  /// A file as the first `steps` of the schema left it, with a row.
+  void make_older(std::size_t steps, const std::string& row) {
+    sqlite::Schema older = sqlite::conversations_schema();
+    older.steps.resize(steps);
+    Connection db(dir_.path() + "/mainstay.db", sqlite::Mode::write, std::chrono::seconds(1));
+    db.run("PRAGMA journal_mode = WAL");
+    migrate(older, db);
+    db.run(row);
+  }
   std::int64_t on_disk(const std::string& sql) {
     Connection db(dir_.path() + "/mainstay.db", sqlite::Mode::read, std::chrono::seconds(2));
     return db.number(sql);
@@ -77,16 +86,9 @@ TEST_F(SqliteJobStore, no_job_query_scans_a_table_or_sorts) {
 }
 
 TEST_F(SqliteJobStore, a_file_from_before_there_were_jobs_opens_with_its_data) {
-  {
-    sqlite::Schema first = sqlite::conversations_schema();
-    first.steps.resize(1);
-    Connection db(dir_.path() + "/mainstay.db", sqlite::Mode::write, std::chrono::seconds(1));
-    db.run("PRAGMA journal_mode = WAL");
-    migrate(first, db);
-    db.run(
-        "INSERT INTO conversation (id, tenant, user, title, created, updated, messages) "
-        "VALUES ('c', 't', 'u', 'kept', 11, 12, 0)");
-  }
+  make_older(1,
+             "INSERT INTO conversation (id, tenant, user, title, created, updated, messages) "
+             "VALUES ('c', 't', 'u', 'kept', 11, 12, 0)");
   open();
   auto kept =
       ground_.run(stores_->conversations().get(owner_, ConversationId("c"), ground_.soon()));
@@ -97,17 +99,10 @@ TEST_F(SqliteJobStore, a_file_from_before_there_were_jobs_opens_with_its_data) {
 }
 
 TEST_F(SqliteJobStore, keys_hold_when_the_file_gets_its_newer_index) {
-  {
-    sqlite::Schema before = sqlite::conversations_schema();
-    before.steps.resize(5);
-    Connection db(dir_.path() + "/mainstay.db", sqlite::Mode::write, std::chrono::seconds(1));
-    db.run("PRAGMA journal_mode = WAL");
-    migrate(before, db);
-    db.run(
-        "INSERT INTO job (n, id, tenant, user, client, kind, priority, batch, key, key_held, "
-        "digest, run_at, expires, attempts_max, repeat_every, created, input) VALUES "
-        "(1, 'job_old', 't', 'u', '', 'kind', 1, '', 'key', 1, 'd', 0, 0, 3, 0, 11, '{}')");
-  }
+  make_older(5,
+             "INSERT INTO job (n, id, tenant, user, client, kind, priority, batch, key, key_held, "
+             "digest, run_at, expires, attempts_max, repeat_every, created, input) VALUES "
+             "(1, 'job_old', 't', 'u', '', 'kind', 1, '', 'key', 1, 'd', 0, 0, 3, 0, 11, '{}')");
   open();
   NewJob same = job(1);
   same.key = "key";

@@ -61,18 +61,19 @@ TEST(JoinedWrites, who_begins_to_read_beside_an_older_reader_sees_what_was_commi
   const std::string path = dir.path() + "/x.db";
   Connection db(path, Mode::write, kBusy);
   prepare(db);
-  db.run("INSERT INTO t (b) VALUES (zeroblob(3000))");
+  const auto insert = [&db] { Query(db, "INSERT INTO t (b) VALUES (zeroblob(3000))").finish(); };
+  for (int n = 1; n <= 10; ++n) insert();
   Connection older(path, Mode::read, kBusy);
   older.run("BEGIN");
-  EXPECT_EQ(older.number("SELECT count(*) FROM t"), 1);
-  for (int n = 2; n <= 20; ++n) {
-    Query(db, "INSERT INTO t (b) VALUES (zeroblob(3000))").finish();
+  EXPECT_EQ(older.number("SELECT count(*) FROM t"), 10);
+  for (int n = 11; n <= 20; ++n) {
+    insert();
     db.run("PRAGMA wal_checkpoint(PASSIVE)");
     Connection fresh(path, Mode::read, kBusy);
     ASSERT_EQ(fresh.number("SELECT count(*) FROM t"), n);
     ASSERT_EQ(fresh.text("PRAGMA quick_check"), "ok");
   }
-  EXPECT_EQ(older.number("SELECT count(*) FROM t"), 1);
+  EXPECT_EQ(older.number("SELECT count(*) FROM t"), 10);
 }
 
 /// One random change of both databases.
