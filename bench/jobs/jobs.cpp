@@ -156,7 +156,7 @@ class Run {
     end_ = begin_ + seconds_of(options_.seconds);
     for (std::size_t i = 0; i < outstanding_; ++i) {
       submitters_.push_back(std::make_unique<Submitter>(ground_.clock.alarm(io_.get_executor())));
-      asio::co_spawn(io_.get_executor(), submit_often(i), ended);
+      asio::co_spawn(io_.get_executor(), options_.rate > 0 ? submit_often(i) : submit(i), ended);
     }
     asio::co_spawn(io_.get_executor(), work(), ended);
     asio::co_spawn(io_.get_executor(), tend(), ended);
@@ -173,11 +173,7 @@ class Run {
   static Duration seconds_of(double s) {
     return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(s));
   }
-  bool over() const { return ground_.clock.now() >= end_; }
-  bool counts() const {
-    const TimePoint now = ground_.clock.now();
-    return now >= begin_ && now < end_;
-  }
+  bool counts(TimePoint now) const { return now >= begin_ && now < end_; }
 
   storage::NewJob next_job(std::size_t submitter) {
     storage::NewJob job;
@@ -192,38 +188,53 @@ class Run {
     return job;
   }
 
-  Co<> submit_often(std::size_t i) {
-    Submitter& me = *submitters_[i];
-    const double each = options_.rate > 0 ? double(outstanding_) / options_.rate : 0;
-    TimePoint due = ground_.clock.now() + seconds_of(each * double(i) / double(outstanding_));
-    while (!over()) {
-      if (each > 0) {
-        [[maybe_unused]] auto slept = co_await me.alarm->wait_until(due);
-        due += seconds_of(each);
-      }
-      me.started = ground_.clock.now();
-      auto job = next_job(i);
-      auto submitted = co_await jobs_.submit(std::move(job), 0, soon());
-      if (!submitted.ok()) stop("submit: " + submitted.error().detail);
-      if (counts()) submit_.add((ground_.clock.now() - me.started).count());
-      [[maybe_unused]] auto rung = co_await me.alarm->wait_until(TimePoint::max());
-    }
-    if (--running_submitters_ == 0) done_ = true;
+  Co<> submit(std::size_t i) {
+    const TimePoint started = ground_.clock.now();
+    submitters_[i]->started = started;
+    auto submitted = co_await jobs_.submit(next_job(i), 0, Deadline(started + 30s));
+    if (!submitted.ok()) stop("submit: " + submitted.error().detail);
+    const TimePoint now = ground_.clock.now();
+    if (counts(now)) submit_.add((now - started).count());
   }
 
+  /// At a rate: each submitter's next job at its time, and not before the last one has ended.
+  Co<> submit_often(std::size_t i) {
+    const double each = double(outstanding_) / options_.rate;
+    TimePoint due = ground_.clock.now() + seconds_of(each * double(i) / double(outstanding_));
+    while (ground_.clock.now() < end_) {
+      [[maybe_unused]] auto slept = co_await submitters_[i]->alarm->wait_until(due);
+      due += seconds_of(each);
+      co_await submit(i);
+      [[maybe_unused]] auto rung = co_await submitters_[i]->alarm->wait_until(TimePoint::max());
+    }
+    over();
+  }
+
+  /// As fast as they end: who completes a job submits its submitter's next one.
   Co<> complete(Claimed claimed) {
     const auto who = static_cast<std::size_t>(std::stoul(claimed.job.job.client));
     auto completed = co_await jobs_.complete(std::move(claimed.lease), R"({"ok":true})",
                                              storage::Effects(), soon());
     if (!completed.ok()) stop("complete: " + completed.error().detail);
+    const TimePoint now = ground_.clock.now();
     Submitter& of = *submitters_[who];
-    if (counts()) {
-      whole_.add((ground_.clock.now() - of.started).count());
+    if (counts(now)) {
+      whole_.add((now - of.started).count());
       ++jobs_done_;
     }
     --busy_;
-    slots_->ring();
-    of.alarm->ring();
+    if (full_) slots_->ring();
+    if (options_.rate > 0) {
+      of.alarm->ring();
+    } else if (now < end_) {
+      co_await submit(who);
+    } else {
+      over();
+    }
+  }
+
+  void over() {
+    if (--running_submitters_ == 0) done_ = true;
   }
 
   Co<> work() {
@@ -231,7 +242,8 @@ class Run {
     form.worker = "worker-1";
     form.lease = 30s;
     while (!done_) {
-      if (busy_ >= outstanding_) {
+      full_ = busy_ >= outstanding_;
+      if (full_) {
         [[maybe_unused]] auto rung = co_await slots_->wait_until(ground_.clock.now() + 1s);
         continue;
       }
@@ -290,6 +302,7 @@ class Run {
   std::vector<std::unique_ptr<Submitter>> submitters_;
   std::size_t running_submitters_ = outstanding_;
   std::size_t busy_ = 0;
+  bool full_ = false;  ///< the worker waits for one of its jobs to end
   bool done_ = false;
   TimePoint begin_;
   TimePoint end_;

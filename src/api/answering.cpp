@@ -68,7 +68,7 @@ Result<assistant::Question> question_of(const Rooms& rooms, Context& context, As
   if (context.trace.span != 0) {
     chat.traceparent = child_of(context.trace, rooms.random).traceparent();
   }
-  chat.cache = wish_of(context.exchange.head().header("cache-control"));
+  chat.cache = wish_of(list_header(context.exchange.head(), "cache-control"));
   chat.hold = std::move(asked.hold);
   return question;
 }
@@ -130,6 +130,24 @@ Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked
   context.by_whom = std::move(out.answer.by);
   out.prompt_tokens += context.by_whom.added_tokens;
   co_return out;
+}
+
+Co<Result<Answered>> answer_body(const Rooms& rooms, Context& context, models::ParsedChat parsed) {
+  Asked asked;
+  asked.parsed = std::move(parsed);
+  asked.hold = context.exchange.hold();
+  asked.received = context.exchange.head().received;
+  asked.by = context.by;
+  return answer_question(rooms, context, std::move(asked));
+}
+
+net::HeaderLines answer_headers(const Rooms& rooms, const Context& context,
+                                const std::optional<ConversationId>& conversation) {
+  net::HeaderLines headers;
+  add_common_headers(headers, context);
+  add_attribution(headers, context, rooms.clock.now() - context.exchange.head().received);
+  if (conversation) headers.add("x-conversation-id", conversation->text());
+  return headers;
 }
 
 void note_usage(Context& context, const models::ChatChunk& chunk) {

@@ -39,6 +39,13 @@ Result<std::optional<ConversationId>> conversation_of(const Rooms& rooms, const 
 /// Errors: those of admission and of the assistant.
 Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked asked);
 
+/// The question that is this request's body.
+Co<Result<Answered>> answer_body(const Rooms& rooms, Context& context, models::ParsedChat parsed);
+
+/// Headers of its reply: ids, limits, how the answer came about.
+net::HeaderLines answer_headers(const Rooms& rooms, const Context& context,
+                                const std::optional<ConversationId>& conversation);
+
 /// Notes what a chunk says of the answer's cost, or what it seems to have cost.
 void note_usage(Context& context, const models::ChatChunk& chunk);
 

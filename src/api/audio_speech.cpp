@@ -271,8 +271,8 @@ Co<Status> create_speech(const Rooms& rooms, Context& context) {
   if (!asked.ok()) co_return asked.error();
   auto permit = co_await rooms.admission.enter(context.caller, context.by);
   if (!permit.ok()) co_return permit.error();
-  const auto wish = context.exchange.head().header("cache-control");
-  asked->request.no_store = wish.find("no-store") != std::string_view::npos;
+  const auto wish = lower_ascii(list_header(context.exchange.head(), "cache-control"));
+  asked->request.no_store = wish.find("no-store") != std::string::npos;
   asked->request.request = context.id;
   asked->request.tenant = context.caller.owner.tenant;
   if (context.trace.span != 0) {

@@ -14,25 +14,6 @@ std::string marked_degraded(std::string completion) {
   return models::splice(completion, models::top_level(completion), edits);
 }
 
-net::HeaderLines headers_of(const Rooms& rooms, const Context& context,
-                            const std::optional<ConversationId>& conversation) {
-  net::HeaderLines headers;
-  add_common_headers(headers, context);
-  add_attribution(headers, context, rooms.clock.now() - context.exchange.head().received);
-  if (conversation) headers.add("x-conversation-id", conversation->text());
-  return headers;
-}
-
-/// The question of this request.
-Co<Result<Answered>> ask(const Rooms& rooms, Context& context, models::ParsedChat parsed) {
-  Asked asked;
-  asked.parsed = std::move(parsed);
-  asked.hold = context.exchange.hold();
-  asked.received = context.exchange.head().received;
-  asked.by = context.by;
-  return answer_question(rooms, context, std::move(asked));
-}
-
 /// Reads the body before it asks for a permit: a client that sends slowly must not hold a place.
 Co<Result<Answered>> answer_to_late_body(const Rooms& rooms, Context& context) {
   auto body = co_await read_json_body(rooms, context);
@@ -40,7 +21,7 @@ Co<Result<Answered>> answer_to_late_body(const Rooms& rooms, Context& context) {
   auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
                                    rooms.settings.models.default_model);
   if (!parsed.ok()) co_return parsed.error();
-  auto answered = co_await ask(rooms, context, std::move(*parsed));
+  auto answered = co_await answer_body(rooms, context, std::move(*parsed));
   co_return answered;
 }
 
@@ -57,7 +38,7 @@ Co<Result<Answered>> answer_to_body(const Rooms& rooms, Context& context) {
   auto parsed = models::parse_chat(std::move(*body), rooms.settings.limits,
                                    rooms.settings.models.default_model);
   if (!parsed.ok()) return failed(std::move(parsed.error()));
-  return ask(rooms, context, std::move(*parsed));
+  return answer_body(rooms, context, std::move(*parsed));
 }
 
 /// The reply of POST /chat from a whole completion.
@@ -96,9 +77,11 @@ Co<Status> chat_completions(const Rooms& rooms, Context& context) {
   auto answered = co_await answer_to_body(rooms, context);
   if (!answered.ok()) co_return answered.error();
   auto& answer = answered->answer;
-  net::HeaderLines headers = headers_of(rooms, context, answered->conversation);
+  net::HeaderLines headers = answer_headers(rooms, context, answered->conversation);
   if (answer.stream) {
-    auto sent = co_await send_stream(rooms, context, std::move(answer.stream), std::move(headers));
+    ChatForm form(context.by_whom.degraded);
+    auto sent =
+        co_await send_stream(rooms, context, std::move(answer.stream), std::move(headers), form);
     settle(*answered, context);
     co_return sent;
   }
@@ -124,14 +107,14 @@ Co<Status> simple_chat(const Rooms& rooms, Context& context) {
   auto parsed = models::parse_chat(body_of_prompt(*object, *prompt), rooms.settings.limits,
                                    rooms.settings.models.default_model);
   if (!parsed.ok()) co_return parsed.error();
-  auto answered = co_await ask(rooms, context, std::move(*parsed));
+  auto answered = co_await answer_body(rooms, context, std::move(*parsed));
   if (!answered.ok()) co_return answered.error();
   const auto& reply = *answered->answer.reply;
   context.usage = reply.usage;
   settle(*answered, context);
   context.status = 200;
   net::Response response;
-  response.headers = headers_of(rooms, context, answered->conversation);
+  response.headers = answer_headers(rooms, context, answered->conversation);
   response.body = simple_reply(reply.body, context, answered->conversation);
   auto sent = co_await context.exchange.reply(std::move(response));
   co_return sent;

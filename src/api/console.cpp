@@ -74,9 +74,9 @@ net::Response page_head(const Context& context, const ConsoleFile& file) {
 Co<Status> send_file(Context& context, const ConsoleFile& file) {
   const auto& head = context.exchange.head();
   net::Response response = page_head(context, file);
-  if (has_tag(head.header("if-none-match"), file.etag)) {
+  if (has_tag(list_header(head, "if-none-match"), file.etag)) {
     response.status = 304;
-  } else if (takes_gzip(head.header("accept-encoding"))) {
+  } else if (takes_gzip(list_header(head, "accept-encoding"))) {
     response.headers.add("content-encoding", "gzip");
     response.body.assign(file.gzip);
   } else if (file.path == "/") {

@@ -29,13 +29,23 @@ void add_token_limit(net::HeaderLines& headers, const admission::Figure& tokens)
   headers.add("x-ratelimit-reset-tokens", reset_text(tokens.reset).view());
 }
 
+std::string joined(const std::vector<std::string>& names) {
+  std::string out;
+  for (const auto& name : names) out.append(out.empty() ? "" : ", ").append(name);
+  return out;
+}
+
 Error unknown_field(std::string_view key, std::initializer_list<std::string_view> known) {
   const std::string shown(cut_utf8(key, 64));
   std::vector<std::string> names(known.begin(), known.end());
   const std::string near = nearest(shown, names);
-  return Error::say(
-      Errc::invalid, "unknown_field",
-      "The field is not known." + (near.empty() ? "" : " Did you mean '" + near + "'?"), shown);
+  std::string says = "'" + shown + "' is not known here.";
+  if (!near.empty()) {
+    says += " Did you mean '" + near + "'?";
+  } else if (!names.empty()) {
+    says += " Known are: " + joined(names) + ".";
+  }
+  return Error::say(Errc::invalid, "unknown_field", std::move(says), shown);
 }
 
 }  // namespace
@@ -78,6 +88,16 @@ Co<Status> reply_json(Context& context, int status, std::string body) {
   context.status = status;
   auto sent = co_await context.exchange.reply(std::move(response));
   co_return sent;
+}
+
+std::string list_header(const net::RequestHead& head, std::string_view name) {
+  std::string out;
+  for (const auto& field : head.headers) {
+    if (!equal_ascii_nocase(field.name, name)) continue;
+    if (!out.empty()) out += ", ";
+    out += field.value;
+  }
+  return out;
 }
 
 Status check_json(const Context& context) {

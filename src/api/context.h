@@ -120,6 +120,10 @@ struct Context {
   bool lasting = false;  ///< a WebSocket: its length says nothing about how quick the program is
 };
 
+/// A header whose value is a list: its lines joined with commas, as HTTP has it; `name` in lower
+/// case, empty when absent.
+std::string list_header(const net::RequestHead& head, std::string_view name);
+
 /// Headers that every reply of a request carries: id, limits.
 void add_common_headers(net::HeaderLines& headers, const Context& context);
 /// How an answer came about: x-mainstay-*, server-timing.

@@ -30,9 +30,12 @@ admission::Credentials credentials_of(const net::RequestHead& head) {
   // Only a caller that would be the local user can lose by a proxy's headers; while no key was ever
   // made, one that sends any key would be.
   if (admission::is_loopback(head.peer)) {
-    out.forwarded =
-        admission::came_through_proxy({head.header("forwarded"), head.header("x-forwarded-for"),
-                                       head.header("x-real-ip"), head.header("via")});
+    // A proxy may add its line behind one that the client left empty: all lines count.
+    const std::string forwarded = list_header(head, "forwarded");
+    const std::string sources = list_header(head, "x-forwarded-for");
+    const std::string address = list_header(head, "x-real-ip");
+    const std::string via = list_header(head, "via");
+    out.forwarded = admission::came_through_proxy({forwarded, sources, address, via});
   }
   return out;
 }

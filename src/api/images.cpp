@@ -83,8 +83,8 @@ Result<Wanted> wanted_of(const Context& context, const ImageForm& form) {
   auto wish = media::image_wish(*operations);
   if (!wish.ok()) return wish.error();
   out.wish = std::move(*wish);
-  const auto accept = context.exchange.head().header("accept");
-  if (accept.find("application/x-ndjson") != std::string_view::npos) out.as = ImagesAs::lines;
+  const auto accept = list_header(context.exchange.head(), "accept");
+  if (accept.find("application/x-ndjson") != std::string::npos) out.as = ImagesAs::lines;
   if (out.keep && out.as == ImagesAs::parts) {
     return Error::say(Errc::invalid, "invalid_value",
                       "results=kept answers in lines: send 'Accept: application/x-ndjson'.",

@@ -16,8 +16,9 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json(nullptr) : Json(to_utf8(text));
 }
 
+/// The store keeps what an earlier attempt failed of; a success shows no error.
 Json failure_of(const storage::Job& job) {
-  if (job.failure.code.empty()) return nullptr;
+  if (job.failure.code.empty() || job.state == storage::JobState::succeeded) return nullptr;
   return {{"code", job.failure.code}, {"message", to_utf8(job.failure.message)}};
 }
 

@@ -1,6 +1,7 @@
 // Types and ranges of an order's members.
 #include "api/job_order.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -14,18 +15,21 @@ namespace {
 
 constexpr std::size_t kNameMax = 128;
 constexpr std::size_t kUrlMax = 2048;
-constexpr double kSecondsMax = 1e11;  ///< far beyond any sense, and far from overflow
+// Far beyond any sense, and short of overflow: more is taken for this, and the desk, which knows
+// the bounds, refuses it.
+constexpr double kMomentMax = 1e11;
+constexpr double kSpanMax = 9e9;
 
 /// A number of seconds, zero or more; none when absent.
-Result<std::optional<double>> seconds(const Json& object, const char* key) {
+Result<std::optional<double>> seconds(const Json& object, const char* key, double most) {
   const Json& found = field(object, key);
   if (found.is_null()) return std::optional<double>();
   const double value = found.is_number() ? found.get<double>() : -1;
-  if (!std::isfinite(value) || value < 0 || value > kSecondsMax) {
+  if (!std::isfinite(value) || value < 0) {
     return Error::say(Errc::invalid, "out_of_range",
                       std::string("'") + key + "' must be a number of seconds, zero or more.", key);
   }
-  return std::optional<double>(value);
+  return std::optional<double>(std::min(value, most));
 }
 
 Duration duration_of(double s) {
@@ -42,9 +46,11 @@ Error not_both(const char* one, const char* other) {
 
 Status read_times(const Json& object, jobs::Order& order) {
   std::array<std::optional<double>, 5> found;
-  const std::array keys = {"run_at", "delay", "expires", "expires_in", "repeat_every"};
+  const std::array keys = {std::pair{"run_at", kMomentMax}, std::pair{"delay", kSpanMax},
+                           std::pair{"expires", kMomentMax}, std::pair{"expires_in", kSpanMax},
+                           std::pair{"repeat_every", kSpanMax}};
   for (std::size_t i = 0; i < keys.size(); ++i) {
-    auto value = seconds(object, keys[i]);
+    auto value = seconds(object, keys[i].first, keys[i].second);
     if (!value.ok()) return value.error();
     found[i] = *value;
   }
@@ -53,9 +59,11 @@ Status read_times(const Json& object, jobs::Order& order) {
   if (found[0]) order.run_at = wall_of(*found[0]);
   if (found[1]) order.delay = duration_of(*found[1]);
   if (found[2]) order.expires = wall_of(*found[2]);
-  if (found[2] && order.expires == WallTime{}) {  // which would mean: never
+  // Zero would mean: never. And for what lies too far ahead the desk has no bound.
+  if (found[2] && (order.expires == WallTime{} || *found[2] >= kMomentMax)) {
     return Error::say(Errc::invalid, "out_of_range",
-                      "'expires' must be a moment later than now, in seconds since 1970.",
+                      "'expires' must be a moment later than now and before the year 5138, in "
+                      "seconds since 1970; without it the job never expires.",
                       "expires");
   }
   if (found[3]) order.expires_in = duration_of(*found[3]);

@@ -45,6 +45,11 @@ Co<Status> get_model(const Rooms& rooms, Context& context) {
     }
     names.push_back(model.id);
   }
+  const auto other = rooms.models.find(context.param);
+  if (other) {
+    auto sent = co_await reply_json(context, 200, dump(model_json(*other)));
+    co_return sent;
+  }
   const std::string near = nearest(context.param, names);
   co_return Error::say(Errc::not_found, "unknown_model",
                        "The model is not known." + (near.empty() ? " GET /v1/models lists what is."

@@ -193,29 +193,14 @@ constexpr const char* kReplies = R"json({
 }  // namespace
 
 Json openapi_schemas() {
-  auto requests = parse_json(kRequests);
-  auto replies = parse_json(kReplies);
-  auto admin = parse_json(admin_schemas());
-  auto jobs = parse_json(job_schemas());
-  auto files = parse_json(file_schemas());
-  CHECK(requests.ok() && replies.ok() && admin.ok() && jobs.ok() && files.ok());
-  auto analyze = parse_json(analyze_schemas());
-  CHECK(analyze.ok());
-  auto console = parse_json(console_schemas());
-  CHECK(console.ok());
-  Json out = *requests;
-  for (const auto& [name, schema] : console->items()) out[name] = schema;
-  for (const auto& [name, schema] : replies->items()) out[name] = schema;
-  for (const auto& [name, schema] : admin->items()) out[name] = schema;
-  for (const auto& [name, schema] : jobs->items()) out[name] = schema;
-  for (const auto& [name, schema] : files->items()) out[name] = schema;
-  for (const auto& [name, schema] : analyze->items()) out[name] = schema;
-  auto voice = parse_json(voice_schemas());
-  CHECK(voice.ok());
-  for (const auto& [name, schema] : voice->items()) out[name] = schema;
-  auto audio = parse_json(audio_schemas());
-  CHECK(audio.ok());
-  for (const auto& [name, schema] : audio->items()) out[name] = schema;
+  Json out = Json::object();
+  for (const char* text :
+       {kRequests, console_schemas(), kReplies, admin_schemas(), job_schemas(), file_schemas(),
+        analyze_schemas(), voice_schemas(), audio_schemas(), response_schemas()}) {
+    auto schemas = parse_json(text);
+    CHECK(schemas.ok());
+    out.update(*schemas);
+  }
   return out;
 }
 

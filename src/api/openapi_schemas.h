@@ -15,6 +15,8 @@ const char* file_schemas();
 /// Those that the console is made of.
 const char* console_schemas();
 const char* analyze_schemas();
+/// Those of POST /v1/responses.
+const char* response_schemas();
 /// Those of POST /v1/voice.
 const char* voice_schemas();
 /// Those of /v1/audio.

@@ -49,6 +49,7 @@ Matched match(std::string_view method, std::string_view path);
 // The endpoints, by file.
 Co<Status> chat_completions(const Rooms& rooms, Context& context);   // chat.cpp
 Co<Status> simple_chat(const Rooms& rooms, Context& context);        // chat.cpp
+Co<Status> create_response(const Rooms& rooms, Context& context);    // responses.cpp
 Co<Status> cancel_chat(const Rooms& rooms, Context& context);        // chat_stop.cpp
 Co<Status> create_embeddings(const Rooms& rooms, Context& context);  // embeddings.cpp
 Co<Status> add_vectors(const Rooms& rooms, Context& context);        // vectors.cpp

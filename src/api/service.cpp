@@ -1,6 +1,7 @@
 // The path of a request through the api room.
 #include "api/service.h"
 
+#include <fmt/format.h>
 #include <boost/system/system_error.hpp>
 
 #include "api/admin.h"
@@ -198,7 +199,14 @@ void Api::log_request(const Context& context, Duration total) {
   const Field status{"status", context.status};
   const Field user{"user", context.caller.owner.user.text()};
   const Field ms{"ms", total};
-  if (!context.code.empty()) {
+  const Field code{"code", context.code};
+  const Field detail{"detail", context.detail};
+  const Field stream{"stream", context.streamed};
+  if (!context.code.empty() && by.provider.empty()) {
+    // Which providers were called and failed, if any, is in the detail.
+    rooms_.log.write(level, "http.request",
+                     {id, method, route, status, user, ms, code, detail, stream});
+  } else if (!context.code.empty()) {
     rooms_.log.write(level, "http.request",
                      {id,
                       method,
@@ -206,11 +214,11 @@ void Api::log_request(const Context& context, Duration total) {
                       status,
                       user,
                       ms,
-                      {"code", context.code},
-                      {"detail", context.detail},
+                      code,
+                      detail,
                       {"provider", by.provider},
                       {"attempts", by.attempts},
-                      {"stream", context.streamed}});
+                      stream});
   } else if (!by.provider.empty()) {
     rooms_.log.write(level, "http.request",
                      {id,
@@ -224,7 +232,7 @@ void Api::log_request(const Context& context, Duration total) {
                       {"model", by.model},
                       {"attempts", by.attempts},
                       {"cache", models::name(by.cache)},
-                      {"stream", context.streamed},
+                      stream,
                       {"tokens", context.usage.prompt + context.usage.completion}});
   } else {
     rooms_.log.write(level, "http.request", {id, method, route, status, user, ms});
@@ -238,12 +246,23 @@ Co<> Api::answer_preflight(net::Exchange& exchange, std::string methods) {
   [[maybe_unused]] auto sent = co_await exchange.reply(std::move(response));
 }
 
+/// Clients whose base URL lacks its /v1 are told so.
+Error Api::unknown_path(const net::RequestHead& head) const {
+  const Matched below = match(head.method, "/v1" + std::string(head.path));
+  std::string says = "There is no such path. GET /openapi.json lists them.";
+  if (below.route != nullptr && served(*below.route)) {
+    says =
+        fmt::format("There is no such path, but there is {}: the client's base URL ends with /v1.",
+                    below.route->path);
+  }
+  return Error::say(Errc::not_found, "unknown_path", std::move(says));
+}
+
 Co<> Api::refuse_unrouted(net::Exchange& exchange, std::string allowed) {
   unrouted_.add();
   net::Response response;
   if (allowed.empty()) {
-    response = error_response(Error::say(Errc::not_found, "unknown_path",
-                                         "There is no such path. GET /openapi.json lists them."));
+    response = error_response(unknown_path(exchange.head()));
   } else {
     response = error_response(
         Error::say(Errc::invalid, "method_not_allowed", "This path answers " + allowed + " only."));

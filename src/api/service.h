@@ -34,6 +34,7 @@ class Api final : public net::Service {
   void note_growth(const Context& context);
   void log_request(const Context& context, Duration total);
   Co<> answer_preflight(net::Exchange& exchange, std::string methods);
+  Error unknown_path(const net::RequestHead& head) const;
   Co<> refuse_unrouted(net::Exchange& exchange, std::string allowed);
   RequestId request_id(const net::RequestHead& head);
 

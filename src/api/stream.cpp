@@ -5,6 +5,7 @@
 
 #include "api/answering.h"
 #include "api/idempotency.h"
+#include "api/slow_reader.h"
 #include "api/status.h"
 
 namespace mainstay::api {
@@ -25,7 +26,6 @@ void format_event(std::string& out, const std::string& json) {
   out += kEnd;
 }
 
-/// The chunk that finishes the answer says that the built-in answerer stood in.
 void mark_degraded(std::string& json) {
   std::vector<models::Edit> edits;
   edits.push_back({"degraded", "true"});
@@ -54,57 +54,97 @@ struct Step {
   bool last = false;
 };
 
-Step step_of(const Rooms& rooms, Context& context, Result<std::optional<models::ChatChunk>> got,
-             Status& outcome) {
+Step step_of(const Rooms& rooms, Context& context, StreamForm& form,
+             Result<std::optional<models::ChatChunk>> got, Status& outcome) {
   Step step;
-  if (!got.ok()) {
-    outcome = got.error();
-    rooms.log.warn("stream.broken", {{"id", context.id.text()},
-                                     {"code", stable_code(got.error())},
-                                     {"detail", got.error().detail}});
-    format_event(step.event, error_json(got.error()));
+  if (got.ok() && !got->has_value()) {
+    step.event = form.ended();
     step.last = true;
-  } else if (!got->has_value()) {
-    step.event = "data: [DONE]\n\n";
-    step.last = true;
-  } else {
-    models::ChatChunk& chunk = **got;
-    note_usage(context, chunk);
-    if (chunk.finish && context.by_whom.degraded) mark_degraded(chunk.json);
-    format_event(step.event, chunk.json);
+    return step;
   }
+  Result<std::string> event = got.ok() ? std::string() : Result<std::string>(got.error());
+  if (got.ok()) {
+    note_usage(context, **got);
+    event = form.chunk(**got);
+  }
+  if (!event.ok()) {
+    outcome = event.error();
+    rooms.log.warn("stream.broken", {{"id", context.id.text()},
+                                     {"code", stable_code(event.error())},
+                                     {"detail", event.error().detail}});
+    step.event = form.failed(event.error());
+    step.last = true;
+    return step;
+  }
+  step.event = std::move(*event);
   return step;
 }
 
 }  // namespace
 
+Result<std::string> ChatForm::chunk(models::ChatChunk& chunk) {
+  if (chunk.finish && degraded_) mark_degraded(chunk.json);
+  std::string event;
+  format_event(event, chunk.json);
+  return event;
+}
+
+std::string ChatForm::failed(const Error& error) {
+  std::string event;
+  format_event(event, error_json(error));
+  return event;
+}
+
+std::string ChatForm::ended() {
+  return "data: [DONE]\n\n";
+}
+
 Co<Status> send_stream(const Rooms& rooms, Context& context,
-                       std::unique_ptr<models::ChatStream> stream, net::HeaderLines headers) {
+                       std::unique_ptr<models::ChatStream> stream, net::HeaderLines headers,
+                       StreamForm& form) {
   context.streamed = true;
   context.status = 200;
   net::Exchange& exchange = context.exchange;
   Status outcome;
   Status sent;
-  for (bool last = false; !last;) {
-    Result<std::optional<models::ChatChunk>> got;
-    try {
-      got = co_await stream->next(context.by);
-    } catch (const boost::system::system_error&) {
-      throw;  // cancelled
-    } catch (const std::exception& e) {
-      got = unexpected(e.what());
+  std::unique_ptr<SlowReader> reader;  // once others share the answer
+  std::exception_ptr thrown;
+  try {
+    for (bool last = false; !last;) {
+      Result<std::optional<models::ChatChunk>> got;
+      try {
+        got = co_await stream->next(context.by);
+      } catch (const boost::system::system_error&) {
+        throw;  // cancelled
+      } catch (const std::exception& e) {
+        got = unexpected(e.what());
+      }
+      Step step = step_of(rooms, context, form, std::move(got), outcome);
+      last = step.last;
+      if (context.keyed != nullptr) context.keyed->heed_early_end();
+      if (!sent.ok()) continue;  // the answer is drawn to its end for those who share it
+      if (!exchange.started()) {
+        sent = co_await begin(exchange, std::move(headers), std::move(step.event));
+      } else if (reader || exchange.hold()->kept()) {
+        auto executor = co_await asio::this_coro::executor;
+        if (!reader) reader = std::make_unique<SlowReader>(exchange, rooms, executor);
+        sent = co_await reader->write(std::move(step.event));
+      } else {
+        sent = co_await exchange.write(step.event);
+      }
+      if (!sent.ok() && !exchange.hold()->gone()) break;  // a stalled reader: give up
     }
-    Step step = step_of(rooms, context, std::move(got), outcome);
-    last = step.last;
-    if (context.keyed != nullptr) context.keyed->heed_early_end();
-    if (!sent.ok()) continue;  // the answer is drawn to its end for those who share it
-    if (exchange.started()) {
-      sent = co_await exchange.write(step.event);
-    } else {
-      sent = co_await begin(exchange, std::move(headers), std::move(step.event));
-    }
-    if (!sent.ok() && !exchange.hold()->gone()) break;  // a stalled reader: give up
+    if (reader && sent.ok()) sent = co_await reader->drain();
+  } catch (...) {
+    thrown = std::current_exception();
   }
+  if (reader) {
+    // It uses the exchange: it must have ended, also when this coroutine was cancelled.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await reader->close();
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+  }
+  if (thrown) std::rethrow_exception(thrown);
   if (sent.ok()) {
     [[maybe_unused]] auto ended = co_await exchange.finish();
   }

@@ -26,8 +26,8 @@ enum class As { events, json, sound };
 As as_of(const Context& context, const VoiceOrder& order) {
   if (order.reply == VoiceOrder::Reply::stream) return As::events;
   if (order.reply == VoiceOrder::Reply::json) return As::json;
-  const auto accept = context.exchange.head().header("accept");
-  if (accept.find("text/event-stream") != std::string_view::npos) return As::events;
+  const auto accept = list_header(context.exchange.head(), "accept");
+  if (accept.find("text/event-stream") != std::string::npos) return As::events;
   return accepted_sound(accept) ? As::sound : As::json;
 }
 
@@ -253,7 +253,7 @@ Co<Status> voice_turn(const Rooms& rooms, Context& context) {
   if (!bound.ok()) co_return bound;
   const As as = as_of(context, *order);
   if (as == As::sound) {
-    const auto wanted = accepted_sound(context.exchange.head().header("accept"));
+    const auto wanted = accepted_sound(list_header(context.exchange.head(), "accept"));
     if (!order->form_said && wanted) order->wish.form = *wanted;
     order->wish.keep = false;
   }

@@ -250,6 +250,7 @@ storage::Turn VoiceAsker::unfinished() const {
   out.provider = context_.by_whom.provider;
   out.model = context_.by_whom.model;
   out.finished = rooms_.clock.wall();
+  out.continues = turn_->continues;
   out.total = rooms_.clock.now() - received_;
   storage::StoredMessage asked;
   asked.role = "user";

@@ -20,14 +20,15 @@ constexpr std::string_view kBearer = "bearer.";
 /// What the client offers in Sec-WebSocket-Protocol: browsers cannot send a header of their own, so
 /// a token may come here. The answer must be one of the offers, or browsers give up.
 struct Offers {
-  std::string_view chosen;
-  std::string_view token;
+  std::string chosen;
+  std::string token;
 };
 
 Offers offers_of(const net::RequestHead& head) {
   Offers out;
   bool ours = false;
-  std::string_view rest = head.header("sec-websocket-protocol");
+  const std::string offered = list_header(head, "sec-websocket-protocol");
+  std::string_view rest = offered;
   while (!rest.empty()) {
     const auto comma = rest.find(',');
     const auto word = trim(rest.substr(0, comma));
@@ -52,7 +53,7 @@ Badge badge_of(const net::RequestHead& head, const Offers& offers) {
   badge.forwarded = shown.forwarded;
   badge.peer = shown.peer;
   if (badge.empty() && !offers.token.empty()) {
-    badge.authorization = "Bearer " + std::string(offers.token);
+    badge.authorization = "Bearer " + offers.token;
   }
   return badge;
 }

@@ -8,11 +8,13 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <filesystem>
+#include <map>
 
 #include "app/doctor.h"
 #include "app/engine.h"
 #include "app/files.h"
-#include "net/client.h"
+#include "base/json_fields.h"
+#include "net/json_api.h"
 #include "net/listen_address.h"
 
 namespace mainstay::app {
@@ -153,17 +155,101 @@ class NoPassages final : public models::PassageSource {
   }
 };
 
-Co<> probe(WiredModels& models, const Clock& clock) {
-  co_await models.probe(Deadline::in(clock, kProbeTime));
+/// What is at an address and below it.
+enum class Behind {
+  list,     ///< models are listed there, or the key was refused
+  nothing,  ///< nobody who speaks HTTP, or a failure that says nothing
+  other,    ///< somebody without a list of models
+  list_v1,  ///< the same, but there is a list at ADDRESS/v1
+};
+
+/// Whether models are listed at the target.
+Co<Behind> lists_models(const net::JsonApi& api, std::string target, Deadline by) {
+  auto got = co_await api.get(std::move(target), by);
+  if (!got.ok()) {
+    co_return got.error().reason == "upstream_bad_reply" ? Behind::other : Behind::nothing;
+  }
+  if (got->refusal) {
+    const int status = got->refusal->status;
+    if (status == 401 || status == 403) co_return Behind::list;
+    co_return status == 404 || status == 405 ? Behind::other : Behind::nothing;
+  }
+  const auto parsed = parse_json(got->body);
+  const bool list = parsed.ok() && (parsed->is_array() || field(*parsed, "data").is_array() ||
+                                    field(*parsed, "models").is_array());
+  co_return list ? Behind::list : Behind::other;
 }
 
-Finding provider(const models::ProviderState& state, const ProviderSettings* wanted) {
+std::string without_slash(std::string address) {
+  while (address.ends_with('/')) address.pop_back();
+  return address;
+}
+
+/// Of a server that speaks OpenAI's API; most addresses end with /v1, which is easily left out.
+Co<Behind> look_behind(net::Client& client, const Settings& settings, ProviderSettings wanted,
+                       const Clock& clock) {
+  auto url = net::Url::parse(without_slash(wanted.base_url));
+  if (!url.ok()) co_return Behind::nothing;
+  net::HeaderLines headers;
+  if (!wanted.api_key.empty()) headers.add("authorization", "Bearer " + wanted.api_key.reveal());
+  const net::JsonApi api(client, std::move(*url), std::move(headers), settings.upstream);
+  const Deadline by = Deadline::in(clock, kProbeTime);
+  auto here = co_await lists_models(api, "/models", by);
+  if (here != Behind::other) co_return here;
+  auto below = co_await lists_models(api, "/v1/models", by);
+  co_return below == Behind::list ? Behind::list_v1 : Behind::other;
+}
+
+/// By the provider's name.
+using Places = std::map<std::string, Behind>;
+
+Co<> probe(WiredModels& models, const Settings& settings, net::Client& client, const Clock& clock,
+           Places& places) {
+  const Deadline by = Deadline::in(clock, kProbeTime);
+  co_await models.probe(by);
+  for (const auto& wanted : settings.providers) {
+    if (wanted.kind != "openai" || !wanted.host.empty()) continue;
+    auto behind = co_await look_behind(client, settings, wanted, clock);
+    places[wanted.name] = behind;
+  }
+}
+
+/// The address answers, but not as it should; nullopt: nothing is known to be wrong with it.
+std::optional<Finding> wrong_address(const ProviderSettings& wanted, Behind behind) {
+  const std::string address = without_slash(wanted.base_url);
+  const std::string says =
+      wanted.name + " (" + wanted.base_url + ") answers, but not as an OpenAI-compatible API";
+  if (behind == Behind::list_v1) {
+    return Finding{Mark::bad, "provider", says + "; " + address + "/v1 does",
+                   "Set base_url of the provider (or OPENAI_BASE_URL) to " + address + "/v1"};
+  }
+  if (behind != Behind::other) return std::nullopt;
+  if (address.ends_with("/v1")) {
+    return Finding{Mark::fine, "provider", wanted.name + " answers, without a list of models", ""};
+  }
+  return Finding{Mark::warn, "provider", says + ": it lists no models",
+                 "Try " + address + "/v1 as base_url of the provider (or as OPENAI_BASE_URL)"};
+}
+
+Finding provider(const models::ProviderState& state, const ProviderSettings* wanted,
+                 const Places& places) {
+  const auto place = places.find(state.name);
+  if (wanted != nullptr && place != places.end() &&
+      (state.up || state.why == "upstream_bad_reply")) {
+    auto wrong = wrong_address(*wanted, place->second);
+    if (wrong) return *wrong;
+  }
   if (state.up) return {Mark::fine, "provider", state.name + " answers", ""};
   const std::string why = state.why.empty() ? "no answer" : state.why;
   const std::string at = wanted != nullptr ? " (" + wanted->base_url + ")" : "";
   if (state.why == "upstream_credentials") {
     return {Mark::bad, "provider", state.name + at + " refuses our key",
             "Set api_key of the provider (or its environment variable) to a valid key"};
+  }
+  if (state.why == "upstream_forbidden") {
+    return {Mark::bad, "provider", state.name + at + " refuses to serve us (status 403)",
+            "Ask it a question to see its own words: a right may be missing there, or a firewall "
+            "before it refuses this machine"};
   }
   return {Mark::bad, "provider", state.name + at + ": " + why,
           "Start it, or correct base_url of the provider in the settings"};
@@ -266,13 +352,14 @@ Findings provider_findings(const Settings& settings) {
   NoPassages none;
   auto client = net::make_client(settings.upstream, clock, **log, metrics, {&io});
   Findings out;
+  Places places;
   auto wired = wire_models(settings, clock, random, **log, metrics, *client, none, nullptr);
   if (!wired.ok()) {
     const Error& e = wired.error();
     out.push_back({Mark::bad, "provider", e.message.empty() ? e.detail : e.message,
                    "Correct [[providers]] in the settings"});
   } else {
-    asio::co_spawn(io.get_executor(), probe(**wired, clock),
+    asio::co_spawn(io.get_executor(), probe(**wired, settings, *client, clock, places),
                    [&io](std::exception_ptr) { io.stop(); });
     io.run();
     bool any = false;
@@ -289,7 +376,9 @@ Findings provider_findings(const Settings& settings) {
         continue;
       }
       // One that was only looked for may be missing.
-      if (configured || state.up) out.push_back(provider(state, configured ? &*wanted : nullptr));
+      if (configured || state.up) {
+        out.push_back(provider(state, configured ? &*wanted : nullptr, places));
+      }
     }
     if (!any) {
       out.push_back({Mark::warn, "provider",

@@ -36,6 +36,7 @@ Co<Result<jobs::Receipt>> WebhookPost::send(jobs::Letter letter, Deadline by) {
   for (const auto& [name, value] : letter.headers) call.headers.add(name, value);
   call.headers.add("user-agent", "mainstay-webhook");
   call.body = std::move(letter.body);
+  call.once = true;  // else jobs.webhooks.attempts_max would not count what the client sends again
   call.public_only = !jobs::host_is_allowed(host, allow_);
   net::CallTimers timers;
   timers.first_byte = timeout_;

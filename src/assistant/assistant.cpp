@@ -87,6 +87,8 @@ Co<Result<models::Answer>> Assistant::ask_with_memory(Question question, Deadlin
   Json citations;
   auto gathered = co_await gather(question, citations, by);
   if (!gathered.ok()) co_return gathered.error();
+  open.turn.continues = *gathered;
+  if (open.finished) open.finished->continues = *gathered;
   const std::uint64_t added = question.chat.added_tokens;
   auto answer = co_await models_.chat(std::move(question.chat), by);
   if (!answer.ok()) co_return answer;
@@ -115,10 +117,24 @@ Co<Result<std::vector<storage::StoredMessage>>> Assistant::history_of(const Ques
   }
 }
 
-Co<Status> Assistant::gather(Question& question, Json& citations, Deadline by) {
+/// A window may be empty because not even the last turn fits it.
+Co<Result<bool>> Assistant::is_there(storage::Owner owner, ConversationId id, Deadline by) {
+  auto info = co_await conversations_.get(std::move(owner), std::move(id), by);
+  if (!info.ok() && info.error().code != Errc::not_found) co_return info.error();
+  co_return info.ok();
+}
+
+Co<Result<bool>> Assistant::gather(Question& question, Json& citations, Deadline by) {
+  bool continues = false;
   if (question.conversation) {
     auto history = co_await history_of(question, by);
     if (!history.ok()) co_return history.error();
+    continues = !history->empty();
+    if (!continues) {
+      auto there = co_await is_there(question.owner, *question.conversation, by);
+      if (!there.ok()) co_return there.error();
+      continues = *there;
+    }
     put_history(question.chat, *history);
   }
   if (question.chat.collection && question.chat.documents && question.chat.model != kExtractive) {
@@ -133,7 +149,7 @@ Co<Status> Assistant::gather(Question& question, Json& citations, Deadline by) {
     const std::size_t used = put_passages(question.chat, *found, budget);
     citations = citations_of(*found, used);
   }
-  co_return done();
+  co_return continues;
 }
 
 Co<Result<models::Answer>> Assistant::keep(models::Answer answer, OpenTurn open, bool stateless,

@@ -42,7 +42,10 @@ class Assistant {
   /// With a conversation or a collection.
   Co<Result<models::Answer>> ask_with_memory(Question question, Deadline by);
   Co<Result<std::vector<storage::StoredMessage>>> history_of(const Question& question, Deadline by);
-  Co<Status> gather(Question& question, Json& citations, Deadline by);
+  /// Whether there is such a conversation.
+  Co<Result<bool>> is_there(storage::Owner owner, ConversationId id, Deadline by);
+  /// Puts history and passages into the question. Whether the conversation was there before.
+  Co<Result<bool>> gather(Question& question, Json& citations, Deadline by);
   Co<Result<models::Answer>> keep(models::Answer answer, OpenTurn open, bool stateless,
                                   Json citations);
   const ConversationSettings conversation_settings_;

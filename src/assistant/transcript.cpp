@@ -38,8 +38,13 @@ void append_content(std::string& to, const Json& delta) {
 Status Transcript::add(const std::string& chunk) {
   auto parsed = parse_json(chunk);
   if (!parsed.ok()) return Error::log(Errc::bad_upstream, "chunk is not JSON");
-  if (const Json& cited = field(*parsed, "citations"); cited.is_array()) citations_ = cited;
-  for (const auto& choice : array_field(*parsed, "choices")) {
+  add_parsed(*parsed);
+  return done();
+}
+
+void Transcript::add_parsed(const Json& chunk) {
+  if (const Json& cited = field(chunk, "citations"); cited.is_array()) citations_ = cited;
+  for (const auto& choice : array_field(chunk, "choices")) {
     // With several choices asked for, a chunk may hold another one alone.
     if (count_field(choice, "index") != 0) continue;
     const Json& delta = field(choice, "delta");
@@ -52,7 +57,6 @@ Status Transcript::add(const std::string& chunk) {
     }
     break;
   }
-  return done();
 }
 
 void Transcript::add_tool_calls(const Json& deltas) {
@@ -156,15 +160,19 @@ Json message_of(const std::string& completion) {
   const Json& choices = array_field(*parsed, "choices");
   const Json& message = choices.empty() ? Json() : field(choices.front(), "message");
   if (!message.is_object()) return nullptr;
-  // What else a provider tells (its reasoning, annotations) other providers refuse to hear again.
-  Json out = Json::object();
-  for (const char* key :
-       {"role", "content", "refusal", "tool_calls", "function_call", "audio", "extra_content"}) {
-    const auto found = message.find(key);
-    if (found == message.end()) continue;
-    const bool says_nothing = found->is_null() || (found->is_array() && found->empty());
-    if (!says_nothing || std::string_view(key) == "content") out[key] = *found;
+  // It must be one that every provider takes, whatever this one left out. What else it told (its
+  // reasoning, annotations) others refuse to hear again.
+  std::string text;
+  append_content(text, message);
+  Json out = {{"role", "assistant"}, {"content", std::move(text)}};
+  bool instead = false;
+  for (const char* key : {"refusal", "tool_calls", "function_call", "audio", "extra_content"}) {
+    const Json& found = field(message, key);
+    if (found.is_null() || (found.is_array() && found.empty())) continue;
+    out[key] = found;
+    instead = instead || std::string_view(key) != "extra_content";
   }
+  if (instead && out["content"] == "") out["content"] = nullptr;
   return out;
 }
 

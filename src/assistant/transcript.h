@@ -15,12 +15,17 @@ class Transcript {
  public:
   /// Errors: bad_upstream when a chunk is not the object it should be.
   Status add(const std::string& chunk);
+  void add_parsed(const Json& chunk);
   /// The assistant's message in OpenAI's shape.
   Json message() const;
   /// Forgets the calls of tools so far: of an answer that was stopped they may be half, and nobody
   /// answers them.
   void leave_calls_out();
   const std::string& text() const noexcept { return text_; }
+  const std::string& refusal() const noexcept { return refusal_; }
+  /// Calls of tools, in the order in which they began.
+  std::size_t calls() const noexcept { return calls_.size(); }
+  const Json& call(std::size_t n) const { return calls_[n].whole; }
   /// Bytes collected so far, about.
   std::size_t size() const noexcept { return text_.size() + refusal_.size() + tool_bytes_; }
   /// Citations that a chunk carried; null when none.

@@ -33,6 +33,11 @@ class Hold {
     std::lock_guard lock(mutex_);
     return gone_;
   }
+  /// Somebody else needs the work's result now.
+  bool kept() const {
+    std::lock_guard lock(mutex_);
+    return keepers_ > 0;
+  }
 
  private:
   template <class F>

@@ -17,8 +17,15 @@ constexpr std::size_t kKeepParserBelow = 256 * 1024;
 Error bad_json(simdjson::error_code code) {
   if (code == simdjson::MEMALLOC) throw std::bad_alloc();  // our lack, not the caller's mistake
   std::string why = simdjson::error_message(code);
+  if (why.ends_with('.')) why.pop_back();
   if (code == simdjson::DEPTH_ERROR) {
     why = "nested deeper than " + std::to_string(kJsonDepthMax) + " levels";
+  } else if (code == simdjson::EMPTY) {
+    why = "it is empty";
+  } else if (code == simdjson::NUMBER_ERROR) {
+    why = "a number is malformed, or too large for 64 bits (whole ones) or a double";
+  } else if (code == simdjson::STRING_ERROR) {
+    why = "a string holds a wrong escape, or half of a surrogate pair, as \\ud83d alone is";
   }
   return Error::say(Errc::invalid, "invalid_json", "The body is not valid JSON: " + why + ".");
 }

@@ -39,6 +39,7 @@ std::string find_file(const Sources& sources) {
 Given given_list(const toml::array& array) {
   std::vector<std::string> out;
   for (const auto& item : array) {
+    if (item.is_table()) return Unfit{"a list of tables"};
     const auto* text = item.as_string();
     if (text == nullptr) return Unfit{"a list with something else than texts"};
     out.push_back(text->get());
@@ -83,14 +84,8 @@ class Reader {
 
   void value(const std::string& key, const toml::node& node) {
     const auto* table = node.as_table();
-    if (table == nullptr || table->empty()) {
-      // An empty section is harmless when it is a section.
-      bool section = table != nullptr && find_row(key) == nullptr;
-      if (section) {
-        section = false;
-        for (const Row& row : rows()) section |= std::string_view(row.key).starts_with(key + ".");
-        if (section) return;
-      }
+    const bool unknown_and_empty = table != nullptr && table->empty() && !is_section(key);
+    if (table == nullptr || find_row(key) != nullptr || unknown_and_empty) {
       content_.values.push_back({key, given_of(node), where(node)});
       return;
     }

@@ -74,6 +74,12 @@ std::string plain_name(std::string_view name) {
   return out;
 }
 
+bool is_section(std::string_view key) {
+  const std::string below = std::string(key) + ".";
+  return std::ranges::any_of(
+      rows(), [&](const Row& row) { return std::string_view(row.key).starts_with(below); });
+}
+
 std::string variable_of(std::string_view key) {
   std::string out(kPrefix);
   for (const char c : key) {
@@ -87,6 +93,13 @@ std::string variable_of(std::string_view key) {
 }
 
 void Loader::unknown(const std::string& key, std::string_view looked_up, const std::string& where) {
+  if (is_section(key)) {
+    const bool in_file = !where.starts_with(kPrefix) && !where.starts_with("--");
+    problems.push_back({where, key,
+                        in_file ? "must be a section: [" + key + "] with its settings below it"
+                                : "is a section: give a value to one of the settings in it"});
+    return;
+  }
   const std::string near = nearest(looked_up, known_keys());
   std::string says = "there is no such setting";
   if (!near.empty() && where.starts_with(kPrefix)) {

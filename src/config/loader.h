@@ -73,6 +73,8 @@ class Loader {
 /// A provider's name as environment variables write it: lower case, `_` for all but letters,
 /// digits.
 std::string plain_name(std::string_view name);
+/// Whether settings stand below the key: "server".
+bool is_section(std::string_view key);
 /// "MAINSTAY_SERVER__BODY_MAX" for "server.body_max".
 std::string variable_of(std::string_view key);
 /// The provider's usual address; empty for an unknown kind.

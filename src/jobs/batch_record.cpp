@@ -168,8 +168,8 @@ ItemLine line_of(const std::string& custom_id, const storage::Job& job) {
     line["error"] = {{"code", "batch_expired"},
                      {"message", "The batch expired before this request was carried out."}};
   } else if (job.state == storage::JobState::cancelled) {
-    line["error"] = {{"code", "batch_cancelled"},
-                     {"message", "The batch was cancelled before this request was carried out."}};
+    line["error"] = {{"code", "request_cancelled"},
+                     {"message", "The job of this request was cancelled; the batch went on."}};
   } else {
     line["error"] = {{"code", job.failure.code}, {"message", job.failure.message}};
   }

@@ -70,8 +70,12 @@ bool BatchRun::stops() const {
   return record_.status == BatchStatus::cancelling || parts_.clock.wall() >= record_.expires;
 }
 
-const char* BatchRun::stop_code() const {
-  return record_.status == BatchStatus::cancelling ? "batch_cancelled" : "batch_expired";
+/// For what a batch that stops did not carry out.
+ItemLine BatchRun::stopped_line(std::uint64_t index, const std::string& custom_id) const {
+  const bool cancelled = record_.status == BatchStatus::cancelling;
+  return error_line(row_.id, index, custom_id, cancelled ? "batch_cancelled" : "batch_expired",
+                    std::string("The batch ") + (cancelled ? "was cancelled" : "expired") +
+                        " before this request was carried out.");
 }
 
 Co<Status> BatchRun::run() {
@@ -317,14 +321,11 @@ Co<Status> BatchRun::hand_in(const InputLine& line) {
 
 /// What was never handed in when the batch is stopped.
 Co<Status> BatchRun::skip_rest(InputLines& lines) {
-  const std::string code = stop_code();
   while (handed_in_ < lines_wanted()) {
     auto held = co_await hold_line(lines);
     if (!held.ok() || lost_) co_return held;
     const auto read = read_line(held_->text, record_.endpoint);
-    take_line(error_line(row_.id, handed_in_, read.line.custom_id, code,
-                         "The batch ended before this request was carried out."),
-              held_->end);
+    take_line(stopped_line(handed_in_, read.line.custom_id), held_->end);
     held_.reset();
     ++handed_in_;
     if (output_.size() + errors_.size() < kUnsavedBytes) continue;
@@ -365,12 +366,8 @@ Co<Status> BatchRun::look_at(std::size_t place) {
   if (job.ok()) {
     if (item.custom_id.empty()) item.custom_id = custom_id_of(*job);
     if (storage::ended(job->state)) {
-      item.line = line_of(item.custom_id, *job);
-      const bool expired = record_.status != BatchStatus::cancelling && stops();
-      if (expired && job->state == storage::JobState::cancelled) {
-        item.line = error_line(row_.id, index, item.custom_id, "batch_expired",
-                               "The batch expired before this request was carried out.");
-      }
+      const bool with_batch = stops() && job->state == storage::JobState::cancelled;
+      item.line = with_batch ? stopped_line(index, item.custom_id) : line_of(item.custom_id, *job);
     }
   } else if (may_pass(job.error())) {
     co_return job.error();

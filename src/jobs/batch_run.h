@@ -59,7 +59,7 @@ class BatchRun {
   /// was lost.
   std::uint64_t lines_wanted() const { return lost_ ? handed_in_ : record_.total; }
   Duration ahead_pause() const;
-  const char* stop_code() const;
+  ItemLine stopped_line(std::uint64_t index, const std::string& custom_id) const;
   Deadline soon() const;
 
   const FeederParts& parts_;

@@ -114,16 +114,23 @@ Status Desk::set_times(const Order& order, storage::NewJob& job) const {
   const auto steps = [](Duration d) { return std::chrono::duration_cast<WallTime::duration>(d); };
   const WallTime latest = now + steps(settings_.delay_max);
   const std::string most = seconds_text(settings_.delay_max);
+  const std::string too_far = "A job may be planned at most " + most + " ahead (jobs.delay_max).";
   if (order.delay && (*order.delay < Duration::zero() || *order.delay > settings_.delay_max)) {
-    return out_of_range("delay", "A job may be planned at most " + most + " ahead.");
+    return out_of_range("delay", too_far);
   }
-  if (order.expires_in &&
-      (*order.expires_in <= Duration::zero() || *order.expires_in > 2 * settings_.delay_max)) {
-    return out_of_range("expires_in", "A job may expire at most " + most + " after it is planned.");
+  const Duration last = 2 * Duration(settings_.delay_max);
+  if (order.expires_in && *order.expires_in > last) {
+    return out_of_range("expires_in",
+                        "A job may expire at most " + seconds_text(last) + " from now.");
+  }
+  if (order.expires_in && *order.expires_in <= Duration::zero()) {
+    return out_of_range("expires_in",
+                        "'expires_in' must be a millisecond or more; without it the job never "
+                        "expires.");
   }
   job.run_at = order.delay ? now + steps(*order.delay) : order.run_at;
   if (job.run_at > latest) {
-    return out_of_range("run_at", "A job may be planned at most " + most + " ahead.");
+    return out_of_range("run_at", too_far);
   }
   if (job.run_at <= now) job.run_at = {};
   job.expires = order.expires_in ? now + steps(*order.expires_in) : order.expires;

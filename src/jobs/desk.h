@@ -149,6 +149,7 @@ class Desk {
   /// This job and no other.
   Co<Result<storage::Job>> cancel_only(admission::Caller caller, storage::JobId id, Deadline by);
   Co<Result<storage::Job>> retry(admission::Caller caller, storage::JobId id, Deadline by);
+  /// What its webhook was not told yet is told without it.
   Co<Status> erase(admission::Caller caller, storage::JobId id, Deadline by);
 
   /// `place`: of the last event seen (Last-Event-ID); empty: from the oldest kept.
@@ -166,6 +167,7 @@ class Desk {
 
  private:
   Co<Result<storage::Submitted>> put(admission::Caller caller, Order order, bool own, Deadline by);
+  Co<Status> keep_letter(storage::Job job, Deadline by);
   Co<> watch_for_webhook(storage::NewJob job, std::uint32_t looks, Deadline by);
   Co<> tell(storage::Job job, EventType type, storage::JobState state, Json more, Deadline by);
   Co<Result<bool>> end_at(std::string topic, std::string place, Deadline by);

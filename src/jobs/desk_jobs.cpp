@@ -93,8 +93,33 @@ Co<Result<storage::Job>> Desk::retry(admission::Caller caller, storage::JobId id
 }
 
 Co<Status> Desk::erase(admission::Caller caller, storage::JobId id, Deadline by) {
+  auto job = co_await store_.get(reach(caller), id, by);
+  if (!job.ok()) co_return job.error();
+  if (storage::ended(job->state)) {
+    auto kept = co_await keep_letter(std::move(*job), by);
+    if (!kept.ok()) co_return kept;
+  }
   auto erased = co_await store_.erase(reach(caller), std::move(id), by);
   co_return erased;
+}
+
+/// A delivery asks for its job, so one that is still to come needs the message itself. The store
+/// knows from its key whether there is one and how it went, for as long as keys are kept; later
+/// than that a message is not sent again.
+Co<Status> Desk::keep_letter(storage::Job job, Deadline by) {
+  const std::string url = unwrap(job.job.input).webhook;
+  const Duration age = clock_.wall() - job.finished;
+  if (url.empty() || age >= settings_.keep_keys) co_return done();
+  storage::NewJob letter = letter_of(job, url, settings_, clock_, random_);
+  auto first = co_await store_.submit(letter, 0, by);
+  if (!first.ok()) co_return first.error();
+  if (!first->existed || storage::ended(first->state)) co_return done();
+  letter.key += ":kept";
+  letter.digest = letter.key;
+  letter.id = storage::JobId(make_id("job_", clock_, random_));
+  auto second = co_await store_.submit(std::move(letter), 0, by);
+  if (!second.ok()) co_return second.error();
+  co_return done();
 }
 
 Co<Result<std::unique_ptr<Follower>>> Desk::follow(admission::Caller caller, storage::JobId id,

@@ -72,6 +72,20 @@ storage::NewJob delivery_of(const storage::Job& job, storage::JobState state,
   return out;
 }
 
+storage::NewJob letter_of(const storage::Job& job, const std::string& url,
+                          const JobSettings& settings, const Clock& clock, Random& random) {
+  storage::NewJob out = delivery_of(job, job.state, url, settings.webhooks, clock, random);
+  const auto input = [&](std::size_t result_max) {
+    return dump(
+        Json{{"job", job.job.id.text()},
+             {"url", url},
+             {"letter", {{"id", webhook_id(job)}, {"body", webhook_body(job, result_max)}}}});
+  };
+  out.input = input(settings.webhooks.result_max.value);
+  if (out.input.size() > settings.input_max.value) out.input = input(0);
+  return out;
+}
+
 storage::JobId watch_id(const storage::JobId& job, std::uint32_t number) {
   return storage::JobId(fmt::format("{}_look{}", job.text(), number));
 }

@@ -28,6 +28,9 @@ Unwrapped unwrap(std::string stored);
 storage::NewJob delivery_of(const storage::Job& job, storage::JobState state,
                             const std::string& url, const JobWebhookSettings& settings,
                             const Clock& clock, Random& random);
+/// The same with the message inside, for a job that is about to be forgotten.
+storage::NewJob letter_of(const storage::Job& job, const std::string& url,
+                          const JobSettings& settings, const Clock& clock, Random& random);
 /// The job that looks at `job` later, for an end that nobody reported (it expired, or its workers
 /// vanished). A job may have several, one after the other; `number` tells them apart, from 0 on.
 storage::NewJob watch_of(const storage::NewJob& job, std::uint32_t number, const std::string& url,

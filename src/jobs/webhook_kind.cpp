@@ -51,7 +51,7 @@ class WebhookKind final : public Kind {
   const KindLimits& limits() const noexcept override { return limits_; }
 
   Result<std::string> check(const Json& input, const admission::Caller&) const override {
-    auto known = check_members(input, {"job", "url", "watch", "number"});
+    auto known = check_members(input, {"job", "url", "watch", "number", "letter"});
     if (!known.ok()) return known.error();
     auto url = text_member(input, "url", 1, kWebhookUrlMax);
     if (!url.ok()) return url.error();
@@ -67,6 +67,13 @@ class WebhookKind final : public Kind {
     if (!input.ok()) co_return input.error();
     const std::string url = string_field(*input, "url");
     const storage::JobId id(string_field(*input, "job"));
+    const Json& letter = field(*input, "letter");
+    if (letter.is_object()) {
+      co_await drop_look(id, by);
+      auto delivered =
+          co_await deliver(url, string_field(letter, "id"), string_field(letter, "body"), by);
+      co_return delivered;
+    }
     auto job = co_await tools_.store.get(std::nullopt, id, by);
     if (!job.ok() && job.error().code == Errc::not_found) co_return settled("forgotten");
     if (!job.ok()) co_return job.error();
@@ -77,7 +84,8 @@ class WebhookKind final : public Kind {
     }
     if (!storage::ended(job->state)) co_return settled("runs_again");
     co_await drop_look(id, by);
-    auto delivered = co_await deliver(std::move(*job), url, by);
+    auto delivered =
+        co_await deliver(url, webhook_id(*job), webhook_body(*job, settings_.result_max.value), by);
     co_return delivered;
   }
 
@@ -109,7 +117,7 @@ class WebhookKind final : public Kind {
     co_return settled(submitted->existed ? "reported" : "handed_in");
   }
 
-  Co<Result<Outcome>> deliver(storage::Job job, std::string url, Deadline by) {
+  Co<Result<Outcome>> deliver(std::string url, std::string id, std::string body, Deadline by) {
     if (!key_) {
       co_return Error::say(Errc::unprocessable, "webhooks_off",
                            "No webhook can be sent: the operator must set jobs.webhooks.secret.");
@@ -119,8 +127,7 @@ class WebhookKind final : public Kind {
     if (!fine.ok()) co_return fine.error();
     Letter letter;
     letter.url = url;
-    letter.body = webhook_body(job, settings_.result_max.value);
-    const std::string id = webhook_id(job);
+    letter.body = std::move(body);
     const std::int64_t seconds = unix_seconds(tools_.clock.wall());
     letter.headers = {
         {"content-type", "application/json"},

@@ -156,7 +156,7 @@ void Workers::Parts::begin(storage::Claimed one) {
   const storage::Job& job = one.job;
   const Labels labels = {{"kind", job.job.kind}, {"class", std::string(name(job.job.priority))}};
   const WallTime ready = std::max(job.created, job.job.run_at);
-  if (job.attempts <= 1 && job.started >= ready) {
+  if (job.token <= 1 && job.started >= ready) {
     metrics
         .histogram("mainstay_jobs_wait_seconds",
                    "Time from a job being ready to its first attempt.", labels)

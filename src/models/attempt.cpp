@@ -13,6 +13,9 @@ namespace {
 /// Chunks a provider may send before its first token; more is no stream of an answer.
 constexpr std::size_t kEarlyChunksMax = 256;
 constexpr std::size_t kEarlyBytesMax = 1U << 20;
+/// Of the list of those that failed; a route may have more candidates than anybody reads.
+constexpr std::size_t kFailuresMax = 500;
+constexpr std::string_view kMore = ", …";
 
 /// A failure that another provider, or the built-in answerer, could not mend.
 bool callers_fault(const Error& error) {
@@ -95,9 +98,13 @@ Co<Result<Answer>> Router::try_candidates(Ask& ask) {
 /// Keeps the failure that says most: a provider's over our own bounds', and of those the one that
 /// passes first.
 void Router::note(Ask& ask, const Candidate& candidate, const Error& error) {
-  if (!ask.failures.empty()) ask.failures += ", ";
   const std::string_view why = error.reason.empty() ? mainstay::name(error.code) : error.reason;
-  ask.failures.append(candidate.upstream->name()).append(": ").append(why);
+  if (ask.failures.size() < kFailuresMax) {
+    if (!ask.failures.empty()) ask.failures += ", ";
+    ask.failures.append(candidate.upstream->name()).append(": ").append(why);
+  } else if (!ask.failures.ends_with(kMore)) {
+    ask.failures += kMore;
+  }
   const auto cannot = [](const Error& one) { return one.code == Errc::unsupported; };
   if (!ask.error || (refused_by_us(*ask.error) && !refused_by_us(error))) {
     ask.error = error;
@@ -116,9 +123,10 @@ Error Router::told(Ask& ask) const {
   Error error = *ask.error;
   // The provider's quota is our capacity, not the caller's quota.
   if (error.code == Errc::over_limit) error.code = Errc::unavailable;
-  if (error.message.empty()) {
-    error.message = fmt::format("No provider of this model could answer ({}).", ask.failures);
-  }
+  if (!error.message.empty()) error.message += ' ';
+  error.message += fmt::format("No provider of this model could answer ({}).", ask.failures);
+  error.detail = fmt::format("after {} call{}: {}", ask.at.attempts,
+                             ask.at.attempts == 1 ? "" : "s", error.detail);
   return error;
 }
 
@@ -215,12 +223,16 @@ Co<Result<Answer>> Router::attempt(Ask& ask, const Candidate& candidate) {
   if (!pass.ok()) co_return pass.error();
   Upstream::Call call(candidate.upstream, *pass, std::move(permit), now, candidate.model);
   call.hold(std::move(lease));
+  call.serves(ask.request.request);
   ++ask.at.attempts;
-  Attempt attempt{.model = candidate.model,
-                  .connect = settings_->upstream.connect_timeout,
-                  .first_token = upstream.patience.first_token,
-                  .between_tokens = upstream.patience.between_tokens,
-                  .by = ask.by.sooner(now, upstream.patience.total)};
+  Attempt attempt{
+      .model = candidate.model,
+      .connect = settings_->upstream.connect_timeout,
+      .first_token = upstream.patience.first_token,
+      // Bounds every read from the reply's head on, and some servers send the head long
+      // before the first token. The shorter wait for later ones is kept to elsewhere.
+      .between_tokens = std::max(upstream.patience.first_token, upstream.patience.between_tokens),
+      .by = ask.by.sooner(now, upstream.patience.total)};
   if (ask.embed != nullptr) co_return co_await embed_at(ask, candidate, std::move(call), attempt);
   if (ask.hear != nullptr) co_return co_await hear_at(ask, candidate, std::move(call), attempt);
   if (ask.say != nullptr) co_return co_await say_at(ask, candidate, std::move(call), attempt);
@@ -295,7 +307,7 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
   WatchedStream::Parts parts{.inner = std::move(*started),
                              .early = std::move(early),
                              .call = std::move(call),
-                             .between_tokens = attempt.between_tokens,
+                             .between_tokens = candidate.upstream->patience.between_tokens,
                              .by = attempt.by};
   answer.stream = std::make_unique<WatchedStream>(std::move(parts), tools_.clock);
   co_return answer;

@@ -249,7 +249,6 @@ KeepSpeech Router::keep_speech(const Ask& ask, const Answer& answer) {
 
 Co<Result<Answer>> Router::say_at(Ask& ask, const Candidate& candidate, Upstream::Call call,
                                   Attempt attempt) {
-  attempt.between_tokens = std::max(attempt.between_tokens, attempt.first_token);
   attempt.by = ask.by.sooner(call.started(), settings_->audio.speech_timeout);
   const SpeechRequest& request = *ask.say;
   AttemptTimings timings;

@@ -19,14 +19,14 @@ Result<simdjson::dom::object> object_in(const Place& at, simdjson::dom::object o
   return inner;
 }
 
-/// `object.name` must be a function's name.
-Status function_name(const Place& place, simdjson::dom::object object) {
+/// `object.name` must be a function's name; of one that a model has called, whatever it called.
+Status function_name(const Place& place, simdjson::dom::object object, bool called) {
   const Place at = place.member("name");
   Element value;
   if (object["name"].get(value) != simdjson::SUCCESS) return missing(at);
-  auto name = text_of(at, value);
+  auto name = called ? short_text_of(at, value) : text_of(at, value);
   if (!name.ok()) return name.error();
-  if (is_name(*name, kToolNameMax, false)) return done();
+  if (called || is_name(*name, kToolNameMax, false)) return done();
   return refuse(at, Errc::invalid, "invalid_value",
                 fmt::format("must be 1 to {} letters, digits, '_' or '-'.", kToolNameMax));
 }
@@ -35,7 +35,7 @@ using MaybeFunction = std::optional<simdjson::dom::object>;
 
 /// The inner object of {"type":"function","function":{"name":…}}, for further checks; none when the
 /// type is another.
-Result<MaybeFunction> named_function(const Place& place, Element value) {
+Result<MaybeFunction> named_function(const Place& place, Element value, bool called = false) {
   simdjson::dom::object object;
   if (value.get_object().get(object) != simdjson::SUCCESS) return wrong_type(place, "an object");
   const Place type_place = place.member("type");
@@ -46,7 +46,7 @@ Result<MaybeFunction> named_function(const Place& place, Element value) {
   const Place at = place.member("function");
   auto inner = object_in(at, object, "function");
   if (!inner.ok()) return inner.error();
-  auto fine = function_name(at, *inner);
+  auto fine = function_name(at, *inner, called);
   if (!fine.ok()) return fine.error();
   return MaybeFunction(*inner);
 }
@@ -65,7 +65,7 @@ Status check_tool(const Place& place, Element value) {
 }
 
 Status check_call(const Place& place, Element value) {
-  auto found = named_function(place, value);
+  auto found = named_function(place, value, true);
   if (!found.ok()) return found.error();
   const MaybeFunction& function = *found;
   Element text;
@@ -116,9 +116,10 @@ Status check_tool_choice(const Place& place, Element value) {
 Status check_tool_calls(const Place& place, Element value, const LimitSettings& limits) {
   simdjson::dom::array list;
   if (value.get_array().get(list) != simdjson::SUCCESS) return wrong_type(place, "an array");
-  if (list.size() == 0 || list.size() > limits.tools_max) {
+  // None at all is what some servers put into every answer, and clients send back.
+  if (list.size() > limits.tools_max) {
     return refuse(place, Errc::invalid, "out_of_range",
-                  fmt::format("must hold 1 to {} calls.", limits.tools_max));
+                  fmt::format("must hold at most {} calls.", limits.tools_max));
   }
   std::size_t i = 0;
   for (const Element call : list) {

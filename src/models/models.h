@@ -45,9 +45,9 @@ struct Answer {
 /// How a provider is doing, for /health/ready, /v1/models and metrics.
 struct ProviderState {
   std::string name;
-  std::string breaker;  ///< closed open half_open
+  std::string breaker;  ///< closed open half_open; its server's, else the best of its models'
   std::uint32_t in_flight = 0;
-  bool up = false;  ///< last call or probe succeeded
+  bool up = false;  ///< it can be reached, and not every model asked for failed the last time
   std::string why;  ///< last failure's reason; empty when up
 };
 
@@ -75,6 +75,9 @@ class Models {
   /// The voices of all engines that say which they have.
   virtual Co<Result<std::vector<Voice>>> voices(Deadline by);
   virtual Co<Result<std::vector<ModelInfo>>> list(Deadline by) = 0;
+  /// The model that chat() would ask under a name that list() writes otherwise: PROVIDER/MODEL, or
+  /// without ":latest". Its id is the name asked for. nullopt: none is known under it.
+  virtual std::optional<ModelInfo> find(const std::string&) const { return std::nullopt; }
   virtual std::vector<ProviderState> providers() const = 0;
   /// The one name that all spellings of a model are limited under: the route of an alias, the MODEL
   /// of PROVIDER/MODEL.

@@ -22,14 +22,15 @@ namespace mainstay::models {
 ///   over_limit   upstream_rate_limited (429; retry_after from retry-after-ms, retry-after,
 ///                x-ratelimit-reset-*)
 ///   bad_upstream upstream_reset, upstream_bad_reply, upstream_truncated, upstream_error (5xx),
-///                upstream_credentials (401/403: ours, not the caller's), upstream_quota (402, or
-///                an account without credit), upstream_too_large
+///                upstream_credentials (401: ours, not the caller's), upstream_forbidden (403: the
+///                message says the provider's own words), upstream_quota (402, or an account
+///                without credit), upstream_too_large
 ///   invalid      upstream_rejected (400/413/422: the message says the provider's own words), of
 ///                these context_length_exceeded (the prompt is too long); field when named
 ///   not_found    upstream_model_unknown (404)
 ///   unsupported  upstream_cannot (the provider cannot do tools, images … that were asked for)
-/// `message` of the two that are invalid may quote the provider; others use general sentences, the
-/// provider's words go to `detail`.
+/// `message` of the two that are invalid and of upstream_forbidden may quote the provider; others
+/// use general sentences, the provider's words go to `detail`.
 class ChatProvider : public Embedder, public Transcriber, public Synthesizer {
  public:
   virtual const std::string& name() const noexcept = 0;

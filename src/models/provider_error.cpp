@@ -106,10 +106,13 @@ Error refused_by_provider(int status, Complaint complaint, std::chrono::millisec
   } else if (status == 429) {
     e = make(Errc::over_limit, "upstream_rate_limited",
              "The model provider's own limit is reached. Try again later.", said);
-  } else if (status == 401 || status == 403) {
+  } else if (status == 401) {
     e = make(Errc::bad_upstream, "upstream_credentials",
              "The model provider refused this server's credentials. Check the provider's API key.",
              said);
+  } else if (status == 403) {  // a right that is missing, a country, a firewall: its words tell
+    e = make(Errc::bad_upstream, "upstream_forbidden",
+             "The model provider refuses to serve this server (status 403): " + words, said);
   } else if (status == 404) {
     e = make(Errc::not_found, "upstream_model_unknown", "The provider does not know this model.",
              said);

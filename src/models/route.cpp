@@ -127,6 +127,15 @@ Result<Plan> RouteTable::plan(const std::string& model) const {
   return Error::say(Errc::not_found, "unknown_model", std::move(sentence), "model");
 }
 
+std::optional<ModelInfo> RouteTable::find(const std::string& model) const {
+  auto known = plan(model);
+  if (!known.ok()) return std::nullopt;
+  const Candidate& first = known->candidates.front();
+  auto found = first.upstream->model(first.model);
+  if (found) found->id = model;
+  return found;
+}
+
 std::string RouteTable::limited_as(const std::string& model) const {
   if (const auto* route = route_named(model)) return route->model;
   const auto slash = model.find('/');
@@ -175,13 +184,7 @@ std::vector<ModelInfo> RouteTable::list() const {
   }
   for (const auto& upstream : upstreams_) {
     if (upstream == built_in()) continue;
-    const auto now = upstream->state();
     for (auto& model : upstream->models()) {
-      if (!now.up) {
-        model.state = "unavailable";
-      } else if (now.breaker != "closed" && model.state == "ready") {
-        model.state = "degraded";  // it says what it has, and failed the last questions
-      }
       // A name that another provider has already: it is reached with the provider's name before it.
       if (seen.contains(model.id)) model.id = upstream->name() + "/" + model.id;
       add(std::move(model));

@@ -37,6 +37,8 @@ class RouteTable {
   void add_speech(std::shared_ptr<Upstream> engine) { speech_ = std::move(engine); }
   /// What can be asked for.
   std::vector<ModelInfo> list() const;
+  /// See Models::find().
+  std::optional<ModelInfo> find(const std::string& model) const;
   /// See Models::limited_as().
   std::string limited_as(const std::string& model) const;
 

@@ -249,6 +249,10 @@ std::vector<ProviderState> Router::providers() const {
   return out;
 }
 
+std::optional<ModelInfo> Router::find(const std::string& model) const {
+  return table_.find(model);
+}
+
 std::string Router::limited_as(const std::string& model) const {
   return table_.limited_as(model);
 }

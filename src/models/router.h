@@ -37,6 +37,7 @@ class Router final : public Models {
   Co<Result<std::vector<Voice>>> voices(Deadline by) override;
   Co<Result<std::vector<ModelInfo>>> list(Deadline by) override;
   std::vector<ProviderState> providers() const override;
+  std::optional<ModelInfo> find(const std::string& model) const override;
   std::string limited_as(const std::string& model) const override;
   std::size_t forget(TenantId tenant) override;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "models/model_task.h"
 #include "models/verdict.h"
 
 namespace mainstay::models {
@@ -24,11 +25,6 @@ Labels of(const std::string& provider, const char* result) {
 constexpr std::string_view kCalls = "mainstay_provider_calls_total";
 constexpr std::string_view kCallsHelp = "Calls made to a provider, by how they ended";
 
-/// Model lists name models for embeddings and speech too; `auto` must not choose one.
-bool answers_chat(const ModelInfo& model) {
-  return model.task == "chat" && lower_ascii(model.id).find("embed") == std::string::npos;
-}
-
 /// What a call's end says about the provider's capacity.
 Load load_of(const Error* error) {
   if (error == nullptr) return Load::fine;
@@ -39,6 +35,14 @@ Load load_of(const Error* error) {
 
 std::chrono::milliseconds round_up(Duration d) {
   return std::chrono::ceil<std::chrono::milliseconds>(d);
+}
+
+/// The first where none is one of chat: its name may deceive. Empty when there are none.
+std::string first_of_chat(const std::vector<std::string>& models) {
+  const auto chats = [](const std::string& id) { return task_by_name(id) == "chat"; };
+  const auto found = std::find_if(models.begin(), models.end(), chats);
+  if (found != models.end()) return *found;
+  return models.empty() ? std::string() : models.front();
 }
 
 Duration own_or(Millis own, Millis common) {
@@ -61,30 +65,32 @@ Upstream::Upstream(NamedProvider parts, Kind kind_of, const Settings& settings, 
       host(parts.host),
       permits(tools.clock, parts.settings.concurrent_max, settings.upstream.waiting_max),
       settings_(std::move(parts.settings)),
+      first_listed_(first_of_chat(settings_.models)),
       tools_(tools),
-      breaker_(settings.models),
+      breakers_(settings.models),
       budget_(settings.models),
       aimd_{.limit = settings_.concurrent_max},
       raise_every_(settings.models.raise_every),
       pause_max_(settings.models.breaker_open_max),
-      up_(kind_of != Kind::discovered),
+      reached_(kind_of != Kind::discovered),
       succeeded_(tools.metrics.counter(kCalls, kCallsHelp, of(name(), "ok"))),
       failed_(tools.metrics.counter(kCalls, kCallsHelp, of(name(), "error"))),
       opened_(tools.metrics.counter("mainstay_provider_breaker_opened_total",
-                                    "Times a provider's circuit breaker opened", of(name()))),
-      up_gauge_(tools.metrics.gauge("mainstay_provider_up",
-                                    "1 when the last call or probe of the provider succeeded",
+                                    "Times a circuit breaker of a provider or its models opened",
                                     of(name()))),
-      limit_gauge_(tools.metrics.gauge("mainstay_provider_limit",
-                                       "Calls at once that the provider gets now", of(name()))),
+      up_gauge_(tools.metrics.held_gauge(
+          "mainstay_provider_up",
+          "1 when the provider can be reached and not all its models failed", of(name()))),
+      limit_gauge_(tools.metrics.held_gauge(
+          "mainstay_provider_limit", "Calls at once that the provider gets now", of(name()))),
       seconds_(tools.metrics.histogram("mainstay_provider_call_seconds",
                                        "Time of one successful call to a provider", of(name()))) {
-  up_gauge_.set(up_ ? 1 : 0);
-  limit_gauge_.set(settings_.concurrent_max);
-  if (!up_) why_ = "not_probed";
+  up_gauge_->set(reached_ ? 1 : 0);
+  limit_gauge_->set(settings_.concurrent_max);
+  if (!reached_) why_ = "not_probed";
 }
 
-Upstream::Call::Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit,
+Upstream::Call::Call(std::shared_ptr<Upstream> upstream, Breakers::Pass pass, Permit permit,
                      TimePoint started, std::string model)
     : upstream_(std::move(upstream)),
       pass_(pass),
@@ -126,18 +132,18 @@ void Upstream::Call::failed(Error& error) {
   release();
 }
 
-void Upstream::answers(Breaker::Pass& pass) {
+void Upstream::answers(Breakers::Pass& pass) {
   std::lock_guard lock(mutex_);
-  breaker_.answers(pass);
+  breakers_.answers(pass);
 }
 
-void Upstream::give_back(const Breaker::Pass& pass) {
+void Upstream::give_back(const Breakers::Pass& pass) {
   if (!pass.allowed) return;
   std::lock_guard lock(mutex_);
-  breaker_.ignored(pass);
+  breakers_.ignored(pass);
 }
 
-Result<Breaker::Pass> Upstream::ask(const std::string& model, TimePoint now) {
+Result<Breakers::Pass> Upstream::ask(const std::string& model, TimePoint now) {
   std::lock_guard lock(mutex_);
   TimePoint until = pause_until_;
   if (!pauses_until_.empty()) {
@@ -150,9 +156,10 @@ Result<Breaker::Pass> Upstream::ask(const std::string& model, TimePoint now) {
     error.retry_after = round_up(until - now);
     return error;
   }
-  const Breaker::Pass pass = breaker_.ask(now);
+  Breakers::Pass pass = breakers_.ask(model, now);
   if (pass.allowed) return pass;
-  Error error = Error::log(Errc::unavailable, "the breaker of " + name() + " is open");
+  Error error =
+      Error::log(Errc::unavailable, "the breaker of " + name() + " or of the model is open");
   error.reason = "circuit_open";
   error.retry_after = round_up(pass.retry_after);
   return error;
@@ -177,49 +184,51 @@ void Upstream::pause(const std::string& model, Duration wait, TimePoint now) {
   known = std::max(known, until);
 }
 
+/// Under the mutex.
+bool Upstream::up() const {
+  return reached_ && breakers_.why().empty();
+}
+
 void Upstream::end(const Call& call, const Error* error, TimePoint now) {
-  const Breaker::Pass& pass = call.pass_;
-  const TimePoint started = call.started_;
+  const Breakers::Pass& pass = call.pass_;
+  const std::string& model = call.model_;
+  const Blame blame = error != nullptr ? verdict(*error).blame : Blame::nobody;
   bool opened = false;
-  bool became_up = false;
-  bool became_down = false;
-  adapt(error, started, now);
+  adapt(error, call.started_, now);
   {
     std::lock_guard lock(mutex_);
     if (error == nullptr) {
-      breaker_.success(pass);
+      breakers_.success(pass, model, now);
       last_success_ = now;
-      became_up = !up_;
-      up_ = true;
-      if (became_up) why_.clear();
-    } else if (verdict(*error).counts) {
-      const bool was_open = breaker_.open_for(now) > Duration::zero();
-      breaker_.failure(pass, now, tools_.random);
-      opened = !was_open && breaker_.open_for(now) > Duration::zero();
-      if (error->code == Errc::over_limit) {
-        pause(call.model_, error->retry_after, now);
-      } else {
-        up_ = false;
-        why_ = error->reason;
-        became_down = true;
-      }
+      reached_ = true;
+    } else if (blame == Blame::model) {
+      opened = breakers_.failure(pass, model, error->reason, now, tools_.random);
+      reached_ = true;
+    } else if (blame == Blame::server) {
+      opened = breakers_.unreached(pass, now, tools_.random);
+      reached_ = false;
+      why_ = error->reason;
     } else {
-      breaker_.ignored(pass);
+      breakers_.ignored(pass);
+      if (error->code == Errc::over_limit) pause(model, error->retry_after, now);
     }
+    up_gauge_->set(up() ? 1 : 0);
   }
   if (error == nullptr) {
     succeeded_.add();
-    seconds_.observe(now - started);
-    if (became_up) up_gauge_.set(1);
+    seconds_.observe(now - call.started_);
     return;
   }
   failed_.add();
   if (opened) {
     opened_.add();
-    tools_.log.warn("breaker.opened", {{"provider", name()}, {"reason", error->reason}});
+    tools_.log.warn("breaker.opened",
+                    {{"provider", name()},
+                     {"model", blame == Blame::model ? std::string_view(model) : "all"},
+                     {"reason", error->reason}});
   }
-  if (became_down) up_gauge_.set(0);
-  tools_.log.warn("provider.failed", {{"provider", name()},
+  tools_.log.warn("provider.failed", {{"request", call.request_.text()},
+                                      {"provider", name()},
                                       {"code", mainstay::name(error->code)},
                                       {"reason", error->reason},
                                       {"detail", error->detail}});
@@ -237,13 +246,15 @@ void Upstream::adapt(const Error* error, TimePoint started, TimePoint now) {
   aimd_ = next;
   if (!changed) return;
   permits.set_limit(next.limit);  // under the lock: of two calls that end at once the later counts
-  limit_gauge_.set(next.limit);
+  limit_gauge_->set(next.limit);
 }
 
 bool Upstream::likely(TimePoint now) const {
   if (host && std::string_view(host.state()) == "degraded") return false;
+  const std::string model = default_model();
   std::lock_guard lock(mutex_);
-  return up_ && breaker_.state(now) == Breaker::State::closed;
+  return reached_ && breakers_.why(model).empty() &&
+         breakers_.state(model, now) == Breaker::State::closed;
 }
 
 bool Upstream::probed() const {
@@ -259,18 +270,19 @@ bool Upstream::probe_due(TimePoint now, Duration interval) const {
   return !fresh_probe && !fresh_call;
 }
 
-void Upstream::set_up(bool up, const std::string& why) {
+void Upstream::set_reached(bool reached, const std::string& why) {
   bool changed = false;
   {
     std::lock_guard lock(mutex_);
-    changed = up_ != up;
-    up_ = up;
+    changed = up() != reached;
+    reached_ = reached;
     why_ = why;
+    if (reached) breakers_.clear_whys();
+    up_gauge_->set(reached ? 1 : 0);
   }
-  up_gauge_.set(up ? 1 : 0);
   if (!changed) return;
-  if (up) tools_.log.info("provider.up", {{"provider", name()}});
-  if (!up) tools_.log.warn("provider.down", {{"provider", name()}, {"reason", why}});
+  if (reached) tools_.log.info("provider.up", {{"provider", name()}});
+  if (!reached) tools_.log.warn("provider.down", {{"provider", name()}, {"reason", why}});
 }
 
 void Upstream::hide_key(Error& error) const {
@@ -299,32 +311,56 @@ Co<Status> Upstream::probe(Deadline by) {
     const Error& error = found.error();
     // A server that answers but offers no list is up.
     const bool up = error.code == Errc::not_found || error.code == Errc::unsupported;
-    set_up(up, up ? std::string() : error.reason);
+    set_reached(up, up ? std::string() : error.reason);
     co_return error;
   }
   std::erase_if(*found, [](const ModelInfo& model) {
     return model.id.size() > kModelNameMax || has_control_characters(model.id) ||
            model.id.find_first_of("\r\n\t") != std::string::npos;
   });
-  for (auto& model : *found) model.provider = name();
+  for (auto& model : *found) {
+    model.provider = name();
+    // Most lists do not say what a model is for.
+    if (model.task == "chat") model.task = task_by_name(model.id);
+  }
   {
     std::lock_guard lock(mutex_);
     probed_ = true;
     found_ = std::move(*found);
   }
-  set_up(true, {});
+  set_reached(true, {});
   co_return done();
 }
 
 std::vector<ModelInfo> Upstream::models() const {
   auto out = listed();
-  if (!host) return out;
-  const char* const state = host.state();
+  const char* const hosted = host ? host.state() : nullptr;
+  const TimePoint now = tools_.clock.now();
+  std::lock_guard lock(mutex_);
   for (auto& info : out) {
-    info.state = state;
-    info.loaded = info.state == "ready";
+    if (hosted != nullptr) {
+      info.state = hosted;
+      info.loaded = info.state == "ready";
+    }
+    if (!reached_) {
+      info.state = "unavailable";
+    } else if (info.state == "ready" && (!breakers_.why(info.id).empty() ||
+                                         breakers_.state(info.id, now) != Breaker::State::closed)) {
+      info.state = "degraded";  // it is there, and failed the last questions
+    }
   }
   return out;
+}
+
+std::optional<ModelInfo> Upstream::model(const std::string& id) const {
+  for (auto& info : models()) {
+    if (info.id == id || info.id == id + ":latest") return std::move(info);
+  }
+  if (!serves(id)) return std::nullopt;
+  ModelInfo info;
+  info.id = id;
+  info.provider = name();
+  return info;
 }
 
 std::vector<ModelInfo> Upstream::listed() const {
@@ -335,6 +371,7 @@ std::vector<ModelInfo> Upstream::listed() const {
     ModelInfo info;
     const auto same = [&id](const ModelInfo& m) { return m.id == id; };
     const auto known = std::find_if(found_.begin(), found_.end(), same);
+    info.task = task_by_name(id);
     if (known != found_.end()) info = *known;
     info.id = id;
     info.provider = name();
@@ -360,10 +397,10 @@ bool Upstream::may_serve() const {
 std::string Upstream::default_model() const {
   if (kind == Kind::built_in) return std::string(kBuiltIn);
   if (!settings_.default_model.empty()) return settings_.default_model;
-  if (!settings_.models.empty()) return settings_.models.front();
+  if (!settings_.models.empty()) return first_listed_;
   std::lock_guard lock(mutex_);
   for (const auto& model : found_) {
-    if (answers_chat(model)) return model.id;
+    if (model.task == "chat") return model.id;  // lists name models for embeddings and speech too
   }
   return {};
 }
@@ -374,9 +411,9 @@ ProviderState Upstream::state() const {
   out.in_flight = in_flight_.load(std::memory_order_relaxed);
   const TimePoint now = tools_.clock.now();
   std::lock_guard lock(mutex_);
-  out.breaker = mainstay::models::name(breaker_.state(now));
-  out.up = up_;
-  out.why = why_;
+  out.breaker = mainstay::models::name(breakers_.state(now));
+  out.up = up();
+  if (!out.up) out.why = reached_ ? breakers_.why() : why_;
   return out;
 }
 

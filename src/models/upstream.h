@@ -1,4 +1,4 @@
-// One provider as the router sees it: breaker, permits, retry budget, pause, model list, counts.
+// One provider as the router sees it: breakers, permits, retry budget, pause, model list, counts.
 // Used by the router alone.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "models/aimd.h"
-#include "models/breaker.h"
+#include "models/breakers.h"
 #include "models/hosts.h"
 #include "models/models.h"
 #include "models/permits.h"
@@ -55,7 +55,7 @@ class Upstream {
   class Call {
    public:
     Call() = default;
-    Call(std::shared_ptr<Upstream> upstream, Breaker::Pass pass, Permit permit, TimePoint started,
+    Call(std::shared_ptr<Upstream> upstream, Breakers::Pass pass, Permit permit, TimePoint started,
          std::string model);
     Call(Call&& other) noexcept = default;
     Call& operator=(Call&&) = delete;
@@ -63,36 +63,40 @@ class Upstream {
     /// The stream has begun: the breaker's probe has succeeded, however long the answer takes.
     void answers();
     void succeeded(TimePoint now);
-    /// Counts against the breaker as verdict() says, and takes the provider's key out of the
+    /// Counts against a breaker as verdict() says, and takes the provider's key out of the
     /// error's words: some providers repeat it.
     void failed(Error& error);
     TimePoint started() const noexcept { return started_; }
     /// Keeps the provider's host ready until the call ends.
     void hold(HostLease lease) noexcept { lease_ = std::move(lease); }
+    /// The request that the log names when the call fails.
+    void serves(const RequestId& request) { request_ = request; }
 
    private:
     friend class Upstream;
     void release();
     std::shared_ptr<Upstream> upstream_;  ///< null: nothing to give back
-    Breaker::Pass pass_;
+    Breakers::Pass pass_;
     Permit permit_;
     HostLease lease_;
     TimePoint started_{};
     std::string model_;
+    RequestId request_;
   };
 
   const std::string& name() const noexcept { return provider->name(); }
-  /// Asks the breaker and the pause that a 429 asked for, which is of one model: providers limit
+  /// Asks the breakers and the pause that a 429 asked for, which is of one model: providers limit
   /// each by itself. The error is unavailable "circuit_open" or over_limit "upstream_rate_limited",
   /// with retry_after.
-  Result<Breaker::Pass> ask(const std::string& model, TimePoint now);
-  void give_back(const Breaker::Pass& pass);
-  void answers(Breaker::Pass& pass);
+  Result<Breakers::Pass> ask(const std::string& model, TimePoint now);
+  void give_back(const Breakers::Pass& pass);
+  void answers(Breakers::Pass& pass);
   /// Counts a request towards the retry budget.
   void deposit(TimePoint now);
   bool withdraw(TimePoint now);
 
-  /// Whether `auto` should prefer it: the last call or probe succeeded and the breaker is closed.
+  /// Whether `auto` should prefer it: the last call of the model that it would ask, or a later
+  /// probe, succeeded, and no breaker is in the way.
   bool likely(TimePoint now) const;
   bool probed() const;
   /// A probe is due: none within `interval`, and no call that succeeded either.
@@ -100,8 +104,11 @@ class Upstream {
   /// Asks the provider for its models; remembers them, or why that failed. A host that is not ready
   /// is neither started for it nor blamed: unavailable "host_not_ready".
   Co<Status> probe(Deadline by);
-  /// Configured models, or those a probe found.
+  /// Configured models, or those a probe found, and how each is doing.
   std::vector<ModelInfo> models() const;
+  /// What models() says of this one, ":latest" left out or not; for default_model, which need not
+  /// be listed, only its name. nullopt: it is not served, or no list is known.
+  std::optional<ModelInfo> model(const std::string& id) const;
   bool serves(const std::string& model) const;
   /// No list is known yet, so any name may be one of its models.
   bool may_serve() const;
@@ -127,33 +134,35 @@ class Upstream {
 
  private:
   std::vector<ModelInfo> listed() const;
-  void set_up(bool up, const std::string& why);
+  void set_reached(bool reached, const std::string& why);
+  bool up() const;
   void end(const Call& call, const Error* error, TimePoint now);
   void pause(const std::string& model, Duration wait, TimePoint now);
   void hide_key(Error& error) const;
   void adapt(const Error* error, TimePoint started, TimePoint now);
   const ProviderSettings settings_;
+  const std::string first_listed_;  ///< of its settings' models, for `auto`
   Tools tools_;
   mutable std::mutex mutex_;
-  Breaker breaker_;
+  Breakers breakers_;
   RetryBudget budget_;
   Aimd aimd_;
   const Duration raise_every_;
   const Duration pause_max_;
   TimePoint pause_until_{};                        ///< of all models
   std::map<std::string, TimePoint> pauses_until_;  ///< of one; at most kPausesMax
-  bool up_ = true;
+  bool reached_ = true;                            ///< by the last call or probe
   bool probed_ = false;
   std::optional<TimePoint> last_probe_;
   std::optional<TimePoint> last_success_;
-  std::string why_;
+  std::string why_;  ///< not
   std::vector<ModelInfo> found_;
   std::atomic<std::uint32_t> in_flight_{0};
   Counter& succeeded_;
   Counter& failed_;
   Counter& opened_;
-  Gauge& up_gauge_;
-  Gauge& limit_gauge_;
+  const std::shared_ptr<Gauge> up_gauge_;  ///< held: not shown any more when the provider goes
+  const std::shared_ptr<Gauge> limit_gauge_;
   Histogram& seconds_;
 };
 

@@ -15,9 +15,11 @@ bool refused_by_us(const Error& error) noexcept {
 }
 
 Verdict verdict(const Error& error) noexcept {
-  constexpr Verdict kCallers{Again::never, false, false};
-  constexpr Verdict kOther{Again::never, true, false};
-  constexpr Verdict kFailed{Again::never, true, true};
+  constexpr Verdict kCallers{Again::never, false, Blame::nobody};
+  constexpr Verdict kOther{Again::never, true, Blame::nobody};
+  constexpr Verdict kFailed{Again::never, true, Blame::model};
+  // Nobody there: another candidate is the better next call.
+  constexpr Verdict kAway{Again::if_last, true, Blame::server};
   const std::string& why = error.reason;
   switch (error.code) {
     case Errc::cancelled:
@@ -35,7 +37,8 @@ Verdict verdict(const Error& error) noexcept {
     case Errc::internal:
       return kOther;
     case Errc::over_limit:
-      return {Again::if_last, true, true};
+      // One that says "later" is up; it is left alone for as long as it says.
+      return {Again::if_last, true, Blame::nobody};
     case Errc::unavailable:
       if (refused_by_us(error)) return kOther;
       if (why == "audio_missing" || why == "audio_busy" || why == "recogniser_missing" ||
@@ -43,20 +46,19 @@ Verdict verdict(const Error& error) noexcept {
         return kOther;
       }
       if (why == "stopping") return kOther;
-      // Nobody there: another candidate is the better next call.
-      if (why == "upstream_refused" || why == "upstream_unresolved") {
-        return {Again::if_last, true, true};
-      }
-      return {Again::yes, true, true};
+      if (why == "upstream_refused" || why == "upstream_unresolved") return kAway;
+      return {Again::yes, true, Blame::model};
     case Errc::deadline:
-      if (why == "upstream_connect_timeout") return {Again::if_last, true, true};
+      if (why == "upstream_connect_timeout") return kAway;
       return kFailed;
     case Errc::bad_upstream:
-      if (why == "upstream_credentials" || why == "upstream_quota" || why == "upstream_too_large") {
+      if (why == "upstream_credentials" || why == "upstream_forbidden" || why == "upstream_quota" ||
+          why == "upstream_too_large") {
         return kOther;
       }
       if (why == "upstream_bad_reply") return kFailed;
-      return {Again::yes, true, true};
+      if (why == "upstream_tls_failed") return {Again::yes, true, Blame::server};
+      return {Again::yes, true, Blame::model};
   }
   return kOther;
 }

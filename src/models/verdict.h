@@ -15,10 +15,17 @@ enum class Again : std::uint8_t {
   yes,
 };
 
+/// Whose breaker a failure counts for.
+enum class Blame : std::uint8_t {
+  nobody,
+  model,   ///< the server was there and failed with this model
+  server,  ///< it could not be reached
+};
+
 struct Verdict {
   Again again = Again::never;
-  bool next = false;    ///< another candidate may do better; false: the failure is the caller's
-  bool counts = false;  ///< against the provider's breaker
+  bool next = false;  ///< another candidate may do better; false: the failure is the caller's
+  Blame blame = Blame::nobody;
 };
 
 /// Said by bounds of our own, not by a provider: nobody was asked.

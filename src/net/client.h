@@ -35,6 +35,9 @@ struct Call {
   /// leads to, over a connection of its own kind and never through the proxy. Else: forbidden
   /// "address_not_public".
   bool public_only = false;
+  /// Goes out at most once: no kept connection is used, whose peer may have closed it unseen, and
+  /// what a peer closes without a word is not sent again. Its own connection is not kept.
+  bool once = false;
 };
 
 /// Timers of one call; the whole is bounded by the Deadline given beside it.
@@ -52,6 +55,7 @@ struct CallTimings {
   Duration connect{};  ///< zero on a reused connection
   Duration first_byte{};
   bool reused = false;
+  WallTime at{};  ///< when the reply's head was here
 };
 
 /// A reply: its head, and its body in pieces. Destroying it before the end closes the connection

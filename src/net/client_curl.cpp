@@ -211,6 +211,7 @@ Co<Result<std::unique_ptr<Reply>>> send_over(std::shared_ptr<CurlTransport::Engi
       took.connect = transfer->connect;
       took.reused = transfer->reused;
       took.first_byte = clock.now() - began - took.connect;
+      took.at = clock.wall();
       co_return std::make_unique<CurlReply>(std::move(running), timers.between_bytes, took);
     }
     if (!transfer->no_slot || attempt > 0) co_return std::move(status.error());

@@ -350,9 +350,9 @@ void CurlTransport::Engine::prepare(Transfer& t) {
   set(easy, CURLOPT_MAXAGE_CONN,
       static_cast<long>(std::chrono::ceil<std::chrono::seconds>(s.keepalive_timeout).count()));
   set(easy, CURLOPT_PROXY, s.proxy.c_str());  // empty: none, whatever the environment says
-  if (t.call.public_only) {
-    // A connection that was opened for others may lead inside; and a proxy would resolve the name.
-    set(easy, CURLOPT_PROXY, "");
+  // A connection that was opened for others may lead inside; and a proxy would resolve the name.
+  if (t.call.public_only) set(easy, CURLOPT_PROXY, "");
+  if (t.call.public_only || t.call.once) {  // libcurl, too, repeats a call on a reused connection
     set(easy, CURLOPT_FRESH_CONNECT, 1L);
     set(easy, CURLOPT_FORBID_REUSE, 1L);
   }

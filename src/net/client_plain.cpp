@@ -313,7 +313,9 @@ class PlainReply final : public Reply {
  public:
   PlainReply(std::shared_ptr<LoopPool> loop, std::unique_ptr<Conn> conn, Duration between,
              const CallTimings& took)
-      : loop_(std::move(loop)), conn_(std::move(conn)), between_(between), took_(took) {}
+      : loop_(std::move(loop)), conn_(std::move(conn)), between_(between), took_(took) {
+    took_.at = loop_->budget().clock().wall();
+  }
   ~PlainReply() override {
     if (failed_ || !conn_->wrote_all || !conn_->head.keep_alive) return;
     if (!conn_->body.done()) {  // the end may be here already, unread
@@ -401,7 +403,7 @@ class PlainReply final : public Reply {
   const Duration between_;
   bool filled_ = false;
   bool wound_up_ = false;
-  const CallTimings took_;
+  CallTimings took_;
   std::optional<Error> failed_;
 };
 
@@ -448,7 +450,7 @@ Co<Result<std::unique_ptr<Reply>>> send_plain(const std::vector<std::shared_ptr<
   if (by.passed(sent)) co_return no_time_left();
   for (int attempt = 0; attempt < 2; ++attempt) {
     std::unique_ptr<Conn> conn;
-    if (attempt == 0) conn = loop->take_idle(*origin);
+    if (attempt == 0 && !call.once) conn = loop->take_idle(*origin);
     if (!conn) {
       auto slow = std::make_shared<CallTimings>();
       auto acquired = co_await acquire(loop, origin, timers, by, slow);
@@ -493,10 +495,12 @@ Co<Result<std::unique_ptr<Reply>>> send_plain(const std::vector<std::shared_ptr<
       took.first_byte = clock.now() - sent;
       if (took.reused) loop->budget().reused.fetch_add(1, std::memory_order_relaxed);
       conn->body.start(conn->head);
+      if (call.once) conn->head.keep_alive = false;
       co_return std::make_unique<PlainReply>(std::move(loop), std::move(conn), timers.between_bytes,
                                              took);
     }
-    if (heard->heard != Heard::stale || attempt == 1) co_return std::move(*heard->error);
+    if (heard->heard != Heard::stale || attempt == 1 || call.once)
+      co_return std::move(*heard->error);
   }
   co_return Error::log(Errc::internal, "unreachable");
 }

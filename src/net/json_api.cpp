@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "base/version.h"
 
 namespace mainstay::net {
 namespace {
@@ -54,13 +55,20 @@ double number(std::string_view text) {
   return n && text.empty() ? *n : 0;
 }
 
-/// Retry-After as a date, counted from the reply's own: two clocks need not agree.
+/// Retry-After as a date, counted from the reply's own: two clocks need not agree. A reply without
+/// one is counted from when it came.
 Ms until_date(const Reply& reply) {
   const std::time_t then =
       ::curl_getdate(std::string(reply.header("retry-after")).c_str(), nullptr);
-  const std::time_t now = ::curl_getdate(std::string(reply.header("date")).c_str(), nullptr);
+  std::time_t now = ::curl_getdate(std::string(reply.header("date")).c_str(), nullptr);
+  if (now <= 0) now = static_cast<std::time_t>(unix_seconds(reply.timings().at));
   if (then <= 0 || now <= 0 || then <= now) return Ms(0);
   return from_seconds(static_cast<double>(then - now));
+}
+
+std::string encoding(const Reply& reply) {
+  constexpr std::size_t kShown = 40;
+  return std::string(cut_utf8(to_utf8(trim(reply.header("content-encoding"))), kShown));
 }
 
 }  // namespace
@@ -99,6 +107,16 @@ Co<Result<ApiReply>> call_api(Client& client, Call call, CallTimers timers, Dead
   co_return co_await look_at(std::move(*reply), by);
 }
 
+std::string_view user_agent() {
+  static const std::string name = std::string("mainstay/") + version();
+  return name;
+}
+
+bool compressed(const Reply& reply) {
+  const std::string how = encoding(reply);
+  return !how.empty() && !equal_ascii_nocase(how, "identity");
+}
+
 Co<Result<ApiReply>> look_at(std::unique_ptr<Reply> reply, Deadline by) {
   ApiReply out;
   const int status = reply->status();
@@ -109,6 +127,13 @@ Co<Result<ApiReply>> look_at(std::unique_ptr<Reply> reply, Deadline by) {
     refused.detail = "status " + std::to_string(status);
     co_return refused;
   }
+  if (status < 400 && compressed(*reply)) {
+    Error packed = Error::say(Errc::bad_upstream, "upstream_bad_reply",
+                              "The model provider sent a compressed reply, though none is taken. "
+                              "Turn compression off there, or in the proxy before it.");
+    packed.detail = "status " + std::to_string(status) + ", content-encoding " + encoding(*reply);
+    co_return packed;
+  }
   if (status < 400) {
     out.reply = std::move(reply);
     co_return out;
@@ -116,6 +141,11 @@ Co<Result<ApiReply>> look_at(std::unique_ptr<Reply> reply, Deadline by) {
   ApiRefusal refusal;
   refusal.status = status;
   refusal.retry_after = retry_after_of(*reply);
+  if (compressed(*reply)) {
+    refusal.body = "(its words were compressed: " + encoding(*reply) + ")";
+    out.refusal = std::move(refusal);
+    co_return out;
+  }
   // A refusal whose body cannot be read is still that refusal.
   auto body = co_await read_all(*reply, 64_KiB, by);
   if (body.ok()) refusal.body = std::move(*body);
@@ -129,6 +159,8 @@ Call JsonApi::call_to(std::string_view method, const std::string& target) const 
   call.url = url_;
   call.target = (url_->path == "/" ? "" : url_->path) + target;
   call.headers = headers_;
+  call.headers.add("accept-encoding", "identity");
+  call.headers.add("user-agent", user_agent());
   return call;
 }
 

@@ -23,12 +23,18 @@ struct ApiReply {
   std::optional<ApiRefusal> refusal;
 };
 
-/// Sends and looks at the status. Errors: Client::send's; bad_upstream "upstream_bad_reply" for a
-/// redirect.
+/// Sends and looks at the head. Errors: Client::send's; bad_upstream "upstream_bad_reply" for a
+/// redirect and for a compressed reply.
 Co<Result<ApiReply>> call_api(Client& client, Call call, CallTimers timers, Deadline by);
 
 /// The same for a reply whose head is here.
 Co<Result<ApiReply>> look_at(std::unique_ptr<Reply> reply, Deadline by);
+
+/// A body that would have to be unpacked, which nothing here does.
+bool compressed(const Reply& reply);
+
+/// "mainstay/1.2.3": firewalls before providers refuse calls that do not say what makes them.
+std::string_view user_agent();
 
 /// What ties a call to the request it serves; either may be empty.
 struct CallTags {
@@ -68,8 +74,7 @@ class JsonApi {
 std::chrono::milliseconds duration_text(std::string_view text);
 
 /// When a server says to come back, from its headers; zero when it does not say. Understands
-/// seconds ("2", "1.5"), HTTP dates are taken as not said, and OpenAI's durations ("6m0s",
-/// "250ms").
+/// seconds ("2", "1.5"), HTTP dates, and OpenAI's durations ("6m0s", "250ms").
 std::chrono::milliseconds retry_after_of(const Reply& reply);
 
 }  // namespace mainstay::net

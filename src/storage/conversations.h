@@ -48,6 +48,8 @@ struct Turn {
   Duration total{};
   std::string citations;  ///< JSON array or empty
   WallTime finished;
+  /// The conversation was there when the question came: one deleted since is not made again.
+  bool continues = false;
 };
 
 struct ConversationInfo {
@@ -70,7 +72,8 @@ class Conversations {
  public:
   virtual ~Conversations() = default;
   /// Adds a turn in one transaction; creates the conversation when it is new. Repeating a turn with
-  /// the same request id changes nothing. After Ok it survives a crash and a power cut.
+  /// the same request id changes nothing. After Ok it survives a crash and a power cut. A turn that
+  /// continues a conversation which the owner has no more is Ok, too, and nothing is stored.
   /// Errors: conflict when the conversation's id belongs to somebody else (say it as not_found).
   virtual Co<Status> append(Owner owner, Turn turn, Deadline by) = 0;
   /// The newest messages that fit `budget`, oldest first; empty for a conversation that does not

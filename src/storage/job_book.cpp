@@ -69,7 +69,7 @@ JobBook::Kind& JobBook::kind_of(std::string name) {
   return *kinds_.back();
 }
 
-JobBook::Entry& JobBook::insert(NewEntry in, TimePoint now) {
+JobBook::Entry& JobBook::insert(NewEntry in, TimePoint since) {
   CHECK(!ended(in.life.state));
   auto fresh = std::make_unique<Entry>();
   Entry& entry = *fresh;
@@ -90,7 +90,7 @@ JobBook::Entry& JobBook::insert(NewEntry in, TimePoint now) {
   ++entry.owner_->jobs;
   ++entry.kind_->jobs;
   ++depth_;
-  place(entry, now);
+  place(entry, since);
   gate_.depth_is(depth_);
   return entry;
 }
@@ -101,7 +101,7 @@ JobBook::Entry* JobBook::find(const JobId& id) {
 }
 
 /// Puts an entry where its state belongs and counts it there.
-void JobBook::place(Entry& entry, TimePoint now) {
+void JobBook::place(Entry& entry, TimePoint since) {
   const std::size_t line = index(entry.priority);
   const JobState state = entry.life.state;
   ++counts_[line][index(state)];
@@ -115,8 +115,8 @@ void JobBook::place(Entry& entry, TimePoint now) {
   OwnerLine& mine = entry.owner_->lines[line];
   if (mine.ready.empty()) rings_[line].push_back(mine);
   mine.ready.insert(mine.ready.end(), entry);  // most come in order: the hint makes that O(1)
-  entry.ready_since = now;
-  by_readiness_[line].push_back(entry);
+  entry.ready_since = since;
+  by_readiness_[line].insert(by_readiness_[line].end(), entry);
   ++entry.kind_->ready;
   ++ready_;
 }
@@ -141,13 +141,13 @@ void JobBook::displace(Entry& entry) {
   --ready_;
 }
 
-void JobBook::change(Entry& entry, const JobLife& life, TimePoint now, TimePoint lease_until) {
+void JobBook::change(Entry& entry, const JobLife& life, TimePoint since, TimePoint lease_until) {
   CHECK(!ended(life.state));
   const bool begins = entry.life.state == JobState::queued && life.state == JobState::running;
   displace(entry);
   entry.life = life;
   entry.lease_until = lease_until;
-  place(entry, now);
+  place(entry, since);
   if (!begins) return;
   auto& ring = rings_[index(entry.priority)];
   OwnerLine& mine = entry.owner_->lines[index(entry.priority)];
@@ -249,7 +249,7 @@ void JobBook::fill(JobFigures& out, TimePoint now) const {
   for (std::size_t c = 0; c < kJobClasses; ++c) {
     std::copy(std::begin(counts_[c]), std::end(counts_[c]), std::begin(out.by_state[c]));
     const auto& line = by_readiness_[c];
-    out.oldest_ready[c] = line.empty() ? Duration{} : now - line.front().ready_since;
+    out.oldest_ready[c] = line.empty() ? Duration{} : now - line.begin()->ready_since;
   }
   out.depth = depth_;
   out.shedding = gate_.shedding();

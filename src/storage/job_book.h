@@ -3,6 +3,7 @@
 // Used by storage/memory and storage/sqlite. Knows no clock, no lock and no storage.
 #pragma once
 
+#include <algorithm>
 #include <boost/intrusive/list.hpp>
 #include <boost/intrusive/set.hpp>
 #include <memory>
@@ -65,9 +66,9 @@ class JobBook {
 
     OwnerLines* owner_ = nullptr;
     Kind* kind_ = nullptr;
-    Hook place_;        ///< in its owner's line, among the due ones, or among the leases
-    Hook expiry_;       ///< among those that wait and expire
-    ListHook waiting_;  ///< in its class, by the moment it became ready
+    Hook place_;    ///< in its owner's line, among the due ones, or among the leases
+    Hook expiry_;   ///< among those that wait and expire
+    Hook waiting_;  ///< in its class, by the moment it became ready
   };
 
   explicit JobBook(const JobLimits& limits);
@@ -76,12 +77,14 @@ class JobBook {
   JobBook& operator=(const JobBook&) = delete;
 
   /// Takes a job in, whatever admit() says. Its state is not an end and its id is new (CHECK).
-  Entry& insert(NewEntry entry, TimePoint now);
+  /// `since`: when it became ready, of a queued one; that may be long past.
+  Entry& insert(NewEntry entry, TimePoint since);
   /// Null: unknown, or ended.
   Entry* find(const JobId& id);
-  /// Moves a job to a new life that is not an end. `lease_until` counts for a running one; the same
-  /// call extends a lease. Beginning an attempt sends its owner to the end of the ring.
-  void change(Entry& entry, const JobLife& life, TimePoint now, TimePoint lease_until = {});
+  /// Moves a job to a new life that is not an end. `since` as above; `lease_until` counts for a
+  /// running one; the same call extends a lease. Beginning an attempt sends its owner to the end of
+  /// the ring.
+  void change(Entry& entry, const JobLife& life, TimePoint since, TimePoint lease_until = {});
   /// The job has ended as `how`: counts it as drained and ended, and forgets it.
   void end(Entry& entry, JobState how, TimePoint now);
   /// Forgets a job as if it had never come in (the undoing of insert).
@@ -146,13 +149,18 @@ class JobBook {
       return a.life.expires != b.life.expires ? a.life.expires < b.life.expires : a.n < b.n;
     }
   };
+  struct BySince {
+    bool operator()(const Entry& a, const Entry& b) const noexcept {
+      return a.ready_since < b.ready_since;
+    }
+  };
   using Line = Order<ByArrival>;
   using Expiries =
       boost::intrusive::multiset<Entry, boost::intrusive::compare<ByExpiry>,
                                  boost::intrusive::member_hook<Entry, Hook, &Entry::expiry_>>;
   using ByReadiness =
-      boost::intrusive::list<Entry,
-                             boost::intrusive::member_hook<Entry, ListHook, &Entry::waiting_>>;
+      boost::intrusive::multiset<Entry, boost::intrusive::compare<BySince>,
+                                 boost::intrusive::member_hook<Entry, Hook, &Entry::waiting_>>;
 
  public:
   /// The ready jobs of one owner in one class; in the ring of the class while there are any.
@@ -180,7 +188,7 @@ class JobBook {
     std::size_t operator()(const Owner& owner) const noexcept;
   };
 
-  void place(Entry& entry, TimePoint now);
+  void place(Entry& entry, TimePoint since);
   void displace(Entry& entry);
   void forget(Entry& entry);
   OwnerLines& lines_of(Owner owner);
@@ -201,6 +209,11 @@ class JobBook {
   std::uint64_t next_n_ = 1;
   std::uint64_t refused_user_ = 0;
 };
+
+/// The steady moment at which it was `then`, for a job that became ready before it was looked at.
+inline TimePoint back_at(TimePoint now, WallTime wall, WallTime then) noexcept {
+  return now - std::max(wall - then, std::chrono::microseconds(0));
+}
 
 /// The kind that a claim which took so many of its rationed kind wants no more of; empty: none.
 inline std::string_view rationed_out(const Claim& claim, std::uint32_t taken) noexcept {

@@ -243,6 +243,11 @@ JobLife first_life(const NewJob& job, WallTime now) {
   return life;
 }
 
+void show_times(NewJob& job, const JobLife& life) {
+  job.expires = life.expires;
+  if (job.repeat_every.count() == 0) job.run_at = life.run_at;
+}
+
 JobState answer_of_fail(const JobLife& life) noexcept {
   return life.state == JobState::dead ? JobState::dead : JobState::scheduled;
 }

@@ -83,6 +83,9 @@ Error expires_too_early();
 /// What a job's `failure` says after lease_over or restart.
 JobFailure lost_attempt(JobEvent event);
 
+/// How answers show an order's times: what its life says now, none once it was run again by hand;
+/// a repeating job keeps showing when it was planned for.
+void show_times(NewJob& job, const JobLife& life);
 /// The life of a job as it comes in at `now`: scheduled when run_at is later, else queued.
 JobLife first_life(const NewJob& job, WallTime now);
 /// What fail() answers for the life after the step, also when it is told again.

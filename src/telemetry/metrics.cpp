@@ -154,7 +154,14 @@ double Histogram::quantile(double q) const noexcept {
 
 /// One series: a value, or a function that is asked for it.
 struct Metrics::Series {
-  std::variant<std::monostate, Counter, Gauge, Histogram, std::function<double()>> value;
+  std::variant<std::monostate, Counter, Gauge, Histogram, std::function<double()>,
+               std::weak_ptr<Gauge>>
+      value;
+  /// What it was of has gone.
+  bool gone() const {
+    const auto* held = std::get_if<std::weak_ptr<Gauge>>(&value);
+    return held != nullptr && held->expired();
+  }
 };
 
 struct Metrics::Family {
@@ -195,6 +202,11 @@ T& value_of(Variant& value) {
   CHECK(std::holds_alternative<T>(value));
   return std::get<T>(value);
 }
+/// Zero when it went just now.
+double value_in(const std::weak_ptr<Gauge>& held) {
+  const auto gauge = held.lock();
+  return gauge ? static_cast<double>(gauge->value()) : 0;
+}
 }  // namespace
 
 Counter& Metrics::counter(std::string_view name, std::string_view help, Labels labels) {
@@ -210,6 +222,22 @@ Gauge& Metrics::gauge(std::string_view name, std::string_view help, Labels label
 Histogram& Metrics::histogram(std::string_view name, std::string_view help, Labels labels) {
   std::lock_guard lock(mutex_);
   return value_of<Histogram>(series(name, help, kHistogram, std::move(labels)).value);
+}
+
+std::shared_ptr<Gauge> Metrics::held_gauge(std::string_view name, std::string_view help,
+                                           Labels labels) {
+  std::lock_guard lock(mutex_);
+  const auto family = families_.find(name);
+  if (family != families_.end()) {
+    std::erase_if(family->second->series, [](const auto& one) { return one.second.gone(); });
+  }
+  auto& value = value_of<std::weak_ptr<Gauge>>(series(name, help, kGauge, std::move(labels)).value);
+  auto held = value.lock();
+  if (!held) {
+    held = std::make_shared<Gauge>();
+    value = held;
+  }
+  return held;
 }
 
 void Metrics::gauge_from(std::string_view name, std::string_view help, Labels labels,
@@ -232,6 +260,7 @@ void Metrics::each(std::string_view name, const std::function<void(const Seen&)>
   const auto found = families_.find(name);
   if (found == families_.end()) return;
   for (const auto& [labels, series] : found->second->series) {
+    if (series.gone()) continue;
     Seen seen{labels, 0, std::get_if<Histogram>(&series.value)};
     if (const auto* counter = std::get_if<Counter>(&series.value)) {
       seen.value = static_cast<double>(counter->value());
@@ -239,6 +268,8 @@ void Metrics::each(std::string_view name, const std::function<void(const Seen&)>
       seen.value = static_cast<double>(gauge->value());
     } else if (const auto* read = std::get_if<std::function<double()>>(&series.value)) {
       seen.value = (*read)();
+    } else if (const auto* held = std::get_if<std::weak_ptr<Gauge>>(&series.value)) {
+      seen.value = value_in(*held);
     }
     see(seen);
   }
@@ -253,6 +284,7 @@ std::string Metrics::text() const {
     append_escaped(out, family->help, Quotes::no);
     out += "\n# TYPE " + name + ' ' + kKindNames[family->kind] + '\n';
     for (const auto& [labels, series] : family->series) {
+      if (series.gone()) continue;
       if (const auto* histogram = std::get_if<Histogram>(&series.value)) {
         append_histogram(out, name, labels, *histogram);
         continue;
@@ -264,6 +296,9 @@ std::string Metrics::text() const {
         fmt::format_to(std::back_inserter(out), "{}\n", gauge->value());
       } else if (const auto* read = std::get_if<std::function<double()>>(&series.value)) {
         append_value(out, (*read)());
+        out += '\n';
+      } else if (const auto* held = std::get_if<std::weak_ptr<Gauge>>(&series.value)) {
+        append_value(out, value_in(*held));
         out += '\n';
       }
     }

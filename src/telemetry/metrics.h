@@ -73,6 +73,9 @@ class Metrics {
   Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, Labels labels = {});
+  /// A gauge of something that may go: shown for as long as anybody holds it. Who asks for one that
+  /// another holds gets the same.
+  std::shared_ptr<Gauge> held_gauge(std::string_view name, std::string_view help, Labels labels);
   /// A gauge or counter whose value is asked for at scrape time; `read` is thread-safe, quick and
   /// does not use the registry. What it reads must live as long as the registry.
   void gauge_from(std::string_view name, std::string_view help, Labels labels,

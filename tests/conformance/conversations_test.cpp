@@ -304,6 +304,23 @@ TEST_P(ConversationsFace, an_erased_conversation_is_gone_and_its_id_is_free) {
   EXPECT_EQ(get(bob_, "c1")->messages, 2u);
 }
 
+TEST_P(ConversationsFace, a_turn_that_continues_is_stored_only_where_the_conversation_still_is) {
+  Turn next = turn_of("c1", 2);
+  next.continues = true;
+  EXPECT_TRUE(append(ann_, next).ok());
+  EXPECT_EQ(get(ann_, "c1").error().code, Errc::not_found);
+  ASSERT_TRUE(append(ann_, turn_of("c1", 1)).ok());
+  ASSERT_TRUE(append(ann_, next).ok());
+  ASSERT_TRUE(append(ann_, next).ok());
+  EXPECT_EQ(get(ann_, "c1")->messages, 4u);
+  ASSERT_TRUE(erase(ann_, "c1").ok());
+  EXPECT_TRUE(append(ann_, next).ok());
+  EXPECT_EQ(get(ann_, "c1").error().code, Errc::not_found);
+  ASSERT_TRUE(append(bob_, turn_of("c1", 5)).ok());  // the id is free, and now another's
+  EXPECT_TRUE(append(ann_, next).ok());
+  EXPECT_EQ(get(bob_, "c1")->messages, 2u);
+}
+
 TEST_P(ConversationsFace, odd_but_valid_texts_come_back_as_they_were) {
   const std::string odd[] = {"", "'; DROP TABLE message; --", std::string("a\0b", 3),
                              "\xF0\x9F\x98\x80 \xE4\xB8\xAD\xE6\x96\x87",

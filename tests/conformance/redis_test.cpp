@@ -1,5 +1,7 @@
 // What a store on a server of its own can suffer: the server dies, hangs, fills up, forgets, loses
 // its rank. Nothing that was acknowledged is lost, and everything mends itself.
+#include <boost/asio/bind_cancellation_slot.hpp>
+
 #include "conformance/redis_rig.h"
 #include "storage/redis/job_codec.h"
 
@@ -86,6 +88,114 @@ TEST_F(OnRedis, a_reply_that_cannot_hold_a_jobs_input_is_refused_at_the_start) {
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, "redis_misconfigured");
   EXPECT_EQ(refused.error().field, "redis.reply_max");
+}
+
+TEST_F(OnRedis, a_reply_that_cannot_hold_a_topics_news_is_refused_at_the_start) {
+  settings_.reply_max = Bytes{1 << 20};
+  ground_.signal.events_max = 512;
+  ground_.signal.bytes_max = (1 << 20) - 512 * 128;
+  EXPECT_TRUE(try_open().ok());
+  ++ground_.signal.bytes_max;
+  EXPECT_EQ(reason_of(try_open()), "redis_misconfigured");
+}
+
+// It was accepted, and then each look at the job broke the connections of everybody.
+TEST_F(OnRedis, a_result_that_no_reply_could_hold_is_refused_and_the_job_can_end) {
+  settings_.reply_max = Bytes{1 << 20};
+  ground_.limits.input_max = 100'000;
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  const auto taken = take();
+  ASSERT_EQ(taken.size(), 1U);
+  const std::size_t room = (1 << 20) - (64 << 10) - 100'000;
+  Effects none;
+  const auto too_long = ground_.run(
+      jobs().complete(taken[0].lease, std::string(room + 1, 'x'), none, in(seconds(10))));
+  EXPECT_EQ(reason_of(too_long), "result_too_large");
+  EXPECT_EQ(state(1), "running");
+  EXPECT_TRUE(
+      ground_.run(jobs().complete(taken[0].lease, std::string(room, 'x'), none, in(seconds(10))))
+          .ok());
+  EXPECT_EQ(state(1), "succeeded");
+}
+
+// What a worker began while it was stopped had no owner until its lease was over.
+TEST_F(OnRedis, a_claim_that_is_cancelled_on_its_way_leaves_its_jobs_to_others) {
+  settings_.reply_timeout = milliseconds(10'000);
+  ASSERT_TRUE(submit(job_of(1)).ok());
+  server().pause();
+  asio::cancellation_signal stop;
+  bool ended = false;
+  Claim claim{"worker", {}, 4, minutes(10)};
+  asio::co_spawn(ground_.io.get_executor(), jobs().claim(std::move(claim), in(seconds(30))),
+                 asio::bind_cancellation_slot(
+                     stop.slot(), [&ended](std::exception_ptr,
+                                           const Result<std::vector<Claimed>>&) { ended = true; }));
+  ground_.io.restart();
+  ground_.io.run_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(ended) << "the server holds the answer back";
+  stop.emit(asio::cancellation_type::terminal);
+  ground_.io.run();
+  EXPECT_TRUE(ended);
+  server().go_on();
+  const auto taken = take();
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].job.attempts, 1U) << "the attempt that nobody ran is not charged";
+}
+
+// A process that runs what must stay at home looked through every owner who waited for the others.
+TEST_F(OnRedis, who_runs_what_is_at_home_never_looks_through_what_is_not) {
+  for (int n = 0; n < 40; ++n) {
+    NewJob job = job_of(n, "user " + std::to_string(n));
+    job.kind = "chat";
+    ASSERT_TRUE(submit(job).ok());
+  }
+  NewJob at_home = job_of(50);
+  at_home.kind = "chat@home";
+  ASSERT_TRUE(submit(at_home).ok());
+  const auto lanes = server().calls("zcard");
+  Claim claim{"home", {"chat@home"}, 8, minutes(1)};
+  const auto taken = ground_.run(jobs().claim(claim, in(seconds(10))));
+  ASSERT_TRUE(taken.ok());
+  ASSERT_EQ(taken->size(), 1U);
+  EXPECT_EQ(taken->front().lease.id, at_home.id);
+  EXPECT_EQ(taken->front().job.job.kind, "chat");
+  EXPECT_EQ(server().calls("zcard") - lanes, 1U) << "one lane was looked at";
+  Claim others{"others", {"chat"}, 50, minutes(1)};
+  EXPECT_EQ(ground_.run(jobs().claim(others, in(seconds(10))))->size(), 40U);
+}
+
+TEST_F(OnRedis, who_runs_both_kinds_takes_from_each_in_turn) {
+  for (int n = 0; n < 12; ++n) {
+    NewJob job = job_of(n, n % 2 == 0 ? "ann" : "bob");
+    job.kind = n % 2 == 0 ? "chat" : "chat@home";
+    ASSERT_TRUE(submit(job).ok());
+  }
+  for (const std::vector<std::string>& kinds :
+       {std::vector<std::string>{"chat", "chat@home"}, std::vector<std::string>{}}) {
+    int of_ann = 0;
+    for (int i = 0; i < 4; ++i) {
+      Claim claim{"worker", kinds, 1, minutes(1)};
+      const auto taken = ground_.run(jobs().claim(claim, in(seconds(10))));
+      ASSERT_TRUE(taken.ok());
+      ASSERT_EQ(taken->size(), 1U);
+      of_ann += taken->front().job.job.owner == user("ann");
+    }
+    EXPECT_EQ(of_ann, 2);
+  }
+}
+
+// Each of the two may hold a ':', and only the tenant's length is told.
+TEST_F(OnRedis, keys_of_users_whose_names_run_into_one_another_are_two) {
+  NewJob first = keyed(job_of(1), "x:k");
+  first.owner = owner_of("t", "ann");
+  NewJob second = keyed(job_of(2), "k");
+  second.owner = owner_of("t", "ann:x");
+  second.digest = first.digest;
+  ASSERT_TRUE(submit(first).ok());
+  const auto submitted = submit(second);
+  ASSERT_TRUE(submitted.ok());
+  EXPECT_FALSE(submitted->existed);
+  EXPECT_EQ(submitted->id, second.id);
 }
 
 TEST_F(OnRedis, fault_30_a_server_that_hangs_is_answered_for_in_time_and_found_again) {
@@ -423,77 +533,6 @@ TEST_F(OnRedis, who_does_not_wait_hears_what_was_told_before) {
     ASSERT_TRUE(heard.ok());
     ASSERT_EQ(heard->news.size(), 1U) << i;
     *place = heard->news[0].at;
-  }
-}
-
-/// Time passes, and the server answers the blocking reads meanwhile.
-Co<bool> moves_on(TestClock& clock, RedisServer& server, int steps) {
-  for (int i = 0; i < steps; ++i) {
-    const auto before = server.calls("xread");
-    while (server.calls("xread") < before + 3) {
-      co_await sleep(clock, milliseconds(10));
-    }
-    clock.move(seconds(20));
-    co_await sleep(clock, milliseconds(250));  // two looks at each connection
-  }
-  co_return true;
-}
-
-Co<bool> then_submits(Co<bool> first, JobStore& store, Deadline by) {
-  const bool fine = co_await std::move(first);
-  if (!fine) co_return false;
-  co_return co_await submits(store, job_of(1), by);
-}
-
-TEST_F(OnRedis, idle_connections_are_checked_only_while_no_other_one_hears_the_server) {
-  settings_.block = milliseconds(40);
-  settings_.reply_timeout = minutes(1);
-  jobs();
-  const auto checks = server().calls("ping");
-  std::vector<Co<bool>> both;
-  both.push_back(claims_one(jobs(), in(minutes(10))));
-  both.push_back(then_submits(moves_on(ground_.clock, server(), 6), jobs(), in(minutes(10))));
-  const auto answers = run_all(ground_, std::move(both));
-  ASSERT_TRUE(answers[0] && answers[1]);
-  EXPECT_EQ(server().calls("ping"), checks);
-  for (int i = 0; i < 100 && server().calls("ping") == checks; ++i) {
-    ground_.clock.move(seconds(31));  // the end of the last read may come after the first of these
-    ground_.run(pause(milliseconds(150)));
-  }
-  EXPECT_GT(server().calls("ping"), checks);
-}
-
-TEST_F(OnRedis, news_told_by_one_process_are_heard_in_another_also_after_a_restart) {
-  stores_ = open();
-  auto other = open();
-  auto place = ground_.run(other->signal().place("job 1", in(seconds(5))));
-  ASSERT_TRUE(place.ok());
-  const auto tells = [](Signal& signal, Clock& clock, std::string data, Deadline by) -> Co<bool> {
-    auto slept = co_await sleep(clock, milliseconds(60));
-    auto told = co_await signal.tell("job 1", "token", std::move(data), by);
-    co_return slept&& told.ok();
-  };
-  const auto hears = [](Signal& signal, std::string from, std::string* out,
-                        Deadline by) -> Co<bool> {
-    auto heard = co_await signal.hear("job 1", std::move(from), by);
-    if (!heard.ok() || heard->news.size() != 1) co_return false;
-    *out = heard->news[0].at + " " + heard->news[0].data;
-    co_return !heard->missed;
-  };
-  for (const std::string data : {"1", "2", "3"}) {
-    if (data == "2") {
-      server().kill();
-      server().start();
-      ground_.run(pause(milliseconds(400)));
-    }
-    std::string heard;
-    std::vector<Co<bool>> both;
-    both.push_back(hears(other->signal(), *place, &heard, in(seconds(10))));
-    both.push_back(tells(stores_->signal(), ground_.clock, data, in(seconds(10))));
-    const auto answers = run_all(ground_, std::move(both));
-    ASSERT_TRUE(answers[0] && answers[1]) << data;
-    EXPECT_EQ(heard.substr(heard.find(' ') + 1), data);
-    *place = heard.substr(0, heard.find(' '));
   }
 }
 

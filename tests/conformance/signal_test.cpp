@@ -78,6 +78,11 @@ TEST_P(Signals, a_place_that_is_not_known_is_said_and_what_is_kept_is_given) {
   for (const char* odd : {"yesterday", "1-1-1", "-5", "7", "12-"}) {
     EXPECT_EQ(words(hear("a", odd)), "one missed") << odd;
   }
+  const std::string first = hear("a", "").news.at(0).at;
+  const std::string born = first.substr(0, first.find('-') + 1);
+  for (const char* odd : {"18446744073709551616", "99999999999999999999999", "x", "1-1", ""}) {
+    EXPECT_EQ(words(hear("a", born + odd)), "one missed") << odd;
+  }
 }
 
 TEST_P(Signals, a_reader_who_is_too_slow_learns_that_it_missed_some) {

@@ -2,6 +2,7 @@
 // proves Z18 (doctor), M18 (the daily checklist)
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import http from 'node:http';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { pair, run, serve, temp_dir, write_config } from './lib/harness.mjs';
@@ -53,6 +54,43 @@ describe('doctor', () => {
       assert.match(found.says, says);
       assert.match(found.fix, fix);
     }
+  });
+
+  test('a provider that answers 403 is not said to refuse a key', async (t) => {
+    const wall = http.createServer((req, res) => res.writeHead(403).end('error code: 1010'));
+    await new Promise((done) => { wall.listen(0, '127.0.0.1', done); });
+    t.after(() => wall.close());
+    const base_url = `http://127.0.0.1:${wall.address().port}/v1`;
+    const got = await doctor(t, { config: { providers: [{ name: 'walled', kind: 'openai', base_url, models: ['m'] }] } });
+    const found = JSON.parse(got.out).checks.find((c) => c.check === 'provider' && c.says.startsWith('walled '));
+    assert.equal(found.says, `walled (${base_url}) refuses to serve us (status 403)`);
+    assert.doesNotMatch(found.fix, /api_key|valid key/);
+  });
+
+  test('an address that leaves /v1 out is named with the one that answers', async (t) => {
+    const listen = (known) => new Promise((done) => {
+      const server = http.createServer((req, res) => {
+        if (req.url !== known) return res.writeHead(404).end('404 page not found');
+        return res.writeHead(200, { 'content-type': 'application/json' }).end('{"object":"list","data":[{"id":"m"}]}');
+      });
+      server.listen(0, '127.0.0.1', () => done(`http://127.0.0.1:${server.address().port}`));
+      t.after(() => server.close());
+    });
+    const entry = (name, base_url) => ({ name, kind: 'openai', base_url, models: ['m'] });
+    const short = await listen('/v1/models');
+    const none = await listen('/nowhere');
+    const got = await doctor(t, { config: { providers: [entry('short', `${short}/`), entry('none', none),
+      entry('unlisted', `${none}/v1`), entry('right', `${short}/v1`)] } });
+    const found = (name) => JSON.parse(got.out).checks.find((c) => c.check === 'provider' && c.says.startsWith(`${name} `));
+    assert.equal(got.code, 1, got.out + got.err);
+    assert.equal(found('short').state, 'bad', got.out);
+    assert.equal(found('short').says, `short (${short}/) answers, but not as an OpenAI-compatible API; ${short}/v1 does`);
+    assert.match(found('short').fix, new RegExp(`OPENAI_BASE_URL\\) to ${short}/v1$`));
+    assert.equal(found('none').state, 'warning', got.out);
+    assert.match(found('none').says, /answers, but not as an OpenAI-compatible API: it lists no models/);
+    assert.ok(found('none').fix.includes(`${none}/v1`));
+    assert.equal(found('unlisted').state, 'ok', got.out);
+    assert.equal(found('right').state, 'ok', got.out);
   });
 
   test('a provider that answers and a database that is sound are fine; a damaged one is named', async (t) => {

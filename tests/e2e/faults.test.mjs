@@ -131,6 +131,19 @@ describe('faults inside a stream', () => {
       }
     });
 
+    test(`${kind}: silence after the head is the wait for the first token`, async (t) => {
+      const { server, provider } = await alone(t, { kind, models: { first_token_timeout: '10s', total_timeout: '20s' } });
+      provider.script({ tokens: TOKENS, gate: 'thought', gate_at: 0 });
+      const answer = server.stream(ask('think first'));
+      await provider.until(() => chats(provider).length === 1);
+      await new Promise((go) => setTimeout(go, 900));  // three times between_tokens_timeout
+      provider.open('thought');
+      const got = await answer;
+      assert.equal(got.status, 200, got.raw);
+      assert.equal(got.text, TOKENS.join(''));
+      assert.equal(got.done, 1, got.raw);
+    });
+
     test(`${kind}: odd but complete streams are whole answers`, async (t) => {
       const { server, provider } = await alone(t, { kind });
       const whole = async (name, reply) => {

@@ -2,11 +2,13 @@
 // when the news of a job were dropped: the whole answer, once.
 // proves G3, G7
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import path from 'node:path';
 import { test } from 'node:test';
 import { assert_error, cleanup, pair, pause, provide, provider_entry, run, Server, temp_dir,
   write_config } from './lib/harness.mjs';
 import { ended, JobEvents } from './lib/events.mjs';
+import { admin_of } from './lib/people.mjs';
 
 const QUICK = { backoff_min: '10ms', backoff_max: '50ms', events: { recheck: '500ms' } };
 const chat = (text, more = {}) => ({ kind: 'chat', input: { model: 'model-a', messages: [{ role: 'user', content: text }] }, ...more });
@@ -88,6 +90,53 @@ test('jobs watch leaves the whole answer once, whatever of the news was dropped'
     await server.stop();
     server = await start();
   }
+});
+
+test('jobs watch stays with a job of which nothing is heard for many streams', async (t) => {
+  const { server, provider } = await pair(t, { config: { jobs: QUICK, server: { request_timeout: '3s' } } });
+  provider.script({ match: { text: 'quiet' }, replies: [{ text: 'said at last', gate: 'go' }] });
+  const id = await submit(server, chat('quiet'));
+  let over = false;
+  const watching = run(['jobs', 'watch', id, '--data', server.data]).finally(() => (over = true));
+  // A stream ends a second after its begin here, and the next one comes a second later.
+  await pause(9000);
+  assert.equal(over, false, 'it waits');
+  provider.open('go');
+  const watched = await watching;
+  assert.equal(watched.code, 0, watched.err);
+  assert.equal(watched.out, 'said at last\n');
+  assert.match(watched.err, /started, attempt 1\nsucceeded\n$/);
+  const planned = await submit(server, chat('never', { delay: 3600 }));
+  const waiting = run(['jobs', 'watch', planned, '--data', server.data]);
+  await pause(3000);
+  assert.equal((await server.post(`/v1/jobs/${planned}/cancel`)).status, 200);
+  const ended_so = await waiting;
+  assert.equal(ended_so.code, 1);
+  assert.match(ended_so.err, /cancelled/);
+});
+
+test('a receiver that hangs up is asked no more often than webhooks are tried', async (t) => {
+  const asked = [];
+  const receiver = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      asked.push(request.headers['webhook-id']);
+      if (asked.length === 1) response.writeHead(200).end();
+      else request.socket.destroy();
+    });
+  });
+  await new Promise((go) => receiver.listen(0, '127.0.0.1', go));
+  cleanup(t, () => new Promise((go) => { receiver.closeAllConnections(); receiver.close(go); }));
+  const { server } = await pair(t, { config: { jobs: { ...QUICK, webhooks: { secret: `whsec_${Buffer.alloc(24, 7).toString('base64')}`,
+    allow: ['127.0.0.1'], attempts_max: 3, backoff_min: '1ms', backoff_max: '5ms' } } } });
+  const webhook = { url: `http://127.0.0.1:${receiver.address().port}/hook` };
+  await submit(server, chat('first', { webhook }));
+  await server.until(() => asked.length === 1, 'the first is told, over a connection that could be kept');
+  const id = await submit(server, chat('second', { webhook }));
+  const dead = async () => (await server.get('/admin/jobs?kind=webhook&state=dead', admin_of(server))).json.data;
+  await server.until(async () => (await dead()).length === 1, 'the second is given up');
+  assert.equal(asked.length, 1 + 3);
+  assert.equal(new Set(asked.slice(1)).size, 1);
+  assert.match(asked[1], new RegExp(`^${id}_`));
 });
 
 test('an answer that was begun twice is in a file once', async (t) => {

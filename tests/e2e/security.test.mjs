@@ -135,7 +135,7 @@ describe('whose it is', () => {
     for (const name of ['chat', 'knowledge', 'jobs', 'admin']) scopes[name] = bearer((await new_key(data, name, '--scopes', name)).key);
     for (const name of Object.keys(scopes)) await server.until(async () => (await server.get('/v1/models', scopes[name])).status === 200, 'known');
     const wanted = (target) => target.startsWith('/admin/') ? 'admin'
-      : /^\/(chat$|v1\/(chat|embeddings|audio|voice|conversations|files|uploads|batches))/.test(target) ? 'chat'
+      : /^\/(chat$|v1\/(chat|responses|embeddings|audio|voice|conversations|files|uploads|batches))/.test(target) ? 'chat'
         : /^\/v1\/(documents|collections|vectors|search|images|analyze)/.test(target) ? 'knowledge'
           : /^\/v1\/(jobs|ws)/.test(target) ? 'jobs' : 'any';
     let refusals = 0;

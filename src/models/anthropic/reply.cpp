@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json_fields.h"
+#include "base/json_mend.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models::anthropic {
@@ -57,7 +58,7 @@ std::string finish_of(const std::string& stop_reason) {
 }
 
 Result<ChatReply> whole(const AnswerHead& head, const std::string& body) {
-  auto parsed = parse_json(body);
+  auto parsed = parse_mended(body);
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
   if (string_field(*parsed, "type") == "error") return told_error(*parsed, body);
   const auto content = parsed->find("content");
@@ -88,7 +89,7 @@ Result<ChatReply> whole(const AnswerHead& head, const std::string& body) {
 }
 
 Status EventTranslator::take(const std::string& data) {
-  auto event = parse_json(data);
+  auto event = parse_mended(data);
   if (!event.ok() || !event->is_object()) return not_understood("event is not a JSON object");
   const std::string type = string_field(*event, "type");
   if (type == "error") return told_error(*event, data);

@@ -2,6 +2,7 @@
 #include "models/gemini/reply.h"
 
 #include "base/json_fields.h"
+#include "base/json_mend.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models::gemini {
@@ -38,7 +39,7 @@ void read_part(Piece& piece, const Json& part, const Clock& clock, Random& rando
 }  // namespace
 
 Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& random) {
-  auto parsed = parse_json(text);
+  auto parsed = parse_mended(text);
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
   if (parsed->contains("error")) return told_inside(text);
   Piece piece;
@@ -116,17 +117,15 @@ Status EventTranslator::take(const std::string& data) {
   if (!piece->thinking.empty()) ready_.push_back(thinking_chunk(head_, piece->thinking));
   if (!piece->text.empty()) ready_.push_back(text_chunk(head_, piece->text));
   for (const auto& call : piece->tool_calls) ready_.push_back(tool_chunk(head_, tools_++, call));
-  if (!piece->finish.empty() && !finished_) {
-    finished_ = true;
-    const bool stopped = piece->finish == "stop" && tools_ > 0;
-    ready_.push_back(chunk(head_, Json::object(), stopped ? "tool_calls" : piece->finish));
-    ready_.back().usage = usage_;
-  }
+  if (finish_.empty()) finish_ = piece->finish;
   return done();
 }
 
 Status EventTranslator::closed() {
-  if (!finished_) return cut_off("no finishReason");
+  if (finish_.empty()) return cut_off("no finishReason");
+  const bool called = finish_ == "stop" && tools_ > 0;
+  ready_.push_back(chunk(head_, Json::object(), called ? "tool_calls" : finish_));
+  ready_.back().usage = usage_;
   if (include_usage_ && usage_.known) ready_.push_back(usage_chunk(head_, usage_));
   return done();
 }

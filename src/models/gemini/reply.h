@@ -39,7 +39,7 @@ class EventTranslator {
   }
   Status take(const std::string& data);
   std::deque<ChatChunk>& ready() noexcept { return ready_; }
-  /// Usage may come after the finishReason: the end is the connection's end.
+  /// More may come after the finishReason: the end is the connection's end.
   bool ended() const noexcept { return false; }
   /// Errors: bad_upstream "upstream_truncated" without a finishReason.
   Status closed();
@@ -51,7 +51,7 @@ class EventTranslator {
   Random* random_;
   std::deque<ChatChunk> ready_;
   std::size_t tools_ = 0;
-  bool finished_ = false;
+  std::string finish_;  ///< told at the end: words may come with the finishReason, and after it
   Usage usage_;
 };
 

@@ -54,7 +54,8 @@ int version_of(const std::string& model) {
   return std::min(whole, 100) * 10 + std::min(tenths, 9);
 }
 
-bool wants_signatures(const std::string& model) {
+/// Version 3 or later: wants signatures, and takes pictures inside of a tool's result.
+bool is_third(const std::string& model) {
   return version_of(model) >= 30;
 }
 
@@ -75,15 +76,35 @@ void put_calls(Json& parts, const Json& message, CallNames& names, bool sign) {
   }
 }
 
-Json function_response(const Json& message, const CallNames& names) {
+/// A tool's result: its words as an object, its pictures from version 3 on inside of it, before
+/// beside it.
+Status put_result(Json& parts, const Json& message, const CallNames& names, bool third,
+                  const std::string& path) {
   const auto known = names.find(string_field(message, "tool_call_id"));
   const std::string name =
       known != names.end() ? known->second : string_field(message, "name", "function");
-  const std::string text = text_of_content(field(message, "content"));
+  const Json& content = field(message, "content");
+  const std::string text = text_of_content(content);
   auto parsed = parse_json(text);
   // The response must be an object; anything else is put into one.
   const Json response = parsed.ok() && parsed->is_object() ? *parsed : Json{{"result", text}};
-  return {{"functionResponse", {{"name", name}, {"response", response}}}};
+  Json part = {{"functionResponse", {{"name", name}, {"response", response}}}};
+  Json shown = Json::array();
+  if (content.is_array()) {
+    auto put = put_parts(shown, content, path);
+    if (!put.ok()) return put;
+  }
+  Json pictures = Json::array();
+  for (auto& one : shown) {
+    if (one.contains("inlineData")) pictures.push_back(std::move(one));
+  }
+  if (third && !pictures.empty()) {
+    part["functionResponse"]["parts"] = std::move(pictures);
+    pictures = Json::array();
+  }
+  parts.push_back(std::move(part));
+  for (auto& picture : pictures) parts.push_back(std::move(picture));
+  return done();
 }
 
 /// Neighbours of one role are joined: turns alternate there.
@@ -96,7 +117,7 @@ void append(Json& contents, const std::string& role, const Json& parts) {
   contents.push_back({{"role", role}, {"parts", parts}});
 }
 
-Status put_messages(Json& out, const Json& messages, bool sign) {
+Status put_messages(Json& out, const Json& messages, bool third) {
   Json contents = Json::array();
   std::string system;
   CallNames names;
@@ -108,13 +129,15 @@ Status put_messages(Json& out, const Json& messages, bool sign) {
       system += (system.empty() ? "" : "\n\n") + text_of_content(content);
       continue;
     }
+    const std::string path = "messages[" + std::to_string(i) + "]";
     Json parts = Json::array();
     if (role == "tool" || role == "function") {
-      parts.push_back(function_response(message, names));
-    } else {
-      auto put = put_parts(parts, content, "messages[" + std::to_string(i) + "]");
+      auto put = put_result(parts, message, names, third, path);
       if (!put.ok()) return put;
-      put_calls(parts, message, names, sign);
+    } else {
+      auto put = put_parts(parts, content, path);
+      if (!put.ok()) return put;
+      put_calls(parts, message, names, third);
     }
     append(contents, role == "assistant" ? "model" : "user", parts);
   }
@@ -195,7 +218,7 @@ Result<std::string> generate_body(const ChatRequest& request, const std::string&
   auto fine = check_translatable(*body, "Gemini", {"logprobs", "logit_bias"});
   if (!fine.ok()) return fine.error();
   Json out = Json::object();
-  auto put = put_messages(out, array_field(*body, "messages"), wants_signatures(model));
+  auto put = put_messages(out, array_field(*body, "messages"), is_third(model));
   if (!put.ok()) return put.error();
   put_tools(out, *body);
   put_parameters(out, *body, model);

@@ -111,6 +111,9 @@ class Provider final : public ChatProvider {
       info.id = string_field(entry, "name");
       info.provider = name_;
       info.loaded = !running.ok() || loaded.contains(info.id);
+      // BERT and what came of it ("nomic-bert") make vectors alone.
+      const std::string family = string_field(field(entry, "details"), "family");
+      if (family.find("bert") != std::string::npos) info.task = "embedding";
       if (!info.id.empty()) out.push_back(std::move(info));
     }
     co_return out;

@@ -2,6 +2,7 @@
 #include "models/ollama/reply.h"
 
 #include "base/json_fields.h"
+#include "base/json_mend.h"
 #include "models/provider_error.h"
 
 namespace mainstay::models::ollama {
@@ -13,7 +14,7 @@ Json arguments_of_call(const Json& function) {
   const Json& given = field(function, "arguments");
   if (given.is_object()) return given;
   if (!given.is_string()) return Json::object();
-  auto parsed = parse_json(given.get_ref<const std::string&>());
+  auto parsed = parse_mended(given.get_ref<const std::string&>());
   return parsed.ok() && parsed->is_object() ? *parsed : Json::object();
 }
 
@@ -31,7 +32,7 @@ void read_tool_calls(Piece& piece, const Json& message, const Clock& clock, Rand
 }  // namespace
 
 Result<Piece> read_piece(const std::string& text, const Clock& clock, Random& random) {
-  auto parsed = parse_json(text);
+  auto parsed = parse_mended(text);
   if (!parsed.ok() || !parsed->is_object()) return not_understood("not a JSON object");
   if (parsed->contains("error")) return failed_inside(words_of(text));
   Piece piece;

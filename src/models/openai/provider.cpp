@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "base/json.h"
+#include "base/json_fields.h"
 #include "base/text.h"
 #include "models/openai/audio.h"
 #include "models/openai/audio_streams.h"
@@ -67,8 +67,10 @@ class EventStream final : public ChatStream {
     }
     if (data.empty()) return std::optional<ChatChunk>();
     if (event.event == "error") return told_inside(data);
+    if (event.event == "ping") return std::optional<ChatChunk>();
     auto chunk = read_chunk(data, &unfinished_);
     if (!chunk.ok()) return std::move(chunk.error());
+    if (chunk->json.empty()) return std::optional<ChatChunk>();
     return std::optional<ChatChunk>(std::move(*chunk));
   }
 
@@ -94,6 +96,27 @@ bool is_type(std::string_view content_type, std::string_view type) {
   return equal_ascii_nocase(trim(content_type.substr(0, content_type.find(';'))), type);
 }
 
+/// Where a call of a tool keeps what Gemini signed it with; see models/gemini/reply.cpp.
+constexpr std::string_view kExtraContent = "extra_content";
+
+/// Nobody but Google knows the member, and servers that check what they get refuse it. nullopt:
+/// there is none.
+std::optional<std::string> messages_without_extra_content(const ChatRequest& request) {
+  const Member* member = find_member(request.members, "messages");
+  if (member == nullptr) return std::nullopt;
+  auto messages = parse_json(member->value(request.body));
+  if (!messages.ok() || !messages->is_array()) return std::nullopt;
+  std::size_t erased = 0;
+  for (auto& message : *messages) {
+    if (array_field(message, "tool_calls").empty()) continue;
+    for (auto& call : message["tool_calls"]) {
+      if (call.is_object()) erased += call.erase(std::string(kExtraContent));
+    }
+  }
+  if (erased == 0) return std::nullopt;
+  return dump(*messages);
+}
+
 class Provider final : public ChatProvider {
  public:
   Provider(const ProviderSettings& settings, const UpstreamSettings& upstream, net::Url url,
@@ -102,6 +125,7 @@ class Provider final : public ChatProvider {
         key_(settings.api_key),
         upstream_(upstream),
         url_(std::make_shared<net::Url>(std::move(url))),
+        takes_signatures_(url_->host.ends_with(".googleapis.com")),
         client_(client) {}
 
   const std::string& name() const noexcept override { return name_; }
@@ -267,6 +291,8 @@ class Provider final : public ChatProvider {
     call.url = url_;
     if (url_->path != "/") call.target = url_->path;
     call.target.append(path);
+    call.headers.add("accept-encoding", "identity");
+    call.headers.add("user-agent", net::user_agent());
     if (!body.empty()) call.headers.add("content-type", "application/json");
     if (!key_.empty()) call.headers.add("authorization", "Bearer " + key_.reveal());
     call.body = std::move(body);
@@ -300,11 +326,16 @@ class Provider final : public ChatProvider {
   }
 
   /// The caller's body with the provider's own name of the model.
-  static std::string body_of(const ChatRequest& request, const std::string& model, bool streamed) {
+  std::string body_of(const ChatRequest& request, const std::string& model, bool streamed) const {
     std::vector<Edit> edits(1);
     edits[0].key = "model";
     append_json_string(edits[0].value, model);
-    if (streamed == request.stream && says_already(request, edits[0])) return request.body;
+    if (!takes_signatures_ && request.body.find(kExtraContent) != std::string::npos) {
+      auto messages = messages_without_extra_content(request);
+      if (messages) edits.push_back({"messages", std::move(*messages)});
+    }
+    if (edits.size() == 1 && streamed == request.stream && says_already(request, edits[0]))
+      return request.body;
     if (streamed != request.stream) {
       edits.push_back({"stream", streamed ? "true" : "false"});
       if (!streamed) edits.push_back({"stream_options", ""});
@@ -335,7 +366,7 @@ class Provider final : public ChatProvider {
     return {took.queue, took.connect, took.first_byte};
   }
   static bool fine(const net::Reply& reply) {
-    return reply.status() >= 200 && reply.status() <= 299;
+    return reply.status() >= 200 && reply.status() <= 299 && !net::compressed(reply);
   }
   /// What a reply means that is not fine().
   static Co<Error> refusal_of(std::unique_ptr<net::Reply> reply, Deadline by) {
@@ -349,6 +380,7 @@ class Provider final : public ChatProvider {
   const Secret key_;
   const UpstreamSettings upstream_;
   const std::shared_ptr<const net::Url> url_;
+  const bool takes_signatures_;  ///< Gemini, by its OpenAI endpoint
   net::Client& client_;
 };
 

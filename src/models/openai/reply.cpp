@@ -1,11 +1,12 @@
-// One strict parse per reply or chunk, to see what it carries; the text itself goes on as it came.
+// One strict parse per reply or chunk, to see what it carries; the text itself goes on as it came,
+// or mended where it could not be read.
 #include "models/openai/reply.h"
 
 #include <algorithm>
 #include <array>
 #include <optional>
 
-#include "base/json.h"
+#include "base/json_mend.h"
 #include "base/text.h"
 #include "models/provider_error.h"
 
@@ -60,8 +61,8 @@ bool has_token(const object& choice) {
 }
 
 /// The reply's object, looked at for an error. `what` names it in the log.
-Result<object> open(const std::string& text, const char* what) {
-  auto parsed = read_json(text);
+Result<object> open(std::string& text, const char* what) {
+  auto parsed = read_mended(text);
   if (!parsed.ok()) return not_understood(std::string(what) + ": " + parsed.error().detail);
   object reply;
   if (parsed->get(reply) != simdjson::SUCCESS) {
@@ -88,14 +89,10 @@ bool is_choice(const element& entry) {
   return content.is_string() || content.is_null() || content.is_array();
 }
 
-/// What a model is for: Speaches says it; of others the name tells.
-std::string task_of(std::string_view id, std::string_view said) {
-  const std::string name = lower_ascii(id);
-  const auto has = [&](std::string_view word) { return name.find(word) != std::string::npos; };
+/// What a model is for: Speaches says it; of others the router looks at the name.
+std::string task_of(std::string_view said) {
   if (said == "automatic-speech-recognition") return "transcription";
   if (said == "text-to-speech") return "speech";
-  if (has("whisper") || has("transcribe")) return "transcription";
-  if (has("tts") || has("kokoro")) return "speech";
   return "chat";
 }
 
@@ -134,8 +131,17 @@ Result<ChatChunk> read_chunk(std::string_view data, Unfinished* unfinished) {
   if (!event.ok()) return std::move(event.error());
   const auto choices = member<array>(*event, "choices");
   chunk.usage = usage_of(*event);
-  if (!choices && !chunk.usage.known) return not_understood("a chunk has no choices");
-  if (!choices) return chunk;
+  if (!choices) {
+    element other;
+    const bool absent = (*event)["choices"].get(other) != simdjson::SUCCESS || other.is_null();
+    if (!absent) return not_understood("a chunk's choices are no list");
+    if (text_member(*event, "object") == "error" || text_member(*event, "type") == "error") {
+      return told_inside(chunk.json);
+    }
+    // A ping, or another event of the server's own, that clients of OpenAI's do not know.
+    if (!chunk.usage.known) return ChatChunk();
+    return chunk;
+  }
   for (const element entry : *choices) {
     object choice;
     if (entry.get(choice) != simdjson::SUCCESS) return not_understood("a choice is no object");
@@ -151,7 +157,7 @@ Result<ChatChunk> read_chunk(std::string_view data, Unfinished* unfinished) {
 Result<ChatChunk> chunk_of_reply(std::string_view body) {
   auto whole = read_reply(padded(body));
   if (!whole.ok()) return std::move(whole.error());
-  auto parsed = parse_json(body);
+  auto parsed = parse_mended(body);
   if (!parsed.ok()) return std::move(parsed.error());
   Json& tree = *parsed;
   tree["object"] = "chat.completion.chunk";
@@ -189,7 +195,7 @@ std::string embed_body(const EmbedRequest& request, const std::string& model) {
 }
 
 Result<Embeddings> read_embeddings(std::string_view body) {
-  const std::string text = padded(body);
+  std::string text = padded(body);
   auto reply = open(text, "the embeddings");
   if (!reply.ok()) return std::move(reply.error());
   const auto data = member<array>(*reply, "data");
@@ -217,7 +223,7 @@ Result<Embeddings> read_embeddings(std::string_view body) {
 }
 
 Result<std::vector<ModelInfo>> read_models(std::string_view body, const std::string& provider) {
-  const std::string text = padded(body);
+  std::string text = padded(body);
   auto reply = open(text, "the list of models");
   if (!reply.ok()) return std::move(reply.error());
   const auto data = member<array>(*reply, "data");
@@ -237,7 +243,7 @@ Result<std::vector<ModelInfo>> read_models(std::string_view body, const std::str
     if (info.context == 0 && meta) {
       info.context = member<std::uint64_t>(*meta, "n_ctx_train").value_or(0);
     }
-    info.task = task_of(info.id, text_member(model, "task"));
+    info.task = task_of(text_member(model, "task"));
     if (!info.id.empty()) out.push_back(std::move(info));
   }
   return out;

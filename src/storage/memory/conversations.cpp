@@ -32,6 +32,7 @@ Status MemoryConversations::append_now(const Owner& owner, Turn turn) {
   std::lock_guard lock(mutex_);
   ++operations_;
   const auto found = all_.find(turn.conversation);
+  if (turn.continues && find(owner, turn.conversation) == nullptr) return done();
   if (found != all_.end() && found->second.owner != owner) return unknown();
   if (found != all_.end() && found->second.requests.contains(turn.request)) return done();
   std::set<MessageId> fresh;

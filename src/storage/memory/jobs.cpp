@@ -25,8 +25,7 @@ bool fits(const Job& job, const JobFilter& filter) {
          (filter.batch.empty() || job.job.batch == filter.batch);
 }
 
-Job without_payload(const Job& job) {
-  Job out = job;
+Job without_payload(Job out) {
   out.job.input.clear();
   out.result.clear();
   return out;
@@ -36,6 +35,13 @@ Job without_payload(const Job& job) {
 
 MemoryJobs::MemoryJobs(Clock& clock, const JobLimits& limits, MemoryConversations& conversations)
     : clock_(clock), limits_(limits), conversations_(conversations), book_(limits), work_(clock) {}
+
+/// The record keeps the order as it was: the next occurrence is planned from that.
+Job MemoryJobs::shown(const Record& record) {
+  Job out = record.job;
+  show_times(out.job, record.life);
+  return out;
+}
 
 MemoryJobs::Record* MemoryJobs::find(const std::optional<Owner>& owner, const JobId& id) {
   const auto found = records_.find(id);
@@ -147,7 +153,9 @@ void MemoryJobs::run_timers(Now now) {
     JobStep by{event, std::nullopt, now.wall, std::nullopt, limits_.poison_after};
     auto next = step(record.life, by);
     CHECK(next.ok() && !(*next == record.life));  // else this would not end
-    move(record, *next, now);
+    Now since = now;
+    if (event == JobEvent::due) since.at = back_at(now.at, now.wall, record.life.run_at);
+    move(record, *next, since);
     return record.life.state;
   };
   while (const auto* entry = book_.expired(now.wall)) move_by(*entry, JobEvent::expire);
@@ -213,8 +221,7 @@ std::vector<Claimed> MemoryJobs::take(const Claim& claim, Now now) {
     record.job.started = now.wall;
     move(record, *next, now, now.at + claim.lease);
     ++counts_.claimed;
-    out.push_back({record.job, {record.job.job.id, record.life.token}});
-    out.back().job.job.expires = record.life.expires;
+    out.push_back({shown(record), {record.job.job.id, record.life.token}});
   }
   return out;
 }
@@ -351,7 +358,7 @@ Co<Result<Job>> MemoryJobs::cancel(std::optional<Owner> owner, JobId id, Deadlin
   auto next = step(record->life, {JobEvent::cancel, std::nullopt, moment.wall, std::nullopt, 0});
   if (!next.ok()) co_return next.error();
   move(*record, *next, moment);
-  co_return record->job;
+  co_return shown(*record);
 }
 
 Co<Result<Job>> MemoryJobs::retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
@@ -386,7 +393,7 @@ Co<Result<Job>> MemoryJobs::retry(std::optional<Owner> owner, JobId id, std::uin
     entry.n = record->n;
     entry.worker = job.worker;
     book_.insert(std::move(entry), moment.at);
-    out = job;
+    out = shown(*record);
   }
   work_.notify();
   co_return out;
@@ -397,7 +404,7 @@ Co<Result<Job>> MemoryJobs::get(std::optional<Owner> owner, JobId id, Deadline) 
   run_timers(now());
   const Record* record = find(owner, id);
   if (record == nullptr) co_return unknown_job();
-  co_return record->job;
+  co_return shown(*record);
 }
 
 /// The newest of those whose ids are below the mark.
@@ -426,11 +433,11 @@ Co<Result<PageOfJobs>> MemoryJobs::list(JobFilter filter, JobId after, std::uint
   }
   PageOfJobs out;
   for (; at != by_arrival_.rend(); ++at) {
-    const Job& job = records_.at(at->second).job;
-    if (!fits(job, filter)) continue;
+    const Record& record = records_.at(at->second);
+    if (!fits(record.job, filter)) continue;
     out.more = out.items.size() == limit;
     if (out.more) break;
-    out.items.push_back(without_payload(job));
+    out.items.push_back(without_payload(shown(record)));
   }
   co_return out;
 }

@@ -62,6 +62,7 @@ class MemoryJobs final : public JobStore {
   using Arrivals = std::map<std::uint64_t, JobId>;
 
   Now now() const { return {clock_.now(), clock_.wall()}; }
+  static Job shown(const Record& record);
   /// All below: under the mutex.
   Result<Submitted> submit_now(NewJob job, std::uint32_t waiting_max, Now now);
   std::optional<Result<Submitted>> known(const NewJob& job, Now now);

@@ -11,6 +11,14 @@ constexpr const char* kAppend =
     "SELECT mainstay.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, "
     "$17, $18)";
 
+// The row is locked, so that it is there when the function looks again.
+constexpr const char* kAppendIfThere = R"sql(
+WITH held AS MATERIALIZED (
+  SELECT n FROM mainstay.conversation WHERE id = $1 AND tenant = $2 AND owner = $3 FOR UPDATE)
+SELECT CASE WHEN EXISTS (SELECT FROM held) THEN
+  mainstay.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+  ELSE 'gone' END)sql";
+
 // Walks from the newest turn backwards, one index entry a step, while they fit.
 constexpr const char* kWindow = R"sql(
 WITH RECURSIVE c AS (
@@ -124,7 +132,8 @@ Statement append_of(Owner owner, Turn turn) {
     tokens.push_back(static_cast<std::int64_t>(message.tokens.value));
     created.push_back(micros(message.created));
   }
-  Statement out("append", kAppend);
+  Statement out(turn.continues ? "append_if_there" : "append",
+                turn.continues ? kAppendIfThere : kAppend);
   out.text(turn.conversation.text()).text(owner.tenant.text()).text(owner.user.text());
   out.bytes(std::move(turn.title)).number(micros(turn.finished)).text(turn.request.text());
   out.text(std::move(turn.provider)).text(std::move(turn.model));

@@ -82,6 +82,8 @@ void Bell::listen() {
 
 void Bell::answered(Result<Reply> reply) {
   if (!reply.ok()) {
+    // Refused on a connection that lives on: nothing else would wake the waiting.
+    if (pipe_.up()) return client_.spawn("bell", [this] { return wake_later(); });
     // The connection says when it is back, which wakes the waiting; they start the next read.
     std::lock_guard lock(mutex_);
     reading_ = false;
@@ -96,6 +98,16 @@ void Bell::answered(Result<Reply> reply) {
     rung_.notify();
   }
   client_.post([this] { listen(); });
+}
+
+/// The waiting look for themselves and start the next read. After a pause: it may be refused again.
+Co<> Bell::wake_later() {
+  const bool slept = co_await sleep(client_.clock(), Duration(client_.settings().retry_cap));
+  {
+    std::lock_guard lock(mutex_);
+    reading_ = false;
+  }
+  if (slept) rung_.notify();
 }
 
 }  // namespace mainstay::storage::redis

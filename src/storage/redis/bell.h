@@ -28,6 +28,7 @@ class Bell {
   class Waiting;
   void listen();
   void answered(Result<Reply> reply);
+  Co<> wake_later();
   Client& client_;
   Event rung_;
   Pipe& pipe_;

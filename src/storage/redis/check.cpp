@@ -34,6 +34,14 @@ Status check_sync(std::map<std::string, std::string>& config, const std::string&
   return done();
 }
 
+std::map<std::string, std::string> config_of(const Reply& reply) {
+  std::map<std::string, std::string> out;
+  for (std::size_t i = 0; i + 1 < reply.items.size(); i += 2) {
+    out[reply.items[i].text] = reply.items[i + 1].text;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::map<std::string, std::string> info_fields(const Reply& reply) {
@@ -73,10 +81,7 @@ Status check_server(const Reply& info, const Reply& config_reply, const std::str
   if (info_of["role"] == "slave") {
     return Error::log(Errc::unavailable, "redis: this server is a replica");
   }
-  std::map<std::string, std::string> config;
-  for (std::size_t i = 0; i + 1 < config_reply.items.size(); i += 2) {
-    config[config_reply.items[i].text] = config_reply.items[i + 1].text;
-  }
+  auto config = config_of(config_reply);
   auto synced = check_sync(config, durability);
   if (!synced.ok()) return synced;
   if (config["maxmemory-policy"] != "noeviction") {
@@ -85,6 +90,13 @@ Status check_server(const Reply& info, const Reply& config_reply, const std::str
         "'redis-cli CONFIG SET maxmemory-policy noeviction'.");
   }
   return done();
+}
+
+std::string check_snapshots(const Reply& config_reply) {
+  auto config = config_of(config_reply);
+  if (config["save"].empty() || config["stop-writes-on-bgsave-error"] != "yes") return "";
+  return "Redis also writes snapshots and takes nothing while one fails; run 'redis-cli CONFIG SET "
+         "stop-writes-on-bgsave-error no': the append-only file holds the jobs.";
 }
 
 bool rewritten(const Reply& info) {

@@ -18,6 +18,9 @@ std::map<std::string, std::string> info_fields(const Reply& reply);
 /// command that mends it; unavailable while it loads or follows another server.
 Status check_server(const Reply& info, const Reply& config, const std::string& durability);
 
+/// What may stop this server though nothing would be lost, as a sentence; empty: nothing.
+std::string check_snapshots(const Reply& config);
+
 /// Whether the append-only file was written anew since the server started (or INFO does not say).
 /// A server that is killed while it writes a script's effects finds half a transaction at its next
 /// start, leaves it out, but may keep its beginning in the file: at the start after that, what was

@@ -11,10 +11,44 @@ namespace {
 
 /// Shared by one caller and the reply on its way; whoever is later finds it still there.
 struct Asked {
-  explicit Asked(Clock& clock) : answered(clock) {}
+  Asked(Clock& clock, std::function<void(Reply)> unclaimed)
+      : answered(clock), unclaimed(std::move(unclaimed)) {}
+  void take(Result<Reply> with) {
+    {
+      std::lock_guard lock(mutex);
+      if (!left) {
+        reply.emplace(std::move(with));
+        answered.notify();
+        return;
+      }
+    }
+    if (with.ok() && unclaimed) unclaimed(std::move(*with));
+  }
+  std::optional<Result<Reply>> give() {
+    std::lock_guard lock(mutex);
+    return std::exchange(reply, std::nullopt);
+  }
+  /// The caller waits no longer.
+  void leave() {
+    std::optional<Result<Reply>> last;
+    {
+      std::lock_guard lock(mutex);
+      left = true;
+      last = std::exchange(reply, std::nullopt);
+    }
+    if (last && last->ok() && unclaimed) unclaimed(std::move(**last));
+  }
   Event answered;
+  const std::function<void(Reply)> unclaimed;
   std::mutex mutex;
   std::optional<Result<Reply>> reply;
+  bool left = false;
+};
+
+/// However its caller goes: returned, late, cancelled, thrown out.
+struct Leaving {
+  ~Leaving() { asked->leave(); }
+  std::shared_ptr<Asked> asked;
 };
 
 }  // namespace
@@ -121,32 +155,22 @@ void Client::send(Call call) {
   best->send(std::move(call));
 }
 
-Co<Result<Reply>> Client::ask(Command command, bool again, Deadline by, bool in_order) {
+Co<Result<Reply>> Client::ask(Command command, Asking how, Deadline by) {
   if (closed_) co_return redis::closed();
-  auto asked = std::make_shared<Asked>(setup_.clock);
+  const auto asked = std::make_shared<Asked>(setup_.clock, std::move(how.unclaimed));
+  const Leaving leaving{asked};
   const auto seen = asked->answered.version();
   Call call;
   call.command = std::move(command);
-  call.again = again;
+  call.again = how.again;
   call.give_up = by.at();
-  call.done = [asked](Result<Reply> reply) {
-    {
-      std::lock_guard lock(asked->mutex);
-      asked->reply.emplace(std::move(reply));
-    }
-    asked->answered.notify();
-  };
-  asio::post(io_, [this, in_order, call = std::move(call)]() mutable {
+  call.done = [asked](Result<Reply> reply) { asked->take(std::move(reply)); };
+  asio::post(io_, [this, in_order = how.in_order, call = std::move(call)]() mutable {
     if (in_order) return pipes_.front()->send(std::move(call));
     send(std::move(call));
   });
   [[maybe_unused]] auto woken = co_await asked->answered.wait(seen, by);
-  std::optional<Result<Reply>> reply;
-  {
-    std::lock_guard lock(asked->mutex);
-    reply = std::move(asked->reply);
-    asked->reply.reset();
-  }
+  auto reply = asked->give();
   if (!reply) co_return Error::log(Errc::deadline, "redis did not answer in time");
   co_return std::move(*reply);
 }

@@ -20,6 +20,14 @@
 
 namespace mainstay::storage::redis {
 
+/// How a command is asked.
+struct Asking {
+  bool again = false;     ///< may be sent twice
+  bool in_order = false;  ///< runs at the server in the order of such calls
+  /// Gets the reply when who asked waits no longer, on any thread; may be empty.
+  std::function<void(Reply)> unclaimed = {};
+};
+
 /// Commands go over a few pipelined connections; what blocks or subscribes has its own (add()).
 /// Thread-safe but for add().
 class Client {
@@ -44,9 +52,11 @@ class Client {
 
   /// Sends on the connection with the least to do. From the client's thread.
   void send(Call call);
-  /// The same from any loop; `again`: may be sent twice. An error reply comes as an Error.
-  /// `in_order`: runs at the server in the order of these calls.
-  Co<Result<Reply>> ask(Command command, bool again, Deadline by, bool in_order = false);
+  /// The same from any loop. An error reply comes as an Error.
+  Co<Result<Reply>> ask(Command command, Asking how, Deadline by);
+  Co<Result<Reply>> ask(Command command, bool again, Deadline by, bool in_order = false) {
+    return ask(std::move(command), Asking{again, in_order}, by);
+  }
   /// A further connection, which lives as long as the client.
   Pipe& add(std::string name, Pipe::Push pushed = {}, std::function<void()> connected = {});
   /// Runs `work` on the client's thread, soon.

@@ -29,6 +29,16 @@ Error full(const Reply& reply) {
   return error;
 }
 
+/// `stop-writes-on-bgsave-error`: the append-only file is whole, and there may be room.
+Error stopped(const Reply& reply) {
+  Error error = Error::say(Errc::unavailable, "redis_snapshot_failed",
+                           "The job queue's server could not write its snapshot and takes nothing "
+                           "until it can; try again later.");
+  error.detail = "redis: " + reply.text;
+  error.retry_after = kRetryLater;
+  return error;
+}
+
 }  // namespace
 
 std::string kind_of(const Reply& reply) {
@@ -42,6 +52,8 @@ std::string kind_of(const Reply& reply) {
 }
 
 Error error_of(const Reply& reply) {
+  const bool snapshot = reply.text.find("RDB snapshot") != std::string::npos;
+  if (starts(reply, "MISCONF") && snapshot) return stopped(reply);
   if (starts(reply, "OOM") || starts(reply, "MISCONF")) return full(reply);
   if (starts(reply, "WRONGTYPE")) return Error::log(Errc::corrupt, "redis: " + reply.text);
   for (const char* word :

@@ -174,9 +174,11 @@ Co<Result<std::vector<Claimed>>> RedisJobs::claim_once(Claim claim, std::string*
   call.add(claim.worker).add(claim.slots).add(whole_micros(claim.lease));
   // A larger reply would break the connection, and the attempts in it would be nobody's.
   call.add(client_.settings().reply_max.value / 2);
-  call.add(claim.rationed).add(claim.rationed_most);
+  call.add(claim.rationed).add(claim.rationed_most).add(int(claims_++ % 2));
   for (const auto& kind : claim.kinds) call.add(kind);
-  auto reply = co_await client_.ask(std::move(call), false, by);
+  Asking how;
+  how.unclaimed = [this](Reply late) { give_back_unclaimed(late); };
+  auto reply = co_await client_.ask(std::move(call), std::move(how), by);
   if (!reply.ok()) co_return reply.error();
   *bell = reply->at(0).text;
   const auto wait = reply->at(1).count();
@@ -191,6 +193,26 @@ Co<Result<std::vector<Claimed>>> RedisJobs::claim_once(Claim claim, std::string*
   counts_.claimed += out.size();
   if (!out.empty()) bell_->nudge();  // others wait for the ends of these leases, too
   co_return out;
+}
+
+/// Attempts have begun that nobody runs: who asked was cancelled, or waits no longer. Their jobs
+/// wait again and are charged nothing.
+void RedisJobs::give_back_unclaimed(const Reply& reply) {
+  Call call;
+  call.command = command(Script::give_back);
+  bool some = false;
+  for (const auto& item : reply.at(2).items) {
+    const auto job = job_of(item);
+    if (!job.ok()) continue;
+    call.command.add(job->job.id.text()).add(job->token);
+    some = true;
+  }
+  if (!some) return;
+  call.again = true;
+  call.give_up =
+      clock_.now() + Duration(std::chrono::milliseconds(client_.settings().reply_timeout));
+  call.done = [](const Result<Reply>&) {};  // else the leases run out
+  client_.post([this, call = std::move(call)]() mutable { client_.send(std::move(call)); });
 }
 
 /// While the bell is silent and no timer has come there is nothing that the last claim alike, of
@@ -271,6 +293,12 @@ Co<Status> RedisJobs::store_turn(Lease lease, Turn turn, Deadline by) {
 }
 
 Co<Status> RedisJobs::complete(Lease lease, std::string result, Effects effects, Deadline by) {
+  // A job is read in one reply: one whose result did not fit could never be read again.
+  const std::uint64_t rest = limits_.input_max + kBesideInput;
+  if (result.size() + rest > client_.settings().reply_max.value) {
+    co_return Error::say(Errc::too_large, "result_too_large",
+                         "The result is longer than a reply of Redis may be (redis.reply_max).");
+  }
   if (effects.turn) {
     auto stored = co_await store_turn(lease, std::move(*effects.turn), by);
     if (!stored.ok()) co_return stored;

@@ -22,6 +22,9 @@ using StoreTurn = std::function<Co<Status>(Owner owner, Turn turn, Deadline by)>
 /// Whose clock decides: the server's, which all processes share, or the Clock given (tests).
 enum class TimeOf : std::uint8_t { server, caller };
 
+/// Of a job in one reply, beside its input and result: names, keys, the address of a webhook.
+inline constexpr std::uint64_t kBesideInput = 64 << 10;
+
 class RedisJobs final : public JobStore {
  public:
   /// References outlive it; `client` is closed before it goes.
@@ -75,6 +78,7 @@ class RedisJobs final : public JobStore {
   Result<Submitted> submitted(const NewJob& job, std::uint32_t waiting_max, const Reply& reply);
   Co<Result<std::vector<Claimed>>> claim_once(Claim claim, std::string* bell, Duration* timer,
                                               Deadline by);
+  void give_back_unclaimed(const Reply& reply);
   Co<Result<Reply>> by_hand(Script script, std::optional<Owner> owner, JobId id, Deadline by,
                             std::uint32_t waiting_max = 0);
   Co<Result<Job>> job_by_hand(Script script, std::optional<Owner> owner, JobId id, Deadline by);
@@ -101,6 +105,7 @@ class RedisJobs final : public JobStore {
   Batch give_backs_;
   Batch extends_;
   std::unique_ptr<Bell> bell_;
+  std::atomic<std::uint32_t> claims_{0};
   mutable std::mutex mutex_;                ///< of the four below; never held over I/O
   std::map<std::string, Nothing> nothing_;  ///< by what was wanted
   mutable Known known_;

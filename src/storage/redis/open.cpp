@@ -54,17 +54,29 @@ class RedisStores final : public Stores {
   RedisSignal signal_;
 };
 
-/// Of a job's record beside its input: names, keys, the address of a webhook.
-constexpr std::uint64_t kBesideInput = 64 << 10;
+/// Of an event beside its type and data: its id, and the protocol's frames.
+constexpr std::uint64_t kBesideEvent = 128;
 
-/// A job is handed to its worker in one reply. One that does not fit would begin in Redis, reach
-/// nobody, and die when its leases are over.
-Status check_sizes(const RedisSettings& settings, const JobLimits& jobs) {
-  if (jobs.input_max + kBesideInput <= settings.reply_max.value) return done();
+Error too_small(std::string what) {
   return Error::say(Errc::invalid, "redis_misconfigured",
-                    "redis.reply_max must be larger than jobs.input_max by 64 KiB or more: a job's "
-                    "input is read in one reply.",
-                    "redis.reply_max");
+                    "redis.reply_max must be larger than " + std::move(what), "redis.reply_max");
+}
+
+/// A job is handed to its worker in one reply, and a listener its news. What does not fit would
+/// break the connection each time it is asked for; such a job would begin in Redis, reach nobody,
+/// and die when its leases are over.
+Status check_sizes(const RedisSettings& settings, const Limits& limits) {
+  if (limits.jobs.input_max + kBesideInput > settings.reply_max.value) {
+    return too_small("jobs.input_max by 64 KiB or more: a job's input is read in one reply.");
+  }
+  const std::uint64_t news =
+      limits.signal.bytes_max + kBesideEvent * std::uint64_t{limits.signal.events_max};
+  if (news > settings.reply_max.value) {
+    return too_small(
+        "jobs.events.bytes_max and 128 bytes for each of jobs.events.events_max: what "
+        "was told of a job is read in one reply.");
+  }
+  return done();
 }
 
 }  // namespace
@@ -73,7 +85,7 @@ Result<std::unique_ptr<Stores>> open(const StorageSettings& storage, const Redis
                                      const Limits& limits, Clock& clock, Random& random, Log& log,
                                      Metrics& metrics, std::unique_ptr<Stores> embedded,
                                      TimeOf time) {
-  auto sizes = check_sizes(settings, limits.jobs);
+  auto sizes = check_sizes(settings, limits);
   if (!sizes.ok()) return sizes.error();
   auto client = Client::open(storage, settings, clock, random, log, metrics);
   if (!client.ok()) return client.error();

@@ -130,13 +130,15 @@ bool Pipe::send_again(Call& call, const Reply& reply) {
 void Pipe::take(Reply reply) {
   heard_ = setup_.clock.now();
   setup_.heard = heard_;
-  const bool push = pushed_ && reply.list() && reply.at(0).kind == Reply::Kind::text &&
-                    reply.at(0).text != "pong";
-  if (push) return pushed_(std::move(reply));
+  if (reply.failed()) setup_.figures.error_of_kind(kind_of(reply)).add();
+  const bool push =
+      reply.list() && reply.at(0).kind == Reply::Kind::text && reply.at(0).text != "pong";
+  const bool refused = reply.failed() && sent_.empty();  // a call with no_reply
+  if (push && reply.at(0).text.ends_with("subscribe")) channels_ = reply.at(2).count();
+  if (pushed_ && (push || refused)) return pushed_(std::move(reply));
   if (sent_.empty()) return;
   Call call = std::move(sent_.front());
   sent_.pop_front();
-  if (reply.failed()) setup_.figures.error_of_kind(kind_of(reply)).add();
   if (send_again(call, reply)) return;
   if (call.block == Duration::zero()) setup_.figures.latency.observe(heard_ - call.sent);
   if (reply.failed()) {
@@ -187,6 +189,7 @@ void Pipe::lost(const std::string& why) {
   }
   up_ = false;
   writing_ = false;
+  channels_ = 0;
   trouble_ = Error::log(Errc::unavailable, "redis: connection lost: " + why);
   const auto now = setup_.clock.now();
   while (!sent_.empty()) {  // newest first, so that the order stays
@@ -275,7 +278,8 @@ Co<> Pipe::watch() {
     if (!up_ && failures_ > 0 && now - lost_at_ >= Duration(setup_.settings.patience)) {
       refuse_waiting();
     }
-    const TimePoint heard = std::max(heard_, setup_.heard);
+    // What subscribes waits for what nobody asked for: that others hear the server says nothing.
+    const TimePoint heard = channels_ > 0 ? heard_ : std::max(heard_, setup_.heard);
     if (up_ && sent_.empty() && now - heard >= Duration(setup_.settings.check_interval)) {
       Call ping;
       ping.command.add("PING");

@@ -59,15 +59,17 @@ struct PipeSetup {
   Log& log;
   PipeFigures figures;
   /// Last reply on any of them: an idle connection needs no check of its own while another one
-  /// hears the server.
+  /// hears the server, unless it takes pushes.
   TimePoint heard{};
+  bool snapshots_told = false;  ///< the warning of check_snapshots() stands in the log
 };
 
 class Pipe {
  public:
   using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
   using Push = std::function<void(Reply)>;
-  /// `pushed` takes what comes without having been asked for (a subscriber); it may be empty.
+  /// `pushed` takes what comes without having been asked for (a subscriber), and error replies to
+  /// calls with no_reply; it may be empty.
   /// `connected` is called after each connecting, before waiting calls go out; it may be empty.
   Pipe(PipeSetup& setup, Executor executor, std::string name, Push pushed = {},
        std::function<void()> connected = {});
@@ -106,6 +108,7 @@ class Pipe {
   Executor executor_;
   const std::string name_;
   Push pushed_;
+  std::int64_t channels_ = 0;  ///< subscribed
   std::function<void()> connected_;
   Socket socket_;
   asio::ip::basic_resolver<asio::ip::tcp, Executor> resolver_;

@@ -6,6 +6,7 @@
 #include <boost/asio/connect.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
+#include <utility>
 
 #include "storage/redis/check.h"
 #include "storage/redis/pipe.h"
@@ -116,6 +117,8 @@ Co<Status> Pipe::greet() {
       .add("appendfsync")
       .add("no-appendfsync-on-rewrite")
       .add("maxmemory-policy")
+      .add("save")
+      .add("stop-writes-on-bgsave-error")
       .write_to(hello);
   for (const auto& script : setup_.scripts) {
     Command("SCRIPT").add("LOAD").add(script).write_to(hello);
@@ -133,6 +136,10 @@ Co<Status> Pipe::greet() {
   if (!config.ok()) co_return config.error();
   auto fit = check_server(*info, *config, setup_.durability);
   if (!fit.ok()) co_return fit;
+  const std::string warning = check_snapshots(*config);
+  if (!warning.empty() && !std::exchange(setup_.snapshots_told, true)) {
+    setup_.log.warn("redis.snapshots", {{"sentence", warning}});
+  }
   for (std::size_t i = 0; i < setup_.scripts.size(); ++i) {
     auto loaded = co_await read_reply();
     if (!loaded.ok()) co_return loaded.error();

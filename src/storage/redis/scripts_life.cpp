@@ -160,6 +160,9 @@ const std::string_view kLanes = R"lua(
 -- holds any, the owner has one turn: an entry in the class's stream s:CLASS, noted in the hash r.
 -- Whoever reads a turn takes the owner's oldest job, and the owner's next turn goes to the stream's
 -- end: owners take turns. A turn that was read and not used stays pending and comes first next time.
+-- What must run at home has streams and lanes of its own, s:CLASS@ and b:CLASS@:OWNER: whoever may
+-- not run it never meets it, however many owners wait there.
+local function lane_of(j) return string.sub(j.k, -5) == '@home' and j.c .. '@' or j.c end
 local function turn(c, o) call('XADD', P .. 's:' .. c, '*', 'o', o) end
 -- An owner whose lane holds jobs has a turn.
 local function lane_ready(c, o)
@@ -174,12 +177,13 @@ local function lane_ready(c, o)
   rung = true
 end
 local function ready(j)
-  call('ZADD', P .. 'b:' .. j.c .. ':' .. j.o, j.q, j.id .. '\n' .. j.k)
-  lane_ready(j.c, j.o)
+  local lane = lane_of(j)
+  call('ZADD', P .. 'b:' .. lane .. ':' .. j.o, j.q, j.id .. '\n' .. j.k)
+  lane_ready(lane, j.o)
 end
 -- A queued job runs no more. A turn left without jobs is dropped when it is read.
 local function unready(j)
-  call('ZREM', P .. 'b:' .. j.c .. ':' .. j.o, j.id .. '\n' .. j.k)
+  call('ZREM', P .. 'b:' .. lane_of(j) .. ':' .. j.o, j.id .. '\n' .. j.k)
 end
 
 -- Jobs that come in are planned first and told to Redis together, one call for what can be one:
@@ -193,7 +197,8 @@ local function plan(j, input)
   planned[#planned + 1] = new
   return new
 end
-local function key_of(o, x) return P .. 'k:' .. o .. ':' .. x end
+-- Owners and keys hold no control characters, but each may hold a ':'.
+local function key_of(o, x) return P .. 'k:' .. o .. '\n' .. x end
 local function write_planned()
   if #planned == 0 then return end
   local coming, lists, lanes, soon = planned, {}, {}, {}
@@ -213,7 +218,7 @@ local function write_planned()
       add('due', text(j.R), id)
       soon[id] = true
     else
-      local lane = 'b:' .. j.c .. ':' .. j.o
+      local lane = 'b:' .. lane_of(j) .. ':' .. j.o
       if not lists[lane] then lanes[#lanes + 1] = j end
       add(lane, q, id .. '\n' .. j.k)
     end
@@ -228,7 +233,7 @@ local function write_planned()
   for list, l in pairs(lists) do
     each_slice(l, 1000, function(...) call('ZADD', P .. list, ...) end)
   end
-  for _, j in ipairs(lanes) do lane_ready(j.c, j.o) end
+  for _, j in ipairs(lanes) do lane_ready(lane_of(j), j.o) end
   if next(soon) and soon[call('ZRANGE', P .. 'due', 0, 0)[1]] then rung = true end
   each_slice(texts, 1000, function(...) call('MSET', ...) end)
   for _, new in ipairs(coming) do

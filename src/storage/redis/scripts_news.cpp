@@ -38,7 +38,7 @@ local function forget_old(most)
 end
 )lua";
 
-// topic, type, data, most events, most bytes, most topics.
+// topic, type, data, most events, most bytes, most topics. Answers: why it was not pushed, or ''.
 const std::string_view kTell = R"lua(
 local most, bytes_most, topics_most = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 forget_old(2)
@@ -63,15 +63,17 @@ while count > 0 and (count > most or bytes > bytes_most) do
   call('HSET', meta, 'g', number_of(first[1]))
   count = count - 1
 end
-call('PUBLISH', P .. 'news:' .. topic, id)
-return id
+-- Who may not publish tells all the same: the event is kept, and listeners come upon it.
+local pushed = redis.pcall('PUBLISH', P .. 'news:' .. topic, id)
+return type(pushed) == 'table' and pushed.err or ''
 )lua";
 
 // topic, place, most events. Answers: the place after the newest, whether some are missed, events.
 const std::string_view kHear = R"lua(
 forget_old(2)
 local place, most = ARGV[4], tonumber(ARGV[5])
-local newest = born .. '-' .. num(call('GET', P .. 'news'))
+local count = num(call('GET', P .. 'news'))
+local newest = born .. '-' .. count
 if place == '$' then return {newest, 0, {}} end
 local told = call('ZSCORE', P .. 'topics', topic)
 if told and tonumber(told) + keep <= now then forget(topic) end
@@ -81,10 +83,12 @@ gone = gone and num(gone) or gone_of_all()
 local from, missed = '-', 0
 if place ~= '' then
   local of, number = string.match(place, '^(%d+)%-(%d+)$')
-  if of ~= born then missed = 1
+  number = tonumber(number)
+  -- A place beyond the count is of a server that has lost its last events since, or was restored.
+  if of ~= born or number > count then missed = 1
   else
-    from = '(' .. place
-    if tonumber(number) < gone then missed = 1 end
+    from = '(' .. born .. '-' .. number
+    if number < gone then missed = 1 end
   end
 end
 return {newest, missed, call('XRANGE', stream, from, '+', 'COUNT', most)}

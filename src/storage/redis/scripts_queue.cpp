@@ -99,18 +99,23 @@ return {out, text(deep), shed and 1 or 0, call('HGET', P .. 'n', 'ends') or '0'}
 )lua";
 
 // worker, slots, lease, bytes of jobs after which no further one is taken, a kind of which fewer
-// are taken ('': none), how many of it, kinds. Answers: last ring of the bell, time until the next
-// timer, the attempts.
+// are taken ('': none), how many of it, whether what must run at home comes first ('1'), kinds.
+// Answers: last ring of the bell, time until the next timer, the attempts.
 const std::string_view kClaim = R"lua(
 local worker, slots, lease = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 local bytes_left, rationed, ration = tonumber(ARGV[15]), ARGV[16], tonumber(ARGV[17])
 local full = false  -- the reply holds as much as it may: what is ready stays so
 local failed, lane_failed = nil, nil  -- a lane's trouble is its owner's alone
-local wanted = nil
-for n = 18, #ARGV do
+local wanted, home, elsewhere = nil, #ARGV < 19, #ARGV < 19
+for n = 19, #ARGV do
   wanted = wanted or {}
   wanted[ARGV[n]] = true
+  if string.sub(ARGV[n], -5) == '@home' then home = true else elsewhere = true end
 end
+-- The suffixes of the lanes that hold such kinds; callers let the two take turns.
+local lanes = {}
+if elsewhere then lanes[1] = '' end
+if home then table.insert(lanes, ARGV[18] == '1' and 1 or #lanes + 1, '@') end
 timers(100)
 local out, inputs, lease_end = {}, {}, now + lease
 local lease_text = text(lease_end)
@@ -295,11 +300,13 @@ local function next_turns(c, met)
     if empty or served[o] then ack(c, met[o]) end
   end
 end
-for c = 0, 3 do
-  local met = {}
-  served = {}
-  serve(c, met)
-  next_turns(c, met)
+for class = 0, 3 do
+  for _, suffix in ipairs(lanes) do
+    local met, c = {}, class .. suffix
+    served = {}
+    serve(c, met)
+    next_turns(c, met)
+  end
 end
 -- Who takes any kind and has slots left has taken all there is: nobody else need wake.
 local left = wanted ~= nil or full or (rationed ~= '' and ration <= 0)

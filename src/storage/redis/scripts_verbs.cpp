@@ -220,13 +220,17 @@ return {next_time({'due', 'leases', 'exp', 'ended'}), #removed}
 
 const std::string_view kFigures = R"lua(
 local oldest = {0, 0, 0, 0}
-for c = 0, 3 do
-  for _, e in ipairs(call('XRANGE', P .. 's:' .. c, '-', '+', 'COUNT', 100)) do
-    local first = call('ZRANGE', P .. 'b:' .. c .. ':' .. e[2][2], 0, 0)[1]
+local function look(c, lane)
+  for _, e in ipairs(call('XRANGE', P .. 's:' .. lane, '-', '+', 'COUNT', 100)) do
+    local first = call('ZRANGE', P .. 'b:' .. lane .. ':' .. e[2][2], 0, 0)[1]
     local j = first and get(string.match(first, '^[^\n]*'))
     local since = j and j.y or 0
     if since > 0 then oldest[c + 1] = math.max(oldest[c + 1], now - since) end
   end
+end
+for c = 0, 3 do
+  look(c, c)
+  look(c, c .. '@')
 end
 for c = 1, 4 do oldest[c] = text(oldest[c]) end
 return {call('HGETALL', P .. 'n'), oldest}

@@ -3,6 +3,7 @@
 // Used by open.cpp.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -35,8 +36,12 @@ class RedisSignal final : public Signal {
   void pushed(Reply reply);
   void resubscribe();
   void say(const char* verb, const std::string& topic);
+  void not_pushed(const std::string& why);
   TimePoint nothing_until(const Followed& one, const std::string& place, std::uint64_t seen);
-  TimePoint found_nothing(Followed& one, const std::string& place, std::uint64_t seen);
+  std::string same_place(const Followed& one, const std::string& place);
+  TimePoint found_nothing(Followed& one, const std::string& place, const std::string& newest,
+                          std::uint64_t seen);
+  void found_missed(Followed& one);
   Co<Result<Reply>> look(std::string topic, std::string place, Deadline by);
 
   Client& client_;
@@ -46,6 +51,7 @@ class RedisSignal final : public Signal {
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Followed>> followed_;  ///< at most limits.topics_max
   TimePoint swept_{};
+  std::atomic<bool> said_not_pushed_{false};
   Pipe& pipe_;
 };
 

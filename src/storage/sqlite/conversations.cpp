@@ -209,6 +209,7 @@ Result<std::vector<StoredMessage>> messages_after(Connection& db, const Owner& o
 }  // namespace
 
 Status append_turn(Connection& db, const Owner& owner, const Turn& turn) {
+  if (turn.continues && !find(db, owner, turn.conversation).ok()) return done();
   auto found = find_or_make(db, owner, turn);
   if (!found.ok()) return found.error();
   {

@@ -103,7 +103,6 @@ bool JobDesk::claim_one(Entry& entry, ClaimJobs& op) {
     if (!row) return false;
     job = std::move(row->job);
   }
-  job.job.expires = next->expires;  // none any more, once it was run again by hand
   job.state = next->state;
   job.attempts = next->attempts;
   job.token = next->token;

@@ -81,7 +81,7 @@ void JobDesk::load(Connection& db) {
     }
     const JobFailure failure = lost_attempt(JobEvent::restart);
     for (const auto& row : live_jobs(db, moment_.wall)) {
-      Entry& entry = insert(entry_of(row));
+      Entry& entry = insert(entry_of(row), back_at(moment_.at, moment_.wall, row.ready));
       if (row.job.job.repeat_every.count() > 0) repeating_.insert(row.n);
       if (row.life.state != JobState::running) continue;
       auto next = step(row.life, {JobEvent::restart, std::nullopt, moment_.wall, std::nullopt,
@@ -157,13 +157,13 @@ std::vector<std::uint64_t> JobDesk::live(const JobFilter& filter, std::uint64_t 
 
 // Changes of the book, and their undoing.
 
-JobBook::Entry& JobDesk::insert(JobBook::NewEntry entry) {
+JobBook::Entry& JobDesk::insert(JobBook::NewEntry entry, TimePoint since) {
   if (in_transaction_) {
     undo_.push_back({Undo::What::inserted, entry.id, {}, {}, entry.priority, std::nullopt});
   }
   const std::uint64_t whole = entry.whole ? size_of(*entry.whole) : 0;
   std::lock_guard lock(mutex_);
-  Entry& in = book_->insert(std::move(entry), moment_.at);
+  Entry& in = book_->insert(std::move(entry), since);
   whole_bytes_ += whole;
   return in;
 }
@@ -259,8 +259,9 @@ void JobDesk::run_due() {
   while (Entry* entry = book_->due(moment_.wall)) {
     JobLife life = entry->life;
     life.state = JobState::queued;
+    const TimePoint since = back_at(moment_.at, moment_.wall, life.run_at);
     std::lock_guard lock(mutex_);
-    book_->change(*entry, life, moment_.at);
+    book_->change(*entry, life, since);
   }
 }
 

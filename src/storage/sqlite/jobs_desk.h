@@ -178,7 +178,7 @@ class JobDesk final : public Rider {
 
   Moment look() const { return {clock_.now(), clock_.wall()}; }
   // Changes of the book: under the lock, with their undoing.
-  Entry& insert(JobBook::NewEntry entry);
+  Entry& insert(JobBook::NewEntry entry, TimePoint since);
   void change(Entry& entry, const JobLife& life, TimePoint lease = {});
   void end(Entry& entry, JobState how);
   void uncount(JobClass priority, JobState state);
@@ -188,7 +188,7 @@ class JobDesk final : public Rider {
 
   // Writing. In jobs_verbs.cpp.
   NowRow outcome(const Entry& entry, JobNow now);
-  void put(Connection& db, const Entry& entry, const JobNow& now);
+  void put(Connection& db, const Entry& entry, JobNow now);
   void end_job(Connection& db, Entry& entry, JobNow now);
   bool insert_new(Connection& db, const std::shared_ptr<WholeJob>& job);
   void enter(const std::shared_ptr<WholeJob>& job, std::uint64_t n);

@@ -1,6 +1,8 @@
 // The statements of jobs.
 #include "storage/sqlite/jobs_rows.h"
 
+#include <algorithm>
+
 namespace mainstay::storage::sqlite {
 namespace {
 
@@ -90,7 +92,8 @@ constexpr Literal kKey{
 constexpr Literal kKeptKey{
     "SELECT id, digest, state FROM job_kept_key "
     "WHERE tenant = ?1 AND user = ?2 AND key = ?3 AND until > ?4"};
-constexpr Literal kReleaseKey{"UPDATE job SET key_held = 0 WHERE n = ?"};
+constexpr Literal kReleaseKey{
+    "UPDATE job SET key_held = 0 WHERE tenant = ? AND user = ? AND key = ? AND key_held = 1"};
 constexpr Literal kKeepKey{
     "INSERT INTO job_kept_key (tenant, user, key, digest, id, state, until) "
     "SELECT j.tenant, j.user, j.key, j.digest, j.id, w.state, j.created + ?2 "
@@ -153,6 +156,7 @@ JobRow row_of(Query& q, WallTime now) {
   out.job.created = wall_from_micros(q.number(14));
   job.input = q.text(15);
   out.life = first_life(job, out.job.created);
+  out.ordered_expires = job.expires;
   if (q.number(16) != 0) {
     out.life.state = static_cast<JobState>(q.number(17));
     out.life.attempts = static_cast<std::uint32_t>(q.number(18));
@@ -171,6 +175,9 @@ JobRow row_of(Query& q, WallTime now) {
     out.life.state =
         JobState::queued;  // the order in memory has it ready; nothing writes that down
   }
+  out.ready = std::max({out.job.created, out.life.run_at, out.job.finished});
+  if (!ended(out.life.state)) out.job.finished = {};
+  show_times(job, out.life);
   out.job.state = out.life.state;
   out.job.attempts = out.life.attempts;
   out.job.token = out.life.token;
@@ -248,8 +255,10 @@ std::optional<KeyRow> key_of(Connection& db, const Owner& owner, std::string_vie
   return std::nullopt;
 }
 
-void release_key(Connection& db, std::uint64_t n) {
-  Query(db, kReleaseKey).bind(n).finish();
+void release_key(Connection& db, const Owner& owner, std::string_view key) {
+  for (const Literal sql : {kReleaseKey, kDeleteKey}) {
+    Query(db, sql).bind_lasting(owner.tenant.text(), owner.user.text(), key).finish();
+  }
 }
 
 bool keep_key(Connection& db, std::uint64_t n, std::chrono::microseconds keep, WallTime now) {

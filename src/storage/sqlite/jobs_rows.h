@@ -16,12 +16,14 @@ namespace mainstay::storage::sqlite {
 /// A job as the tables have it. A scheduled one whose time has come is shown as queued.
 struct JobRow {
   std::uint64_t n = 0;
-  Job job;
+  Job job;  ///< its order with show_times()
   JobLife life;
+  WallTime ordered_expires{};  ///< as it was ordered
+  WallTime ready{};            ///< since when, of a queued one
 };
 
 /// What a job has become. Empty texts, times of zero and no failure leave what was there, except
-/// `finished` and `result`, which are always set.
+/// `finished` and `result`, which are always set. `finished` of one that waits again: since when.
 struct JobNow {
   JobClass priority = JobClass::interactive;
   JobLife life;
@@ -70,8 +72,8 @@ std::optional<JobRow> job_by_id(Connection& db, std::string_view id, WallTime no
 std::optional<JobRow> job_by_n(Connection& db, std::uint64_t n, WallTime now, bool whole);
 std::optional<KeyRow> key_of(Connection& db, const Owner& owner, std::string_view key,
                              WallTime now);
-/// The job's key is free for its next occurrence.
-void release_key(Connection& db, std::uint64_t n);
+/// The key is free for the next occurrence, whichever job holds it, or held it before its removal.
+void release_key(Connection& db, const Owner& owner, std::string_view key);
 /// Its key, if it holds one, is kept for `keep` from when the job came in; gives whether it is.
 bool keep_key(Connection& db, std::uint64_t n, std::chrono::microseconds keep, WallTime now);
 /// Deletes the job with what became of it.

@@ -80,7 +80,8 @@ NowRow JobDesk::outcome(const Entry& entry, JobNow now) {
   return {entry.n, now};
 }
 
-void JobDesk::put(Connection& db, const Entry& entry, const JobNow& now) {
+void JobDesk::put(Connection& db, const Entry& entry, JobNow now) {
+  now.finished = moment_.wall;  // if it is ready now, since when, which a start asks
   move_job(db, outcome(entry, now));
 }
 
@@ -124,12 +125,13 @@ void JobDesk::make_next(Connection& db, Entry& entry, JobState how) {
   if (!repeating_.contains(entry.n)) return;
   repeated_.push_back(entry.n);
   write_rows(db);
-  const auto row = job_by_n(db, entry.n, moment_.wall, true);
+  auto row = job_by_n(db, entry.n, moment_.wall, true);
   if (!row || !makes_next(row->job.job, how)) return;
+  row->job.job.expires = row->ordered_expires;
   auto next =
       std::make_shared<WholeJob>(next_occurrence_of(row->job.job, row->job.created, moment_.wall));
   if (job_by_id(db, next->id.text(), moment_.wall)) return;
-  if (!next->key.empty()) release_key(db, entry.n);
+  if (!next->key.empty()) release_key(db, next->owner, next->key);
   insert_new(db, next);
 }
 
@@ -157,7 +159,7 @@ void JobDesk::enter(const std::shared_ptr<WholeJob>& whole, std::uint64_t n) {
   entry.life = first_life(job, moment_.wall);
   entry.n = n;
   if (has_room_for(job)) entry.whole = whole;
-  insert(std::move(entry));
+  insert(std::move(entry), moment_.at);
   if (job.repeat_every.count() > 0) repeating_.insert(n);
   std::lock_guard lock(mutex_);
   ++counts_.submitted;
@@ -373,6 +375,7 @@ bool JobDesk::retry(Connection& db, RetryJob& op) {
   JobNow now;
   now.priority = job.priority;
   now.life = *next;
+  now.finished = moment_.wall;
   move_job(db, {row->n, now});
   if (row->n < live_from(db)) set_live_from(db, row->n);
   uncount(job.priority, row->life.state);
@@ -385,8 +388,9 @@ bool JobDesk::retry(Connection& db, RetryJob& op) {
   entry.life = *next;
   entry.n = row->n;
   entry.worker = row->job.worker;
-  insert(std::move(entry));
+  insert(std::move(entry), moment_.at);
   if (job.repeat_every.count() > 0) repeating_.insert(row->n);
+  show_times(job, *next);
   row->job.state = next->state;
   row->job.attempts = next->attempts;
   row->job.finished = {};

@@ -65,8 +65,9 @@ CREATE TABLE message (
 
 // A job's row is written once, when it comes in; job_now holds what became of it since (none: it
 // waits as it came in) and is written in the order of arrival too, so that a commit of many jobs
-// touches few pages. The order of those that wait lives in memory: every job below `live_from` has
-// ended. job_kept_key holds the keys of jobs that were removed before their keys' time.
+// touches few pages. `finished` of one that waits again says since when. The order of those that
+// wait lives in memory: every job below `live_from` has ended. job_kept_key holds the keys of jobs
+// that were removed before their keys' time.
 constexpr const char* kConversations2 = R"sql(
 CREATE TABLE job (
   n            INTEGER PRIMARY KEY,

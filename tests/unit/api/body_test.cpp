@@ -26,7 +26,7 @@ TEST(Body, an_unknown_member_is_refused_by_name_with_the_nearest_one) {
   EXPECT_NE(near.message.find("Did you mean 'prompt'?"), std::string::npos) << near.message;
   const Error far = refusal(R"({"xyzzy-plugh":1})");
   EXPECT_EQ(far.field, "xyzzy-plugh");
-  EXPECT_EQ(far.message.find("Did you mean"), std::string::npos) << far.message;
+  EXPECT_EQ(far.message, "'xyzzy-plugh' is not known here. Known are: prompt, model, collection.");
 }
 
 TEST(Body, a_long_unknown_name_is_cut_at_64_bytes_and_whole_characters) {

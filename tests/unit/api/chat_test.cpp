@@ -59,6 +59,13 @@ TEST_F(ChatTest, what_the_caller_says_reaches_the_models) {
   EXPECT_EQ(asked.body.find("notes"), std::string::npos) << "own members go to nobody";
 }
 
+TEST_F(ChatTest, several_lines_of_cache_control_are_one_list) {
+  serve(chat().with("cache-control", "max-age=60").with("Cache-Control", "no-store"));
+  ASSERT_EQ(models.asked.size(), 1u);
+  EXPECT_TRUE(models.asked[0].cache.no_store);
+  EXPECT_EQ(models.asked[0].cache.max_age, 60s);
+}
+
 TEST_F(ChatTest, the_models_errors_keep_their_code_and_hide_their_detail) {
   models.error = Error::say(Errc::bad_upstream, "upstream_error", "The provider failed.");
   models.error->detail = "sk-secret in an upstream body";

@@ -78,6 +78,9 @@ TEST_F(ConsoleTest, the_page_is_compressed_tagged_and_locked_down) {
   EXPECT_EQ(unchanged->status, 304);
   EXPECT_EQ(unchanged->body, "");
   EXPECT_EQ(unchanged->header("etag"), tag);
+  Sent lines = page("/");
+  EXPECT_EQ(serve(lines.with("if-none-match", "\"other\"").with("if-none-match", tag))->status,
+            304);
 }
 
 TEST_F(ConsoleTest, its_parts_are_found_by_their_names_alone) {

@@ -81,6 +81,9 @@ class FakeExchange final : public net::Exchange {
     co_return done();
   }
   Co<Status> write(const std::string& piece) override {
+    if (slow != nullptr) {
+      [[maybe_unused]] auto taken = co_await sleep(*slow, std::chrono::seconds(1));
+    }
     if (gone || pieces.size() >= goes_after) co_return left();
     pieces.push_back(piece);
     co_return done();
@@ -120,6 +123,7 @@ class FakeExchange final : public net::Exchange {
   std::optional<Error> upgrade_error;
   net::WebSocket* socket = nullptr;   ///< what upgrade() gives; lives as long as the exchange
   std::size_t goes_after = SIZE_MAX;  ///< pieces the client takes before it goes
+  Clock* slow = nullptr;              ///< set: each write but the first takes a second
   bool gone = false;
   bool stalls = false;  ///< writes fail though the client is there: a reader that takes nothing
   int cancelled = 0;    ///< times the hold asked for the work's end

@@ -126,6 +126,8 @@ TEST_F(GateTest, what_a_proxy_passed_on_is_not_the_local_user) {
               "401 wrong_key")
         << header;
     EXPECT_EQ(serve(chat().with(header, ""))->status, 200) << header;
+    EXPECT_EQ(refused(serve(chat().with(header, "").with(header, "1.1 proxy"))), "401 missing_key")
+        << header << ", added behind an empty line";
   }
   const std::string chats = key_with({Scope::chat});
   EXPECT_EQ(serve(with_key(chat(), chats).with("x-forwarded-for", "192.0.2.7"))->status, 200);

@@ -122,6 +122,43 @@ TEST_F(JobsTest, what_is_wrong_with_an_order_is_named) {
   EXPECT_EQ(ids(got("/v1/jobs")), "");
 }
 
+TEST_F(JobsTest, a_time_that_is_no_time_is_refused_with_what_to_do) {
+  prepare();
+  const auto said = [this](const std::string& times) {
+    auto reply = serve(post("/v1/jobs", R"({"kind":"slow",)" + times + "}"));
+    EXPECT_EQ(refused(reply), "400 out_of_range") << times;
+    return json(reply->body)["error"]["message"].get<std::string>();
+  };
+  const std::string ahead = "A job may be planned at most 2592000 s ahead (jobs.delay_max).";
+  for (const char* far : {"253402300799", "1e300", "1795438181000"}) {
+    EXPECT_EQ(said(std::string(R"("run_at":)") + far), ahead) << far;
+    EXPECT_EQ(said(std::string(R"("delay":)") + far), ahead) << far;
+  }
+  EXPECT_EQ(said(R"("delay":18446744133)"), ahead) << "a minute, were it counted round 64 bits";
+  EXPECT_EQ(said(R"("expires_in":1e11)"), "A job may expire at most 5184000 s from now.");
+  EXPECT_EQ(said(R"("expires_in":0)"),
+            "'expires_in' must be a millisecond or more; without it the job never expires.");
+  EXPECT_EQ(said(R"("expires":253402300799)"),
+            "'expires' must be a moment later than now and before the year 5138, in seconds since "
+            "1970; without it the job never expires.");
+  EXPECT_EQ(said(R"("run_at":-1)"), "'run_at' must be a number of seconds, zero or more.");
+}
+
+TEST_F(JobsTest, a_success_shows_no_error_of_an_attempt_before_it) {
+  prepare();
+  auto reply = serve(post("/v1/jobs", R"({"kind":"slow"})"));
+  const std::string path = "/v1/jobs/" + json(reply->body)["id"].get<std::string>();
+  const storage::Lease lease = claim();
+  const storage::JobFailure busy{"too_busy", "It was too busy."};
+  ASSERT_TRUE(run(stores->jobs().fail(lease, busy, 1s, Deadline::in(clock, 1s))).ok());
+  EXPECT_EQ(got(path)["error"]["code"], "too_busy");
+  clock.advance(1s);
+  complete(R"({"answer":42})");
+  EXPECT_EQ(got(path)["state"], "succeeded");
+  EXPECT_EQ(got(path)["error"], nullptr);
+  EXPECT_EQ(got("/v1/jobs")["data"][0]["error"], nullptr);
+}
+
 // proves K5
 TEST_F(JobsTest, a_key_makes_one_job_and_another_request_under_it_is_refused) {
   prepare();

@@ -325,6 +325,7 @@ TEST_F(OpenApiTest, real_replies_fit_the_schemas_of_their_routes) {
   const std::string more = R"(,"conversation":"conv-1","collection":"notes")";
   std::vector<std::pair<std::string, Sent>> requests = {
       {"createChatCompletion", chat(more)},
+      {"createResponse", post("/v1/responses", R"({"input":"Capital?")" + more + "}")},
       {"chat", post("/chat", R"({"prompt":"Capital?")" + more + "}")},
       {"listModels", get("/v1/models")},
       {"getModel", get("/v1/models/auto")},

@@ -2,6 +2,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
+#include "telemetry/log_tail.h"
 #include "unit/api/world.h"
 
 namespace mainstay::api {
@@ -24,6 +25,39 @@ TEST_F(ServeTest, an_unknown_path_is_404_with_a_request_id) {
   EXPECT_EQ(refused(reply), "404 unknown_path");
   EXPECT_TRUE(reply->header("x-request-id").starts_with("req_"));
   EXPECT_EQ(metric("mainstay_http_unrouted_total"), "1");
+}
+
+TEST_F(ServeTest, a_failed_questions_line_says_what_is_known_and_no_empty_provider) {
+  settings.log.sink = "/dev/null";
+  settings.log.level = "info";
+  settings.log.requests = true;
+  log = std::move(*Log::open(settings.log, clock));
+  log->keep_tail(64_KiB);
+  models.error = Error::say(Errc::bad_upstream, "upstream_error", "The model provider failed.");
+  models.error->detail = "after 2 calls: status 500: overheated";
+  EXPECT_EQ(refused(serve(chat())), "502 upstream_error");
+  log->stop(5s);
+  const auto found = log->tail()->newest({}, UINT64_MAX, 10);
+  ASSERT_EQ(found.lines.size(), 1U);
+  const Json line = json(found.lines[0].text);
+  EXPECT_EQ(line["event"], "http.request");
+  EXPECT_EQ(line["detail"], "after 2 calls: status 500: overheated");
+  EXPECT_FALSE(line.contains("attempts")) << "it would say 0";
+  EXPECT_FALSE(line.contains("provider"));
+}
+
+TEST_F(ServeTest, a_path_that_lacks_its_v1_is_told_where_the_api_is) {
+  const auto told = [this](Sent sent) {
+    auto reply = serve(std::move(sent));
+    EXPECT_EQ(refused(reply), "404 unknown_path");
+    return json(reply->body)["error"]["message"].get<std::string>();
+  };
+  EXPECT_EQ(told(post("/chat/completions", "{}")),
+            "There is no such path, but there is /v1/chat/completions: the client's base URL ends "
+            "with /v1.");
+  EXPECT_NE(told(get("/models/x")).find("/v1/models/"), std::string::npos);
+  EXPECT_EQ(told(get("/nowhere")).find("/v1"), std::string::npos);
+  EXPECT_EQ(told(post("/models", "{}")).find("/v1"), std::string::npos);
 }
 
 TEST_F(ServeTest, a_wrong_method_is_405_with_the_allowed_ones) {

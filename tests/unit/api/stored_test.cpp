@@ -52,6 +52,14 @@ TEST_F(StoredTest, a_model_is_found_by_its_id_written_plainly_or_percent_encoded
   EXPECT_EQ(serve(get("/v1/models/llama3%3A8b"))->status, 200);
 }
 
+TEST_F(StoredTest, a_model_is_found_by_the_other_names_that_chat_takes) {
+  models.infos = {model("llama3.2:latest")};
+  models.others = {model("olla/llama3.2")};
+  auto reply = serve(get("/v1/models/olla/llama3.2"));
+  EXPECT_EQ(reply->status, 200) << reply->body;
+  EXPECT_EQ(json(reply->body)["id"], "olla/llama3.2");
+}
+
 TEST_F(StoredTest, an_unknown_model_is_404_with_the_nearest_name) {
   models.infos = {model("auto"), model("llama3")};
   auto reply = serve(get("/v1/models/lama3"));

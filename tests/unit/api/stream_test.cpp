@@ -83,6 +83,75 @@ TEST_F(StreamTest, while_others_wait_for_the_answer_it_is_read_to_its_end_withou
   EXPECT_FALSE(reply->finished);
 }
 
+/// A client that takes one event a second.
+struct SlowStreamTest : StreamTest {
+  void begin() {
+    models.chunks = {R"({"n":1})", R"({"n":2})", R"({"n":3})", R"({"n":4})", R"({"n":5})"};
+    open();
+    exchange.emplace(chat(R"(,"stream":true)"), clock.now());
+    exchange->slow = &clock;
+    asio::co_spawn(
+        io.get_executor(), api->serve(*exchange),
+        asio::bind_cancellation_slot(signal.slot(), [this](std::exception_ptr) { ended = true; }));
+    clock.advance(0s);
+  }
+  std::optional<FakeExchange> exchange;
+  asio::cancellation_signal signal;
+  bool ended = false;
+};
+
+TEST_F(SlowStreamTest, who_reads_slowly_does_not_slow_those_who_share_the_answer) {
+  models.keeps = true;
+  begin();
+  EXPECT_EQ(models.chunks_read, 5) << "the others get all of it at once";
+  EXPECT_EQ(exchange->pieces.size(), 1u);
+  clock.run(10s);
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(exchange->pieces.size(), 6u);
+  EXPECT_EQ(exchange->pieces[3], "data: {\"n\":4}\n\n");
+  EXPECT_EQ(exchange->pieces[5], "data: [DONE]\n\n");
+  EXPECT_TRUE(exchange->finished);
+}
+
+TEST_F(SlowStreamTest, who_reads_alone_sets_the_pace) {
+  begin();
+  EXPECT_EQ(models.chunks_read, 2);
+  clock.run(10s);
+  EXPECT_TRUE(ended && exchange->finished);
+}
+
+TEST_F(SlowStreamTest, what_waits_for_a_slow_reader_is_bounded) {
+  models.keeps = true;
+  settings.cache.stream_buffer_max = Bytes{40};  // an event has 15
+  begin();
+  EXPECT_EQ(models.chunks_read, 4);
+  clock.advance(1s);
+  EXPECT_EQ(models.chunks_read, 5);
+  clock.run(10s);
+  EXPECT_EQ(exchange->pieces.size(), 6u);
+}
+
+TEST_F(SlowStreamTest, a_slow_reader_that_goes_ends_nothing_for_the_others) {
+  models.keeps = true;
+  settings.cache.stream_buffer_max = Bytes{20};
+  begin();
+  exchange->goes_after = 2;
+  clock.run(10s);
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(exchange->pieces.size(), 2u);
+  EXPECT_EQ(models.chunks_read, 5);
+  EXPECT_FALSE(exchange->finished);
+}
+
+TEST_F(SlowStreamTest, what_is_cancelled_in_the_middle_leaves_nothing_behind) {
+  models.keeps = true;
+  begin();
+  signal.emit(asio::cancellation_type::terminal);
+  clock.advance(0s);
+  EXPECT_TRUE(ended);
+  EXPECT_LE(exchange->pieces.size(), 2u);
+}
+
 TEST_F(StreamTest, a_reader_that_takes_nothing_is_given_up) {
   auto reply = stream([](FakeExchange& exchange) {
     exchange.goes_after = 1;

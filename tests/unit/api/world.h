@@ -105,7 +105,14 @@ class FakeModels final : public models::Models {
   std::optional<Error> cut;
   std::optional<Error> error;
   bool keeps = false;  ///< somebody else joins each answer
+  std::optional<models::ModelInfo> find(const std::string& id) const override {
+    for (const auto& info : others) {
+      if (info.id == id) return info;
+    }
+    return std::nullopt;
+  }
   std::vector<models::ModelInfo> infos;
+  std::vector<models::ModelInfo> others;  ///< found by name, not listed
   std::vector<models::ProviderState> states;
   std::vector<models::ChatRequest> asked;
   int chunks_read = 0;

@@ -352,6 +352,9 @@ TEST_F(WsTest, a_token_may_come_as_a_subprotocol) {
       connect(get("/v1/ws").with("sec-websocket-protocol", "mainstay.v1, bearer." + ann));
   EXPECT_EQ(words(both.socket.take()), "ready");
   EXPECT_EQ(both.exchange->header("sec-websocket-protocol"), "mainstay.v1");
+  Sent apart = get("/v1/ws").with("sec-websocket-protocol", "mainstay.v1");
+  Client& second_line = connect(apart.with("sec-websocket-protocol", "bearer.ms_wrong"));
+  EXPECT_EQ(second_line.exchange->status, 401);
   Client& alone = connect(get("/v1/ws").with("sec-websocket-protocol", "bearer." + ann));
   EXPECT_EQ(alone.exchange->header("sec-websocket-protocol"), "bearer." + ann);
   Client& none = connect(asking(ann));

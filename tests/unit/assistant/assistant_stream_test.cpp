@@ -62,6 +62,42 @@ TEST_F(AssistantStreamTest, the_stored_turn_has_the_streams_usage) {
   EXPECT_EQ(store.turns[0].messages[1].tokens, Tokens{13});
 }
 
+TEST_F(AssistantStreamTest, a_conversation_deleted_under_its_answer_stays_deleted) {
+  settings.conversations.window_tokens = 1'000;
+  for (const std::size_t before : {10U, 40'000U}) {  // the second does not fit the window
+    ASSERT_TRUE(ask(in_conversation(std::string(before, 'x'))).ok());
+    auto answer = ask(in_conversation("Capital?", true));
+    ASSERT_TRUE(answer.ok());
+    erase_conversation();
+    chunks.clear();
+    EXPECT_FALSE(read(*answer->stream, chunks));
+    EXPECT_EQ(chunks.size(), 3u) << "the answer is given all the same";
+    EXPECT_TRUE(messages().empty()) << before;
+    ASSERT_TRUE(ask(in_conversation("Anew?")).ok());
+    EXPECT_EQ(messages().size(), 2u) << "a later question begins it anew";
+    erase_conversation();
+  }
+}
+
+TEST_F(AssistantStreamTest, a_turn_handed_over_says_whether_it_continues) {
+  auto question = in_conversation("Capital?", true);
+  question.finished = std::make_shared<storage::Turn>();
+  const auto first = question.finished;
+  auto answer = ask(std::move(question));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_FALSE(read(*answer->stream, chunks));
+  EXPECT_FALSE(first->continues);
+  ASSERT_TRUE(ask(in_conversation("Capital?")).ok());
+  question = in_conversation("And its river?", true);
+  question.finished = std::make_shared<storage::Turn>();
+  const auto second = question.finished;
+  answer = ask(std::move(question));
+  ASSERT_TRUE(answer.ok());
+  EXPECT_TRUE(second->continues) << "known at once, should the answer be interrupted";
+  EXPECT_FALSE(read(*answer->stream, chunks));
+  EXPECT_TRUE(second->continues);
+}
+
 TEST_F(AssistantStreamTest, a_store_that_fails_makes_the_stream_end_with_an_error) {
   store.append_error = Error::say(Errc::disk_full, "disk_full", "The disk is full.");
   auto answer = ask(in_conversation("Capital?", true));

@@ -288,6 +288,23 @@ TEST(MessageOf, what_other_providers_refuse_to_hear_again_is_left_out) {
           .contains("tool_calls"));
 }
 
+// Stored as it came, such an answer made every later question of its conversation a bad request.
+TEST(MessageOf, is_one_that_every_provider_takes_again) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"content":"a"})", R"({"role":"assistant","content":"a"})"},
+      {R"({"role":"assistant","content":null})", R"({"role":"assistant","content":""})"},
+      {R"({"role":"assistant"})", R"({"role":"assistant","content":""})"},
+      {R"({"role":"model","content":[{"type":"thinking","thinking":[{"type":"text"}]},)"
+       R"({"type":"text","text":"a "},{"type":"text","text":"b"}]})",
+       R"({"role":"assistant","content":"a b"})"},
+      {R"({"role":"assistant","content":null,"refusal":"no"})",
+       R"({"role":"assistant","content":null,"refusal":"no"})"},
+  };
+  for (const auto& [given, kept] : cases) {
+    EXPECT_EQ(dump(message_of(R"({"choices":[{"message":)" + std::string(given) + "}]}")), kept);
+  }
+}
+
 TEST(MessageOf, what_holds_no_message_is_null) {
   for (const char* body :
        {"", "x", "null", "[]", "{}", R"({"choices":[]})", R"({"choices":{}})",

@@ -227,6 +227,16 @@ struct World : SimTest {
     return out.value->ok() ? **out.value : std::vector<storage::StoredMessage>();
   }
 
+  void erase_conversation() {
+    Outcome<Status> out;
+    start(io,
+          store.inner.erase({TenantId("tenant-a"), UserId("user-a")}, ConversationId("conv_a"),
+                            Deadline::never()),
+          out);
+    clock.advance(0s);
+    EXPECT_TRUE(out.done && out.value->ok());
+  }
+
   Settings settings;
   SeededRandom random{11};
   FakeModels models;

@@ -24,10 +24,12 @@ TEST(hold, work_is_cancelled_when_the_client_goes_and_nobody_keeps_it) {
 TEST(hold, work_that_others_keep_goes_on_until_the_last_drops_it) {
   int cancelled = 0;
   Hold hold([&] { ++cancelled; });
+  EXPECT_FALSE(hold.kept());
   EXPECT_TRUE(hold.keep());
   EXPECT_TRUE(hold.keep());
   hold.client_gone();
   hold.drop();
+  EXPECT_TRUE(hold.kept());
   EXPECT_EQ(cancelled, 0);
   EXPECT_TRUE(hold.keep()) << "still running: others may join";
   hold.drop();

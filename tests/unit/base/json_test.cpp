@@ -37,6 +37,18 @@ TEST(json, a_hundred_thousand_brackets_are_refused_quietly) {
   EXPECT_FALSE(parse_json(objects).ok());
 }
 
+TEST(json, what_json_can_say_and_cannot_be_held_is_refused_in_words) {
+  const auto told = [](const char* text) { return parse_json(text).error().message; };
+  for (const char* text :
+       {"[123456789012345678901234567890]", "[18446744073709551616]", "[1e999]"}) {
+    EXPECT_NE(told(text).find("a number is malformed, or too large for 64 bits"), std::string::npos)
+        << told(text);
+  }
+  EXPECT_NE(told(R"(["\ud83d"])").find("half of a surrogate pair"), std::string::npos);
+  EXPECT_TRUE(told("[\"a").ends_with("never closed.")) << told("[\"a");
+  EXPECT_FALSE(told("[\"a").ends_with("..")) << told("[\"a");
+}
+
 TEST(json, what_is_not_json_is_refused) {
   for (const char* text : {"",
                            " ",

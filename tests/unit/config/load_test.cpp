@@ -75,10 +75,40 @@ TEST_F(Load, a_misspelt_section_is_refused) {
 }
 
 TEST_F(Load, a_section_given_as_a_value_is_refused) {
-  toml("server = 3\n");
-  EXPECT_EQ(problem().key, "server");
-  toml("[log.level]\nx = 1\n");
-  EXPECT_EQ(problem().key, "log.level.x");
+  const std::string given[][2] = {{"server", "server = 3\n"},
+                                  {"models", "models = []\n"},
+                                  {"limits", "[[limits]]\nenabled = true\n"},
+                                  {"limits.user", "[[limits.user]]\nburst = 1\n"},
+                                  {"server.websocket", "server.websocket = \"x\"\n"}};
+  for (const auto& [key, text] : given) {
+    toml(text);
+    const Problem told = problem();
+    EXPECT_EQ(told.where, here(1));
+    EXPECT_EQ(told.key, key);
+    EXPECT_EQ(told.says, "must be a section: [" + key + "] with its settings below it");
+  }
+  toml("");
+  sources.environment["MAINSTAY_SERVER"] = "3";
+  EXPECT_EQ(problem().where, "MAINSTAY_SERVER");
+  EXPECT_NE(problem().says.find("is a section"), std::string::npos);
+}
+
+TEST_F(Load, a_table_or_a_list_given_as_a_value_is_refused_with_what_is_expected) {
+  const std::string given[][3] = {
+      {"log.level", "[log.level]\nx = 1\n", "not a table"},
+      {"log.level", "[[log.level]]\nx = 1\n", "not a list of tables"},
+      {"server.listen", "server.listen = [\"a\"]\n", "must be a text, not a list"},
+      {"server.cors_origins", "[server.cors_origins]\nx = 1\n",
+       "must be a list of texts, not a table"},
+      {"server.cors_origins", "server.cors_origins = [{x = 1}]\n",
+       "must be a list of texts, not a list of tables"}};
+  for (const auto& [key, text, says] : given) {
+    toml(text);
+    const Problem told = problem();
+    EXPECT_EQ(told.where, here(1)) << text;
+    EXPECT_EQ(told.key, key);
+    EXPECT_NE(told.says.find(says), std::string::npos) << told.says;
+  }
 }
 
 TEST_F(Load, all_problems_of_all_layers_are_reported_at_once) {

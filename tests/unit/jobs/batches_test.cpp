@@ -153,6 +153,19 @@ struct BatchesTest : JobsWorld {
     }
     return out;
   }
+  /// custom_ids and codes of what was not answered.
+  Names errors_of(const BatchRecord& record) {
+    Names out;
+    auto text = now(shelf->read(record.error_file, 0, 1 << 20, soon()));
+    EXPECT_TRUE(text.ok());
+    std::istringstream in(text.ok() ? *text : std::string());
+    for (std::string line; std::getline(in, line);) {
+      const Json one = *parse_json(line);
+      out.push_back(string_field(one, "custom_id") + " " +
+                    string_field(field(one, "error"), "code"));
+    }
+    return out;
+  }
   static Names ids(int from, int to) {
     Names out;
     for (int i = from; i < to; ++i) out.push_back("c" + std::to_string(i));
@@ -236,6 +249,25 @@ TEST_F(BatchesTest, a_batch_whose_output_is_damaged_ends) {
   const auto jobs = now(stores->jobs().list(filter, {}, 100, soon()));
   ASSERT_TRUE(jobs.ok());
   for (const auto& job : jobs->items) EXPECT_TRUE(storage::ended(job.state)) << job.job.id.text();
+}
+
+TEST_F(BatchesTest, a_request_that_was_cancelled_by_itself_does_not_speak_of_the_batch) {
+  begin();
+  const BatchId id = create(put("input", 4));
+  const auto taken = claim_all(4);
+  ASSERT_TRUE(now(item_desk->cancel(caller, taken[1].job.job.id, soon())).ok());
+  for (const std::size_t i : {0u, 2u, 3u}) answer(taken[i]);
+  BatchRecord over = end(id);
+  EXPECT_EQ(over.status, BatchStatus::completed);
+  EXPECT_EQ(errors_of(over), (Names{"c1 request_cancelled"}));
+  const BatchId whole = create(put("second", 6));
+  ASSERT_TRUE(comes_to(whole, BatchStatus::in_progress));
+  claim_all(4);
+  ASSERT_TRUE(now(batches->cancel(caller.owner, whole, soon())).ok());
+  ASSERT_TRUE(comes_to(whole, BatchStatus::cancelled));
+  over = record(whole);
+  EXPECT_EQ(errors_of(over).front(), "c0 batch_cancelled");
+  EXPECT_EQ(errors_of(over).back(), "c5 batch_cancelled") << "handed in or not";
 }
 
 TEST_F(BatchesTest, an_input_is_held_from_the_order_to_the_end) {

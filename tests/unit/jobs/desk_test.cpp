@@ -150,6 +150,10 @@ TEST_F(DeskTest, times_have_bounds) {
     what.expires_in = in;
     EXPECT_EQ(refused(what).field, "expires_in") << millis(in);
   }
+  EXPECT_EQ(refused(what).message, "A job may expire at most 2000 s from now.");
+  what.expires_in = Duration(0s);
+  EXPECT_EQ(refused(what).message,
+            "'expires_in' must be a millisecond or more; without it the job never expires.");
   what = order(Json::object());
   what.repeat_every = 59s;
   EXPECT_EQ(refused(what).field, "repeat_every");
@@ -204,6 +208,21 @@ TEST_F(DeskTest, an_occurrence_that_runs_late_is_found_too) {
   clock.advance(200s);  // the second one waits since 60 s
   const auto stopped = run(desk().cancel(caller, id, soon()));
   ASSERT_TRUE(stopped.ok());
+  EXPECT_EQ(stopped->job.run_at, job(id).job.run_at + 60s);
+  EXPECT_EQ(memory.figures().depth, 0u);
+}
+
+TEST_F(DeskTest, an_occurrence_that_is_hundreds_of_moments_late_is_found_too) {
+  Order what = order({{"ms", 1}});
+  what.repeat_every = 60s;
+  const JobId id = submit(what);
+  add_workers(1);
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::succeeded);
+  close_workers();
+  clock.advance(511 * 60s);
+  const auto stopped = run(desk().cancel(caller, id, soon()));
+  ASSERT_TRUE(stopped.ok()) << stopped.error().detail;
   EXPECT_EQ(stopped->job.run_at, job(id).job.run_at + 60s);
   EXPECT_EQ(memory.figures().depth, 0u);
 }

@@ -171,6 +171,69 @@ TEST_F(WebhookJobsTest, deliveries_are_repeated_over_hours_with_the_same_id) {
   EXPECT_GT(span, 3600);
 }
 
+TEST_F(WebhookJobsTest, a_job_that_is_forgotten_before_its_delivery_is_told_all_the_same) {
+  post.status = 500;
+  add_workers(1);
+  const JobId id = submit_told({{"ms", 1}});
+  clock.advance(1s);
+  ASSERT_EQ(post.letters.size(), 1u);
+  post.status = 204;
+  store.faults["submit"].before = 1;
+  EXPECT_FALSE(run(desk().erase(caller, id, soon())).ok());
+  EXPECT_EQ(state(id), JobState::succeeded) << "nothing is lost where the message cannot be kept";
+  ASSERT_TRUE(run(desk().erase(caller, id, soon())).ok());
+  clock.advance(3h);
+  ASSERT_EQ(post.letters.size(), 2u);
+  EXPECT_EQ(post.letters[1].body, post.letters[0].body);
+  EXPECT_EQ(header(1, "webhook-id"), header(0, "webhook-id"));
+  EXPECT_EQ(memory.figures().depth, 0u) << "no look is left either";
+}
+
+TEST_F(WebhookJobsTest, a_job_that_expired_is_told_though_it_is_forgotten_before_the_look) {
+  Order what = order({{"ms", 1}});
+  what.webhook = "https://hooks.example/x";
+  what.expires_in = 60s;
+  const JobId id = submit(what);
+  clock.advance(60s);
+  ASSERT_EQ(state(id), JobState::expired);
+  ASSERT_TRUE(run(desk().erase(caller, id, soon())).ok());
+  add_workers(1);
+  clock.advance(3h);
+  EXPECT_EQ(types(), (Names{"job.expired"}));
+}
+
+TEST_F(WebhookJobsTest, what_was_told_is_not_told_again_when_its_job_is_forgotten) {
+  add_workers(1);
+  const JobId soon_gone = submit_told({{"ms", 1}});
+  const JobId later_gone = submit_told({{"end", "fatal"}});
+  clock.advance(1s);
+  ASSERT_EQ(post.letters.size(), 2u);
+  ASSERT_TRUE(run(desk().erase(caller, soon_gone, soon())).ok());
+  clock.advance(49h);
+  ASSERT_TRUE(
+      run(memory.upkeep(soon())).ok());  // its delivery is forgotten, and the delivery's key
+  ASSERT_TRUE(run(desk().erase(caller, later_gone, soon())).ok());
+  clock.advance(3h);
+  EXPECT_EQ(post.letters.size(), 2u);
+}
+
+TEST_F(WebhookJobsTest, the_message_of_a_forgotten_job_is_no_larger_than_an_input_may_be) {
+  settings.jobs.input_max = Bytes{1000};
+  settings.jobs.webhooks.result_max = Bytes{1 << 20};
+  storage::Job job;
+  job.job.id = JobId("job_1");
+  job.state = JobState::succeeded;
+  job.result = dump(Json{{"text", std::string(2000, 'x')}});
+  const auto body = [&] {
+    const auto letter = letter_of(job, "https://hooks.example/x", settings.jobs, clock, random);
+    EXPECT_LE(letter.input.size(), settings.jobs.input_max.value);
+    return *parse_json((*parse_json(letter.input))["letter"].value("body", ""));
+  };
+  EXPECT_FALSE(body()["data"].contains("result"));
+  job.result = R"({"text":"short"})";
+  EXPECT_EQ(body()["data"]["result"]["text"], "short");
+}
+
 TEST_F(WebhookJobsTest, receivers_that_hang_hold_up_no_work) {
   post.hangs = &clock;
   settings.limits.enabled = false;

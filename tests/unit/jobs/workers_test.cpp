@@ -295,6 +295,19 @@ TEST_F(WorkersTest, waiting_and_running_times_are_measured_by_kind_and_class) {
       << text;
 }
 
+TEST_F(WorkersTest, a_job_that_is_run_again_by_hand_has_not_waited_since_it_came_in) {
+  add_workers(1);
+  const JobId id = go({{"end", "fatal"}});
+  clock.advance(10h);
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  clock.advance(1s);
+  EXPECT_EQ(script->runs, 2);
+  const std::string text = metrics.text();
+  EXPECT_NE(text.find(R"(mainstay_jobs_wait_seconds_sum{kind="script",class="interactive"} 0)"),
+            std::string::npos)
+      << text;
+}
+
 TEST(WorkerSlots, follow_the_setting_or_the_cores) {
   EXPECT_EQ(worker_slots(7, 2), 7u);
   EXPECT_EQ(worker_slots(0, 4), 8u);

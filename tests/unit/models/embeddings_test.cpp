@@ -37,6 +37,7 @@ class EmbeddingProvider final : public ChatProvider {
                                AttemptTimings&) override {
     ++calls;
     asked_models.push_back(attempt.model);
+    silence = attempt.between_tokens;
     [[maybe_unused]] auto waited = co_await sleep(clock_, 10ms);
     if (!failures.empty()) {
       const Error error = failures.front();
@@ -52,6 +53,7 @@ class EmbeddingProvider final : public ChatProvider {
   std::deque<Error> failures;
   std::function<void(Embeddings&)> spoil;
   std::vector<std::string> asked_models;
+  Duration silence{};  ///< that the last call allowed inside its reply
 
  private:
   Clock& clock_;
@@ -149,6 +151,13 @@ TEST_F(RouterEmbeddings, failures_are_retried_and_routes_go_on_to_the_next) {
   got = embed("vectors", {"x"});
   ASSERT_FALSE(got.ok());
   EXPECT_EQ(got.error().reason, "upstream_rejected");
+}
+
+TEST_F(RouterEmbeddings, the_wait_for_them_bounds_the_silence_after_the_head) {
+  auto& one = embedder("one");
+  build();
+  ASSERT_TRUE(embed("one/m", {"x"}).ok());
+  EXPECT_EQ(one.silence, Duration(settings.models.first_token_timeout));
 }
 
 TEST_F(RouterEmbeddings, the_breaker_opens_for_embeddings_too) {

@@ -83,14 +83,26 @@ Verdict of(Errc code, const char* reason) {
 TEST(verdict, the_callers_fault_is_never_tried_elsewhere) {
   EXPECT_FALSE(of(Errc::invalid, "upstream_rejected").next);
   EXPECT_FALSE(of(Errc::cancelled, "").next);
-  EXPECT_FALSE(of(Errc::invalid, "upstream_rejected").counts);
+  EXPECT_EQ(of(Errc::invalid, "upstream_rejected").blame, Blame::nobody);
 }
 
-TEST(verdict, client_errors_other_than_429_do_not_count_against_the_breaker) {
-  EXPECT_FALSE(of(Errc::bad_upstream, "upstream_credentials").counts);
-  EXPECT_FALSE(of(Errc::bad_upstream, "upstream_quota").counts);
-  EXPECT_FALSE(of(Errc::not_found, "upstream_model_unknown").counts);
-  EXPECT_TRUE(of(Errc::over_limit, "upstream_rate_limited").counts);
+TEST(verdict, client_errors_do_not_count_against_a_breaker) {
+  EXPECT_EQ(of(Errc::bad_upstream, "upstream_credentials").blame, Blame::nobody);
+  EXPECT_EQ(of(Errc::bad_upstream, "upstream_quota").blame, Blame::nobody);
+  EXPECT_EQ(of(Errc::not_found, "upstream_model_unknown").blame, Blame::nobody);
+  EXPECT_EQ(of(Errc::over_limit, "upstream_rate_limited").blame, Blame::nobody);
+}
+
+TEST(verdict, what_the_server_was_there_for_is_its_models_failure) {
+  EXPECT_EQ(of(Errc::bad_upstream, "upstream_error").blame, Blame::model);
+  EXPECT_EQ(of(Errc::bad_upstream, "upstream_truncated").blame, Blame::model);
+  EXPECT_EQ(of(Errc::bad_upstream, "upstream_bad_reply").blame, Blame::model);
+  EXPECT_EQ(of(Errc::unavailable, "upstream_overloaded").blame, Blame::model);
+  EXPECT_EQ(of(Errc::deadline, "upstream_first_byte_timeout").blame, Blame::model);
+  EXPECT_EQ(of(Errc::unavailable, "upstream_refused").blame, Blame::server);
+  EXPECT_EQ(of(Errc::unavailable, "upstream_unresolved").blame, Blame::server);
+  EXPECT_EQ(of(Errc::deadline, "upstream_connect_timeout").blame, Blame::server);
+  EXPECT_EQ(of(Errc::bad_upstream, "upstream_tls_failed").blame, Blame::server);
 }
 
 TEST(verdict, only_what_may_pass_is_called_again) {
@@ -108,7 +120,7 @@ TEST(verdict, only_what_may_pass_is_called_again) {
 
 TEST(verdict, our_own_bounds_do_not_count_against_the_provider) {
   for (const char* reason : {"circuit_open", "provider_busy", "upstream_pool_full"}) {
-    EXPECT_FALSE(of(Errc::unavailable, reason).counts) << reason;
+    EXPECT_EQ(of(Errc::unavailable, reason).blame, Blame::nobody) << reason;
     EXPECT_TRUE(of(Errc::unavailable, reason).next) << reason;
   }
 }

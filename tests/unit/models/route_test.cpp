@@ -47,6 +47,81 @@ TEST_F(route, auto_uses_a_discovered_provider_only_after_it_was_found) {
   EXPECT_EQ(got.by().model, "llama3.2");
 }
 
+TEST_F(route, auto_asks_none_that_is_known_by_its_name_for_something_else) {
+  auto& found = provider("ollama", {}, true);
+  build();
+  const std::vector<std::pair<std::string, std::string>> known = {
+      {"bge-m3:latest", "embedding"},
+      {"BAAI/bge-small-en", "embedding"},
+      {"all-minilm:22m", "embedding"},
+      {"thenlper/gte-base", "embedding"},
+      {"intfloat/multilingual-e5-large", "embedding"},
+      {"text-embedding-3-small", "embedding"},
+      {"mxbai-rerank-base-v1", "rerank"},
+      {"dall-e-3", "image"},
+      {"gpt-image-1", "image"},
+      {"sora-2", "video"},
+      {"omni-moderation-latest", "moderation"},
+      {"gpt-4o-mini-tts", "speech"},
+      {"whisper-1", "transcription"},
+      {"gpt-4o-transcribe", "transcription"},
+      {"gpt-4o-realtime-preview", "realtime"},
+      {"davinci-002", "completion"},
+      {"babbage-002", "completion"},
+      {"gpt-3.5-turbo-instruct", "completion"},
+      {"qwen2.5-7b-instruct", "chat"},
+      {"phi-4:14b", "chat"}};
+  found.listed.emplace();
+  for (const auto& [id, task] : known) found.listed->push_back(id);
+  asio::co_spawn(io, router->probe(Deadline::in(clock, 10s)), [](std::exception_ptr) {});
+  clock.run(0s);
+  EXPECT_EQ(ask_model("auto").by().model, "qwen2.5-7b-instruct");
+  Result<std::vector<ModelInfo>> got;
+  asio::co_spawn(io, router->list(Deadline::in(clock, 10s)),
+                 [&](std::exception_ptr, auto listed) { got = std::move(listed); });
+  clock.run(0s);
+  for (const auto& [id, task] : known) {
+    const std::string& name = id;
+    const auto one = std::find_if(got->begin(), got->end(),
+                                  [&](const ModelInfo& model) { return model.id == name; });
+    ASSERT_NE(one, got->end()) << id;
+    EXPECT_EQ(one->task, task) << id;
+  }
+  EXPECT_EQ(ask_model("bge-m3").by().model, "bge-m3") << "it can be asked for by its name";
+}
+
+TEST_F(route, of_the_models_listed_in_the_settings_auto_asks_the_first_of_chat) {
+  provider("one", {"bge-m3", "llama3"});
+  build();
+  EXPECT_EQ(ask_model("auto").by().model, "llama3");
+  providers.clear();
+  provider("two", {"bge-m3"});
+  build();
+  EXPECT_EQ(ask_model("auto").by().model, "bge-m3") << "there is no other";
+}
+
+TEST_F(route, a_model_is_found_by_every_name_that_chat_takes) {
+  provider("olla", {}).listed = {"llama3.2:latest", "qwen"};
+  provider("late", {}).listed.reset();
+  RouteSettings named;
+  named.model = "house";
+  named.candidates.push_back({"olla", "qwen", 1, 0});
+  settings.routes.push_back(named);
+  build();
+  asio::co_spawn(io, router->probe(Deadline::in(clock, 10s)), [](std::exception_ptr) {});
+  clock.run(0s);
+  for (const char* name : {"olla/llama3.2:latest", "olla/llama3.2", "llama3.2", "llama3.2:latest",
+                           "qwen", "olla/qwen", "house"}) {
+    const auto found = router->find(name);
+    ASSERT_TRUE(found) << name;
+    EXPECT_EQ(found->id, name);
+    EXPECT_EQ(found->provider, "olla") << name;
+  }
+  for (const char* name : {"olla/nothing", "nobody/qwen", "late/x", "x"}) {
+    EXPECT_FALSE(router->find(name)) << name;
+  }
+}
+
 TEST_F(route, watching_finds_a_provider_that_comes_and_notices_one_that_goes) {
   auto& found = provider("ollama", {}, true);
   build();
@@ -65,6 +140,42 @@ TEST_F(route, watching_finds_a_provider_that_comes_and_notices_one_that_goes) {
   look();
   EXPECT_FALSE(router->providers()[0].up);
   EXPECT_EQ(router->providers()[0].why, "upstream_refused");
+}
+
+TEST_F(route, gauges_of_a_provider_go_with_it) {
+  provider("one", {"m-one"});
+  build();
+  for (const char* gauge : {"mainstay_provider_up", "mainstay_provider_limit"}) {
+    EXPECT_NE(metrics.text().find(gauge + std::string("{provider=\"one\"}")), std::string::npos);
+  }
+  providers.clear();
+  build();  // as a reload does: the next router first, then the last one goes
+  EXPECT_EQ(metrics.text().find("mainstay_provider_up{provider=\"one\"}"), std::string::npos);
+  EXPECT_EQ(metrics.text().find("mainstay_provider_limit{provider=\"one\"}"), std::string::npos);
+}
+
+TEST_F(route, models_are_listed_as_they_do_by_themselves) {
+  auto& one = provider("one", {"small", "big"});
+  build();
+  const auto states = [this] {
+    std::string out;
+    Result<std::vector<ModelInfo>> got;
+    asio::co_spawn(io, router->list(Deadline::in(clock, 10s)),
+                   [&](std::exception_ptr, auto listed) { got = std::move(listed); });
+    clock.run(0s);
+    for (const auto& model : *got) {
+      if (model.provider == "one") out += model.id + ":" + model.state + " ";
+    }
+    return out;
+  };
+  EXPECT_EQ(states(), "small:ready big:ready ");
+  ask_model("one/small");
+  one.always = fails(broken());
+  ask_model("one/big");
+  EXPECT_EQ(states(), "small:ready big:degraded ");
+  one.always = fails(refused());
+  ask_model("one/small");
+  EXPECT_EQ(states(), "small:unavailable big:unavailable ");
 }
 
 TEST_F(route, a_server_without_a_list_of_models_is_up_all_the_same) {

@@ -9,9 +9,9 @@ class router_adapt : public World {
   router_adapt() { concurrent_max = 10; }
   std::int64_t limit() {
     return metrics
-        .gauge("mainstay_provider_limit", "Calls at once that the provider gets now",
-               {{"provider", "one"}})
-        .value();
+        .held_gauge("mainstay_provider_limit", "Calls at once that the provider gets now",
+                    {{"provider", "one"}})
+        ->value();
   }
   /// So many questions at once, none of them like another; each takes the provider half a second.
   void ask_at_once(int n) {

@@ -1,4 +1,5 @@
 // Failing providers: retries, budget, breaker, pause, fallback, permits, timers.
+#include "telemetry/log_tail.h"
 #include "world.h"
 
 namespace mainstay::models::test {
@@ -40,6 +41,60 @@ TEST_F(router_fault, attempts_are_bounded) {
   EXPECT_EQ(got.error().code, Errc::bad_upstream);
   EXPECT_EQ(got.error().reason, "upstream_error");
   EXPECT_EQ(got.error().message, "No provider of this model could answer (one: upstream_error).");
+}
+
+TEST_F(router_fault, the_error_names_each_provider_that_failed_and_why) {
+  auto& one = provider("one", {"m"});
+  auto& two = provider("two", {"m"});
+  one.always = fails(failure(Errc::deadline, "upstream_stalled"));
+  two.always = fails(Error::say(Errc::bad_upstream, "upstream_bad_reply", "That is no JSON."));
+  RouteSettings strict;
+  strict.model = "strict";
+  strict.candidates = {{"one", "m", 1, 0}, {"two", "m", 1, 1}};
+  strict.extractive_fallback = false;
+  settings.routes.push_back(strict);
+  build();
+  auto& got = ask_model("strict");
+  EXPECT_EQ(got.error().reason, "upstream_bad_reply");
+  EXPECT_EQ(got.error().message,
+            "That is no JSON. No provider of this model could answer (one: upstream_stalled, two: "
+            "upstream_bad_reply).");
+  EXPECT_EQ(got.error().detail, "after 2 calls: That is no JSON.");
+}
+
+TEST_F(router_fault, the_log_names_the_request_whose_call_failed) {
+  LogSettings kept;
+  kept.sink = "/dev/null";
+  auto seen = std::move(*Log::open(kept, clock));
+  seen->keep_tail(64_KiB);
+  std::swap(log, seen);
+  provider("one", {"m-one"}).always = fails(failure(Errc::deadline, "upstream_stalled"));
+  build();
+  auto what = request(question("q"));
+  what.request = RequestId("req_31");
+  ask(std::move(what));
+  log->stop(5s);
+  LogTail::Filter failed;
+  failed.request = "req_31";
+  failed.text = "provider.failed";
+  EXPECT_EQ(log->tail()->newest(failed, UINT64_MAX, 10).lines.size(), 1U);
+  seen->stop(1s);
+}
+
+TEST_F(router_fault, a_long_list_of_failures_is_cut) {
+  RouteSettings strict;
+  strict.model = "strict";
+  strict.extractive_fallback = false;
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = "provider-" + std::to_string(i);
+    provider(name, {"m"}).always = fails(broken());
+    strict.candidates.push_back({name, "m", 1, static_cast<std::uint32_t>(i)});
+  }
+  settings.routes.push_back(strict);
+  build();
+  auto& got = ask_model("strict");
+  EXPECT_LT(got.error().message.size(), 700U);
+  EXPECT_NE(got.error().message.find("provider-0: upstream_error"), std::string::npos);
 }
 
 TEST_F(router_fault, what_every_provider_rejects_is_the_callers_fault_and_nothing_stands_in) {
@@ -173,6 +228,67 @@ TEST_F(router_fault, fault_23_an_open_breaker_answers_at_once_with_retry_after) 
   EXPECT_EQ(one.calls, before);
 }
 
+TEST_F(router_fault, a_model_that_its_server_fails_with_does_not_block_the_others) {
+  auto& one = provider("one", {"small", "big"});
+  build();
+  one.always = fails(broken());
+  for (int i = 0; i < 6; ++i) ask_model("one/big");
+  EXPECT_EQ(ask_model("one/big").error().reason, "circuit_open");
+  EXPECT_EQ(router->providers()[0].breaker, "open") << "all that was asked of it failed";
+  EXPECT_FALSE(router->providers()[0].up);
+  EXPECT_EQ(router->providers()[0].why, "upstream_error");
+  one.always = reply("{\"small\":1}");
+  EXPECT_TRUE(ask_model("one/small").ok());
+  EXPECT_EQ(ask_model("auto").by().provider, "one") << "whose default model is well";
+  EXPECT_EQ(router->providers()[0].breaker, "closed");
+  EXPECT_TRUE(router->providers()[0].up);
+  EXPECT_EQ(router->providers()[0].why, "");
+  EXPECT_EQ(ask_model("one/big").error().reason, "circuit_open");
+}
+
+TEST_F(router_fault, streams_that_break_off_count_for_their_model_alone) {
+  auto& one = provider("one", {"small", "big"});
+  Step cut = streams({"a"});
+  cut.pieces.pop_back();
+  cut.cut = failure(Errc::bad_upstream, "upstream_truncated");
+  one.always = cut;
+  build();
+  for (int i = 0; i < 6; ++i) {
+    auto what = request(question("s-" + std::to_string(i)), true);
+    what.model = "one/big";
+    ask(std::move(what));
+  }
+  EXPECT_EQ(ask_model("one/big").error().reason, "circuit_open");
+  EXPECT_TRUE(ask_model("one/small").ok());
+}
+
+TEST_F(router_fault, no_answer_in_time_counts_for_its_model_alone) {
+  settings.models.retry_budget_per_second = 0;
+  auto& one = provider("one", {"small", "big"});
+  one.always = fails(failure(Errc::deadline, "upstream_first_byte_timeout"));
+  build();
+  for (int i = 0; i < 6; ++i) ask_model("one/big");
+  EXPECT_EQ(ask_model("one/big").error().reason, "circuit_open");
+  one.always = reply("{}");
+  EXPECT_TRUE(ask_model("one/small").ok());
+}
+
+TEST_F(router_fault, a_server_that_cannot_be_reached_is_left_alone_with_all_its_models) {
+  for (const Error& away : {refused(), failure(Errc::unavailable, "upstream_unresolved"),
+                            failure(Errc::deadline, "upstream_connect_timeout"),
+                            failure(Errc::bad_upstream, "upstream_tls_failed")}) {
+    auto& one = provider("one", {"small", "big"});
+    one.always = fails(away);
+    build();
+    for (int i = 0; i < 6; ++i) ask_model("one/big");
+    EXPECT_EQ(ask_model("one/small").error().reason, "circuit_open") << away.reason;
+    EXPECT_EQ(router->providers()[0].breaker, "open");
+    EXPECT_FALSE(router->providers()[0].up);
+    EXPECT_EQ(router->providers()[0].why, away.reason);
+    providers.clear();
+  }
+}
+
 TEST_F(router_fault, the_provider_is_used_again_once_it_is_back) {
   auto& one = provider("one", {"m-one"});
   one.always = fails(broken());
@@ -236,6 +352,20 @@ TEST_F(router_fault, a_rate_limit_of_one_model_leaves_the_others_of_its_provider
   EXPECT_TRUE(ask_model("one/m-two").ok());
   EXPECT_EQ(ask_model("one/m-one").error().reason, "upstream_rate_limited");
   EXPECT_EQ(one.calls, 2);
+}
+
+TEST_F(router_fault, rate_limits_never_open_the_breaker) {
+  auto& one = provider("one", {"m-one", "m-two"});
+  one.always = fails(failure(Errc::over_limit, "upstream_rate_limited"));
+  build();
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(ask_model("one/m-one").error().reason, "upstream_rate_limited");
+  }
+  EXPECT_GE(one.calls, 20);
+  EXPECT_EQ(router->providers()[0].breaker, "closed");
+  EXPECT_TRUE(router->providers()[0].up);
+  one.always = reply("{}");
+  EXPECT_TRUE(ask_model("one/m-one").ok());
 }
 
 TEST_F(router_fault, a_rate_limit_beyond_the_deadline_is_told_as_our_capacity) {

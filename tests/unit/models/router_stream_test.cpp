@@ -82,6 +82,26 @@ TEST_F(router_stream, a_provider_has_times_of_its_own) {
   EXPECT_EQ(two.open, 0);
 }
 
+TEST_F(router_stream, the_first_tokens_time_bounds_the_silence_after_the_head) {
+  auto& one = provider("one", {"m-one"});
+  Step thinks;
+  thinks.pieces.push_back({.after = 29s, .text = "alpha"});
+  thinks.pieces.push_back({.after = 9s, .text = "beta"});
+  thinks.pieces.push_back({{}, R"({"finish_reason":"stop"})", false, true});
+  one.always = thinks;
+  build();
+  auto& got = ask(request(question("q"), true), 200s);
+  ASSERT_TRUE(got.ended);
+  EXPECT_EQ(got.by().provider, "one");
+  EXPECT_EQ(got.by().first_token_time, 29s);
+  thinks.pieces[1].after = 11s;
+  one.always = thinks;
+  auto& stalled = ask(request(question("later"), true), 200s);
+  ASSERT_TRUE(stalled.stream_error);
+  EXPECT_EQ(stalled.stream_error->reason, "upstream_stalled");
+  EXPECT_EQ(stalled.chunks, std::vector<std::string>{"alpha"});
+}
+
 // proves fault row 26: an error after a token, and no token twice
 TEST_F(router_stream, fault_26_a_stream_cut_after_a_token_ends_with_an_error_and_no_replay) {
   auto& one = provider("one", {"m-one"});

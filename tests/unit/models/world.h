@@ -72,19 +72,23 @@ inline Step streams(std::vector<std::string> words, Duration between = {}) {
 
 class FakeStream final : public ChatStream {
  public:
-  FakeStream(Clock& clock, Step step, int& open)
-      : clock_(clock), step_(std::move(step)), open_(open) {
+  /// `between` bounds every wait from the head on, as it does in a real client.
+  FakeStream(Clock& clock, Step step, Duration between, int& open)
+      : clock_(clock), step_(std::move(step)), between_(between), open_(open) {
     ++open_;
   }
   ~FakeStream() override { --open_; }
   Co<Result<std::optional<ChatChunk>>> next(Deadline by) override {
     const bool over = at_ >= step_.pieces.size();
     const Duration wait = over ? Duration(step_.silent ? 24h : 0h) : step_.pieces[at_].after;
-    const bool late = wait > by.left(clock_.now());
-    const Duration shorter = late ? by.left(clock_.now()) : wait;
+    const bool stalled = between_ < by.left(clock_.now());
+    const Duration most = stalled ? between_ : by.left(clock_.now());
+    const bool late = wait > most;
+    const Duration shorter = late ? most : wait;
     bool waited = true;
     if (shorter > 0s) waited = co_await sleep(clock_, shorter);
     if (!waited) co_return failure(Errc::bad_upstream, "upstream_reset");
+    if (late && stalled) co_return failure(Errc::deadline, "upstream_stalled");
     if (late) co_return Error::say(Errc::deadline, "upstream_timeout", "scripted stall");
     if (over && step_.cut) co_return *step_.cut;
     if (over) co_return std::optional<ChatChunk>();
@@ -99,6 +103,7 @@ class FakeStream final : public ChatStream {
  private:
   Clock& clock_;
   Step step_;
+  Duration between_;
   int& open_;
   std::size_t at_ = 0;
 };
@@ -132,7 +137,8 @@ class FakeProvider final : public ChatProvider {
     --running;
     if (!waited) co_return failure(Errc::bad_upstream, "upstream_reset");
     if (step.error) co_return *step.error;
-    std::unique_ptr<ChatStream> out = std::make_unique<FakeStream>(clock_, std::move(step), open);
+    std::unique_ptr<ChatStream> out =
+        std::make_unique<FakeStream>(clock_, std::move(step), attempt.between_tokens, open);
     co_return out;
   }
   Co<Result<std::vector<ModelInfo>>> models(Deadline) override {

@@ -260,6 +260,32 @@ TEST(ClientPool, a_fresh_connection_that_dies_is_an_error_not_a_retry) {
   EXPECT_EQ(server.connections(), 1);
 }
 
+TEST(ClientPool, a_call_that_goes_out_once_is_not_sent_again_when_the_peer_closes) {
+  std::atomic<int> requests{0};
+  ScriptServer server([&](Peer& peer, int) {
+    while (!peer.request().empty() && ++requests == 1) peer.reply("x");
+    peer.reset();
+  });
+  Rig rig;
+  ASSERT_TRUE(rig.get(call_to(server.url())).ok) << "its connection is kept";
+  Call call = call_to(server.url());
+  call.once = true;
+  const Got got = rig.get(call);
+  EXPECT_EQ(got.error.reason, "upstream_reset");
+  EXPECT_EQ(requests, 2);
+  EXPECT_EQ(server.connections(), 2);
+}
+
+TEST(ClientPool, the_connection_of_a_call_that_goes_out_once_is_not_kept) {
+  ScriptServer server(echo);
+  Rig rig;
+  Call call = call_to(server.url());
+  call.once = true;
+  ASSERT_TRUE(rig.get(call).ok);
+  EXPECT_TRUE(rig.until([](const auto& f) { return f.open == 0; }));
+  EXPECT_FALSE(rig.get(call).reused);
+}
+
 TEST(ClientPool, bytes_that_nobody_asked_for_end_a_kept_connection) {
   const std::string answer = "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n";
   for (const bool at_once : {true, false}) {

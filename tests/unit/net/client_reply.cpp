@@ -77,6 +77,14 @@ TEST(ClientReply, a_body_that_came_with_its_head_is_taken_at_once_and_only_then)
       << "only its close says where it ends";
 }
 
+TEST(ClientReply, a_reply_says_when_it_came) {
+  const RealClock clock;
+  const WallTime before = clock.wall();
+  const Got got = after("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nx");
+  EXPECT_GE(got.at, before);
+  EXPECT_LE(got.at, clock.wall());
+}
+
 TEST(ClientReply, pieces_of_one_byte_change_nothing) {
   const std::vector<std::string> replies{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
                                          "HTTP/1.1 200 OK\r\nx: y\r\nTransfer-Encoding: "

@@ -190,6 +190,7 @@ struct Got {
   std::string body;
   std::size_t pieces = 0;
   bool reused = false;
+  WallTime at{};
 };
 
 inline Call call_to(std::shared_ptr<const Url> url, std::string body = "hello") {
@@ -210,6 +211,7 @@ inline Co<Got> fetch(Client& client, Call call, CallTimers timers, Deadline by) 
   }
   got.status = (*reply)->status();
   got.reused = (*reply)->timings().reused;
+  got.at = (*reply)->timings().at;
   while (true) {
     auto piece = co_await (*reply)->read(by);
     if (!piece.ok()) {

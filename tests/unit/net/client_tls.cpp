@@ -86,8 +86,10 @@ Call tls_call(const std::string& target, std::string body = "hello") {
 TEST(ClientTls, bodies_and_headers_cross_both_ways_over_either_version) {
   for (const bool http2 : {false, true}) {
     Rig rig(trusting(http2));
+    const WallTime before = RealClock().wall();
     const Got got = rig.get(tls_call("/echo", "echoed"));
     ASSERT_TRUE(got.ok) << got.error.detail;
+    EXPECT_GE(got.at, before);
     EXPECT_EQ(got.body, "echoed");
     EXPECT_EQ(got.status, 200);
     const Got version = rig.get(tls_call("/version"));
@@ -110,6 +112,21 @@ TEST(ClientTls, a_hundred_calls_use_one_connection) {
     EXPECT_TRUE(rig.until([](const auto& f) {
       return f.connections_created == 1 && f.connections_reused == 99 && f.open == 1 && f.idle == 1;
     }));
+  }
+}
+
+TEST(ClientTls, a_call_that_goes_out_once_has_a_connection_of_its_own) {
+  for (const bool http2 : {false, true}) {
+    Rig rig(trusting(http2));
+    ASSERT_TRUE(rig.get(tls_call("/echo")).ok);
+    for (int i = 0; i < 2; ++i) {
+      Call call = tls_call("/echo");
+      call.once = true;
+      const Got got = rig.get(std::move(call));
+      ASSERT_TRUE(got.ok) << got.error.detail;
+      EXPECT_FALSE(got.reused);
+    }
+    EXPECT_TRUE(rig.until([](const auto& f) { return f.connections_created == 3 && f.open == 1; }));
   }
 }
 

@@ -79,7 +79,8 @@ TEST(Anthropic, every_role_and_part_is_translated) {
       {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":
       {"name":"sun","arguments":"{\"angle\":31}"}},{"id":"c2","type":"function","function":
       {"name":"moon","arguments":""}}]},
-      {"role":"tool","tool_call_id":"c1","content":"bright"},{"role":"tool","tool_call_id":"c2","content":""},
+      {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"bright"},{"type":"image_url",
+      "image_url":{"url":"data:image/png;base64,QUJD"}}]},{"role":"tool","tool_call_id":"c2","content":""},
       {"role":"user","content":"and?"},{"role":"assistant","content":null,"refusal":"no"}]})",
       kReply);
   EXPECT_EQ(desk.client.sent.at(0).address, "https://api.example/v1/messages");
@@ -95,7 +96,8 @@ TEST(Anthropic, every_role_and_part_is_translated) {
       {"type":"image","source":{"type":"url","url":"https://p.example/1.png"}},{"type":"text","text":"two"}]},
       {"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"sun","input":{"angle":31}},
       {"type":"tool_use","id":"c2","name":"moon","input":{}}]},
-      {"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"bright"}]},
+      {"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":[{"type":"text","text":"bright"},
+      {"type":"image","source":{"type":"base64","media_type":"image/png","data":"QUJD"}}]},
       {"type":"tool_result","tool_use_id":"c2"},{"type":"text","text":"and?"}]},
       {"role":"assistant","content":[{"type":"text","text":"no"}]}])");
   EXPECT_EQ(sent["messages"], expected) << dump(sent);
@@ -287,6 +289,19 @@ TEST(Anthropic, a_whole_message_becomes_a_completion) {
   EXPECT_EQ(desk.client.open, 0);
 }
 
+TEST(Anthropic, what_cannot_be_held_is_replaced_and_the_answer_survives) {
+  Desk desk;
+  const auto reply = desk.complete(script(
+      kJsonType, R"({"content":[{"type":"text","text":"a\ud83db"},{"type":"tool_use","id":"t",)"
+                 R"("name":"sun","input":{"n":123456789012345678901234567890}}],)"
+                 R"("stop_reason":"tool_use"})"));
+  const Json message = message_in(reply);
+  EXPECT_EQ(message["content"],
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"n":1.2345678901234568e+29})");
+}
+
 TEST(Anthropic, stop_reasons_are_told_in_openais_words) {
   Desk desk;
   const auto finish = [&](const std::string& reason) {
@@ -374,7 +389,7 @@ TEST(Anthropic, error_events_are_the_errors_their_type_names) {
   EXPECT_EQ(told("overloaded_error"), "upstream_overloaded");
   EXPECT_EQ(told("rate_limit_error"), "upstream_rate_limited");
   EXPECT_EQ(told("authentication_error"), "upstream_credentials");
-  EXPECT_EQ(told("permission_error"), "upstream_credentials");
+  EXPECT_EQ(told("permission_error"), "upstream_forbidden");
   EXPECT_EQ(told("invalid_request_error"), "upstream_rejected");
   EXPECT_EQ(told("request_too_large"), "upstream_rejected");
   EXPECT_EQ(told("not_found_error"), "upstream_model_unknown");

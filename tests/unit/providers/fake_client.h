@@ -25,6 +25,7 @@ struct Script {
   std::vector<std::string> pieces = {};
   std::optional<Error> instead = std::nullopt;  ///< send() fails with this
   std::optional<Error> at_end = std::nullopt;   ///< read() fails with this after the pieces
+  WallTime at{};                                ///< when it came
 };
 
 /// A reply of these bytes, cut every `step` bytes (0: one piece).
@@ -82,6 +83,7 @@ class FakeClient final : public Client {
       timings_.queue = std::chrono::milliseconds(1);
       timings_.connect = std::chrono::milliseconds(2);
       timings_.first_byte = std::chrono::milliseconds(3);
+      timings_.at = script_.at;
     }
     ~Played() override { --client_.open; }
     int status() const noexcept override { return script_.status; }

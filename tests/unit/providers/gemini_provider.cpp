@@ -67,6 +67,34 @@ TEST(Gemini, every_role_and_part_is_translated) {
   EXPECT_FALSE(sent.contains("tools"));
 }
 
+TEST(Gemini, a_picture_in_a_tools_result_goes_along) {
+  const std::string ask =
+      R"({"messages":[{"role":"user","content":"look"},{"role":"assistant","tool_calls":[
+      {"id":"c1","type":"function","function":{"name":"screen","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"taken"},
+      {"type":"image_url","image_url":{"url":"data:image/png;base64,QUJD"}}]}]})";
+  Desk desk;
+  EXPECT_EQ(desk.translated(ask, kReply)["contents"][2]["parts"],
+            *parse_json(
+                R"([{"functionResponse":{"name":"screen","response":{"result":"taken"}}},
+      {"inlineData":{"mimeType":"image/png","data":"QUJD"}}])"));
+  Attempt third = Desk::attempt();
+  third.model = "gemini-3-pro";
+  desk.play(script(kJsonType, kReply));
+  const ChatRequest request = chat_request(ask);
+  ASSERT_TRUE(net::run(desk.provider->complete(request, third, desk.timings)).ok());
+  const Json sent = *parse_json(desk.client.sent.back().body);
+  EXPECT_EQ(sent["contents"][2]["parts"],
+            *parse_json(
+                R"([{"functionResponse":{"name":"screen","response":{"result":"taken"},
+      "parts":[{"inlineData":{"mimeType":"image/png","data":"QUJD"}}]}}])"));
+  const auto sound = desk.complete(
+      R"({"messages":[{"role":"user","content":"x"},{"role":"tool","content":[{"type":"file"}]}]})");
+  ASSERT_FALSE(sound.ok());
+  EXPECT_EQ(sound.error().reason, "upstream_cannot");
+  EXPECT_EQ(sound.error().field, "messages[1].content[0]");
+}
+
 TEST(Gemini, results_are_in_the_order_of_their_calls) {
   Desk desk;
   const Json sent = desk.translated(
@@ -289,6 +317,19 @@ TEST(Gemini, a_whole_reply_becomes_a_completion) {
   EXPECT_EQ(desk.client.open, 0);
 }
 
+TEST(Gemini, what_cannot_be_held_is_replaced_and_the_answer_survives) {
+  Desk desk;
+  const auto reply = desk.complete(script(
+      kJsonType, R"({"candidates":[{"content":{"parts":[{"text":"a\ud83db"},{"functionCall":)"
+                 R"({"name":"sun","args":{"n":123456789012345678901234567890}}}]},)"
+                 R"("finishReason":"STOP"}]})"));
+  const Json message = message_in(reply);
+  EXPECT_EQ(message["content"],
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(message["tool_calls"][0]["function"]["arguments"], R"({"n":1.2345678901234568e+29})");
+}
+
 TEST(Gemini, finish_reasons_are_told_in_openais_words) {
   Desk desk;
   const auto finish = [&](const std::string& reason) {
@@ -346,6 +387,25 @@ TEST(Gemini, a_stream_of_events_becomes_chunks) {
   EXPECT_EQ(call["index"], 0);
   EXPECT_EQ(call["id"], "g7");
   EXPECT_EQ((*parse_json(out.chunks[6]))["usage"]["prompt_tokens"], 8);
+}
+
+TEST(Gemini, words_after_the_finish_reason_come_before_the_finish) {
+  const auto event = [](const std::string& candidate, const std::string& usage) {
+    return "data: {\"candidates\":[" + candidate + "],\"usageMetadata\":" + usage + "}\n\n";
+  };
+  Desk desk;
+  const Streamed out = desk.stream(script(
+      kSse,
+      event(R"({"content":{"parts":[{"text":"one "}]},"finishReason":"STOP"})",
+            R"({"promptTokenCount":8,"candidatesTokenCount":1})") +
+          event(R"({"content":{"parts":[{"text":"two"},{"functionCall":{"id":"g","name":"f"}}]}})",
+                R"({"promptTokenCount":8,"candidatesTokenCount":5})")));
+  ASSERT_TRUE(out.ended) << out.error.detail;
+  EXPECT_EQ(out.text, "one two");
+  EXPECT_EQ(out.finish, "tool_calls");
+  ASSERT_EQ(out.chunks.size(), 6U);  // role, two texts, call, finish, usage
+  EXPECT_NE(out.chunks[4].find(R"("finish_reason":"tool_calls")"), std::string::npos);
+  EXPECT_EQ((*parse_json(out.chunks[5]))["usage"]["completion_tokens"], 5);
 }
 
 TEST(Gemini, the_pieces_of_a_stream_do_not_matter) {

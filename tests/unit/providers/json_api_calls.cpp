@@ -10,10 +10,11 @@ namespace {
 
 using Ms = std::chrono::milliseconds;
 
-Ms told(std::map<std::string, std::string> headers) {
+Ms told(std::map<std::string, std::string> headers, WallTime at = {}) {
   FakeClient client;
   Script reply = script("application/json", "{}", 0, 429);
   for (auto& [name, value] : headers) reply.headers[name] = value;
+  reply.at = at;
   client.scripts.push_back(std::move(reply));
   const auto got = run(
       call_api(client, Call{"GET", std::make_shared<const Url>(*Url::parse("http://a.example"))},
@@ -34,6 +35,17 @@ TEST(RetryAfter, seconds_and_milliseconds_are_understood) {
                   {"retry-after", "Sun, 06 Nov 1994 08:49:07 GMT"}}),
             Ms(0));
   EXPECT_EQ(told({{"retry-after", "86401"}}), Ms(86'400'000));
+}
+
+TEST(RetryAfter, a_date_without_the_replys_own_is_counted_from_when_it_came) {
+  const WallTime came(std::chrono::seconds(784'111'777));  // Sun, 06 Nov 1994 08:49:37 GMT
+  EXPECT_EQ(told({{"retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"}}, came), Ms(60'000));
+  EXPECT_EQ(told({{"retry-after", "Sun, 06 Nov 1994 08:49:07 GMT"}}, came), Ms(0));
+  EXPECT_EQ(told({{"date", "Sun, 06 Nov 1994 08:50:07 GMT"},
+                  {"retry-after", "Sun, 06 Nov 1994 08:50:37 GMT"}},
+                 came),
+            Ms(30'000))
+      << "its own date goes first";
 }
 
 TEST(RetryAfter, anything_else_says_nothing) {
@@ -99,6 +111,32 @@ TEST(JsonApi, redirects_are_not_followed_and_not_taken_for_answers) {
   EXPECT_EQ(client.sent.size(), 5U);
 }
 
+TEST(JsonApi, a_compressed_reply_is_named_and_not_read) {
+  FakeClient client;
+  const auto url = std::make_shared<const Url>(*Url::parse("http://a.example"));
+  for (const char* how : {"gzip", "deflate", " BR "}) {
+    for (const int status : {200, 500}) {
+      Script packed = script("application/json", "\x1f\x8b\x08", 0, status);
+      packed.headers["content-encoding"] = how;
+      client.scripts.push_back(std::move(packed));
+      const auto got = run(call_api(client, Call{"GET", url}, CallTimers{}, Deadline::never()));
+      ASSERT_EQ(got.ok(), status == 500) << how;
+      if (got.ok()) {
+        ASSERT_TRUE(got->refusal) << how;
+        EXPECT_EQ(got->refusal->status, 500);
+        EXPECT_TRUE(got->refusal->body.starts_with("(its words were compressed: "));
+      } else {
+        EXPECT_EQ(got.error().reason, "upstream_bad_reply");
+        EXPECT_NE(got.error().message.find("compressed"), std::string::npos);
+      }
+    }
+  }
+  Script plain = script("application/json", "{}");
+  plain.headers["content-encoding"] = "identity";
+  client.scripts.push_back(std::move(plain));
+  EXPECT_TRUE(run(call_api(client, Call{"GET", url}, CallTimers{}, Deadline::never()))->reply);
+}
+
 TEST(JsonApi, the_address_may_have_a_path_and_get_is_bounded) {
   FakeClient client;
   UpstreamSettings settings;
@@ -114,6 +152,8 @@ TEST(JsonApi, the_address_may_have_a_path_and_get_is_bounded) {
   }
   EXPECT_EQ(client.sent.at(0).address, "https://a.example/base/models");
   EXPECT_TRUE(client.sent.at(0).has("x-key: k1"));
+  EXPECT_TRUE(client.sent.at(0).has("accept-encoding: identity\r\n"));
+  EXPECT_TRUE(client.sent.at(0).has("user-agent: mainstay/"));
   client.scripts.push_back(script("application/json", "{}"));
   EXPECT_TRUE(run(api.post("/chat", "{}", CallTags{}, CallTimers{}, Deadline::never())).ok());
   EXPECT_FALSE(client.sent.back().has("x-request-id"));

@@ -39,7 +39,8 @@ TEST(Ollama, every_role_and_part_is_translated) {
       {"url":"data:image/png;base64,QUJD"}},{"type":"text","text":"two"}]},
       {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":
       {"name":"sun","arguments":"{\"angle\":31}"}}]},
-      {"role":"tool","tool_call_id":"c1","content":"bright"},
+      {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"bright"},{"type":"image_url",
+      "image_url":{"url":"data:image/png;base64,REVG"}}]},
       {"role":"function","name":"old","content":"dim"},{"role":"user","content":""}]})",
       kReply);
   EXPECT_EQ(desk.client.sent.at(0).address, "http://models.example:11434/api/chat");
@@ -51,7 +52,7 @@ TEST(Ollama, every_role_and_part_is_translated) {
       R"([{"role":"system","content":"Be brief."},{"role":"system","content":"In French."},
       {"role":"user","content":"one\ntwo","images":["QUJD"]},
       {"role":"assistant","content":"","tool_calls":[{"function":{"name":"sun","arguments":{"angle":31}}}]},
-      {"role":"tool","content":"bright","tool_name":"sun"},
+      {"role":"tool","content":"bright","images":["REVG"],"tool_name":"sun"},
       {"role":"tool","content":"dim","tool_name":"old"},{"role":"user","content":""}])");
   EXPECT_EQ(sent["messages"], expected) << dump(sent);
 }
@@ -242,6 +243,22 @@ TEST(Ollama, a_call_alone_has_null_content_and_an_id_of_ours) {
   EXPECT_FALSE(reply->usage.known);
 }
 
+TEST(Ollama, what_cannot_be_held_is_replaced_and_the_answer_survives) {
+  Desk desk;
+  const auto reply = desk.complete(script(
+      kJsonType,
+      R"({"message":{"content":"a\ud83db","tool_calls":[{"function":{"name":"a","arguments":)"
+      R"({"n":123456789012345678901234567890}}},{"function":{"name":"b","arguments":)"
+      R"("{\"n\":1e999}"}}]},"done":true})"));
+  const Json message = message_in(reply);
+  EXPECT_EQ(message["content"],
+            "a\xef\xbf\xbd"
+            "b");
+  const Json& calls = message["tool_calls"];
+  EXPECT_EQ(calls[0]["function"]["arguments"], R"({"n":1.2345678901234568e+29})");
+  EXPECT_EQ(calls[1]["function"]["arguments"], R"({"n":1.7976931348623157e+308})");
+}
+
 TEST(Ollama, only_length_is_told_as_cut_short) {
   Desk desk;
   const auto finish = [&](const std::string& reason) {
@@ -414,6 +431,16 @@ TEST(Ollama, generate_gets_the_conversation_as_one_prompt) {
   EXPECT_EQ(many["images"], *parse_json(R"(["QUJD"])"));
 }
 
+TEST(Ollama, the_bound_of_an_answer_reaches_generate_too) {
+  for (const char* name : {"max_tokens", "max_completion_tokens"}) {
+    Desk desk;
+    desk.play(no_chat());
+    const std::string body = R"({"messages":[{"role":"user","content":"q"}],")";
+    ASSERT_TRUE(desk.complete(script(kJsonType, kGenerated), body + name + "\":9}").ok());
+    EXPECT_EQ(desk.sent()["options"]["num_predict"], 9) << name;
+  }
+}
+
 TEST(Ollama, tools_cannot_be_used_through_generate) {
   Desk desk;
   const auto reply =
@@ -449,6 +476,19 @@ TEST(Ollama, models_are_those_it_has_and_loaded_those_it_runs) {
   }
   desk.play(script(kJsonType, "[]"));
   EXPECT_EQ(desk.models().error().reason, "upstream_bad_reply");
+}
+
+TEST(Ollama, models_of_a_bert_family_are_for_embeddings) {
+  Desk desk;
+  desk.play(script(kJsonType, R"({"models":[{"name":"all-x:latest","details":{"family":"bert"}},
+      {"name":"n:v1","details":{"family":"nomic-bert"}},{"name":"l:8b","details":{"family":"llama"}},
+      {"name":"odd","details":7}]})"));
+  desk.play(script(kJsonType, "{}"));
+  const auto list = desk.models();
+  ASSERT_TRUE(list.ok());
+  std::string tasks;
+  for (const auto& model : *list) tasks += model.id + "=" + model.task + " ";
+  EXPECT_EQ(tasks, "all-x:latest=embedding n:v1=embedding l:8b=chat odd=chat ");
 }
 
 TEST(Ollama, without_a_key_no_credentials_are_sent) {

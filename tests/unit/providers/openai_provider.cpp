@@ -117,6 +117,47 @@ TEST(OpenAi, the_callers_body_goes_through_with_the_model_replaced) {
   EXPECT_EQ(desk.timings.first_byte, std::chrono::milliseconds(3));
 }
 
+TEST(OpenAi, what_gemini_signed_is_for_google_alone) {
+  const std::string call =
+      R"({"id":"c1","type":"function","function":{"name":"f","arguments":"{\"n\":1.50}"})";
+  const std::string messages =
+      R"([{"role":"user","content":"h\u00e9"},{"role":"assistant","tool_calls":[)";
+  const std::string signed_call =
+      call + R"(,"extra_content":{"google":{"thought_signature":"c2ln"}}})";
+  const auto asked = [&](const std::string& base, const std::string& what) {
+    Desk desk(base);
+    ChatRequest request = Desk::request(false);
+    request.body = R"({"messages":)" + what + R"(,"x_extra_content":1})";
+    request.index();
+    desk.client.scripts.push_back(script(kJson, kReply));
+    EXPECT_TRUE(run(desk.provider->complete(request, Desk::attempt(), desk.timings)).ok());
+    return desk.client.sent.at(0).body;
+  };
+  const std::string with = messages + signed_call + "]}]";
+  const std::string google = "https://generativelanguage.googleapis.com/v1beta/openai";
+  EXPECT_NE(asked(google, with).find(R"("thought_signature":"c2ln")"), std::string::npos);
+  const std::string other = asked("https://api.example/v1", with);
+  EXPECT_EQ(other.find("\"extra_content\""), std::string::npos) << other;
+  EXPECT_NE(other.find(R"({\"n\":1.50})"), std::string::npos) << other;
+  EXPECT_NE(other.find(R"("x_extra_content":1)"), std::string::npos) << other;
+  const std::string without = messages + call + "}]}]";
+  EXPECT_NE(asked("https://api.example/v1", without).find(without), std::string::npos)
+      << "else word for word";
+}
+
+TEST(OpenAi, a_compressed_answer_is_named_as_that) {
+  Desk desk;
+  net::Script packed = script(kJson, "\x1f\x8b\x08");
+  packed.headers["content-encoding"] = "gzip";
+  const auto whole = desk.complete(packed);
+  ASSERT_FALSE(whole.ok());
+  EXPECT_EQ(whole.error().reason, "upstream_bad_reply");
+  EXPECT_NE(whole.error().message.find("compressed"), std::string::npos);
+  packed.headers["content-type"] = kSse;
+  EXPECT_NE(desk.stream(packed).error.message.find("compressed"), std::string::npos);
+  EXPECT_TRUE(desk.client.sent.at(0).has("accept-encoding: identity\r\n"));
+}
+
 TEST(OpenAi, without_a_key_nothing_is_sent_as_one) {
   Desk desk("http://127.0.0.1:1234", "");
   ASSERT_TRUE(desk.complete(script(kJson, kReply)).ok());
@@ -146,6 +187,22 @@ TEST(OpenAi, a_whole_reply_goes_through_as_received) {
   ASSERT_TRUE(bare.ok());
   EXPECT_FALSE(bare->usage.known) << "usage may be missing";
   EXPECT_EQ(desk.client.open, 0);
+}
+
+/// What JSON can say and a program cannot hold: a number of 30 digits, half of a character.
+TEST(OpenAi, what_cannot_be_held_is_replaced_and_the_answer_survives) {
+  const std::string given = R"("content":"a\ud83db"},"score":123456789012345678901234567890)";
+  const std::string told = R"("content":"a\ufffdb"},"score":1.2345678901234568e+29)";
+  Desk desk;
+  const auto reply = desk.complete(script(kJson, R"({"choices":[{"message":{)" + given + "}]}"));
+  ASSERT_TRUE(reply.ok());
+  EXPECT_EQ(reply->body, R"({"choices":[{"message":{)" + told + "}]}");
+  const std::string event = "data: {\"choices\":[{\"delta\":{" + given + "}]}\n\n";
+  const Streamed got = desk.stream(script(kSse, event + "data: [DONE]\n\n"));
+  EXPECT_TRUE(got.ended);
+  ASSERT_EQ(got.chunks.size(), 1U);
+  EXPECT_EQ(got.chunks[0].json, "{\"choices\":[{\"delta\":{" + told + "}]}");
+  EXPECT_TRUE(got.chunks[0].token);
 }
 
 TEST(OpenAi, a_reply_that_is_none_is_bad_upstream) {
@@ -178,7 +235,7 @@ TEST(OpenAi, refusals_become_the_documented_errors) {
   for (const Row row :
        {Row{429, Errc::over_limit, "upstream_rate_limited"},
         Row{401, Errc::bad_upstream, "upstream_credentials"},
-        Row{403, Errc::bad_upstream, "upstream_credentials"},
+        Row{403, Errc::bad_upstream, "upstream_forbidden"},
         Row{404, Errc::not_found, "upstream_model_unknown"},
         Row{400, Errc::invalid, "upstream_rejected"}, Row{422, Errc::invalid, "upstream_rejected"},
         Row{500, Errc::bad_upstream, "upstream_error"},
@@ -194,10 +251,12 @@ TEST(OpenAi, refusals_become_the_documented_errors) {
     EXPECT_EQ(reply.error().code, row.code) << row.status;
     EXPECT_EQ(reply.error().reason, row.reason) << row.status;
     EXPECT_EQ(reply.error().retry_after, std::chrono::milliseconds(1500));
-    const bool quotes = row.code == Errc::invalid;
-    EXPECT_EQ(reply.error().message.find("no such thing") != std::string::npos, quotes)
+    const bool rejected = row.code == Errc::invalid;
+    EXPECT_EQ(reply.error().message.find("no such thing") != std::string::npos,
+              rejected || row.status == 403)
         << row.status;
-    EXPECT_EQ(reply.error().field, quotes ? "messages[0].role" : "");
+    EXPECT_EQ(reply.error().message.find(" key") != std::string::npos, row.status == 401);
+    EXPECT_EQ(reply.error().field, rejected ? "messages[0].role" : "");
     EXPECT_EQ(desk.stream(answer).error.reason, row.reason);
   }
 }
@@ -373,9 +432,8 @@ TEST(OpenAi, an_error_inside_a_stream_is_an_error) {
 }
 
 TEST(OpenAi, garbage_inside_a_stream_is_an_error) {
-  for (const std::string event :
-       {"data: {\"choices\":[", "data: 7", "data: {}", "data: {\"choices\":[1]}",
-        "data: {\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}"}) {
+  for (const std::string event : {"data: {\"choices\":[", "data: 7", "data: {\"choices\":[1]}",
+                                  "data: {\"choices\":[{\"delta\":{\"content\":\"\xff\"}}]}"}) {
     Desk desk;
     const Streamed got = desk.stream(script(kSse, kStream + event + "\n\ndata: [DONE]\n\n"));
     EXPECT_EQ(got.error.reason, "upstream_bad_reply") << event;

@@ -270,7 +270,7 @@ inline constexpr StatusRow kStatusRows[] = {
     {400, Errc::invalid, "upstream_rejected"},
     {401, Errc::bad_upstream, "upstream_credentials"},
     {402, Errc::bad_upstream, "upstream_quota"},
-    {403, Errc::bad_upstream, "upstream_credentials"},
+    {403, Errc::bad_upstream, "upstream_forbidden"},
     {404, Errc::not_found, "upstream_model_unknown"},
     {405, Errc::bad_upstream, "upstream_error"},
     {408, Errc::deadline, "upstream_timeout"},
@@ -286,7 +286,7 @@ inline constexpr StatusRow kStatusRows[] = {
 };
 
 /// Statuses become provider.h's errors; the provider's words reach the caller only when the
-/// request itself was refused. `body` says "overdone".
+/// request itself was refused, or every one of ours. `body` says "overdone".
 template <class Desk>
 void statuses_become_errors(const std::string& body) {
   for (const StatusRow& row : kStatusRows) {
@@ -298,7 +298,8 @@ void statuses_become_errors(const std::string& body) {
     EXPECT_EQ(got.error().code, row.code) << row.status;
     EXPECT_EQ(got.error().reason, row.reason) << row.status;
     const bool quoted = got.error().message.find("overdone") != std::string::npos;
-    EXPECT_EQ(quoted, std::string(row.reason) == "upstream_rejected") << row.status;
+    EXPECT_EQ(quoted, std::string(row.reason) == "upstream_rejected" || row.status == 403)
+        << row.status;
     EXPECT_EQ(got.error().detail.find("sk-secret-7"), std::string::npos);
     if (row.status == 302) continue;
     EXPECT_EQ(got.error().retry_after, std::chrono::milliseconds(2000)) << row.status;
@@ -316,6 +317,7 @@ inline void expect_tagged(const net::Sent& sent, const std::string& header) {
   EXPECT_EQ(sent.address.find("sk-secret-7"), std::string::npos);
   EXPECT_EQ(sent.body.find("sk-secret-7"), std::string::npos);
   EXPECT_TRUE(sent.has("x-request-id: req_41\r\n")) << sent.headers;
+  EXPECT_TRUE(sent.has("user-agent: mainstay/")) << sent.headers;
   EXPECT_TRUE(sent.has("traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n"));
   EXPECT_TRUE(sent.has("content-type: application/json\r\n"));
   EXPECT_EQ(sent.method, "POST");

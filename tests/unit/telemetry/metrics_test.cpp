@@ -75,6 +75,29 @@ TEST(metrics, functions_of_one_look_see_its_number_and_the_next_look_another) {
   EXPECT_NE(seen[1], seen[2]);
 }
 
+TEST(metrics, a_held_gauge_is_shown_while_somebody_holds_it) {
+  Metrics metrics(2);
+  auto one = metrics.held_gauge("g", "G.", {{"of", "x"}});
+  auto same = metrics.held_gauge("g", "G.", {{"of", "x"}});
+  EXPECT_EQ(one, same);
+  one->set(3);
+  one.reset();
+  EXPECT_NE(metrics.text().find("g{of=\"x\"} 3\n"), std::string::npos);
+  double seen = 0;
+  metrics.each("g", [&](const Metrics::Seen& each) { seen += each.value; });
+  EXPECT_EQ(seen, 3);
+  same.reset();
+  EXPECT_EQ(metrics.text().find("of="), std::string::npos);
+  metrics.each("g", [&](const Metrics::Seen&) { seen = -1; });
+  EXPECT_EQ(seen, 3);
+  for (int i = 0; i < 5; ++i) {
+    metrics.held_gauge("g", "G.", {{"of", std::to_string(i)}})->set(1);
+  }
+  const auto last = metrics.held_gauge("g", "G.", {{"of", "last"}});
+  EXPECT_NE(metrics.text().find("g{of=\"last\"} 0\n"), std::string::npos)
+      << "those that went leave their room";
+}
+
 TEST(metrics, a_duration_lies_in_the_bucket_whose_bound_it_does_not_exceed) {
   for (std::size_t bucket = 0; bucket < Histogram::kBuckets; ++bucket) {
     const auto bound = nanoseconds(std::int64_t{625'000} << bucket);

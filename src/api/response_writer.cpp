@@ -1,0 +1,291 @@
+// Chunks into items, and items into events.
+#include "api/response_writer.h"
+
+#include <utility>
+
+#include "api/status.h"
+#include "base/json_fields.h"
+
+namespace mainstay::api {
+namespace {
+
+/// What an item's text is called in its part and in its events.
+struct Words {
+  const char* part;
+  const char* text;
+  const char* delta;
+  const char* done;
+};
+constexpr Words kThoughts{"reasoning_text", "text", "response.reasoning_text.delta",
+                          "response.reasoning_text.done"};
+constexpr Words kText{"output_text", "text", "response.output_text.delta",
+                      "response.output_text.done"};
+constexpr Words kRefusal{"refusal", "refusal", "response.refusal.delta", "response.refusal.done"};
+
+Json new_part(const Words& words) {
+  Json part = {{"type", words.part}, {words.text, ""}};
+  if (std::string_view(words.part) == "output_text") {
+    part["annotations"] = Json::array();
+    part["logprobs"] = Json::array();
+  }
+  return part;
+}
+
+Json usage_of(const models::Usage& usage) {
+  if (!usage.known) return nullptr;
+  return {{"input_tokens", usage.prompt},
+          {"input_tokens_details", {{"cached_tokens", usage.cached}}},
+          {"output_tokens", usage.completion},
+          {"output_tokens_details", {{"reasoning_tokens", usage.reasoning}}},
+          {"total_tokens", usage.prompt + usage.completion}};
+}
+
+}  // namespace
+
+ResponseWriter::ResponseWriter(Json frame, bool tells)
+    : response_(std::move(frame)), tells_(tells) {
+  response_["status"] = "in_progress";
+  response_["output"] = Json::array();
+}
+
+void ResponseWriter::begin() {
+  tell("response.created", {{"response", response_}});
+  tell("response.in_progress", {{"response", response_}});
+}
+
+Status ResponseWriter::add(const std::string& chunk) {
+  auto parsed = parse_json(chunk);
+  if (!parsed.ok()) return Error::log(Errc::bad_upstream, "chunk is not JSON");
+  add(*parsed);
+  return done();
+}
+
+Status ResponseWriter::add_whole(const std::string& completion) {
+  auto parsed = parse_json(completion);
+  if (!parsed.ok()) return Error::log(Errc::bad_upstream, "completion is not JSON");
+  Json chunk = {{"choices", Json::array()}};
+  if (parsed->contains("citations")) chunk["citations"] = (*parsed)["citations"];
+  for (const auto& choice : array_field(*parsed, "choices")) {
+    Json delta = object_field(choice, "message");
+    std::size_t index = 0;
+    if (delta.contains("tool_calls") && delta["tool_calls"].is_array()) {
+      for (auto& call : delta["tool_calls"]) {
+        if (call.is_object()) call["index"] = index++;
+      }
+    }
+    chunk["choices"].push_back({{"index", 0},
+                                {"delta", std::move(delta)},
+                                {"finish_reason", field(choice, "finish_reason")}});
+    break;
+  }
+  add(chunk);
+  return done();
+}
+
+void ResponseWriter::add(const Json& chunk) {
+  transcript_.add_parsed(chunk);
+  for (const auto& choice : array_field(chunk, "choices")) {
+    if (count_field(choice, "index") != 0) continue;
+    const Json& delta = field(choice, "delta");
+    // Two names are in use for what a model thinks aloud.
+    std::string thought = string_field(delta, "reasoning_content");
+    if (thought.empty()) thought = string_field(delta, "reasoning");
+    thoughts_ += thought.size();
+    append(Kind::thoughts, thought);
+    take_texts();
+    take_calls(false);
+    const std::string reason = string_field(choice, "finish_reason");
+    if (!reason.empty()) finish_reason_ = reason;
+    break;
+  }
+}
+
+void ResponseWriter::take_texts() {
+  const std::string_view text = transcript_.text();
+  append(Kind::text, text.substr(text_told_));
+  text_told_ = text.size();
+  const std::string_view refusal = transcript_.refusal();
+  append(Kind::refusal, refusal.substr(refusal_told_));
+  refusal_told_ = refusal.size();
+}
+
+/// What is new of the calls. Without `last` one that has no name yet waits for it.
+void ResponseWriter::take_calls(bool last) {
+  calls_.resize(transcript_.calls());
+  for (std::size_t n = 0; n < calls_.size(); ++n) {
+    Call& call = calls_[n];
+    const Json& whole = transcript_.call(n);
+    const Json& function = object_field(whole, "function");
+    const Json& written = field(function, "arguments");
+    if (!written.is_string()) continue;  // no function
+    const auto& arguments = written.get_ref<const std::string&>();
+    const bool nothing = string_field(function, "name").empty() && (!last || arguments.empty());
+    if (!call.begun && nothing) continue;
+    if (!call.begun) begin_call(call, whole);
+    if (arguments.size() <= call.told) continue;
+    tell("response.function_call_arguments.delta",
+         {{"item_id", response_["output"][call.place]["id"]},
+          {"output_index", call.place},
+          {"delta", arguments.substr(call.told)}});
+    call.told = arguments.size();
+  }
+}
+
+void ResponseWriter::begin_call(Call& call, const Json& whole) {
+  close("completed");
+  call.begun = true;
+  Json item = {{"id", item_id("fc_")},
+               {"type", "function_call"},
+               {"status", "in_progress"},
+               {"call_id", string_field(whole, "id")},
+               {"name", string_field(field(whole, "function"), "name")},
+               {"arguments", ""}};
+  call.place = begin_item(std::move(item));
+}
+
+void ResponseWriter::append(Kind kind, std::string_view piece) {
+  if (piece.empty()) return;
+  if (open_ != kind) open(kind);
+  const Words& words = kind == Kind::thoughts ? kThoughts : kind == Kind::text ? kText : kRefusal;
+  Json& item = response_["output"][open_place_];
+  Json& text = item["content"].back()[words.text];
+  text.get_ref<std::string&>() += piece;
+  Json event = {{"item_id", item["id"]},
+                {"output_index", open_place_},
+                {"content_index", item["content"].size() - 1},
+                {"delta", piece}};
+  if (kind == Kind::text) event["logprobs"] = Json::array();
+  tell(words.delta, std::move(event));
+}
+
+/// An item of its own, or after a text's refusal another part of the same message.
+void ResponseWriter::open(Kind kind) {
+  close("completed");
+  Json item;
+  if (kind == Kind::thoughts) {
+    item = {{"id", item_id("rs_")},
+            {"type", "reasoning"},
+            {"status", "in_progress"},
+            {"summary", Json::array()},
+            {"content", Json::array()}};
+  } else {
+    item = {{"id", item_id("msg_")},
+            {"type", "message"},
+            {"status", "in_progress"},
+            {"role", "assistant"},
+            {"content", Json::array()}};
+  }
+  open_place_ = begin_item(std::move(item));
+  open_ = kind;
+  const Json part = new_part(kind == Kind::thoughts ? kThoughts
+                             : kind == Kind::text   ? kText
+                                                    : kRefusal);
+  Json& whole = response_["output"][open_place_];
+  whole["content"].push_back(part);
+  tell("response.content_part.added", {{"item_id", whole["id"]},
+                                       {"output_index", open_place_},
+                                       {"content_index", 0},
+                                       {"part", part}});
+}
+
+void ResponseWriter::close(const char* status) {
+  if (open_ == Kind::none) return;
+  const Words& words = open_ == Kind::thoughts ? kThoughts : open_ == Kind::text ? kText : kRefusal;
+  open_ = Kind::none;
+  const Json& item = response_["output"][open_place_];
+  const Json& part = item["content"].back();
+  Json event = {{"item_id", item["id"]},
+                {"output_index", open_place_},
+                {"content_index", 0},
+                {words.text, part[words.text]}};
+  if (std::string_view(words.part) == "output_text") event["logprobs"] = Json::array();
+  tell(words.done, std::move(event));
+  tell("response.content_part.done", {{"item_id", item["id"]},
+                                      {"output_index", open_place_},
+                                      {"content_index", 0},
+                                      {"part", part}});
+  end_item(open_place_, status);
+}
+
+std::size_t ResponseWriter::begin_item(Json item) {
+  const std::size_t place = response_["output"].size();
+  tell("response.output_item.added", {{"output_index", place}, {"item", item}});
+  response_["output"].push_back(std::move(item));
+  return place;
+}
+
+void ResponseWriter::end_item(std::size_t place, const char* status) {
+  Json& item = response_["output"][place];
+  item["status"] = status;
+  tell("response.output_item.done", {{"output_index", place}, {"item", item}});
+}
+
+void ResponseWriter::finish(const models::Usage& usage, WallTime now) {
+  const bool cut = finish_reason_ == "length";
+  const bool incomplete = cut || finish_reason_ == "content_filter";
+  const char* status = incomplete ? "incomplete" : "completed";
+  take_calls(true);
+  close(status);
+  for (std::size_t n = 0; n < calls_.size(); ++n) {
+    if (calls_[n].begun) end_call(calls_[n], transcript_.call(n), status);
+  }
+  if (!transcript_.citations().is_null()) response_["citations"] = transcript_.citations();
+  response_["status"] = status;
+  if (incomplete) {
+    response_["incomplete_details"] = {{"reason", cut ? "max_output_tokens" : "content_filter"}};
+  }
+  response_["completed_at"] = micros(now) / 1'000'000;
+  response_["usage"] = usage_of(usage);
+  tell(incomplete ? "response.incomplete" : "response.completed", {{"response", response_}});
+}
+
+void ResponseWriter::end_call(const Call& call, const Json& whole, const char* status) {
+  const Json& function = object_field(whole, "function");
+  Json& item = response_["output"][call.place];
+  // Both may have come after the call had begun.
+  item["call_id"] = string_field(whole, "id");
+  item["name"] = string_field(function, "name");
+  item["arguments"] = string_field(function, "arguments");
+  if (whole.contains("extra_content")) item["extra_content"] = whole["extra_content"];
+  tell("response.function_call_arguments.done", {{"item_id", item["id"]},
+                                                 {"output_index", call.place},
+                                                 {"name", item["name"]},
+                                                 {"arguments", item["arguments"]}});
+  end_item(call.place, status);
+}
+
+/// The clients throw at the event "error"; what there is of the answer goes out before it.
+void ResponseWriter::fail(const Error& error) {
+  const auto told = parse_json(error_json(error));
+  const Json what = told.ok() ? object_field(*told, "error") : Json::object();
+  for (auto& item : response_["output"]) {
+    if (item["status"] == "in_progress") item["status"] = "incomplete";
+  }
+  response_["status"] = "failed";
+  response_["error"] = {{"code", field(what, "code")}, {"message", field(what, "message")}};
+  tell("response.failed", {{"response", response_}});
+  tell("error", {{"code", field(what, "code")},
+                 {"message", field(what, "message")},
+                 {"param", field(what, "param")},
+                 {"error", what}});
+}
+
+std::string ResponseWriter::item_id(std::string_view kind) const {
+  const std::string id = string_field(response_, "id");
+  const auto from = id.find('_');
+  return std::string(kind) + id.substr(from == std::string::npos ? 0 : from + 1) + "_" +
+         std::to_string(response_["output"].size());
+}
+
+void ResponseWriter::tell(const char* type, Json event) {
+  if (!tells_) return;
+  Json whole = {{"type", type}, {"sequence_number", sequence_++}};
+  whole.update(event);
+  events_.append("event: ").append(type).append("\ndata: ").append(dump(whole)).append("\n\n");
+}
+
+std::string ResponseWriter::take_events() {
+  return std::exchange(events_, {});
+}
+
+}  // namespace mainstay::api
