@@ -14,7 +14,7 @@ namespace mainstay::api {
 namespace {
 
 /// Members whose meaning lives here; all others go on as they are.
-constexpr std::array<std::string_view, 15> kOwn = {
+constexpr std::array<std::string_view, 16> kOwn = {
     "input", "instructions", "max_output_tokens", "reasoning",  "text",
     "tools", "tool_choice",  "conversation",      "stream",     "stream_options",
     "store", "include",      "metadata",          "truncation", "background"};
@@ -124,12 +124,14 @@ class Messages {
  public:
   explicit Messages(ResponseOrder& order) : order_(order) {}
 
-  void add(Json message, std::string origin) {
+  void add(Json message, std::string item, std::string content) {
     list_.push_back(std::move(message));
-    order_.origins.push_back(std::move(origin));
+    order_.origins.push_back({std::move(item), std::move(content), {}});
   }
   Status item(const Json& item, const std::string& path) {
     if (!item.is_object()) return wrong_type(path, "an object");
+    const Json& told = field(item, "type");
+    if (!told.is_null() && !told.is_string()) return wrong_type(path + ".type", "a string");
     const std::string type = string_field(item, "type", "message");
     if (type == "message") return message(item, path);
     if (type == "function_call") return call(item, path);
@@ -148,8 +150,24 @@ class Messages {
     if (!role.ok()) return role.error();
     auto content = content_of(field(item, "content"), path + ".content");
     if (!content.ok()) return content.error();
-    add({{"role", std::move(*role)}, {"content", std::move(*content)}}, path);
+    if (*role == "assistant" && after_calls()) {
+      append(list_.back()["content"], std::move(*content));
+      return done();
+    }
+    add({{"role", std::move(*role)}, {"content", std::move(*content)}}, path, path + ".content");
     return done();
+  }
+  /// A chat's results must follow the message with the calls: text between them is part of it.
+  bool after_calls() const { return !list_.empty() && list_.back().contains("tool_calls"); }
+  static void append(Json& content, Json more) {
+    if (content.is_null()) {
+      content = std::move(more);
+      return;
+    }
+    for (Json* one : {&content, &more}) {
+      if (one->is_string()) *one = Json::array({Json{{"type", "text"}, {"text", std::move(*one)}}});
+    }
+    for (auto& part : more) content.push_back(std::move(part));
   }
   /// Calls that follow one another, or a text of the assistant, are one message of a chat.
   Status call(const Json& item, const std::string& path) {
@@ -164,9 +182,10 @@ class Messages {
     Json call = {{"id", std::move(*id)}, {"type", "function"}, {"function", std::move(function)}};
     if (item.contains("extra_content")) call["extra_content"] = item["extra_content"];
     if (list_.empty() || list_.back()["role"] != "assistant") {
-      add({{"role", "assistant"}, {"content", nullptr}}, path);
+      add({{"role", "assistant"}, {"content", nullptr}}, path, path);
     }
     list_.back()["tool_calls"].push_back(std::move(call));
+    order_.origins.back().calls.push_back(path);
     return done();
   }
   Status result(const Json& item, const std::string& path) {
@@ -174,8 +193,8 @@ class Messages {
     if (!id.ok()) return id.error();
     auto output = content_of(field(item, "output"), path + ".output");
     if (!output.ok()) return output.error();
-    add({{"role", "tool"}, {"tool_call_id", std::move(*id)}, {"content", std::move(*output)}},
-        path);
+    add({{"role", "tool"}, {"tool_call_id", std::move(*id)}, {"content", std::move(*output)}}, path,
+        path + ".output");
     return done();
   }
 
@@ -191,12 +210,12 @@ Status add_messages(ResponseOrder& order, Json& chat) {
     return wrong_type("instructions", "a string");
   }
   if (instructions.is_string()) {
-    messages.add({{"role", "system"}, {"content", instructions}}, "instructions");
+    messages.add({{"role", "system"}, {"content", instructions}}, "instructions", "instructions");
   }
   const Json& input = field(given, "input");
   if (input.is_null()) return required("input");
   if (input.is_string()) {
-    messages.add({{"role", "user"}, {"content", input}}, "input");
+    messages.add({{"role", "user"}, {"content", input}}, "input", "input");
   } else if (!input.is_array()) {
     return wrong_type("input", "a string or a list of items");
   } else if (input.empty()) {
@@ -267,6 +286,12 @@ Status check_offered(const Json& given) {
       return refused("There is no '" + key + "' here: leave it out.", key);
     }
   }
+  const Json& metadata = field(given, "metadata");
+  if (!metadata.is_null() && !metadata.is_object()) return wrong_type("metadata", "an object");
+  const Json& background = field(given, "background");
+  if (!background.is_null() && !background.is_boolean()) {
+    return wrong_type("background", "true or false");
+  }
   if (flag_field(given, "background")) {
     return refused("Nothing is answered in the background: hand the work to /v1/jobs.",
                    "background");
@@ -312,8 +337,10 @@ Result<ResponseOrder> response_order(const std::string& body) {
   auto fine = check_offered(order.given);
   if (!fine.ok()) return fine.error();
   Json chat = Json::object();
+  // The names differ from one another already. Each look for one would be a walk over all.
+  auto& members = static_cast<Json::object_t::Container&>(chat.get_ref<Json::object_t&>());
   for (const auto& [key, value] : order.given.items()) {
-    if (!is_in(key, kOwn) && !value.is_null()) chat[key] = value;
+    if (!is_in(key, kOwn) && !value.is_null()) members.emplace_back(key, value);
   }
   for (auto* add : {add_tools, add_format, add_options}) {
     fine = add(order.given, chat);
@@ -325,9 +352,31 @@ Result<ResponseOrder> response_order(const std::string& body) {
   return order;
 }
 
-Error in_words_of_responses(Error error, const std::vector<std::string>& origins) {
-  std::string was = error.field;
-  std::string is = was;
+namespace {
+
+void replace(std::string& text, std::string_view was, std::string_view is) {
+  const auto at = text.find(was);
+  if (at != std::string::npos) text.replace(at, was.size(), is);
+}
+
+/// The place of what a message of the chat body holds at `rest`.
+std::string place_in(const Origin& origin, std::string rest) {
+  constexpr std::string_view kContent = ".content";
+  constexpr std::string_view kCalls = ".tool_calls[";
+  replace(rest, ".image_url.url", ".image_url");
+  if (rest.starts_with(kContent)) return origin.content + rest.substr(kContent.size());
+  if (rest == ".tool_call_id") return origin.item + ".call_id";
+  if (!rest.starts_with(kCalls)) return origin.item + rest;
+  const auto number = std::strtoull(rest.c_str() + kCalls.size(), nullptr, 10);
+  const auto end = rest.find(']');
+  if (end == std::string::npos || number >= origin.calls.size()) return origin.item;
+  rest.erase(0, end + 1);
+  replace(rest, ".function", "");
+  if (rest == ".id") rest = ".call_id";
+  return origin.calls[number] + rest;
+}
+
+std::string place_of(const std::string& was, const std::vector<Origin>& origins) {
   constexpr std::string_view kMessages = "messages[";
   constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kNames = {{
       {"max_completion_tokens", "max_output_tokens"},
@@ -338,20 +387,24 @@ Error in_words_of_responses(Error error, const std::vector<std::string>& origins
   if (was.starts_with(kMessages)) {
     const auto end = was.find(']');
     const auto number = std::strtoull(was.c_str() + kMessages.size(), nullptr, 10);
-    if (end == std::string::npos || number >= origins.size()) return error;
-    is = origins[number] + was.substr(end + 1);
-  } else if (was == "messages") {
-    is = "input";
-  } else {
-    for (const auto& [chat, here] : kNames) {
-      if (!was.starts_with(chat)) continue;
-      is = std::string(here) + was.substr(chat.size());
-      break;
-    }
+    if (end == std::string::npos || number >= origins.size()) return "input";
+    return place_in(origins[number], was.substr(end + 1));
   }
-  if (is == was) return error;
-  const auto at = error.message.find(was);
-  if (at != std::string::npos) error.message.replace(at, was.size(), is);
+  if (was == "messages") return "input";
+  std::string is = was;
+  if (was.starts_with("tools[") || was.starts_with("tool_choice")) replace(is, ".function", "");
+  for (const auto& [chat, here] : kNames) {
+    if (was.starts_with(chat)) return std::string(here) + was.substr(chat.size());
+  }
+  return is;
+}
+
+}  // namespace
+
+Error in_words_of_responses(Error error, const std::vector<Origin>& origins) {
+  std::string is = place_of(error.field, origins);
+  if (is == error.field) return error;
+  replace(error.message, error.field, is);
   error.field = std::move(is);
   return error;
 }

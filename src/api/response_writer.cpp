@@ -49,8 +49,8 @@ ResponseWriter::ResponseWriter(Json frame, bool tells)
 }
 
 void ResponseWriter::begin() {
-  tell("response.created", {{"response", response_}});
-  tell("response.in_progress", {{"response", response_}});
+  tell_response("response.created");
+  tell_response("response.in_progress");
 }
 
 Status ResponseWriter::add(const std::string& chunk) {
@@ -134,10 +134,13 @@ void ResponseWriter::take_calls(bool last) {
 void ResponseWriter::begin_call(Call& call, const Json& whole) {
   close("completed");
   call.begun = true;
-  Json item = {{"id", item_id("fc_")},
+  // Its output is told by this id, so there must be one, and it stays.
+  const std::string id = item_id("fc_");
+  const std::string given = string_field(whole, "id");
+  Json item = {{"id", id},
                {"type", "function_call"},
                {"status", "in_progress"},
-               {"call_id", string_field(whole, "id")},
+               {"call_id", given.empty() ? id : given},
                {"name", string_field(field(whole, "function"), "name")},
                {"arguments", ""}};
   call.place = begin_item(std::move(item));
@@ -236,17 +239,12 @@ void ResponseWriter::finish(const models::Usage& usage, WallTime now) {
   }
   response_["completed_at"] = micros(now) / 1'000'000;
   response_["usage"] = usage_of(usage);
-  tell(incomplete ? "response.incomplete" : "response.completed", {{"response", response_}});
+  tell_response(incomplete ? "response.incomplete" : "response.completed");
 }
 
 void ResponseWriter::end_call(const Call& call, const Json& whole, const char* status) {
-  const Json& function = object_field(whole, "function");
-  Json& item = response_["output"][call.place];
-  // Both may have come after the call had begun.
-  item["call_id"] = string_field(whole, "id");
-  item["name"] = string_field(function, "name");
-  item["arguments"] = string_field(function, "arguments");
-  if (whole.contains("extra_content")) item["extra_content"] = whole["extra_content"];
+  fill(call, whole);
+  const Json& item = response_["output"][call.place];
   tell("response.function_call_arguments.done", {{"item_id", item["id"]},
                                                  {"output_index", call.place},
                                                  {"name", item["name"]},
@@ -254,16 +252,28 @@ void ResponseWriter::end_call(const Call& call, const Json& whole, const char* s
   end_item(call.place, status);
 }
 
+/// What has come since the call began.
+void ResponseWriter::fill(const Call& call, const Json& whole) {
+  const Json& function = object_field(whole, "function");
+  Json& item = response_["output"][call.place];
+  item["name"] = string_field(function, "name");
+  item["arguments"] = string_field(function, "arguments");
+  if (whole.contains("extra_content")) item["extra_content"] = whole["extra_content"];
+}
+
 /// The clients throw at the event "error"; what there is of the answer goes out before it.
 void ResponseWriter::fail(const Error& error) {
   const auto told = parse_json(error_json(error));
   const Json what = told.ok() ? object_field(*told, "error") : Json::object();
+  for (std::size_t n = 0; n < calls_.size(); ++n) {
+    if (calls_[n].begun) fill(calls_[n], transcript_.call(n));
+  }
   for (auto& item : response_["output"]) {
     if (item["status"] == "in_progress") item["status"] = "incomplete";
   }
   response_["status"] = "failed";
   response_["error"] = {{"code", field(what, "code")}, {"message", field(what, "message")}};
-  tell("response.failed", {{"response", response_}});
+  tell_response("response.failed");
   tell("error", {{"code", field(what, "code")},
                  {"message", field(what, "message")},
                  {"param", field(what, "param")},
@@ -277,11 +287,21 @@ std::string ResponseWriter::item_id(std::string_view kind) const {
          std::to_string(response_["output"].size());
 }
 
-void ResponseWriter::tell(const char* type, Json event) {
+void ResponseWriter::tell(const char* type, const Json& event) {
   if (!tells_) return;
-  Json whole = {{"type", type}, {"sequence_number", sequence_++}};
-  whole.update(event);
-  events_.append("event: ").append(type).append("\ndata: ").append(dump(whole)).append("\n\n");
+  const std::string text = dump(event);
+  tell_text(type, std::string_view(text).substr(1));  // without its first brace
+}
+
+void ResponseWriter::tell_response(const char* type) {
+  if (tells_) tell_text(type, "\"response\":" + dump(response_) + "}");
+}
+
+/// `members` ends with the event's last brace.
+void ResponseWriter::tell_text(const char* type, std::string_view members) {
+  events_.append("event: ").append(type).append("\ndata: {\"type\":\"").append(type);
+  events_.append("\",\"sequence_number\":").append(std::to_string(sequence_++)).append(",");
+  events_.append(members).append("\n\n");
 }
 
 std::string ResponseWriter::take_events() {

@@ -30,8 +30,11 @@ class ResponseWriter {
   void finish(const models::Usage& usage, WallTime now);
   /// The answer broke off.
   void fail(const Error& error);
-  /// Bytes of the answer so far, about.
-  std::size_t size() const noexcept { return transcript_.size() + thoughts_; }
+  /// Bytes of the answer so far, about; an item takes more than its text.
+  std::size_t size() const {
+    constexpr std::size_t kItem = 2048;
+    return transcript_.size() + thoughts_ + kItem * response_["output"].size();
+  }
   /// Server-sent events made since the last call.
   std::string take_events();
   const Json& response() const noexcept { return response_; }
@@ -54,7 +57,10 @@ class ResponseWriter {
   void end_item(std::size_t place, const char* status);
   void begin_call(Call& call, const Json& whole);
   void end_call(const Call& call, const Json& whole, const char* status);
-  void tell(const char* type, Json event);
+  void fill(const Call& call, const Json& whole);
+  void tell(const char* type, const Json& event);
+  void tell_response(const char* type);
+  void tell_text(const char* type, std::string_view members);
   std::string item_id(std::string_view kind) const;
 
   Json response_;

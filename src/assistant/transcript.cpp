@@ -104,15 +104,19 @@ Json* Transcript::call_of(const Json& piece) {
 /// beside an id (`names_whole`) it is never a further part of the one before.
 void Transcript::append_members(Json& call, const Json& pieces, bool names_whole) {
   if (!pieces.is_object() || !call.is_object()) return;  // its type may be "id"
-  for (const auto& [key, piece] : pieces.items()) {
-    if (!piece.is_string()) continue;
-    const auto& text = piece.get_ref<const std::string&>();
+  for (const char* key : {"name", "arguments", "input"}) {
+    const Json& piece = field(pieces, key);
+    // Arguments are text; some servers tell them as the object that the text should hold.
+    const bool object = piece.is_object() && !piece.empty() && std::string_view(key) != "name";
+    if (!piece.is_string() && !object) continue;
+    const std::string text = object ? dump(piece) : piece.get<std::string>();
     Json& whole = call[key];
     if (whole.is_null()) whole = "";
     if (!whole.is_string()) continue;
     auto& held = whole.get_ref<std::string&>();
-    if (key == "name" && (text.empty() || text == held)) continue;
-    if (key == "name" && names_whole) {
+    const bool name = std::string_view(key) == "name";
+    if (name && (text.empty() || text == held)) continue;
+    if (name && names_whole) {
       tool_bytes_ -= held.size();
       held.clear();
     }

@@ -40,6 +40,13 @@ Usage usage_of(const object& reply) {
   usage.prompt = std::min(prompt.value_or(0), kTokensMax);
   usage.completion = std::min(completion.value_or(0), kTokensMax);
   usage.known = prompt || completion;
+  const auto detail = [&found](std::string_view of, std::string_view name) {
+    const auto details = member<object>(*found, of);
+    const auto told = details ? member<std::uint64_t>(*details, name) : std::nullopt;
+    return std::min(told.value_or(0), kTokensMax);
+  };
+  usage.cached = detail("prompt_tokens_details", "cached_tokens");
+  usage.reasoning = detail("completion_tokens_details", "reasoning_tokens");
   return usage;
 }
 

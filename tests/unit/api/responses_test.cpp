@@ -57,6 +57,33 @@ TEST(ResponseOrder, items_become_messages_and_calls_that_follow_one_another_one_
       {"id":"c3","type":"function","function":{"name":"time","arguments":"{}"}}]}])"));
 }
 
+// What a Response holds comes back as its client got it.
+TEST(ResponseOrder, text_between_and_behind_calls_is_part_of_their_message) {
+  const Json chat = chat_of(R"({"input":[{"role":"user","content":"q"},
+    {"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},
+    {"type":"message","role":"assistant","content":[{"type":"output_text","text":"wait"}]},
+    {"type":"function_call","call_id":"c2","name":"f","arguments":"{}"},
+    {"type":"message","role":"assistant","content":"more"},
+    {"type":"function_call_output","call_id":"c1","output":"1"},
+    {"type":"function_call_output","call_id":"c2","output":"2"}]})");
+  const Json& messages = chat["messages"];
+  ASSERT_EQ(messages.size(), 4u) << messages;
+  EXPECT_EQ(messages[1]["content"],
+            World::json(R"([{"type":"text","text":"wait"},{"type":"text","text":"more"}])"));
+  EXPECT_EQ(messages[1]["tool_calls"].size(), 2u);
+  EXPECT_EQ(messages[2]["tool_call_id"], "c1");
+}
+
+// Each look for a name among so many took as long as all before it.
+TEST(ResponseOrder, many_members_are_all_there_in_their_order) {
+  std::string body = R"({"input":"x")";
+  for (int n = 0; n < 50'000; ++n) body += ",\"k" + std::to_string(n) + "\":" + std::to_string(n);
+  const Json chat = chat_of(body + "}");
+  EXPECT_EQ(chat.size(), 50'001u);
+  EXPECT_EQ(chat.begin().key(), "k0");
+  EXPECT_EQ(chat["k49999"], 49'999);
+}
+
 TEST(ResponseOrder, pictures_files_and_sounds_keep_what_they_hold) {
   const Json chat = chat_of(R"({"input":[{"role":"user","content":[
     {"type":"input_image","image_url":"data:image/png;base64,AA==","detail":"low"},
@@ -128,6 +155,10 @@ TEST(ResponseOrder, wrong_shapes_are_named_by_their_place) {
   EXPECT_EQ(refusal_of(R"({"input":"x","tools":{}})"), "invalid_type tools");
   EXPECT_EQ(refusal_of(R"({"input":"x","text":"plain"})"), "invalid_type text");
   EXPECT_EQ(refusal_of(R"({"input":"x","reasoning":"low"})"), "invalid_type reasoning");
+  EXPECT_EQ(refusal_of(R"({"input":"x","metadata":[]})"), "invalid_type metadata");
+  EXPECT_EQ(refusal_of(R"({"input":"x","background":"yes"})"), "invalid_type background");
+  EXPECT_EQ(refusal_of(R"({"input":[{"type":5,"role":"user","content":"x"}]})"),
+            "invalid_type input[0].type");
 }
 
 /// The writer's events: their types, and each as JSON.
@@ -246,6 +277,24 @@ TEST(ResponseWriter, a_call_whose_name_comes_late_is_told_once_it_has_one) {
   EXPECT_EQ(writer.response()["output"][0]["call_id"], "c1");
 }
 
+// Its output could not be told to anybody, and two of them not apart.
+TEST(ResponseWriter, a_call_without_an_id_has_its_items) {
+  ResponseWriter writer({{"id", "resp_7"}}, true);
+  EXPECT_TRUE(writer
+                  .add(delta(R"("tool_calls":[{"index":0,"function":{"name":"f","arguments":)"
+                             R"({"a":1}}},{"index":1,"function":{"name":"g","arguments":"{}"}}])"))
+                  .ok());
+  writer.finish({}, {});
+  const Json& output = writer.response()["output"];
+  ASSERT_EQ(output.size(), 2u);
+  EXPECT_EQ(output[0]["call_id"], output[0]["id"]);
+  EXPECT_EQ(output[1]["call_id"], output[1]["id"]);
+  EXPECT_NE(output[0]["call_id"], output[1]["call_id"]);
+  EXPECT_EQ(output[0]["arguments"], R"({"a":1})") << "an object in the place of its text";
+  const Told told = told_by(writer.take_events());
+  EXPECT_EQ(told.last("response.output_item.added")["item"]["call_id"], output[1]["call_id"]);
+}
+
 TEST(ResponseWriter, an_answer_that_was_cut_to_length_or_filtered_is_incomplete) {
   for (const auto& [finish, reason] :
        {std::pair{R"("length")", "max_output_tokens"}, {R"("content_filter")", "content_filter"}}) {
@@ -262,13 +311,18 @@ TEST(ResponseWriter, an_answer_that_was_cut_to_length_or_filtered_is_incomplete)
 TEST(ResponseWriter, an_answer_that_broke_off_says_so_in_its_last_two_events) {
   ResponseWriter writer({{"id", "resp_7"}}, true);
   EXPECT_TRUE(writer.add(delta(R"("content":"Be")")).ok());
+  EXPECT_TRUE(writer
+                  .add(delta(R"("tool_calls":[{"index":0,"id":"c",)"
+                             R"("function":{"name":"f","arguments":"{\"a"}}])"))
+                  .ok());
   writer.fail(Error::say(Errc::bad_upstream, "upstream_truncated", "It was cut.", "x"));
   const Told told = told_by(writer.take_events());
   const Json failed = told.last("response.failed")["response"];
   EXPECT_EQ(failed["status"], "failed");
   EXPECT_EQ(failed["error"],
             World::json(R"({"code":"upstream_truncated","message":"It was cut."})"));
-  EXPECT_EQ(failed["output"][0]["status"], "incomplete");
+  EXPECT_EQ(failed["output"][1]["status"], "incomplete");
+  EXPECT_EQ(failed["output"][1]["arguments"], "{\"a") << "as far as it was told";
   EXPECT_EQ(told.types.back(), "error");
   EXPECT_EQ(told.events.back()["code"], "upstream_truncated");
   EXPECT_EQ(told.events.back()["error"]["code"], "upstream_truncated");
@@ -364,6 +418,19 @@ TEST_F(ResponsesTest, what_the_chats_checks_find_is_named_by_the_place_in_this_b
             "400 unknown_role input[1].role");
   EXPECT_EQ(place(respond(R"(,"max_output_tokens":0)")), "400 out_of_range max_output_tokens");
   EXPECT_EQ(place(respond(R"(,"temperature":9)")), "400 out_of_range temperature");
+  EXPECT_EQ(place(respond("", R"("\u0000")")), "400 invalid_value input");
+  EXPECT_EQ(place(respond(R"(,"instructions":"\u0000")")), "400 invalid_value instructions");
+  EXPECT_EQ(place(respond(R"(,"tools":[{"type":"function","name":"a b"}])")),
+            "400 invalid_value tools[0].name");
+  const std::string call = R"({"type":"function_call","call_id":"c","name":"f","arguments":"{}"},)";
+  EXPECT_EQ(place(respond("", "[" + call +
+                                  R"({"type":"function_call","call_id":"","name":"f",)"
+                                  R"("arguments":"{}"}])")),
+            "400 out_of_range input[1].call_id");
+  EXPECT_EQ(place(respond("", "[" + call +
+                                  R"({"type":"function_call_output","call_id":"c",)"
+                                  R"("output":"\u0000"}])")),
+            "400 invalid_value input[1].output");
   EXPECT_TRUE(models.asked.empty()) << "nothing was asked";
 }
 

@@ -94,7 +94,8 @@ struct Desk {
 
 const std::string kReply =
     R"({"id":"c1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant",)"
-    R"("content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3}})";
+    R"("content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":11,"completion_tokens":3,)"
+    R"("prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":2}}})";
 
 TEST(OpenAi, the_callers_body_goes_through_with_the_model_replaced) {
   Desk desk;
@@ -182,6 +183,8 @@ TEST(OpenAi, a_whole_reply_goes_through_as_received) {
     EXPECT_TRUE(reply->usage.known);
     EXPECT_EQ(reply->usage.prompt, 11U);
     EXPECT_EQ(reply->usage.completion, 3U);
+    EXPECT_EQ(reply->usage.cached, 4U);
+    EXPECT_EQ(reply->usage.reasoning, 2U);
   }
   const auto bare = desk.complete(script(kJson, R"({"choices":[{"message":{}}],"usage":null})"));
   ASSERT_TRUE(bare.ok());
