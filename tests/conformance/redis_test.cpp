@@ -1,6 +1,7 @@
 // What a store on a server of its own can suffer: the server dies, hangs, fills up, forgets, loses
 // its rank. Nothing that was acknowledged is lost, and everything mends itself.
 #include <boost/asio/bind_cancellation_slot.hpp>
+#include <map>
 
 #include "conformance/redis_rig.h"
 #include "storage/redis/job_codec.h"
@@ -80,8 +81,8 @@ TEST_F(OnRedis, a_claim_takes_no_more_than_one_reply_may_hold) {
 }
 
 TEST_F(OnRedis, a_reply_that_cannot_hold_a_jobs_input_is_refused_at_the_start) {
-  settings_.reply_max = Bytes{1 << 20};
-  ground_.limits.input_max = (1 << 20) - (64 << 10);
+  settings_.reply_max = Bytes{4 << 20};
+  ground_.limits.input_max = 3 << 20;  // and a MiB for the rest of the job
   EXPECT_TRUE(try_open().ok());
   ++ground_.limits.input_max;
   const auto refused = try_open();
@@ -101,12 +102,12 @@ TEST_F(OnRedis, a_reply_that_cannot_hold_a_topics_news_is_refused_at_the_start) 
 
 // It was accepted, and then each look at the job broke the connections of everybody.
 TEST_F(OnRedis, a_result_that_no_reply_could_hold_is_refused_and_the_job_can_end) {
-  settings_.reply_max = Bytes{1 << 20};
+  settings_.reply_max = Bytes{2 << 20};
   ground_.limits.input_max = 100'000;
   ASSERT_TRUE(submit(job_of(1)).ok());
   const auto taken = take();
   ASSERT_EQ(taken.size(), 1U);
-  const std::size_t room = (1 << 20) - (64 << 10) - 100'000;
+  const std::size_t room = (2 << 20) - (64 << 10) - 100'000;
   Effects none;
   const auto too_long = ground_.run(
       jobs().complete(taken[0].lease, std::string(room + 1, 'x'), none, in(seconds(10))));
@@ -119,27 +120,45 @@ TEST_F(OnRedis, a_result_that_no_reply_could_hold_is_refused_and_the_job_can_end
 }
 
 // What a worker began while it was stopped had no owner until its lease was over.
-TEST_F(OnRedis, a_claim_that_is_cancelled_on_its_way_leaves_its_jobs_to_others) {
-  settings_.reply_timeout = milliseconds(10'000);
-  ASSERT_TRUE(submit(job_of(1)).ok());
-  server().pause();
-  asio::cancellation_signal stop;
-  bool ended = false;
-  Claim claim{"worker", {}, 4, minutes(10)};
-  asio::co_spawn(ground_.io.get_executor(), jobs().claim(std::move(claim), in(seconds(30))),
-                 asio::bind_cancellation_slot(
-                     stop.slot(), [&ended](std::exception_ptr,
-                                           const Result<std::vector<Claimed>>&) { ended = true; }));
-  ground_.io.restart();
-  ground_.io.run_for(std::chrono::milliseconds(50));
-  EXPECT_FALSE(ended) << "the server holds the answer back";
-  stop.emit(asio::cancellation_type::terminal);
-  ground_.io.run();
-  EXPECT_TRUE(ended);
-  server().go_on();
-  const auto taken = take();
-  ASSERT_EQ(taken.size(), 1U);
-  EXPECT_EQ(taken[0].job.attempts, 1U) << "the attempt that nobody ran is not charged";
+class ClaimsCancelled : public OnRedis {
+ protected:
+  /// A claim is cancelled while the server, which stands still, has its command.
+  void cancel_a_claim() {
+    settings_.reply_timeout = milliseconds(10'000);
+    ASSERT_TRUE(submit(job_of(1)).ok());
+    server().pause();
+    asio::cancellation_signal stop;
+    bool ended = false;
+    Claim claim{"worker", {}, 4, minutes(10)};
+    asio::co_spawn(
+        ground_.io.get_executor(), jobs().claim(std::move(claim), in(seconds(30))),
+        asio::bind_cancellation_slot(
+            stop.slot(),
+            [&ended](std::exception_ptr, const Result<std::vector<Claimed>>&) { ended = true; }));
+    ground_.io.restart();
+    ground_.io.run_for(std::chrono::milliseconds(50));
+    EXPECT_FALSE(ended) << "the server holds the answer back";
+    stop.emit(asio::cancellation_type::terminal);
+    ground_.io.run();
+    EXPECT_TRUE(ended);
+    server().go_on();
+  }
+  void expect_an_uncharged_job() {
+    const auto taken = take();
+    ASSERT_EQ(taken.size(), 1U);
+    EXPECT_EQ(taken[0].job.attempts, 1U) << "the attempt that nobody ran is not charged";
+  }
+};
+
+TEST_F(ClaimsCancelled, leave_their_jobs_to_others) {
+  cancel_a_claim();
+  expect_an_uncharged_job();
+}
+
+TEST_F(ClaimsCancelled, leave_them_also_where_the_store_is_closed_at_once) {
+  cancel_a_claim();
+  stores_.reset();
+  expect_an_uncharged_job();
 }
 
 // A process that runs what must stay at home looked through every owner who waited for the others.
@@ -182,6 +201,24 @@ TEST_F(OnRedis, who_runs_both_kinds_takes_from_each_in_turn) {
     }
     EXPECT_EQ(of_ann, 2);
   }
+}
+
+// Each kind had half of the claims, however many waited for them.
+TEST_F(OnRedis, owners_of_both_kinds_have_the_same_turns) {
+  int n = 0;
+  for (int round = 0; round < 6; ++round) {
+    for (int owner = 0; owner < 10; ++owner, ++n) {
+      NewJob job = job_of(n, "user " + std::to_string(owner));
+      job.kind = owner == 0 ? "chat@home" : "chat";
+      ASSERT_TRUE(submit(job).ok());
+    }
+  }
+  std::map<std::string, int> begun;
+  for (int i = 0; i < 40; ++i) {
+    for (const auto& one : take()) ++begun[one.job.job.owner.user.text()];
+  }
+  ASSERT_EQ(begun.size(), 10U);
+  for (const auto& [user, jobs_of_user] : begun) EXPECT_EQ(jobs_of_user, 4) << user;
 }
 
 // Each of the two may hold a ':', and only the tenant's length is told.

@@ -11,8 +11,8 @@ namespace {
 
 /// Shared by one caller and the reply on its way; whoever is later finds it still there.
 struct Asked {
-  Asked(Clock& clock, std::function<void(Reply)> unclaimed)
-      : answered(clock), unclaimed(std::move(unclaimed)) {}
+  Asked(Clock& clock, std::function<void(Reply, Owed)> unclaimed, Owed owed)
+      : answered(clock), unclaimed(std::move(unclaimed)), owed(std::move(owed)) {}
   void take(Result<Reply> with) {
     {
       std::lock_guard lock(mutex);
@@ -22,7 +22,7 @@ struct Asked {
         return;
       }
     }
-    if (with.ok() && unclaimed) unclaimed(std::move(*with));
+    if (with.ok() && unclaimed) unclaimed(std::move(*with), owed);
   }
   std::optional<Result<Reply>> give() {
     std::lock_guard lock(mutex);
@@ -36,10 +36,11 @@ struct Asked {
       left = true;
       last = std::exchange(reply, std::nullopt);
     }
-    if (last && last->ok() && unclaimed) unclaimed(std::move(**last));
+    if (last && last->ok() && unclaimed) unclaimed(std::move(**last), owed);
   }
   Event answered;
-  const std::function<void(Reply)> unclaimed;
+  const std::function<void(Reply, Owed)> unclaimed;
+  const Owed owed;
   std::mutex mutex;
   std::optional<Result<Reply>> reply;
   bool left = false;
@@ -157,7 +158,9 @@ void Client::send(Call call) {
 
 Co<Result<Reply>> Client::ask(Command command, Asking how, Deadline by) {
   if (closed_) co_return redis::closed();
-  const auto asked = std::make_shared<Asked>(setup_.clock, std::move(how.unclaimed));
+  Owed owed = how.unclaimed ? owe() : Owed();
+  const auto asked =
+      std::make_shared<Asked>(setup_.clock, std::move(how.unclaimed), std::move(owed));
   const Leaving leaving{asked};
   const auto seen = asked->answered.version();
   Call call;
@@ -170,13 +173,33 @@ Co<Result<Reply>> Client::ask(Command command, Asking how, Deadline by) {
     send(std::move(call));
   });
   [[maybe_unused]] auto woken = co_await asked->answered.wait(seen, by);
+  // Who was cancelled may not come to use the reply, even where it is here already.
+  const auto state = co_await asio::this_coro::cancellation_state;
+  const bool cancelled = state.cancelled() != asio::cancellation_type::none;
+  if (cancelled && asked->unclaimed) co_return Error::log(Errc::cancelled, "redis: cancelled");
   auto reply = asked->give();
   if (!reply) co_return Error::log(Errc::deadline, "redis did not answer in time");
   co_return std::move(*reply);
 }
 
+Owed Client::owe() {
+  std::lock_guard lock(owed_mutex_);
+  ++owed_;
+  return Owed(this, [](void* client) {
+    auto& self = *static_cast<Client*>(client);
+    std::lock_guard lock(self.owed_mutex_);
+    if (--self.owed_ == 0) self.owed_gone_.notify_all();
+  });
+}
+
+void Client::wait_for_owed() {
+  std::unique_lock lock(owed_mutex_);
+  owed_gone_.wait_for(lock, kOwedWait, [this] { return owed_ == 0; });
+}
+
 void Client::close() {
   if (closed_.exchange(true) || !thread_.joinable()) return;
+  wait_for_owed();
   asio::post(io_, [this] {
     for (auto* list : {&pipes_, &others_}) {
       for (auto& pipe : *list) pipe->stop();

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,12 +22,16 @@
 
 namespace mainstay::storage::redis {
 
+/// While somebody holds it close() waits: a reply is on its way that must not be lost.
+using Owed = std::shared_ptr<void>;
+
 /// How a command is asked.
 struct Asking {
   bool again = false;     ///< may be sent twice
   bool in_order = false;  ///< runs at the server in the order of such calls
-  /// Gets the reply when who asked waits no longer, on any thread; may be empty.
-  std::function<void(Reply)> unclaimed = {};
+  /// Gets the reply when who asked waits no longer, on any thread; may be empty. It holds what it
+  /// is given until it is done with the reply. Must not throw.
+  std::function<void(Reply, Owed)> unclaimed = {};
 };
 
 /// Commands go over a few pipelined connections; what blocks or subscribes has its own (add()).
@@ -66,8 +72,10 @@ class Client {
   }
   /// Starts a coroutine on the client's thread; it is cancelled by close().
   void spawn(std::string name, std::function<Co<>()> work);
-  /// Ends connections and thread; calls under way fail. Blocks. Later calls fail at once.
+  /// Ends connections and thread; calls under way fail, but for what is owed: that is waited for,
+  /// at most kOwedWait. Blocks. Later calls fail at once.
   void close();
+  static constexpr Duration kOwedWait = std::chrono::seconds(1);
   bool closed() const noexcept { return closed_; }
   /// Some connection is up. Any thread.
   bool reachable() const noexcept { return setup_.figures.up.value() > 0; }
@@ -77,9 +85,14 @@ class Client {
   Status wait_for_start();
   Co<> until_up(std::shared_ptr<std::promise<Status>> out, TimePoint by);
   void start(Pipe& pipe, const std::string& name);
+  Owed owe();
+  void wait_for_owed();
 
   PipeSetup setup_;
   const std::string prefix_;
+  std::mutex owed_mutex_;  // calls that never ran let go of it at the very end
+  std::condition_variable owed_gone_;
+  std::size_t owed_ = 0;
   asio::io_context io_{1};
   asio::executor_work_guard<Executor> guard_;
   TaskGroup tasks_;

@@ -174,10 +174,16 @@ Co<Result<std::vector<Claimed>>> RedisJobs::claim_once(Claim claim, std::string*
   call.add(claim.worker).add(claim.slots).add(whole_micros(claim.lease));
   // A larger reply would break the connection, and the attempts in it would be nobody's.
   call.add(client_.settings().reply_max.value / 2);
-  call.add(claim.rationed).add(claim.rationed_most).add(int(claims_++ % 2));
+  call.add(claim.rationed).add(claim.rationed_most).add(claims_.load());
   for (const auto& kind : claim.kinds) call.add(kind);
   Asking how;
-  how.unclaimed = [this](Reply late) { give_back_unclaimed(late); };
+  how.unclaimed = [this](const Reply& late, Owed owed) {
+    try {
+      give_back_unclaimed(late, std::move(owed));
+    } catch (const std::bad_alloc&) {
+      // The leases run out.
+    }
+  };
   auto reply = co_await client_.ask(std::move(call), std::move(how), by);
   if (!reply.ok()) co_return reply.error();
   *bell = reply->at(0).text;
@@ -191,13 +197,14 @@ Co<Result<std::vector<Claimed>>> RedisJobs::claim_once(Claim claim, std::string*
     out.push_back({std::move(*job), lease});
   }
   counts_.claimed += out.size();
+  if (!out.empty()) ++claims_;
   if (!out.empty()) bell_->nudge();  // others wait for the ends of these leases, too
   co_return out;
 }
 
 /// Attempts have begun that nobody runs: who asked was cancelled, or waits no longer. Their jobs
 /// wait again and are charged nothing.
-void RedisJobs::give_back_unclaimed(const Reply& reply) {
+void RedisJobs::give_back_unclaimed(const Reply& reply, Owed owed) {
   Call call;
   call.command = command(Script::give_back);
   bool some = false;
@@ -211,7 +218,10 @@ void RedisJobs::give_back_unclaimed(const Reply& reply) {
   call.again = true;
   call.give_up =
       clock_.now() + Duration(std::chrono::milliseconds(client_.settings().reply_timeout));
-  call.done = [](const Result<Reply>&) {};  // else the leases run out
+  call.done = [this, owed = std::move(owed)](const Result<Reply>& given) {
+    if (given.ok()) return;  // else the leases run out
+    client_.log().warn("redis.claim_lost", {{"error", given.error().detail}});
+  };
   client_.post([this, call = std::move(call)]() mutable { client_.send(std::move(call)); });
 }
 

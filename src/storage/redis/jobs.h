@@ -78,7 +78,7 @@ class RedisJobs final : public JobStore {
   Result<Submitted> submitted(const NewJob& job, std::uint32_t waiting_max, const Reply& reply);
   Co<Result<std::vector<Claimed>>> claim_once(Claim claim, std::string* bell, Duration* timer,
                                               Deadline by);
-  void give_back_unclaimed(const Reply& reply);
+  void give_back_unclaimed(const Reply& reply, Owed owed);
   Co<Result<Reply>> by_hand(Script script, std::optional<Owner> owner, JobId id, Deadline by,
                             std::uint32_t waiting_max = 0);
   Co<Result<Job>> job_by_hand(Script script, std::optional<Owner> owner, JobId id, Deadline by);
@@ -105,7 +105,7 @@ class RedisJobs final : public JobStore {
   Batch give_backs_;
   Batch extends_;
   std::unique_ptr<Bell> bell_;
-  std::atomic<std::uint32_t> claims_{0};
+  std::atomic<std::uint32_t> claims_{0};    ///< that found something
   mutable std::mutex mutex_;                ///< of the four below; never held over I/O
   std::map<std::string, Nothing> nothing_;  ///< by what was wanted
   mutable Known known_;

@@ -54,6 +54,8 @@ class RedisStores final : public Stores {
   RedisSignal signal_;
 };
 
+/// A configuration in which no result fits would let every job die at its end.
+constexpr std::uint64_t kResultRoom = (1 << 20) - kBesideInput;
 /// Of an event beside its type and data: its id, and the protocol's frames.
 constexpr std::uint64_t kBesideEvent = 128;
 
@@ -66,8 +68,9 @@ Error too_small(std::string what) {
 /// break the connection each time it is asked for; such a job would begin in Redis, reach nobody,
 /// and die when its leases are over.
 Status check_sizes(const RedisSettings& settings, const Limits& limits) {
-  if (limits.jobs.input_max + kBesideInput > settings.reply_max.value) {
-    return too_small("jobs.input_max by 64 KiB or more: a job's input is read in one reply.");
+  if (limits.jobs.input_max + kBesideInput + kResultRoom > settings.reply_max.value) {
+    return too_small(
+        "jobs.input_max by 1 MiB or more: a job's input and result are read in one reply.");
   }
   const std::uint64_t news =
       limits.signal.bytes_max + kBesideEvent * std::uint64_t{limits.signal.events_max};

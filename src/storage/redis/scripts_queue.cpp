@@ -99,7 +99,7 @@ return {out, text(deep), shed and 1 or 0, call('HGET', P .. 'n', 'ends') or '0'}
 )lua";
 
 // worker, slots, lease, bytes of jobs after which no further one is taken, a kind of which fewer
-// are taken ('': none), how many of it, whether what must run at home comes first ('1'), kinds.
+// are taken ('': none), how many of it, claims before this one, kinds.
 // Answers: last ring of the bell, time until the next timer, the attempts.
 const std::string_view kClaim = R"lua(
 local worker, slots, lease = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
@@ -112,10 +112,18 @@ for n = 19, #ARGV do
   wanted[ARGV[n]] = true
   if string.sub(ARGV[n], -5) == '@home' then home = true else elsewhere = true end
 end
--- The suffixes of the lanes that hold such kinds; callers let the two take turns.
-local lanes = {}
-if elsewhere then lanes[1] = '' end
-if home then table.insert(lanes, ARGV[18] == '1' and 1 or #lanes + 1, '@') end
+-- The lanes of a class that hold such kinds and any turns. Of the claims of a worker that takes both
+-- kinds, as many begin with either as owners wait there.
+local function lanes_of(class)
+  local c, before = tostring(class), tonumber(ARGV[18])
+  local at_home = home and call('XLEN', P .. 's:' .. c .. '@') or 0
+  local others = elsewhere and call('XLEN', P .. 's:' .. c) or 0
+  local share = at_home / math.max(at_home + others, 1)
+  local first = math.floor((before + 1) * share) > math.floor(before * share)
+  local out = others > 0 and {c} or {}
+  if at_home > 0 then table.insert(out, first and 1 or #out + 1, c .. '@') end
+  return out
+end
 timers(100)
 local out, inputs, lease_end = {}, {}, now + lease
 local lease_text = text(lease_end)
@@ -301,8 +309,8 @@ local function next_turns(c, met)
   end
 end
 for class = 0, 3 do
-  for _, suffix in ipairs(lanes) do
-    local met, c = {}, class .. suffix
+  for _, c in ipairs(lanes_of(class)) do
+    local met = {}
     served = {}
     serve(c, met)
     next_turns(c, met)

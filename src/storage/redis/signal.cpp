@@ -172,7 +172,12 @@ void RedisSignal::say(const char* verb, const std::string& topic) {
 /// On a new connection nothing is subscribed; the confirmations make readers look again.
 void RedisSignal::resubscribe() {
   std::lock_guard lock(mutex_);
-  for (const auto& [topic, one] : followed_) say("SUBSCRIBE", topic);
+  for (const auto& [topic, one] : followed_) {
+    // The server may have lost its last events: what looks found before says nothing any more.
+    one->quiet_from = one->quiet_to = Place{};
+    one->end_seen = 0;
+    say("SUBSCRIBE", topic);
+  }
 }
 
 /// ["subscribe" | "message", channel, …]: in both cases there may be news. An error: a SUBSCRIBE
