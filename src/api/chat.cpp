@@ -80,9 +80,7 @@ Co<Status> chat_completions(const Rooms& rooms, Context& context) {
   net::HeaderLines headers = answer_headers(rooms, context, answered->conversation);
   if (answer.stream) {
     ChatForm form(context.by_whom.degraded);
-    auto sent =
-        co_await send_stream(rooms, context, std::move(answer.stream), std::move(headers), form);
-    settle(*answered, context);
+    auto sent = co_await send_stream(rooms, context, *answered, std::move(headers), form);
     co_return sent;
   }
   context.usage = answer.reply->usage;

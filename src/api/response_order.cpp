@@ -14,15 +14,15 @@ namespace mainstay::api {
 namespace {
 
 /// Members whose meaning lives here; all others go on as they are.
-constexpr std::array<std::string_view, 16> kOwn = {
-    "input", "instructions", "max_output_tokens", "reasoning",  "text",
-    "tools", "tool_choice",  "conversation",      "stream",     "stream_options",
-    "store", "include",      "metadata",          "truncation", "background"};
+constexpr auto kOwn = std::to_array<std::string_view>(
+    {"input", "instructions", "max_output_tokens", "reasoning", "text", "tools", "tool_choice",
+     "max_tool_calls", "conversation", "stream", "stream_options", "store", "include", "metadata",
+     "truncation", "background"});
 
 /// Members of chat bodies that would be at odds with what is made of the input.
-constexpr std::array<std::string_view, 9> kOfChats = {
-    "messages",     "n",          "functions", "function_call", "response_format", "logprobs",
-    "top_logprobs", "modalities", "audio"};
+constexpr auto kOfChats = std::to_array<std::string_view>(
+    {"messages", "n", "functions", "function_call", "response_format", "logprobs", "top_logprobs",
+     "modalities", "audio"});
 
 bool is_in(std::string_view name, std::span<const std::string_view> names) {
   return std::ranges::find(names, name) != names.end();
@@ -378,12 +378,12 @@ std::string place_in(const Origin& origin, std::string rest) {
 
 std::string place_of(const std::string& was, const std::vector<Origin>& origins) {
   constexpr std::string_view kMessages = "messages[";
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kNames = {{
+  constexpr auto kNames = std::to_array<std::pair<std::string_view, std::string_view>>({
       {"max_completion_tokens", "max_output_tokens"},
       {"reasoning_effort", "reasoning.effort"},
       {"response_format.json_schema", "text.format"},
       {"response_format", "text.format"},
-  }};
+  });
   if (was.starts_with(kMessages)) {
     const auto end = was.find(']');
     const auto number = std::strtoull(was.c_str() + kMessages.size(), nullptr, 10);
@@ -391,11 +391,11 @@ std::string place_of(const std::string& was, const std::vector<Origin>& origins)
     return place_in(origins[number], was.substr(end + 1));
   }
   if (was == "messages") return "input";
-  std::string is = was;
-  if (was.starts_with("tools[") || was.starts_with("tool_choice")) replace(is, ".function", "");
   for (const auto& [chat, here] : kNames) {
     if (was.starts_with(chat)) return std::string(here) + was.substr(chat.size());
   }
+  std::string is = was;
+  if (was.starts_with("tools[") || was.starts_with("tool_choice")) replace(is, ".function", "");
   return is;
 }
 

@@ -7,29 +7,28 @@
 #include "base/json_fields.h"
 
 namespace mainstay::api {
-namespace {
 
-/// What an item's text is called in its part and in its events.
-struct Words {
+/// What an item's text is called, in its part and in its events.
+struct ResponseWriter::Words {
+  const char* item;
   const char* part;
   const char* text;
   const char* delta;
   const char* done;
+  bool logprobs;  ///< clients look for them there, if only for an empty list
 };
-constexpr Words kThoughts{"reasoning_text", "text", "response.reasoning_text.delta",
-                          "response.reasoning_text.done"};
-constexpr Words kText{"output_text", "text", "response.output_text.delta",
-                      "response.output_text.done"};
-constexpr Words kRefusal{"refusal", "refusal", "response.refusal.delta", "response.refusal.done"};
+constexpr ResponseWriter::Words ResponseWriter::kThoughts{"rs_",
+                                                          "reasoning_text",
+                                                          "text",
+                                                          "response.reasoning_text.delta",
+                                                          "response.reasoning_text.done",
+                                                          false};
+constexpr ResponseWriter::Words ResponseWriter::kText{
+    "msg_", "output_text", "text", "response.output_text.delta", "response.output_text.done", true};
+constexpr ResponseWriter::Words ResponseWriter::kRefusal{
+    "msg_", "refusal", "refusal", "response.refusal.delta", "response.refusal.done", false};
 
-Json new_part(const Words& words) {
-  Json part = {{"type", words.part}, {words.text, ""}};
-  if (std::string_view(words.part) == "output_text") {
-    part["annotations"] = Json::array();
-    part["logprobs"] = Json::array();
-  }
-  return part;
-}
+namespace {
 
 Json usage_of(const models::Usage& usage) {
   if (!usage.known) return nullptr;
@@ -91,7 +90,7 @@ void ResponseWriter::add(const Json& chunk) {
     std::string thought = string_field(delta, "reasoning_content");
     if (thought.empty()) thought = string_field(delta, "reasoning");
     thoughts_ += thought.size();
-    append(Kind::thoughts, thought);
+    append(kThoughts, thought);
     take_texts();
     take_calls(false);
     const std::string reason = string_field(choice, "finish_reason");
@@ -102,10 +101,10 @@ void ResponseWriter::add(const Json& chunk) {
 
 void ResponseWriter::take_texts() {
   const std::string_view text = transcript_.text();
-  append(Kind::text, text.substr(text_told_));
+  append(kText, text.substr(text_told_));
   text_told_ = text.size();
   const std::string_view refusal = transcript_.refusal();
-  append(Kind::refusal, refusal.substr(refusal_told_));
+  append(kRefusal, refusal.substr(refusal_told_));
   refusal_told_ = refusal.size();
 }
 
@@ -146,63 +145,52 @@ void ResponseWriter::begin_call(Call& call, const Json& whole) {
   call.place = begin_item(std::move(item));
 }
 
-void ResponseWriter::append(Kind kind, std::string_view piece) {
+void ResponseWriter::append(const Words& words, std::string_view piece) {
   if (piece.empty()) return;
-  if (open_ != kind) open(kind);
-  const Words& words = kind == Kind::thoughts ? kThoughts : kind == Kind::text ? kText : kRefusal;
+  if (open_ != &words) open(words);
   Json& item = response_["output"][open_place_];
-  Json& text = item["content"].back()[words.text];
-  text.get_ref<std::string&>() += piece;
+  item["content"][0][words.text].get_ref<std::string&>() += piece;
   Json event = {{"item_id", item["id"]},
                 {"output_index", open_place_},
-                {"content_index", item["content"].size() - 1},
+                {"content_index", 0},
                 {"delta", piece}};
-  if (kind == Kind::text) event["logprobs"] = Json::array();
-  tell(words.delta, std::move(event));
+  if (words.logprobs) event["logprobs"] = Json::array();
+  tell(words.delta, event);
 }
 
-/// An item of its own, or after a text's refusal another part of the same message.
-void ResponseWriter::open(Kind kind) {
+/// Each text is an item of its own, with one part.
+void ResponseWriter::open(const Words& words) {
   close("completed");
-  Json item;
-  if (kind == Kind::thoughts) {
-    item = {{"id", item_id("rs_")},
-            {"type", "reasoning"},
-            {"status", "in_progress"},
-            {"summary", Json::array()},
-            {"content", Json::array()}};
+  Json item = {{"id", item_id(words.item)}};
+  if (&words == &kThoughts) {
+    item.update({{"type", "reasoning"}, {"status", "in_progress"}, {"summary", Json::array()}});
   } else {
-    item = {{"id", item_id("msg_")},
-            {"type", "message"},
-            {"status", "in_progress"},
-            {"role", "assistant"},
-            {"content", Json::array()}};
+    item.update({{"type", "message"}, {"status", "in_progress"}, {"role", "assistant"}});
   }
+  item["content"] = Json::array();
   open_place_ = begin_item(std::move(item));
-  open_ = kind;
-  const Json part = new_part(kind == Kind::thoughts ? kThoughts
-                             : kind == Kind::text   ? kText
-                                                    : kRefusal);
+  open_ = &words;
+  Json part = {{"type", words.part}, {words.text, ""}};
+  if (words.logprobs) part.update({{"annotations", Json::array()}, {"logprobs", Json::array()}});
   Json& whole = response_["output"][open_place_];
-  whole["content"].push_back(part);
   tell("response.content_part.added", {{"item_id", whole["id"]},
                                        {"output_index", open_place_},
                                        {"content_index", 0},
                                        {"part", part}});
+  whole["content"].push_back(std::move(part));
 }
 
 void ResponseWriter::close(const char* status) {
-  if (open_ == Kind::none) return;
-  const Words& words = open_ == Kind::thoughts ? kThoughts : open_ == Kind::text ? kText : kRefusal;
-  open_ = Kind::none;
+  if (open_ == nullptr) return;
+  const Words& words = *std::exchange(open_, nullptr);
   const Json& item = response_["output"][open_place_];
-  const Json& part = item["content"].back();
+  const Json& part = item["content"][0];
   Json event = {{"item_id", item["id"]},
                 {"output_index", open_place_},
                 {"content_index", 0},
                 {words.text, part[words.text]}};
-  if (std::string_view(words.part) == "output_text") event["logprobs"] = Json::array();
-  tell(words.done, std::move(event));
+  if (words.logprobs) event["logprobs"] = Json::array();
+  tell(words.done, event);
   tell("response.content_part.done", {{"item_id", item["id"]},
                                       {"output_index", open_place_},
                                       {"content_index", 0},
@@ -239,7 +227,7 @@ void ResponseWriter::finish(const models::Usage& usage, WallTime now) {
   }
   response_["completed_at"] = micros(now) / 1'000'000;
   response_["usage"] = usage_of(usage);
-  tell_response(incomplete ? "response.incomplete" : "response.completed");
+  tell_response(("response." + std::string(status)).c_str());
 }
 
 void ResponseWriter::end_call(const Call& call, const Json& whole, const char* status) {

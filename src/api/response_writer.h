@@ -40,7 +40,8 @@ class ResponseWriter {
   const Json& response() const noexcept { return response_; }
 
  private:
-  enum class Kind { none, thoughts, text, refusal };
+  struct Words;
+  static const Words kThoughts, kText, kRefusal;
   /// A call of a function: where it stands in the output, and how much of it was told.
   struct Call {
     std::size_t place = 0;
@@ -50,8 +51,8 @@ class ResponseWriter {
   void add(const Json& chunk);
   void take_texts();
   void take_calls(bool last);
-  void append(Kind kind, std::string_view piece);
-  void open(Kind kind);
+  void append(const Words& words, std::string_view piece);
+  void open(const Words& words);
   void close(const char* status);
   std::size_t begin_item(Json item);
   void end_item(std::size_t place, const char* status);
@@ -70,7 +71,7 @@ class ResponseWriter {
   assistant::Transcript transcript_;
   std::size_t thoughts_ = 0;  ///< bytes
   std::string finish_reason_;
-  Kind open_ = Kind::none;
+  const Words* open_ = nullptr;  ///< of the text that is open; null: none
   std::size_t open_place_ = 0;
   std::size_t text_told_ = 0;     ///< of the transcript's
   std::size_t refusal_told_ = 0;  ///< the same

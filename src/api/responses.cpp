@@ -95,11 +95,12 @@ Co<Status> create_response(const Rooms& rooms, Context& context) {
   auto& answer = answered->answer;
   net::HeaderLines headers = answer_headers(rooms, context, answered->conversation);
   Json frame = frame_of(rooms, context, order->given, answered->conversation);
+  // A stream that runs for minutes must not hold the request.
+  body = std::string();
+  order = ResponseOrder();
   if (answer.stream) {
     ResponseForm form(rooms, context, std::move(frame));
-    auto sent =
-        co_await send_stream(rooms, context, std::move(answer.stream), std::move(headers), form);
-    settle(*answered, context);
+    auto sent = co_await send_stream(rooms, context, *answered, std::move(headers), form);
     co_return sent;
   }
   context.usage = answer.reply->usage;

@@ -3,7 +3,6 @@
 
 #include <boost/system/system_error.hpp>
 
-#include "api/answering.h"
 #include "api/idempotency.h"
 #include "api/slow_reader.h"
 #include "api/status.h"
@@ -62,10 +61,12 @@ Step step_of(const Rooms& rooms, Context& context, StreamForm& form,
     step.last = true;
     return step;
   }
-  Result<std::string> event = got.ok() ? std::string() : Result<std::string>(got.error());
+  Result<std::string> event;
   if (got.ok()) {
     note_usage(context, **got);
     event = form.chunk(**got);
+  } else {
+    event = got.error();
   }
   if (!event.ok()) {
     outcome = event.error();
@@ -99,9 +100,9 @@ std::string ChatForm::ended() {
   return "data: [DONE]\n\n";
 }
 
-Co<Status> send_stream(const Rooms& rooms, Context& context,
-                       std::unique_ptr<models::ChatStream> stream, net::HeaderLines headers,
-                       StreamForm& form) {
+Co<Status> send_stream(const Rooms& rooms, Context& context, Answered& answered,
+                       net::HeaderLines headers, StreamForm& form) {
+  const auto stream = std::move(answered.answer.stream);
   context.streamed = true;
   context.status = 200;
   net::Exchange& exchange = context.exchange;
@@ -148,6 +149,7 @@ Co<Status> send_stream(const Rooms& rooms, Context& context,
   if (sent.ok()) {
     [[maybe_unused]] auto ended = co_await exchange.finish();
   }
+  settle(answered, context);
   co_return outcome;
 }
 

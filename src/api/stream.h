@@ -2,10 +2,9 @@
 // Used by api's chat endpoints.
 #pragma once
 
-#include <memory>
 #include <string>
 
-#include "api/context.h"
+#include "api/answering.h"
 
 namespace mainstay::api {
 
@@ -32,10 +31,9 @@ class ChatForm final : public StreamForm {
   const bool degraded_;
 };
 
-/// Sends the stream, piece by piece as it comes. While others wait for the same answer it goes on
-/// reading after its client has gone.
-Co<Status> send_stream(const Rooms& rooms, Context& context,
-                       std::unique_ptr<models::ChatStream> stream, net::HeaderLines headers,
-                       StreamForm& form);
+/// Sends the answer's stream, piece by piece as it comes, and settles what it cost. While others
+/// wait for the same answer it goes on reading after its client has gone.
+Co<Status> send_stream(const Rooms& rooms, Context& context, Answered& answered,
+                       net::HeaderLines headers, StreamForm& form);
 
 }  // namespace mainstay::api

@@ -360,9 +360,9 @@ constexpr Row kRows[] = {
         "Retries that one request earns for the whole program.", kLive),
     row<kModels, &Models::retry_budget_per_second>("models.retry_budget_per_second", {0, 1000},
                                                    "Retries that one second earns.", kLive),
-    row<kModels, &Models::breaker_window>("models.breaker_window", {1, 10'000},
-                                          "Last calls of a provider that its breaker looks at.",
-                                          kLive),
+    row<kModels, &Models::breaker_window>(
+        "models.breaker_window", {1, 10'000},
+        "Last calls that a breaker looks at: a server's or a model's.", kLive),
     row<kModels, &Models::breaker_calls_min>(
         "models.breaker_calls_min", {1, 10'000},
         "Calls before the breaker may open; at most breaker_window.", kLive),

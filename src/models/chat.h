@@ -120,7 +120,7 @@ struct ModelInfo {
   bool tools = true;
   bool images = false;
   std::string state = "ready";  ///< ready, loading, unavailable, degraded
-  std::string task = "chat";    ///< chat, transcription, speech
+  std::string task = "chat";    ///< or another word of models/model_task.cpp
   std::string description;      ///< what a person should know of it; may be empty
 };
 

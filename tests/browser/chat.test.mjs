@@ -31,6 +31,19 @@ describe('chat', () => {
     await assert_calm(page);
   });
 
+  test('who comes to the chat may type at once', async (t) => {
+    const { server } = await console_pair(t);
+    const page = await open(t, browser, server, { hash: '#/jobs' });
+    await page.getByRole('link', { name: 'Chat', exact: true }).click();
+    await page.getByLabel('Your question').waitFor();
+    // Longer than the page waits before its heading takes a focus that nobody has.
+    await page.evaluate(() => new Promise((go) => { setTimeout(go, 200); }));
+    await page.keyboard.type('typed at once');
+    await page.keyboard.press('Enter');
+    await page.getByText('You said: typed at once').waitFor();
+    await assert_calm(page);
+  });
+
   test('a citation opens its passage, and the passage its document', async (t) => {
     const { server } = await console_pair(t);
     await server.post('/v1/documents', { collection: 'garden', source: 'roses.md', format: 'markdown',

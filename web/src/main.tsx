@@ -104,6 +104,12 @@ function Side({ page }: { page: string }): VNode {
   );
 }
 
+/** A new page is told to those who hear it, unless one of its fields has the focus already. */
+function titleTakesFocus(): void {
+  if (document.activeElement?.closest('#main')) return;
+  document.querySelector<HTMLElement>('#main h1')?.focus({ preventScroll: true });
+}
+
 function begin(): void {
   startTheme();
   const root = document.getElementById('app')!;
@@ -117,7 +123,7 @@ function begin(): void {
     const page = route.value.page;
     const name = NAV.find(([id]) => id === page)?.[1] ?? 'Sign in';
     document.title = `${name} · Mainstay`;
-    if (shown && shown !== page) setTimeout(() => document.querySelector<HTMLElement>('#main h1')?.focus({ preventScroll: true }), 50);
+    if (shown && shown !== page) setTimeout(titleTakesFocus, 50);
     shown = page;
   });
   let user = '';

@@ -60,8 +60,8 @@ class Client {
   void send(Call call);
   /// The same from any loop. An error reply comes as an Error.
   Co<Result<Reply>> ask(Command command, Asking how, Deadline by);
-  Co<Result<Reply>> ask(Command command, bool again, Deadline by, bool in_order = false) {
-    return ask(std::move(command), Asking{again, in_order}, by);
+  Co<Result<Reply>> ask(Command command, bool again, Deadline by) {
+    return ask(std::move(command), Asking{.again = again}, by);
   }
   /// A further connection, which lives as long as the client.
   Pipe& add(std::string name, Pipe::Push pushed = {}, std::function<void()> connected = {});

@@ -99,7 +99,7 @@ return {out, text(deep), shed and 1 or 0, call('HGET', P .. 'n', 'ends') or '0'}
 )lua";
 
 // worker, slots, lease, bytes of jobs after which no further one is taken, a kind of which fewer
-// are taken ('': none), how many of it, claims before this one, kinds.
+// are taken ('': none), how many of it, claims before this one that found something, kinds.
 // Answers: last ring of the bell, time until the next timer, the attempts.
 const std::string_view kClaim = R"lua(
 local worker, slots, lease = ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])

@@ -74,7 +74,7 @@ TEST(ResponseOrder, text_between_and_behind_calls_is_part_of_their_message) {
   EXPECT_EQ(messages[2]["tool_call_id"], "c1");
 }
 
-// Each look for a name among so many took as long as all before it.
+// So many that looking for each name among all before it would take seconds.
 TEST(ResponseOrder, many_members_are_all_there_in_their_order) {
   std::string body = R"({"input":"x")";
   for (int n = 0; n < 50'000; ++n) body += ",\"k" + std::to_string(n) + "\":" + std::to_string(n);
@@ -98,7 +98,7 @@ TEST(ResponseOrder, pictures_files_and_sounds_keep_what_they_hold) {
 TEST(ResponseOrder, options_have_their_names_in_chats_and_unknown_ones_go_on) {
   const Json chat = chat_of(R"({"input":"x","stream":true,"max_output_tokens":50,"temperature":0.2,
     "reasoning":{"effort":"low","summary":"auto"},"top_k":7,"seed":null,"store":true,
-    "metadata":{"a":"b"},"include":["reasoning.encrypted_content"],"truncation":"auto",
+    "metadata":{"a":"b"},"max_tool_calls":3,"include":["reasoning.encrypted_content"],"truncation":"auto",
     "conversation":{"id":"conv_1"},"collection":"notes","tool_choice":{"type":"function","name":"f"},
     "tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object"},
       "strict":true}],
