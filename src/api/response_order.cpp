@@ -136,8 +136,10 @@ class Messages {
     if (type == "message") return message(item, path);
     if (type == "function_call") return call(item, path);
     if (type == "function_call_output") return result(item, path);
-    // What a model thought is for the one that thought it: others refuse to hear it.
-    if (type == "reasoning") return done();
+    if (type == "reasoning") {
+      think(item);
+      return done();
+    }
     return refused("'" + path + "' cannot be of the type '" + type +
                        "': messages, function calls and their outputs can be told here.",
                    path + ".type");
@@ -145,11 +147,16 @@ class Messages {
   Json take() { return std::move(list_); }
 
  private:
+  /// What a model thought belongs to the calls that follow: some models refuse to go on without it.
+  void think(const Json& item) {
+    for (const auto& part : array_field(item, "content")) thoughts_ += string_field(part, "text");
+  }
   Status message(const Json& item, const std::string& path) {
     auto role = text_at(item, "role", path);
     if (!role.ok()) return role.error();
     auto content = content_of(field(item, "content"), path + ".content");
     if (!content.ok()) return content.error();
+    if (*role != "assistant") thoughts_.clear();
     if (*role == "assistant" && after_calls()) {
       append(list_.back()["content"], std::move(*content));
       return done();
@@ -184,6 +191,10 @@ class Messages {
     if (list_.empty() || list_.back()["role"] != "assistant") {
       add({{"role", "assistant"}, {"content", nullptr}}, path, path);
     }
+    if (!thoughts_.empty()) {
+      Json& held = list_.back()["reasoning_content"];
+      held = (held.is_null() ? "" : held.get<std::string>()) + std::exchange(thoughts_, {});
+    }
     list_.back()["tool_calls"].push_back(std::move(call));
     order_.origins.back().calls.push_back(path);
     return done();
@@ -193,6 +204,7 @@ class Messages {
     if (!id.ok()) return id.error();
     auto output = content_of(field(item, "output"), path + ".output");
     if (!output.ok()) return output.error();
+    thoughts_.clear();
     add({{"role", "tool"}, {"tool_call_id", std::move(*id)}, {"content", std::move(*output)}}, path,
         path + ".output");
     return done();
@@ -200,6 +212,7 @@ class Messages {
 
   ResponseOrder& order_;
   Json list_ = Json::array();
+  std::string thoughts_;  ///< of this turn, since its last call
 };
 
 Status add_messages(ResponseOrder& order, Json& chat) {

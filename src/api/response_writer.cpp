@@ -88,8 +88,10 @@ void ResponseWriter::add(const Json& chunk) {
     const Json& delta = field(choice, "delta");
     // Two names are in use for what a model thinks aloud.
     std::string thought = string_field(delta, "reasoning_content");
-    if (thought.empty()) thought = string_field(delta, "reasoning");
-    thoughts_ += thought.size();
+    if (thought.empty()) {
+      thought = string_field(delta, "reasoning");
+      reasoning_ += thought.size();
+    }
     append(kThoughts, thought);
     take_texts();
     take_calls(false);

@@ -129,8 +129,8 @@ Json citations_of(const std::vector<storage::Passage>& passages, std::size_t cou
 
 std::uint64_t tokens_of(const Json& message) {
   std::uint64_t out = estimate_tokens(text_of(message));
-  for (const char* calls : {"tool_calls", "function_call"}) {
-    const Json& said = field(message, calls);
+  for (const char* more : {"tool_calls", "function_call", "reasoning_content"}) {
+    const Json& said = field(message, more);
     if (!said.is_null()) out += estimate_tokens(dump(said));
   }
   const Json& content = field(message, "content");

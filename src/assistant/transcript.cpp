@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kToolCallsMax = 256;
 /// Stands for the number of a piece that has none.
 constexpr std::size_t kNoIndex = std::numeric_limits<std::size_t>::max();
+/// What a model thought before it called tools: DeepSeek's and Moonshot's refuse the tool's result
+/// without it. Without a call nobody wants it again.
+constexpr const char* kThoughts = "reasoning_content";
 
 /// A call before its first piece.
 Json new_call() {
@@ -50,6 +53,7 @@ void Transcript::add_parsed(const Json& chunk) {
     const Json& delta = field(choice, "delta");
     append_content(text_, delta);
     append_text(refusal_, delta, "refusal");
+    append_text(thoughts_, delta, kThoughts);
     add_tool_calls(array_field(delta, "tool_calls"));
     if (const Json& called = field(delta, "function_call"); called.is_object()) {
       if (function_call_.is_null()) function_call_ = {{"name", ""}, {"arguments", ""}};
@@ -128,6 +132,7 @@ void Transcript::append_members(Json& call, const Json& pieces, bool names_whole
 void Transcript::leave_calls_out() {
   calls_.clear();
   function_call_ = nullptr;
+  thoughts_.clear();
   tool_bytes_ = 0;
 }
 
@@ -153,6 +158,7 @@ Json Transcript::message() const {
     out["content"] = text_;
   }
   if (!refusal_.empty()) out["refusal"] = refusal_;
+  if (!tool_calls.empty() && !thoughts_.empty()) out[kThoughts] = thoughts_;
   if (!tool_calls.empty()) out["tool_calls"] = std::move(tool_calls);
   if (!function_call_.is_null()) out["function_call"] = function_call_;
   return out;
@@ -165,7 +171,7 @@ Json message_of(const std::string& completion) {
   const Json& message = choices.empty() ? Json() : field(choices.front(), "message");
   if (!message.is_object()) return nullptr;
   // It must be one that every provider takes, whatever this one left out. What else it told (its
-  // reasoning, annotations) others refuse to hear again.
+  // annotations) others refuse to hear again.
   std::string text;
   append_content(text, message);
   Json out = {{"role", "assistant"}, {"content", std::move(text)}};
@@ -177,6 +183,8 @@ Json message_of(const std::string& completion) {
     instead = instead || std::string_view(key) != "extra_content";
   }
   if (instead && out["content"] == "") out["content"] = nullptr;
+  const std::string thoughts = string_field(message, kThoughts);
+  if (out.contains("tool_calls") && !thoughts.empty()) out[kThoughts] = thoughts;
   return out;
 }
 

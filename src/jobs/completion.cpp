@@ -5,12 +5,6 @@
 #include "models/shape.h"
 
 namespace mainstay::jobs {
-namespace {
-
-/// What providers call a model's thoughts, which are no part of the conversation.
-constexpr const char* kThoughts[] = {"reasoning_content", "reasoning"};
-
-}  // namespace
 
 Result<std::string> Completion::add(const models::ChatChunk& chunk) {
   const std::size_t before = transcript_.text().size();
@@ -18,7 +12,7 @@ Result<std::string> Completion::add(const models::ChatChunk& chunk) {
   if (!added.ok()) return added.error();
   if (chunk.usage.known) usage_ = chunk.usage;
   // A chunk is read again for what few of them have.
-  const bool thinks = chunk.json.find("\"reasoning") != std::string::npos;
+  const bool thinks = chunk.json.find("\"reasoning\"") != std::string::npos;
   if (head_.is_null() || chunk.finish || thinks) {
     auto parsed = parse_json(chunk.json);
     if (!parsed.ok()) return parsed.error();
@@ -32,22 +26,10 @@ Result<std::string> Completion::add(const models::ChatChunk& chunk) {
       const std::string reason = string_field(choice, "finish_reason");
       if (count_field(choice, "index") != 0) continue;
       if (!reason.empty()) finish_ = reason;
-      add_thoughts(field(choice, "delta"));
+      reasoning_ += string_field(field(choice, "delta"), "reasoning");
     }
   }
   return transcript_.text().substr(before);
-}
-
-void Completion::add_thoughts(const Json& delta) {
-  for (const char* key : kThoughts) {
-    const Json& piece = field(delta, key);
-    if (!piece.is_string() || piece == "") continue;
-    const auto& text = piece.get_ref<const std::string&>();
-    Json& whole = thoughts_[key];
-    if (whole.is_null()) whole = "";
-    whole.get_ref<std::string&>() += text;
-    thought_bytes_ += text.size();
-  }
 }
 
 std::string Completion::text() const {
@@ -61,7 +43,10 @@ std::string Completion::text() const {
   Json choice = Json::object();
   choice["index"] = 0;
   choice["message"] = transcript_.message();
-  choice["message"].update(thoughts_);
+  if (!transcript_.thoughts().empty()) {
+    choice["message"]["reasoning_content"] = transcript_.thoughts();
+  }
+  if (!reasoning_.empty()) choice["message"]["reasoning"] = reasoning_;
   choice["finish_reason"] = finish_.empty() ? "stop" : finish_;
   out["choices"] = Json::array({std::move(choice)});
   if (usage_.known) out["usage"] = models::usage_json(usage_);

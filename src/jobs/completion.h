@@ -16,16 +16,14 @@ class Completion {
   Result<std::string> add(const models::ChatChunk& chunk);
   /// The whole as JSON text.
   std::string text() const;
-  std::size_t size() const noexcept { return transcript_.size() + thought_bytes_; }
+  std::size_t size() const noexcept { return transcript_.size() + reasoning_.size(); }
 
  private:
-  void add_thoughts(const Json& delta);
   assistant::Transcript transcript_;
   models::Usage usage_;
   Json head_;  ///< id, created, model, system_fingerprint of the first chunk
   std::string finish_;
-  Json thoughts_ = Json::object();  ///< by the member they came in
-  std::size_t thought_bytes_ = 0;
+  std::string reasoning_;  ///< thoughts, as some servers call them
 };
 
 }  // namespace mainstay::jobs

@@ -120,6 +120,49 @@ TEST_P(Jobs, a_list_goes_on_behind_a_job_that_is_gone) {
   EXPECT_EQ(behind(all[0].id, ""), "");
 }
 
+TEST_P(Jobs, a_list_of_one_state_holds_all_of_it_newest_first) {
+  stores();
+  std::vector<Lease> running;
+  for (int n = 1; n <= 12; ++n) {
+    NewJob job = job_of(n, n % 2 == 0 ? "bob" : "ann", n % 3 == 0 ? JobClass::batch : JobClass{});
+    if (n <= 4) job.run_at = wall() + hours(5 - n);
+    if (n == 5) job.kind = "chat@home";
+    add(job);
+    if (n > 8) running.push_back(take_one().lease);
+  }
+  EXPECT_EQ(fail(running[1], std::nullopt), "dead");
+  EXPECT_EQ(fail(running[3], std::nullopt), "dead");
+  const std::string again = listed({.state = JobState::dead}).substr(0, 6);
+  ASSERT_TRUE(retry(JobId("job_" + again)).ok()) << "a death that counts no more";
+  const auto of = [this](JobState state, const char* owner = "", const std::string& after = "",
+                         std::uint32_t limit = 100) {
+    JobFilter filter;
+    filter.state = state;
+    if (*owner != '\0') filter.owner = user(owner);
+    return listed(filter, after, limit);
+  };
+  EXPECT_EQ(of(JobState::scheduled), "000004 000003 000002 000001 end");
+  EXPECT_EQ(of(JobState::scheduled, "ann"), "000003 000001 end");
+  EXPECT_EQ(of(JobState::scheduled, "", "job_000003"), "000002 000001 end");
+  EXPECT_EQ(of(JobState::scheduled, "", "", 3), "000004 000003 000002 more");
+  std::map<std::string, std::string> expected;  // by state and owner, from the jobs themselves
+  for (int n = 12; n > 0; --n) {
+    const auto job = get(job_of(n).id);
+    ASSERT_TRUE(job.ok());
+    const std::string id = job->job.id.text().substr(4) + " ";
+    expected[std::string(name(job->state))] += id;
+    expected[std::string(name(job->state)) + job->job.owner.user.text()] += id;
+  }
+  for (const auto state : {JobState::scheduled, JobState::queued, JobState::running, JobState::dead,
+                           JobState::succeeded}) {
+    for (const char* owner : {"", "ann", "bob"}) {
+      EXPECT_EQ(of(state, owner), expected[std::string(name(state)) + owner] + "end");
+    }
+  }
+  EXPECT_FALSE(expected["queued"].empty() || expected["running"].empty() ||
+               expected["dead"].empty());
+}
+
 TEST_P(Jobs, the_id_of_the_next_occurrence_is_known_from_the_one_that_ended) {
   stores();
   NewJob job = job_of(1);

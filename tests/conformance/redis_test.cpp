@@ -1,7 +1,6 @@
 // What a store on a server of its own can suffer: the server dies, hangs, fills up, forgets, loses
 // its rank. Nothing that was acknowledged is lost, and everything mends itself.
 #include <boost/asio/bind_cancellation_slot.hpp>
-#include <map>
 
 #include "conformance/redis_rig.h"
 #include "storage/redis/job_codec.h"
@@ -159,80 +158,6 @@ TEST_F(ClaimsCancelled, leave_them_also_where_the_store_is_closed_at_once) {
   cancel_a_claim();
   stores_.reset();
   expect_an_uncharged_job();
-}
-
-// A process that runs what must stay at home looked through every owner who waited for the others.
-TEST_F(OnRedis, who_runs_what_is_at_home_never_looks_through_what_is_not) {
-  for (int n = 0; n < 40; ++n) {
-    NewJob job = job_of(n, "user " + std::to_string(n));
-    job.kind = "chat";
-    ASSERT_TRUE(submit(job).ok());
-  }
-  NewJob at_home = job_of(50);
-  at_home.kind = "chat@home";
-  ASSERT_TRUE(submit(at_home).ok());
-  const auto lanes = server().calls("zcard");
-  Claim claim{"home", {"chat@home"}, 8, minutes(1)};
-  const auto taken = ground_.run(jobs().claim(claim, in(seconds(10))));
-  ASSERT_TRUE(taken.ok());
-  ASSERT_EQ(taken->size(), 1U);
-  EXPECT_EQ(taken->front().lease.id, at_home.id);
-  EXPECT_EQ(taken->front().job.job.kind, "chat");
-  EXPECT_EQ(server().calls("zcard") - lanes, 1U) << "one lane was looked at";
-  Claim others{"others", {"chat"}, 50, minutes(1)};
-  EXPECT_EQ(ground_.run(jobs().claim(others, in(seconds(10))))->size(), 40U);
-}
-
-TEST_F(OnRedis, who_runs_both_kinds_takes_from_each_in_turn) {
-  for (int n = 0; n < 12; ++n) {
-    NewJob job = job_of(n, n % 2 == 0 ? "ann" : "bob");
-    job.kind = n % 2 == 0 ? "chat" : "chat@home";
-    ASSERT_TRUE(submit(job).ok());
-  }
-  for (const std::vector<std::string>& kinds :
-       {std::vector<std::string>{"chat", "chat@home"}, std::vector<std::string>{}}) {
-    int of_ann = 0;
-    for (int i = 0; i < 4; ++i) {
-      Claim claim{"worker", kinds, 1, minutes(1)};
-      const auto taken = ground_.run(jobs().claim(claim, in(seconds(10))));
-      ASSERT_TRUE(taken.ok());
-      ASSERT_EQ(taken->size(), 1U);
-      of_ann += taken->front().job.job.owner == user("ann");
-    }
-    EXPECT_EQ(of_ann, 2);
-  }
-}
-
-// Each kind had half of the claims, however many waited for them.
-TEST_F(OnRedis, owners_of_both_kinds_have_the_same_turns) {
-  int n = 0;
-  for (int round = 0; round < 6; ++round) {
-    for (int owner = 0; owner < 10; ++owner, ++n) {
-      NewJob job = job_of(n, "user " + std::to_string(owner));
-      job.kind = owner == 0 ? "chat@home" : "chat";
-      ASSERT_TRUE(submit(job).ok());
-    }
-  }
-  std::map<std::string, int> begun;
-  for (int i = 0; i < 40; ++i) {
-    for (const auto& one : take()) ++begun[one.job.job.owner.user.text()];
-  }
-  ASSERT_EQ(begun.size(), 10U);
-  for (const auto& [user, jobs_of_user] : begun) EXPECT_EQ(jobs_of_user, 4) << user;
-}
-
-// Each of the two may hold a ':', and only the tenant's length is told.
-TEST_F(OnRedis, keys_of_users_whose_names_run_into_one_another_are_two) {
-  NewJob first = keyed(job_of(1), "x:k");
-  first.owner = owner_of("t", "ann");
-  NewJob second = keyed(job_of(2), "k");
-  second.owner = owner_of("t", "ann:x");
-  second.digest = first.digest;
-  ASSERT_TRUE(submit(first).ok());
-  const auto submitted = submit(second);
-  ASSERT_TRUE(submitted.ok());
-  EXPECT_FALSE(submitted->existed);
-  EXPECT_EQ(submitted->id, second.id);
 }
 
 TEST_F(OnRedis, fault_30_a_server_that_hangs_is_answered_for_in_time_and_found_again) {

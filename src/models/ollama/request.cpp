@@ -53,6 +53,9 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
     // Ollama wants a call's arguments as an object, OpenAI gives them as text.
     calls.push_back({{"function", {{"name", name}, {"arguments", call_arguments(call)}}}});
   }
+  // What a model thought before its calls is of use to it; gpt-oss was trained to hear it again.
+  const std::string thoughts = string_field(message, "reasoning_content");
+  if (!calls.empty() && !thoughts.empty()) out["thinking"] = thoughts;
   if (!calls.empty()) out["tool_calls"] = std::move(calls);
   return out;
 }

@@ -1,6 +1,8 @@
 // Calls to chat/completions and models, and the stream of server-sent events.
 #include "models/openai/provider.h"
 
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -98,17 +100,32 @@ bool is_type(std::string_view content_type, std::string_view type) {
 
 /// Where a call of a tool keeps what Gemini signed it with; see models/gemini/reply.cpp.
 constexpr std::string_view kExtraContent = "extra_content";
+/// What a model thought; those that want it again with its calls refuse to go on without it.
+constexpr std::string_view kThoughts = "reasoning_content";
 
-/// Nobody but Google knows the member, and servers that check what they get refuse it. nullopt:
-/// there is none.
-std::optional<std::string> messages_without_extra_content(const ChatRequest& request) {
+bool is_of(std::string_view host, std::string_view domain) {
+  return host == domain || (host.ends_with(domain) && host[host.size() - domain.size() - 1] == '.');
+}
+
+/// Whether a server hears thoughts: these refuse members of a message that they do not know.
+bool hears_thoughts(std::string_view host) {
+  constexpr auto kStrict = std::to_array<std::string_view>(
+      {"openai.com", "azure.com", "googleapis.com", "groq.com", "mistral.ai", "cerebras.ai"});
+  return std::ranges::none_of(kStrict, [host](auto domain) { return is_of(host, domain); });
+}
+
+/// The messages without what this server would refuse; nullopt: there is none of it.
+std::optional<std::string> without_strange(const ChatRequest& request, bool signatures,
+                                           bool thoughts) {
   const Member* member = find_member(request.members, "messages");
   if (member == nullptr) return std::nullopt;
   auto messages = parse_json(member->value(request.body));
   if (!messages.ok() || !messages->is_array()) return std::nullopt;
   std::size_t erased = 0;
   for (auto& message : *messages) {
-    if (array_field(message, "tool_calls").empty()) continue;
+    if (!message.is_object()) continue;
+    if (thoughts) erased += message.erase(std::string(kThoughts));
+    if (!signatures || array_field(message, "tool_calls").empty()) continue;
     for (auto& call : message["tool_calls"]) {
       if (call.is_object()) erased += call.erase(std::string(kExtraContent));
     }
@@ -125,7 +142,8 @@ class Provider final : public ChatProvider {
         key_(settings.api_key),
         upstream_(upstream),
         url_(std::make_shared<net::Url>(std::move(url))),
-        takes_signatures_(url_->host.ends_with(".googleapis.com")),
+        takes_signatures_(is_of(url_->host, "googleapis.com")),
+        takes_thoughts_(hears_thoughts(url_->host)),
         client_(client) {}
 
   const std::string& name() const noexcept override { return name_; }
@@ -330,8 +348,13 @@ class Provider final : public ChatProvider {
     std::vector<Edit> edits(1);
     edits[0].key = "model";
     append_json_string(edits[0].value, model);
-    if (!takes_signatures_ && request.body.find(kExtraContent) != std::string::npos) {
-      auto messages = messages_without_extra_content(request);
+    const auto has = [&request](std::string_view word) {
+      return request.body.find(word) != std::string::npos;
+    };
+    const bool signatures = !takes_signatures_ && has(kExtraContent);
+    const bool thoughts = !takes_thoughts_ && has(kThoughts);
+    if (signatures || thoughts) {
+      auto messages = without_strange(request, signatures, thoughts);
       if (messages) edits.push_back({"messages", std::move(*messages)});
     }
     if (edits.size() == 1 && streamed == request.stream && says_already(request, edits[0]))
@@ -381,6 +404,7 @@ class Provider final : public ChatProvider {
   const UpstreamSettings upstream_;
   const std::shared_ptr<const net::Url> url_;
   const bool takes_signatures_;  ///< Gemini, by its OpenAI endpoint
+  const bool takes_thoughts_;
   net::Client& client_;
 };
 

@@ -172,31 +172,89 @@ local function after_mark()
   if low == count then return nil end
   return call('ZRANGE', all, low, low, 'WITHSCORES')[2]
 end
+-- Up to this many jobs are looked for where jobs of their state wait, not in the whole history.
+local FEW = 1000
+-- What these sets hold, nil: too much; ids stand before a line feed there.
+local function held_by(sets)
+  local count, ids = 0, {}
+  for _, set in ipairs(sets) do
+    local size = redis.pcall('ZCARD', P .. set)
+    if type(size) ~= 'number' then return nil end
+    count = count + size
+  end
+  if count > FEW then return nil end
+  for _, set in ipairs(sets) do
+    for _, member in ipairs(call('ZRANGE', P .. set, 0, -1)) do
+      ids[#ids + 1] = string.match(member, '^[^\n]*')
+    end
+  end
+  return ids
+end
+-- Those that the records of deaths name, nil: too many, or not all of them.
+local function dead_ones()
+  local missing, ids, met = 0, {}, {}
+  for _, n in ipairs(call('HMGET', P .. 'n', '0D', '1D', '2D', '3D')) do missing = missing + num(n) end
+  if missing == 0 then return ids end
+  if call('XLEN', P .. 'dead') > FEW then return nil end
+  for _, e in ipairs(call('XRANGE', P .. 'dead', '-', '+')) do
+    local id = e[2][2]
+    if not met[id] then ids[#ids + 1] = id end
+    met[id] = true
+  end
+  learn(ids)
+  for _, id in ipairs(ids) do
+    local j = get(id)
+    if j and j.s == 'D' then missing = missing - 1 end
+  end
+  return missing == 0 and ids or nil
+end
+local function few_of_state()
+  if state == 'S' then return held_by({'due'}) end
+  if state == 'R' then return held_by({'leases'}) end
+  if state == 'D' then return dead_ones() end
+  if state ~= 'Q' or o == '' then return nil end
+  local lanes = {}
+  for c = 0, 3 do
+    lanes[#lanes + 1], lanes[#lanes + 2] = 'b:' .. c .. ':' .. o, 'b:' .. c .. '@:' .. o
+  end
+  return held_by(lanes)
+end
 timers(100)
 settle()
 local index = P .. 'all'
 if batch ~= '' then index = P .. 'g:' .. batch elseif o ~= '' then index = P .. 'o:' .. o end
-local first = 0
+local score = nil  -- of the job that the list begins behind
 if after ~= '' then
   local before = get(after)
-  local score = call('ZSCORE', P .. 'all', after)
+  score = call('ZSCORE', P .. 'all', after)
   if not score or (o ~= '' and not (before and before.o == o)) then
     if mark == '' then return 'unknown' end
     score = after_mark()
   end
-  first = score and call('ZCOUNT', index, score, '+inf') or 0
 end
-local ids = call('ZREVRANGE', index, first, first + most - 1)
-learn(ids)
+-- The newest come first: a few that are known beforehand, else the next of the index.
+local ids, few = {}, few_of_state()
+if few then
+  learn(few)
+  for _, id in ipairs(few) do
+    local j = get(id)
+    if j and (not score or tonumber(j.q) < tonumber(score)) then ids[#ids + 1] = id end
+  end
+  table.sort(ids, function(one, other) return tonumber(get(one).q) > tonumber(get(other).q) end)
+else
+  local first = score and call('ZCOUNT', index, score, '+inf') or 0
+  ids = call('ZREVRANGE', index, first, first + most)
+  learn(ids)
+end
 local out = {}
-for _, id in ipairs(ids) do
-  local j = get(id)
+for n = 1, math.min(#ids, most) do
+  local j = get(ids[n])
   if j and (o == '' or j.o == o) and (state == '' or j.s == state)
       and (kind == '' or j.k == kind or j.k == kind .. '@home') and (batch == '' or j.b == batch) then
     table.insert(out, {cmsgpack.pack(j)})
   end
 end
-return {#ids == most and ids[#ids] or '', out}
+return {#ids > most and ids[most] or '', out}
 )lua";
 
 // role's term ('0': no fence). Answers: time until there is something to do, removed.

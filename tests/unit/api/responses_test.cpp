@@ -57,6 +57,30 @@ TEST(ResponseOrder, items_become_messages_and_calls_that_follow_one_another_one_
       {"id":"c3","type":"function","function":{"name":"time","arguments":"{}"}}]}])"));
 }
 
+// DeepSeek refuses the outputs of calls whose thoughts are left out.
+TEST(ResponseOrder, what_a_model_thought_belongs_to_the_calls_of_its_turn) {
+  const Json chat = chat_of(R"({"input":[{"role":"user","content":"q"},
+    {"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"Old."}]},
+    {"type":"message","role":"assistant","content":"a"},
+    {"role":"user","content":"q2"},
+    {"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"Hm."},
+      {"type":"reasoning_text","text":" So."}]},
+    {"type":"message","role":"assistant","content":"I look."},
+    {"type":"function_call","call_id":"c1","name":"f","arguments":"{}"},
+    {"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":" And."}]},
+    {"type":"function_call","call_id":"c2","name":"f","arguments":"{}"},
+    {"type":"reasoning","summary":[],"content":[{"type":"reasoning_text","text":"Lost."}]},
+    {"type":"function_call_output","call_id":"c1","output":"1"},
+    {"type":"function_call_output","call_id":"c2","output":"2"},
+    {"type":"function_call","call_id":"c3","name":"f","arguments":"{}"}]})");
+  const Json& messages = chat["messages"];
+  ASSERT_EQ(messages.size(), 7u) << messages;
+  EXPECT_FALSE(messages[1].contains("reasoning_content"));
+  EXPECT_EQ(messages[3]["reasoning_content"], "Hm. So. And.");
+  EXPECT_EQ(messages[3]["tool_calls"].size(), 2u);
+  EXPECT_FALSE(messages[6].contains("reasoning_content"));
+}
+
 // What a Response holds comes back as its client got it.
 TEST(ResponseOrder, text_between_and_behind_calls_is_part_of_their_message) {
   const Json chat = chat_of(R"({"input":[{"role":"user","content":"q"},

@@ -183,6 +183,20 @@ TEST(Transcript, calls_that_may_be_half_are_left_out) {
   EXPECT_EQ(transcript.message(), Json::parse(R"({"role":"assistant","content":"Let me see."})"));
 }
 
+TEST(Transcript, thoughts_stay_with_the_calls_that_they_led_to) {
+  Transcript transcript;
+  ASSERT_TRUE(transcript.add(delta(R"("reasoning_content":"h")")).ok());
+  ASSERT_TRUE(transcript.add(delta(R"("reasoning_content":"m")")).ok());
+  EXPECT_EQ(transcript.size(), 2u);
+  EXPECT_FALSE(transcript.message().contains("reasoning_content"));
+  ASSERT_TRUE(
+      transcript.add(delta(R"("tool_calls":[{"index":0,"id":"c","function":{"name":"f"}}])")).ok());
+  EXPECT_EQ(transcript.message()["reasoning_content"], "hm");
+  transcript.leave_calls_out();
+  EXPECT_EQ(transcript.size(), 0u);
+  EXPECT_FALSE(transcript.message().contains("reasoning_content"));
+}
+
 TEST(Transcript, text_beside_tool_calls_is_kept) {
   const Json message = added({delta(R"("content":"Let me look.")"),
                               calls(R"({"index":0,"id":"call_a","function":{"name":"f"}})")});
@@ -276,7 +290,7 @@ TEST(MessageOf, the_first_choices_message_is_taken) {
 TEST(MessageOf, what_other_providers_refuse_to_hear_again_is_left_out) {
   const Json message = message_of(
       R"({"choices":[{"message":{"role":"assistant","content":null,"refusal":null,)"
-      R"("reasoning_content":"hm","annotations":[],"provider_specific_fields":{"x":1},)"
+      R"("reasoning":"hm","annotations":[],"provider_specific_fields":{"x":1},)"
       R"("tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"},)"
       R"("extra_content":{"google":{"thought_signature":"s"}}}]}}]})");
   EXPECT_EQ(message, Json::parse(R"({"role":"assistant","content":null,)"
@@ -286,6 +300,20 @@ TEST(MessageOf, what_other_providers_refuse_to_hear_again_is_left_out) {
   EXPECT_FALSE(
       message_of(R"({"choices":[{"message":{"role":"assistant","content":"a","tool_calls":[]}}]})")
           .contains("tool_calls"));
+}
+
+// DeepSeek refuses the tool's result without them.
+TEST(MessageOf, thoughts_stay_with_the_calls_that_they_led_to) {
+  const std::string calls =
+      R"("tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}])";
+  const auto of = [](const std::string& members) {
+    return message_of(R"({"choices":[{"message":{"role":"assistant",)" + members + "}}]}");
+  };
+  EXPECT_EQ(of(R"("content":"","reasoning_content":"hm",)" + calls)["reasoning_content"], "hm");
+  EXPECT_FALSE(of(R"("content":"a","reasoning_content":"hm")").contains("reasoning_content"));
+  EXPECT_FALSE(of(R"("content":"","reasoning_content":"",)" + calls).contains("reasoning_content"));
+  EXPECT_FALSE(
+      of(R"("content":"","reasoning_content":[1],)" + calls).contains("reasoning_content"));
 }
 
 // Stored as it came, such an answer made every later question of its conversation a bad request.

@@ -102,6 +102,22 @@ TEST_F(router_stream, the_first_tokens_time_bounds_the_silence_after_the_head) {
   EXPECT_EQ(stalled.chunks, std::vector<std::string>{"alpha"});
 }
 
+// A call comes whole from Ollama and Gemini, however long their models write it.
+TEST_F(router_stream, a_silence_may_be_longer_where_tools_can_be_called) {
+  Step calls = streams({"I look.", " So."});
+  calls.pieces[2].after = 25s;
+  provider("one", {"m-one"}).always = calls;
+  build();
+  auto plain = request(question("q"), true);
+  auto& stalled = ask(std::move(plain), 200s);
+  ASSERT_TRUE(stalled.stream_error);
+  EXPECT_EQ(stalled.stream_error->reason, "upstream_stalled");
+  auto with_tools = request(question("q"), true);
+  with_tools.has_tools = true;
+  auto& got = ask(std::move(with_tools), 200s);
+  EXPECT_TRUE(got.ended) << got.stream_error->reason;
+}
+
 // proves fault row 26: an error after a token, and no token twice
 TEST_F(router_stream, fault_26_a_stream_cut_after_a_token_ends_with_an_error_and_no_replay) {
   auto& one = provider("one", {"m-one"});

@@ -37,8 +37,8 @@ TEST(Ollama, every_role_and_part_is_translated) {
       R"({"messages":[{"role":"system","content":"Be brief."},{"role":"developer","content":"In French."},
       {"role":"user","content":[{"type":"text","text":"one"},{"type":"image_url","image_url":
       {"url":"data:image/png;base64,QUJD"}},{"type":"text","text":"two"}]},
-      {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function","function":
-      {"name":"sun","arguments":"{\"angle\":31}"}}]},
+      {"role":"assistant","content":null,"reasoning_content":"hm","tool_calls":[{"id":"c1",
+      "type":"function","function":{"name":"sun","arguments":"{\"angle\":31}"}}]},
       {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"bright"},{"type":"image_url",
       "image_url":{"url":"data:image/png;base64,REVG"}}]},
       {"role":"function","name":"old","content":"dim"},{"role":"user","content":""}]})",
@@ -51,7 +51,8 @@ TEST(Ollama, every_role_and_part_is_translated) {
   const Json expected = *parse_json(
       R"([{"role":"system","content":"Be brief."},{"role":"system","content":"In French."},
       {"role":"user","content":"one\ntwo","images":["QUJD"]},
-      {"role":"assistant","content":"","tool_calls":[{"function":{"name":"sun","arguments":{"angle":31}}}]},
+      {"role":"assistant","content":"","thinking":"hm",
+      "tool_calls":[{"function":{"name":"sun","arguments":{"angle":31}}}]},
       {"role":"tool","content":"bright","images":["REVG"],"tool_name":"sun"},
       {"role":"tool","content":"dim","tool_name":"old"},{"role":"user","content":""}])");
   EXPECT_EQ(sent["messages"], expected) << dump(sent);

@@ -146,6 +146,34 @@ TEST(OpenAi, what_gemini_signed_is_for_google_alone) {
       << "else word for word";
 }
 
+// DeepSeek refuses a tool's result without the thoughts before its call, Groq any message with
+// them.
+TEST(OpenAi, thoughts_go_back_to_servers_that_hear_them) {
+  const std::string messages =
+      R"([{"role":"user","content":"q"},{"role":"assistant","content":null,)"
+      R"("reasoning_content":"hm","tool_calls":[{"id":"c1","type":"function",)"
+      R"("function":{"name":"f","arguments":"{\"n\":1.50}"}}]}])";
+  const auto hears = [&messages](const std::string& base) {
+    Desk desk(base);
+    ChatRequest request = Desk::request(false);
+    request.body = R"({"messages":)" + messages + R"(,"x":"reasoning_content"})";
+    request.index();
+    desk.client.scripts.push_back(script(kJson, kReply));
+    EXPECT_TRUE(run(desk.provider->complete(request, Desk::attempt(), desk.timings)).ok());
+    const std::string& body = desk.client.sent.at(0).body;
+    EXPECT_NE(body.find(R"("x":"reasoning_content")"), std::string::npos) << body;
+    EXPECT_NE(body.find("1.50"), std::string::npos) << body;
+    return body.find(R"("reasoning_content":"hm")") != std::string::npos;
+  };
+  EXPECT_TRUE(hears("https://api.deepseek.com/v1"));
+  EXPECT_TRUE(hears("http://127.0.0.1:8000/v1"));
+  EXPECT_TRUE(hears("https://notopenai.com/v1"));
+  EXPECT_FALSE(hears("https://api.groq.com/openai/v1"));
+  EXPECT_FALSE(hears("https://api.mistral.ai/v1"));
+  EXPECT_FALSE(hears("https://mine.openai.azure.com/openai/v1"));
+  EXPECT_FALSE(hears("https://api.openai.com/v1"));
+}
+
 TEST(OpenAi, a_compressed_answer_is_named_as_that) {
   Desk desk;
   net::Script packed = script(kJson, "\x1f\x8b\x08");
