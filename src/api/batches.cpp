@@ -1,5 +1,6 @@
 // /v1/batches: many requests in one file, as OpenAI's client hands them in and looks at them.
 #include "jobs/batches.h"
+#include "api/file_facts.h"
 #include "api/query.h"
 #include "api/routes.h"
 #include "base/json_fields.h"
@@ -17,8 +18,22 @@ Error no_batches() {
                     "This server has no job store now. GET /health/ready says why.");
 }
 
+/// How long its files are kept; zero: as the settings say.
+Result<std::chrono::seconds> output_keep_in(const Json& object) {
+  const Json& wanted = field(object, "output_expires_after");
+  if (wanted.is_null()) return std::chrono::seconds(0);
+  const Json& seconds = field(wanted, "seconds");
+  const std::string keep = seconds.is_number_integer() ? dump(seconds) : std::string();
+  auto fine = keep_of(string_field(wanted, "anchor"), keep);
+  if (fine.ok()) return std::chrono::duration_cast<std::chrono::seconds>(*fine);
+  return Error::say(Errc::invalid, "out_of_range",
+                    "'output_expires_after' has the anchor created_at and 3600 to 2592000 seconds.",
+                    "output_expires_after");
+}
+
 Result<jobs::BatchOrder> order_in(const std::string& body) {
-  auto object = object_of(body, {"input_file_id", "endpoint", "completion_window", "metadata"});
+  auto object = object_of(
+      body, {"input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"});
   if (!object.ok()) return object.error();
   jobs::BatchOrder order;
   const std::array texts = {std::pair{"input_file_id", &order.input_file},
@@ -30,6 +45,9 @@ Result<jobs::BatchOrder> order_in(const std::string& body) {
     *to = std::move(*text);
   }
   order.metadata = field(*object, "metadata");
+  auto keep = output_keep_in(*object);
+  if (!keep.ok()) return keep.error();
+  order.output_keep = *keep;
   return order;
 }
 

@@ -54,7 +54,9 @@ std::string simple_reply(const std::string& completion, const Context& context,
   if (!parsed.ok()) return dump(out);
   const Json& choices = array_field(*parsed, "choices");
   if (!choices.empty()) {
-    out["response"] = string_field(field(choices.front(), "message"), "content");
+    const Json& message = field(choices.front(), "message");
+    const std::string text = string_field(message, "content");
+    out["response"] = text.empty() ? string_field(message, "refusal") : text;
   }
   out["citations"] = array_field(*parsed, "citations");
   return dump(out);

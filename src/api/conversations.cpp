@@ -29,12 +29,15 @@ Json conversation_json(const storage::ConversationInfo& info) {
           {"message_count", info.messages}};
 }
 
-/// The stored message as it was, with its id and time.
+/// The stored message as it was, with its id and time, and an answer with what it rests on.
 Json message_json(const storage::StoredMessage& stored) {
   Json out = {{"id", stored.id.text()}, {"created_at", unix_seconds(stored.created)}};
   auto parsed = parse_json(stored.json);
   if (!parsed.ok() || !parsed->is_object()) return out;
   for (const auto& [key, value] : parsed->items()) out[key] = value;
+  if (stored.citations.empty()) return out;
+  auto citations = parse_json(stored.citations);
+  if (citations.ok() && citations->is_array()) out["citations"] = std::move(*citations);
   return out;
 }
 

@@ -49,11 +49,13 @@ Co<Status> change_by_job(const Rooms& rooms, Context& context, storage::Document
   if (!info.ok()) co_return info.error();
   jobs::Order order;
   order.kind = "ingest";
-  order.input = {{"document", id.text()},
-                 {"title", changes.title.value_or(info->title)},
-                 {"collection", changes.collection.value_or(info->collection).text()}};
-  const auto tags = changes.tags.value_or(info->tags);
-  if (!tags.empty()) order.input["tags"] = tags;
+  order.input = {{"document", id.text()}};
+  if (changes.title) order.input["title"] = *changes.title;
+  if (changes.tags) order.input["tags"] = *changes.tags;
+  if (changes.collection) {
+    auto held = co_await hold_collection(rooms, context, *changes.collection, order.input);
+    if (!held.ok()) co_return held;
+  }
   auto submitted = co_await rooms.jobs->submit_own(context.caller, std::move(order),
                                                    storage_time(rooms, context));
   if (!submitted.ok()) co_return submitted.error();

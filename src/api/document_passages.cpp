@@ -67,14 +67,14 @@ Co<Status> list_passages(const Rooms& rooms, Context& context) {
   const std::uint64_t count = info->state == storage::DocumentState::ready ? info->chunks : 0;
   std::uint64_t first = from->value_or(0);
   if (*at && count > 0) {
-    auto found = co_await passage_at(rooms, context, id, count, **at);
+    auto found = co_await passage_at(rooms, context, info->id, count, **at);
     if (!found.ok()) co_return found.error();
     first = *found;
   }
   std::vector<storage::Chunk> chunks;
   if (first < count) {
-    auto read = co_await rooms.stores.documents().chunks(context.caller.owner.tenant, id, first,
-                                                         *limit, context.by);
+    auto read = co_await rooms.stores.documents().chunks(context.caller.owner.tenant, info->id,
+                                                         first, *limit, context.by);
     if (!read.ok()) co_return read.error();
     chunks = std::move(*read);
   }

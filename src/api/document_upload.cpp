@@ -20,6 +20,8 @@
 namespace mainstay::api {
 namespace {
 
+constexpr std::uint32_t kJobsListed = 100;  ///< at once
+
 std::vector<std::string> words_of(std::string_view list) {
   std::vector<std::string> out;
   while (!list.empty()) {
@@ -59,14 +61,13 @@ Result<Wish> wish_of(const Rooms& rooms, const FileForm& form) {
   return out;
 }
 
-/// The place of a document that is there: what the request does not say stays as it is.
+/// The place of a document that is there: what the request does not say stays as it is by then.
 void take_over(Wish& wish, const storage::DocumentInfo& changed) {
   wish.replaces = changed.id;
   wish.collection = changed.collection.text();
-  wish.input["collection"] = wish.collection;
-  if (!wish.input.contains("title")) wish.input["title"] = changed.title;
-  if (!changed.source.empty()) wish.input["source"] = changed.source;
-  if (!wish.input.contains("tags") && !changed.tags.empty()) wish.input["tags"] = changed.tags;
+  wish.input.erase("collection");
+  wish.input["source"] = changed.source;
+  if (changed.source.empty()) wish.input.erase("source");
 }
 
 /// Whether the file is of a kind that can be read.
@@ -77,7 +78,7 @@ Co<Status> look_at(const Rooms& rooms, Context& context, const Wish& wish) {
   if (head->empty()) {
     co_return Error::say(Errc::invalid, "empty_field", "The file is empty.", "file");
   }
-  auto type = knowledge::type_of(*head, string_field(wish.input, "source"),
+  auto type = knowledge::type_of(*head, string_field(wish.input, "source", wish.file.name),
                                  string_field(wish.input, "format"));
   if (!type.ok()) co_return type.error();
   co_return done();
@@ -98,6 +99,11 @@ Co<Status> hand_in(const Rooms& rooms, Context& context, Wish wish) {
   jobs::Order order;
   order.kind = "ingest";
   order.input = wish.input;
+  if (wish.replaces.empty()) {
+    auto held =
+        co_await hold_collection(rooms, context, CollectionName(wish.collection), order.input);
+    if (!held.ok()) co_return held;
+  }
   if (!wish.file.id.empty()) order.input["file"] = wish.file.id.text();
   put_in(order.input, "document", wish.replaces.text());
   auto submitted = co_await rooms.jobs->submit_own(context.caller, std::move(order),
@@ -111,6 +117,7 @@ Co<Status> hand_in(const Rooms& rooms, Context& context, Wish wish) {
 
 Co<Status> keep_and_hand_in(const Rooms& rooms, Context& context, FileForm& form, Wish wish) {
   wish.file = file_of_now(rooms, context, Duration(rooms.settings.files.keep));
+  wish.input["file_is_own"] = true;
   wish.file.id = form.id();
   wish.file.name = form.file_name();
   wish.file.purpose = jobs::kForIngest;
@@ -163,7 +170,7 @@ Result<Wish> wish_of(const Rooms& rooms, const Json& object, storage::FileInfo f
   put_in(wish.input, "format", string_field(object, "format"));
   auto tags = words_member(object, "tags", "tags");
   if (!tags.ok()) return tags.error();
-  if (!tags->empty()) wish.input["tags"] = *tags;
+  if (!field(object, "tags").is_null()) wish.input["tags"] = *tags;
   return wish;
 }
 
@@ -213,6 +220,12 @@ bool is_maker(const storage::Job& job, const TenantId& tenant) {
   return input.ok() && !input->contains("document");
 }
 
+/// The file that an ingest job reads; empty: none.
+storage::FileId file_of(const storage::Job& job) {
+  auto input = parse_json(job.job.input);
+  return storage::FileId(input.ok() ? string_field(*input, "file") : std::string());
+}
+
 /// What is known of a document before its job begins it.
 storage::DocumentInfo accepted_document(const Rooms& rooms, const storage::Job& job,
                                         DocumentId id) {
@@ -245,9 +258,66 @@ Co<Result<storage::DocumentInfo>> known_document(const Rooms& rooms, const Conte
   if (!storage::ended(job->state)) {
     co_return accepted_document(rooms, *job, std::move(id));
   }
-  // It may have begun and ended between the two looks.
+  // It may have begun and ended between the two looks, or made nothing of what was there.
+  auto result = parse_json(job->result);
+  if (result.ok()) id = DocumentId(string_field(*result, "id", id.text()));
   info = co_await rooms.stores.documents().get(tenant, std::move(id), context.by);
   co_return info;
+}
+
+Co<Status> stop_ingest(const Rooms& rooms, const Context& context, DocumentId id) {
+  const storage::JobId maker = jobs::job_of(id);
+  if (maker.empty() || rooms.jobs == nullptr) co_return done();
+  auto job = co_await rooms.jobs->store().get(std::nullopt, maker, context.by);
+  if (!job.ok() && job.error().code == Errc::not_found) co_return done();
+  if (!job.ok()) co_return job.error();
+  if (!is_maker(*job, context.caller.owner.tenant)) co_return done();
+  // Documents are the tenant's: who may delete one may end another user's job that makes it.
+  admission::Caller owner = context.caller;
+  owner.owner = job->job.owner;
+  auto ended = co_await rooms.jobs->cancel_only(std::move(owner), maker, context.by);
+  if (!ended.ok() && ended.error().reason != "job_ended") co_return ended.error();
+  auto input = parse_json(job->job.input);
+  if (!ended.ok() || !input.ok() || !flag_field(*input, "file_is_own")) co_return done();
+  storage::FileId file(string_field(*input, "file"));
+  auto gone = co_await rooms.stores.files().erase(job->job.owner, file, context.by);
+  if (gone.ok() && rooms.shelf != nullptr) rooms.shelf->drop(file.text());
+  co_return done();
+}
+
+Co<Result<bool>> is_being_ingested(const Rooms& rooms, const Context& context,
+                                   storage::FileId file) {
+  if (rooms.jobs == nullptr) co_return false;
+  using storage::JobState;
+  storage::JobStore& store = rooms.jobs->store();
+  for (const auto state : {JobState::scheduled, JobState::queued, JobState::running}) {
+    storage::JobFilter filter;
+    filter.owner = context.caller.owner;
+    filter.state = state;
+    filter.kind = "ingest";
+    storage::JobId after;
+    for (bool more = true; more;) {
+      auto page = co_await store.list(filter, after, kJobsListed, context.by);
+      if (!page.ok()) co_return page.error();
+      for (const auto& one : page->items) {
+        auto view = co_await rooms.jobs->get(context.caller, one.job.id, context.by);
+        if (view.ok() && file_of(view->job) == file) co_return true;
+        after = one.job.id;
+      }
+      more = page->more && !page->items.empty();
+    }
+  }
+  co_return false;
+}
+
+Co<Status> hold_collection(const Rooms& rooms, const Context& context, CollectionName name,
+                           Json& input) {
+  input["collection"] = name.text();
+  auto number = co_await rooms.stores.documents().hold_collection(
+      context.caller.owner.tenant, std::move(name), storage_time(rooms, context));
+  if (!number.ok()) co_return number.error();
+  input["collection_number"] = *number;
+  co_return done();
 }
 
 bool is_form(const Context& context) {

@@ -102,9 +102,18 @@ Co<Status> get_document(const Rooms& rooms, Context& context) {
 
 Co<Status> delete_document(const Rooms& rooms, Context& context) {
   DocumentId id(context.param);
+  auto known = co_await known_document(rooms, context, id);
+  if (!known.ok()) co_return known.error();
+  const bool made = known->state == storage::DocumentState::ready;
+  if (!made) {
+    auto stopped = co_await stop_ingest(rooms, context, id);
+    if (!stopped.ok()) co_return stopped;
+  }
   auto gone = co_await rooms.stores.documents().erase(context.caller.owner.tenant, std::move(id),
                                                       context.by);
-  if (!gone.ok()) co_return gone.error();
+  // One that is still to be begun is in no store.
+  const bool there = made || gone.ok() || gone.error().code != Errc::not_found;
+  if (there && !gone.ok()) co_return gone.error();
   const Json out = {{"id", context.param}, {"object", "document.deleted"}, {"deleted", true}};
   auto sent = co_await reply_json(context, 200, dump(out));
   co_return sent;

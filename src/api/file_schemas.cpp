@@ -64,6 +64,8 @@ constexpr const char* kFiles = R"json({
   "additionalProperties":false,"properties":{
   "input_file_id":{"type":"string"},"endpoint":{"const":"/v1/chat/completions"},
   "completion_window":{"const":"24h"},
+  "output_expires_after":{"type":["object","null"],"required":["anchor","seconds"],"properties":{
+  "anchor":{"const":"created_at"},"seconds":{"type":"integer","minimum":3600,"maximum":2592000}}},
   "metadata":{"type":["object","null"],"additionalProperties":{"type":"string"}}}},
 "Batch": {"type":"object","required":["id","object","endpoint","input_file_id","completion_window",
   "status","created_at","request_counts"],"properties":{

@@ -1,5 +1,6 @@
 // /v1/files: what clients put here, as OpenAI's client sends and reads it. Contents go to the shelf
 // block by block; the file is there once its facts are stored.
+#include "api/document_upload.h"
 #include "api/file_facts.h"
 #include "api/file_form.h"
 #include "api/idempotency.h"
@@ -18,6 +19,7 @@ using storage::FileInfo;
 
 constexpr std::size_t kBlock = 256 * 1024;  ///< read at once
 constexpr std::uint32_t kListed = 100;
+constexpr std::uint32_t kListedMax = 10'000;  ///< as OpenAI's
 constexpr const char* kAnchor = "expires_after[anchor]";
 constexpr const char* kKeep = "expires_after[seconds]";
 
@@ -82,7 +84,7 @@ Co<Status> list_files(const Rooms& rooms, Context& context) {
   if (rooms.shelf == nullptr) co_return no_place_for_files();
   auto query = parse_query(context.exchange.head().query);
   if (!query.ok()) co_return query.error();
-  auto limit = limit_of(*query, kListed, rooms.settings.files.owner_entries_max);
+  auto limit = limit_of(*query, kListed, kListedMax);
   if (!limit.ok()) co_return limit.error();
   const std::string order = (*query)["order"];
   if (!order.empty() && order != "asc" && order != "desc") {
@@ -122,6 +124,9 @@ Co<Status> delete_file(const Rooms& rooms, Context& context) {
   auto read = co_await jobs::is_read(rooms.stores.batches(), context.caller.owner, id, context.by);
   if (!read.ok()) co_return read.error();
   if (*read) co_return storage::file_in_use();
+  auto ingested = co_await is_being_ingested(rooms, context, id);
+  if (!ingested.ok()) co_return ingested.error();
+  if (*ingested) co_return storage::file_in_use();
   auto gone = co_await rooms.stores.files().erase(context.caller.owner, id, context.by);
   if (!gone.ok()) co_return gone;
   rooms.shelf->drop(id.text());

@@ -87,12 +87,18 @@ Status Gate::check_host(const net::RequestHead& head) const {
   return admission::check_host(head.host, rooms_.settings.server.allowed_hosts);
 }
 
+void Gate::add_cors(const net::RequestHead& head, net::HeaderLines& to) const {
+  const auto origin = head.header("origin");
+  if (origin.empty()) return;
+  add_lines(to, admission::cors_headers(origin, rooms_.settings.server.cors_origins));
+}
+
 Status Gate::check_page(Context& context) const {
   const auto& head = context.exchange.head();
   const auto origin = head.header("origin");
   const auto site = head.header("sec-fetch-site");
   const auto& allowed = rooms_.settings.server.cors_origins;
-  if (!origin.empty()) add_lines(context.cors, admission::cors_headers(origin, allowed));
+  add_cors(head, context.cors);
   const bool admin = context.route.access == Access::admin;
   if (origin.empty() && site.empty() && !admin) return done();  // no browser's page sent it
   const admission::PageFacts facts{head.method, head.host, origin, site,

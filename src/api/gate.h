@@ -18,6 +18,8 @@ class Gate {
   Status admit_more(Context& context) const;
   /// The answer to a browser that asks before it sends ("OPTIONS"). `methods`: of the path.
   Result<net::Response> preflight(const net::RequestHead& head, std::string_view methods) const;
+  /// What lets the page that sent the request read its reply, if its origin may call.
+  void add_cors(const net::RequestHead& head, net::HeaderLines& to) const;
 
  private:
   Status check_host(const net::RequestHead& head) const;

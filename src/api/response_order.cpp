@@ -16,13 +16,13 @@ namespace {
 /// Members whose meaning lives here; all others go on as they are.
 constexpr auto kOwn = std::to_array<std::string_view>(
     {"input", "instructions", "max_output_tokens", "reasoning", "text", "tools", "tool_choice",
-     "max_tool_calls", "conversation", "stream", "stream_options", "store", "include", "metadata",
-     "truncation", "background"});
+     "max_tool_calls", "top_logprobs", "conversation", "stream", "stream_options", "store",
+     "include", "metadata", "truncation", "background"});
 
 /// Members of chat bodies that would be at odds with what is made of the input.
-constexpr auto kOfChats = std::to_array<std::string_view>(
-    {"messages", "n", "functions", "function_call", "response_format", "logprobs", "top_logprobs",
-     "modalities", "audio"});
+constexpr auto kOfChats =
+    std::to_array<std::string_view>({"messages", "n", "functions", "function_call",
+                                     "response_format", "logprobs", "modalities", "audio"});
 
 bool is_in(std::string_view name, std::span<const std::string_view> names) {
   return std::ranges::find(names, name) != names.end();
@@ -139,6 +139,12 @@ class Messages {
     if (type == "reasoning") {
       think(item);
       return done();
+    }
+    if (type == "item_reference") {
+      return refused("'" + path +
+                         "' refers to an item, and none are kept: send the items themselves "
+                         "(clients do so with 'store': false), or use chat completions.",
+                     path + ".type");
     }
     return refused("'" + path + "' cannot be of the type '" + type +
                        "': messages, function calls and their outputs can be told here.",
@@ -309,10 +315,13 @@ Status check_offered(const Json& given) {
     return refused("Nothing is answered in the background: hand the work to /v1/jobs.",
                    "background");
   }
+  const auto likely = [](const char* key) {
+    return refused("Probabilities of tokens are told by /v1/chat/completions.", key);
+  };
+  const Json& most_likely = field(given, "top_logprobs");
+  if (!most_likely.is_null() && most_likely != 0) return likely("top_logprobs");
   for (const auto& wanted : array_field(given, "include")) {
-    if (wanted == "message.output_text.logprobs") {
-      return refused("Probabilities of tokens are told by /v1/chat/completions.", "include");
-    }
+    if (wanted == "message.output_text.logprobs") return likely("include");
   }
   return done();
 }

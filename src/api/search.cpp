@@ -110,14 +110,12 @@ Result<std::vector<std::string>> queries_in(const Json& object) {
 
 Co<Status> search_many(const Rooms& rooms, Context& context, storage::PassageQuery filter,
                        std::vector<std::string> queries) {
+  auto found = co_await rooms.library.search_all(std::move(filter), queries, context.by);
+  if (!found.ok()) co_return found.error();
   Json out = {{"object", "list"}, {"results", Json::array()}};
-  for (auto& text : queries) {
-    storage::PassageQuery one = filter;
-    one.text = text;
-    auto found = co_await rooms.library.search(std::move(one), context.by);
-    if (!found.ok()) co_return found.error();
-    Json result = {{"query", std::move(text)}};
-    result.update(found_json(*found));
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    Json result = {{"query", std::move(queries[i])}};
+    result.update(found_json((*found)[i]));
     out["results"].push_back(std::move(result));
   }
   auto sent = co_await reply_json(context, 200, dump(out));

@@ -270,6 +270,8 @@ Co<> Api::refuse_unrouted(net::Exchange& exchange, std::string allowed) {
     response.headers.add("allow", allowed);
   }
   response.headers.add("x-request-id", request_id(exchange.head()).text());
+  // A page with a wrong base URL should read what is wrong with it.
+  gate_.add_cors(exchange.head(), response.headers);
   [[maybe_unused]] auto sent = co_await exchange.reply(std::move(response));
 }
 

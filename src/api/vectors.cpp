@@ -282,6 +282,22 @@ Result<Asked> read_search(const std::string& body, const Settings& settings) {
   return out;
 }
 
+/// The space that vectors of this model and dimension are put in. The configured model has one of
+/// one dimension alone, which the model tells: a second one would be dropped in the background.
+Co<Result<storage::VectorSpace>> space_for(const Rooms& rooms, std::string model,
+                                           std::uint32_t dimension, Deadline by) {
+  if (model.starts_with(storage::kGivenPrefix)) {
+    co_return co_await rooms.stores.vectors().make(std::move(model), dimension, by);
+  }
+  auto space = co_await rooms.library.space_of_model(by);
+  if (!space.ok() || space->dimension == dimension) co_return space;
+  co_return wrong("vector_dimension",
+                  "The vectors have " + std::to_string(dimension) + " dimensions, those of " +
+                      space->model + " " + std::to_string(space->dimension) +
+                      ". Name the set that they belong to as 'model'.",
+                  "embedding");
+}
+
 /// Runs `read(body)`, on the pool when the body is large.
 template <class T>
 Co<Result<T>> parsed(const Rooms& rooms, std::string body,
@@ -324,7 +340,7 @@ Co<Status> add_vectors(const Rooms& rooms, Context& context) {
   auto wanted = co_await parsed(rooms, std::move(*body), &read_new, context.by);
   if (!wanted.ok()) co_return wanted.error();
   const auto dimension = static_cast<std::uint32_t>(wanted->vectors.front().size());
-  auto space = co_await rooms.stores.vectors().make(wanted->model, dimension, context.by);
+  auto space = co_await space_for(rooms, wanted->model, dimension, context.by);
   if (!space.ok()) co_return space.error();
   wanted->document.id = DocumentId(make_id("doc_", rooms.clock, rooms.random));
   auto added = co_await rooms.stores.documents().add(context.caller.owner.tenant,

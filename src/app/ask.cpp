@@ -39,11 +39,10 @@ void print_citations(const Json& citations) {
   }
 }
 
-Json body_of(const AskOptions& options, const Settings& settings) {
+Json body_of(const AskOptions& options, const std::string& collection) {
   Json body = {{"messages", Json::array({Json{{"role", "user"}, {"content", options.question}}})}};
   if (!options.model.empty()) body["model"] = options.model;
-  body["collection"] =
-      options.collection.empty() ? settings.knowledge.default_collection : options.collection;
+  if (!collection.empty()) body["collection"] = collection;
   if (!options.conversation.empty()) body["conversation"] = options.conversation;
   return body;
 }
@@ -63,8 +62,10 @@ struct Printer {
     if (chunk->contains("error")) error = std::string(data);
     if (chunk->contains("citations")) citations = (*chunk)["citations"];
     for (const auto& choice : array_field(*chunk, "choices")) {
-      const std::string text = string_field(field(choice, "delta"), "content");
-      std::fputs(printable(text).c_str(), stdout);
+      const Json& delta = field(choice, "delta");
+      for (const char* said : {"content", "refusal"}) {
+        std::fputs(printable(string_field(delta, said)).c_str(), stdout);
+      }
     }
     std::fflush(stdout);
   }
@@ -92,7 +93,7 @@ Exit ask(const Common& common, const AskOptions& options) {
   if (!options.voice_file.empty() || !options.out_file.empty()) return ask_aloud(common, options);
   auto remote = Remote::open(common);
   if (!remote.ok()) return fail(common, remote.error());
-  Json body = body_of(options, (*remote)->settings());
+  Json body = body_of(options, collection_of(**remote, options));
   if (!common.json) return ask_streaming(common, **remote, std::move(body));
   auto answer = (*remote)->call("POST", "/v1/chat/completions", dump(body));
   if (!answer.ok()) return fail(common, answer.error());

@@ -56,12 +56,11 @@ struct Teller {
   }
 };
 
-FormFields fields_of(const AskOptions& options, const Settings& settings,
+FormFields fields_of(const AskOptions& options, const std::string& collection,
                      const std::string& format) {
-  const std::string& otherwise = settings.knowledge.default_collection;
   return {{"text", options.voice_file.empty() ? options.question : std::string()},
           {"model", options.model},
-          {"collection", options.collection.empty() ? otherwise : options.collection},
+          {"collection", collection},
           {"conversation_id", options.conversation},
           {"voice", options.voice},
           {"format", format},
@@ -111,7 +110,7 @@ Exit ask_aloud(const Common& common, const AskOptions& options) {
   }
   auto remote = Remote::open(common);
   if (!remote.ok()) return fail(common, remote.error());
-  const auto fields = fields_of(options, (*remote)->settings(), format);
+  const auto fields = fields_of(options, collection_of(**remote, options), format);
   auto upload = form_of(fields, std::move(file), options.voice_file);
   Teller teller{common, out.get()};
   auto answer = (*remote)->upload("/v1/voice", std::move(upload),

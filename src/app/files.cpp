@@ -170,7 +170,8 @@ Result<FoundFiles> documents_at(const std::vector<std::string>& paths, const Fil
 }
 
 Result<std::string> read_file(const std::string& path, Bytes max) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool standard = path == "-";
+  const int fd = standard ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     return Error::say(Errc::not_found, "file_not_found",
                       "Cannot read '" + path + "': " + std::strerror(errno) + ".");
@@ -182,7 +183,7 @@ Result<std::string> read_file(const std::string& path, Bytes max) {
     text.append(buffer.data(), static_cast<std::size_t>(got));
     if (text.size() > max.value) break;
   }
-  ::close(fd);
+  if (!standard) ::close(fd);
   if (got < 0)
     return Error::say(Errc::unavailable, "file_unreadable", "Cannot read '" + path + "'.");
   if (text.size() > max.value) {

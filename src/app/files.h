@@ -45,7 +45,8 @@ std::vector<NamedFile> starter_files(const std::string& directory);
 /// is below it. Errors: not_found naming the path; invalid "same_source" for two files of one name.
 Result<FoundFiles> documents_at(const std::vector<std::string>& paths,
                                 const FileChoice& choice = {});
-/// A whole file of at most `max` bytes. Errors: not_found, too_large, unavailable.
+/// A whole file of at most `max` bytes; "-" is standard input, of whatever kind it is.
+/// Errors: not_found, too_large, unavailable.
 Result<std::string> read_file(const std::string& path, Bytes max);
 /// text, markdown, html, csv or jsonl by the file's ending, else by how it starts.
 std::string format_of(const std::string& path, const std::string& text);

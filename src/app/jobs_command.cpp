@@ -149,7 +149,7 @@ Exit change(const Common& common, Remote& remote, const std::vector<std::string>
 Result<Json> input_of(const std::string& given) {
   std::string text = given;
   if (given == "-" || given.starts_with('@')) {
-    auto read = read_file(given == "-" ? "/dev/stdin" : given.substr(1), 64_MiB);
+    auto read = read_file(given == "-" ? given : given.substr(1), 64_MiB);
     if (!read.ok()) return read.error();
     text = std::move(*read);
   }

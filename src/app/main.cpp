@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
 #include "app/commands.h"
 #include "app/completion.h"
+#include "app/files.h"
 #include "base/version.h"
 
 namespace {
@@ -276,6 +278,19 @@ Exit run_jobs(const CLI::App& jobs, const Words& words) {
   return mainstay::app::jobs_submit(common, words.jobs_submit);
 }
 
+/// A "-" stands for what standard input holds.
+bool read_standard_input(std::vector<std::string>& words) {
+  const auto found = std::find(words.begin(), words.end(), "-");
+  if (found == words.end()) return true;
+  auto read = mainstay::app::read_file("-", mainstay::Bytes{16 * 1024 * 1024});
+  if (!read.ok()) {
+    std::fprintf(stderr, "mainstay: %s\n", read.error().message.c_str());
+    return false;
+  }
+  *found = std::move(*read);
+  return true;
+}
+
 Exit run(const CLI::App& app, Words& words) {
   if (!to_settings(words)) return Exit::usage;
   const Common& common = words.common;
@@ -283,6 +298,7 @@ Exit run(const CLI::App& app, Words& words) {
   if (app.got_subcommand("worker")) return mainstay::app::worker(common, words.worker);
   if (app.got_subcommand("launch")) return mainstay::app::launch(common);
   if (app.got_subcommand("ask")) {
+    if (!read_standard_input(words.question)) return Exit::usage;
     words.ask.question = joined(words.question);
     if (words.ask.voice_file.empty() && is_blank(words.ask.question)) {
       std::fprintf(stderr, "mainstay: the question is empty\n");

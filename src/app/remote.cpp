@@ -45,6 +45,14 @@ Errc code_of(int status) {
 
 }  // namespace
 
+std::string collection_of(Remote& remote, const AskOptions& options) {
+  if (!options.collection.empty()) return options.collection;
+  auto me = remote.call("GET", "/v1/me", "");
+  auto known = me.ok() && me->status == 200 ? parse_json(me->body) : Result<Json>(Json());
+  const bool hidden = known.ok() && field(field(*known, "may"), "knowledge") == false;
+  return hidden ? std::string() : remote.settings().knowledge.default_collection;
+}
+
 Error error_of(const HttpAnswer& answer) {
   Error out = Error::log(code_of(answer.status), "HTTP " + std::to_string(answer.status));
   out.retry_after = answer.retry_after;

@@ -98,6 +98,10 @@ class Remote {
   std::string address_;
 };
 
+/// The collection to answer from: the one that was named, else the default one; none with a key
+/// that may not read documents.
+std::string collection_of(Remote& remote, const AskOptions& options);
+
 /// The error that an HTTP answer stands for; its message is the server's.
 Error error_of(const HttpAnswer& answer);
 

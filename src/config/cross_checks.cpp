@@ -1,6 +1,7 @@
 // Checks between settings, and of the names that routes use.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -58,6 +59,16 @@ class Checks {
       const char* given = certificate ? "server.tls_certificate" : "server.tls_key";
       problem(given, "needs server.tls_certificate and server.tls_key together");
     }
+    for (const auto& origin : s_.server.cors_origins) {
+      if (is_origin(origin)) continue;
+      problem("server.cors_origins", "holds \"" + origin +
+                                         "\": scheme and host, as a browser sends them "
+                                         "(https://app.example or http://127.0.0.1:3000)");
+    }
+    for (const auto& host : s_.server.allowed_hosts) {
+      if (host.find_first_of("/ \t") == std::string::npos) continue;
+      problem("server.allowed_hosts", "holds \"" + host + "\": a name without scheme and path");
+    }
     if (s_.server.health_listen == s_.server.listen && !s_.server.listen.ends_with(":0")) {
       problem("server.health_listen", "must differ from server.listen");
     }
@@ -69,6 +80,12 @@ class Checks {
         int(!jwt.jwks_url.empty()) + int(!jwt.public_key.empty()) + int(!jwt.secret.empty());
     if (sources > 1) {
       problem("auth.jwt", "takes one of jwks_url, public_key and secret, not several");
+    }
+    const bool refused = std::ranges::any_of(
+        problems_, [](const Problem& one) { return one.key.starts_with("auth.jwt."); });
+    if (sources == 0 && !refused && !(jwt.issuer.empty() && jwt.audience.empty())) {
+      problem(jwt.issuer.empty() ? "auth.jwt.audience" : "auth.jwt.issuer",
+              "needs one of auth.jwt.jwks_url, auth.jwt.public_key and auth.jwt.secret");
     }
     if (sources > 0 && jwt.issuer.empty()) problem("auth.jwt.issuer", "is required and missing");
     if (sources > 0 && jwt.audience.empty()) {
@@ -150,6 +167,14 @@ class Checks {
   }
 
  private:
+  /// As a browser writes an origin: no path, no user, in small letters.
+  static bool is_origin(std::string_view text) {
+    const auto end = text.find("://");
+    if (end == std::string_view::npos || end == 0) return false;
+    const std::string_view host = text.substr(end + 3);
+    return !host.empty() && host.find_first_of("/?#@* \t") == std::string_view::npos &&
+           std::ranges::none_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+  }
   void address(const std::string& key, const ProviderSettings& provider) {
     const bool wyoming = provider.kind == "wyoming";
     const bool tcp = provider.base_url.starts_with("tcp://");

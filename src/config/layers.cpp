@@ -226,28 +226,28 @@ void Loader::apply_file(const FileContent& file) {
     ProviderSettings provider;
     const std::string prefix = "providers." + named(table, "name");
     apply_table(table, {"providers", prefix, provider_rows(), {"name", "kind"}}, &provider);
-    loaded.origin.emplace(prefix, table.where);
+    loaded.origin[prefix] = table.where;
     loaded.settings.providers.push_back(std::move(provider));
   }
   for (const FileTable& table : file.hosts) {
     HostSettings host;
     const std::string prefix = "hosts." + named(table, "name");
     apply_table(table, {"hosts", prefix, host_rows(), {"name", "command", "port"}}, &host);
-    loaded.origin.emplace(prefix, table.where);
+    loaded.origin[prefix] = table.where;
     loaded.settings.hosts.push_back(std::move(host));
   }
   for (const FileTable& table : file.routes) {
     RouteSettings route;
     const std::string prefix = "routes." + named(table, "model");
     apply_table(table, {"routes", prefix, route_rows(), {"model"}}, &route);
-    loaded.origin.emplace(prefix, table.where);
+    loaded.origin[prefix] = table.where;
     for (const FileTable& one : table.candidates) {
       CandidateSettings candidate;
       const std::string inner =
           prefix + ".candidates." + std::to_string(route.candidates.size() + 1);
       apply_table(one, {"routes.candidates", inner, candidate_rows(), {"provider", "model"}},
                   &candidate);
-      loaded.origin.emplace(inner, one.where);
+      loaded.origin[inner] = one.where;
       route.candidates.push_back(std::move(candidate));
     }
     if (route.candidates.empty()) {

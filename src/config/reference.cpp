@@ -74,6 +74,9 @@ They add a provider when none of that name is configured:
 | `ANTHROPIC_API_KEY` | `anthropic` at https://api.anthropic.com |
 | `GEMINI_API_KEY` | `gemini` at https://generativelanguage.googleapis.com |
 | `OLLAMA_HOST` (host, host:port or address; 0.0.0.0 is this machine) | `ollama` at http://127.0.0.1:11434 or the given address |
+
+Of a provider at its own address `auto` takes `gpt-4.1-mini`, `claude-sonnet-4-5` or `gemini-2.5-flash`. Another
+model is said by a `[[providers]]` table of that name with `default_model`.
 )";
 
 /// The section of a key: "limits.user" for "limits.user.burst"; empty for "profile".

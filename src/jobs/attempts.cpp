@@ -227,13 +227,19 @@ Co<> Workers::Parts::settle(std::shared_ptr<Attempt> attempt) {
       .observe(clock.now() - attempt->began);
   if (why == Stop::cancelled || why == Stop::stale) co_return;
   if (why == Stop::drained) {
-    co_await hand_back(attempt);
+    co_await hand_back(attempt, Duration::zero());
   } else if (why == Stop::timeout) {
     ++timed_out;
     Error late = out_of_time(attempt->kind);
     co_await settle_failure(attempt, std::move(late));
   } else if (attempt->outcome->ok()) {
     co_await settle_success(attempt, std::move(**attempt->outcome));
+  } else if (attempt->later) {
+    log.info("job.put_off", {{"job", job.id.text()},
+                             {"kind", job.kind},
+                             {"code", failure_of(attempt->outcome->error()).code},
+                             {"ms", millis(*attempt->later)}});
+    co_await hand_back(attempt, *attempt->later);
   } else {
     Error error = attempt->outcome->error();
     co_await settle_failure(attempt, std::move(error));
@@ -342,8 +348,8 @@ Co<Result<storage::JobState>> Workers::Parts::fail(std::shared_ptr<Attempt> atte
   }
 }
 
-Co<> Workers::Parts::hand_back(std::shared_ptr<Attempt> attempt) {
-  auto given = co_await store.give_back(attempt->claimed.lease, storage_deadline());
+Co<> Workers::Parts::hand_back(std::shared_ptr<Attempt> attempt, Duration later) {
+  auto given = co_await store.give_back(attempt->claimed.lease, later, storage_deadline());
   if (given.ok()) {
     ++given_back;
   } else {

@@ -65,7 +65,7 @@ class BatchItemKind final : public Kind {
       co_return answer;
     }
     // The attempt that was cancelled or timed out is judged by the worker, not by its words.
-    const bool last = run.last_attempt() && !run.cancelled();
+    const bool last = run.last_attempt() && !run.cancelled() && !is_not_now(answer.error());
     if (worth_another(answer.error()) && !last) co_return answer;
     co_return refused(answer.error());
   }

@@ -45,6 +45,7 @@ std::string record_text(const BatchRecord& r) {
                    {"endpoint", r.endpoint},
                    {"window", r.window},
                    {"metadata", r.metadata},
+                   {"output_keep", r.output_keep.count()},
                    {"documents", r.documents},
                    {"errors", r.errors},
                    {"output_file", r.output_file},
@@ -72,6 +73,7 @@ Result<BatchRecord> record_of(const std::string& text) {
   r.endpoint = string_field(*parsed, "endpoint");
   r.window = string_field(*parsed, "window");
   r.metadata = field(*parsed, "metadata");
+  r.output_keep = std::chrono::seconds(count_field(*parsed, "output_keep"));
   r.documents = field(*parsed, "documents") != false;
   r.errors = array_field(*parsed, "errors");
   r.output_file = string_field(*parsed, "output_file");

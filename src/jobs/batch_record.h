@@ -36,10 +36,11 @@ struct BatchRecord {
   std::string input_file;
   std::string endpoint;
   std::string window;
-  Json metadata;                ///< null or an object of texts
-  bool documents = true;        ///< whoever ordered it may read documents
-  Json errors = Json::array();  ///< of the input: code, line, message, param
-  std::string output_file;      ///< empty: none
+  Json metadata;                        ///< null or an object of texts
+  std::chrono::seconds output_keep{0};  ///< its files, once they are made; zero: files.keep
+  bool documents = true;                ///< whoever ordered it may read documents
+  Json errors = Json::array();          ///< of the input: code, line, message, param
+  std::string output_file;              ///< empty: none
   std::string error_file;
   WallTime created{};
   WallTime expires{};

@@ -448,8 +448,9 @@ Co<Status> BatchRun::add_file(std::string id, std::string file_name, std::uint64
   file.purpose = "batch_output";
   file.size = size;
   file.created = parts_.clock.wall();
-  file.expires = file.created + std::chrono::duration_cast<WallTime::duration>(
-                                    Duration(parts_.settings.files.keep));
+  Duration keep(parts_.settings.files.keep);
+  if (record_.output_keep.count() > 0) keep = record_.output_keep;
+  file.expires = file.created + std::chrono::duration_cast<WallTime::duration>(keep);
   // Bounded by the input's requests; an answer that was paid for is not refused.
   constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
   const storage::FileLimits any{kAny, kAny};

@@ -72,6 +72,7 @@ Co<Result<BatchView>> BatchDesk::create(admission::Caller caller, BatchOrder ord
   record.endpoint = std::move(order.endpoint);
   record.window = std::move(order.window);
   record.metadata = std::move(order.metadata);
+  record.output_keep = order.output_keep;
   record.documents = caller.scopes.has(admission::Scope::knowledge);
   record.created = clock_.wall();
   record.expires = record.created + std::chrono::duration_cast<WallTime::duration>(kDay);

@@ -26,6 +26,7 @@ struct BatchOrder {
   std::string endpoint;
   std::string window;
   Json metadata;
+  std::chrono::seconds output_keep{0};  ///< as BatchRecord's
 };
 
 /// A batch as it is now.

@@ -242,10 +242,13 @@ Co<Result<storage::Submitted>> Desk::put(admission::Caller caller, Order order, 
   told.job.kind = order.kind;
   storage::NewJob watched;
   if (!order.webhook.empty()) watched = *job;
+  const bool has_key = !job->key.empty();
   std::uint32_t waiting = 0;
   if (!own) waiting = waiting_max(caller);
   auto submitted = co_await store_.submit(std::move(*job), waiting, by);
   if (!submitted.ok()) co_return submitted.error();
+  // Without a key it was this very call that the store heard before, and whose answer was lost.
+  submitted->existed = submitted->existed && has_key;
   if (!order.webhook.empty()) {
     watched.id = submitted->id;
     co_await watch_for_webhook(std::move(watched), 1, by);

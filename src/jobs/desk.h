@@ -94,6 +94,7 @@ class Follower {
     EventType last;
     TimePoint at;
     std::list<std::string>::iterator turn;
+    bool again_comes = false;  ///< its attempt was told before the retry that it is due to
   };
   Co<Status> look(std::vector<Event>* out, Deadline by);
   Co<Status> look_at_job(std::vector<Event>* out, Deadline by);
@@ -101,7 +102,7 @@ class Follower {
   Co<Status> find_open(Deadline by);
   void take(storage::Heard heard, std::vector<Event>& out);
   bool note(const Event& event);
-  void see(const std::string& job, EventType type);
+  Seen& see(const std::string& job, EventType type);
 
   const FollowSetup setup_;
   storage::JobStore& store_;
@@ -144,7 +145,8 @@ class Desk {
   Co<Result<PageOfViews>> list(admission::Caller caller, storage::JobFilter filter, bool everybody,
                                storage::JobId after, std::uint32_t limit, Deadline by);
   /// An occurrence of a repeating job that has ended stands for the one that comes or runs, which
-  /// is cancelled, and given, in its place: so the id that submit() gave ends the repetition.
+  /// is cancelled, and given, in its place: so the id that submit() gave ends the repetition. One
+  /// that was retried since its next one was made is cancelled together with the one that comes.
   Co<Result<storage::Job>> cancel(admission::Caller caller, storage::JobId id, Deadline by);
   /// This job and no other.
   Co<Result<storage::Job>> cancel_only(admission::Caller caller, storage::JobId id, Deadline by);
@@ -167,6 +169,7 @@ class Desk {
 
  private:
   Co<Result<storage::Submitted>> put(admission::Caller caller, Order order, bool own, Deadline by);
+  Co<Result<storage::Job>> cancel_next(admission::Caller caller, storage::Job last, Deadline by);
   Co<Status> keep_letter(storage::Job job, Deadline by);
   Co<> watch_for_webhook(storage::NewJob job, std::uint32_t looks, Deadline by);
   Co<> tell(storage::Job job, EventType type, storage::JobState state, Json more, Deadline by);

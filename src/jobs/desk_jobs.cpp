@@ -44,19 +44,35 @@ Co<Result<PageOfViews>> Desk::list(admission::Caller caller, storage::JobFilter 
 
 Co<Result<storage::Job>> Desk::cancel(admission::Caller caller, storage::JobId id, Deadline by) {
   auto job = co_await cancel_only(caller, id, by);
-  if (job.ok() || job.error().reason != "job_ended") co_return job;
-  auto last = co_await store_.get(reach(caller), id, by);
-  if (!last.ok() || !storage::makes_next(last->job, last->state)) co_return job;
-  storage::NewJob next = storage::next_occurrence_of(last->job, last->created, clock_.wall());
-  for (int tried = 0; tried < kOccurrencesTried; ++tried) {
+  if (!job.ok() && job.error().reason != "job_ended") co_return job;
+  storage::Job last;
+  if (job.ok()) {
+    last = *job;
+  } else {
+    auto ended = co_await store_.get(reach(caller), id, by);
+    if (!ended.ok()) co_return job;
+    last = std::move(*ended);
+  }
+  if (!storage::has_next(last)) co_return job;
+  auto next = co_await cancel_next(std::move(caller), last, by);
+  const bool none = !next.ok() && next.error().reason == "job_ended";
+  // The job that was named is the answer where it was still to be cancelled itself.
+  if (job.ok() && (next.ok() || none)) co_return job;
+  co_return next;
+}
+
+/// The occurrence that comes or runs after one that has ended. Errors: conflict "job_ended": none.
+Co<Result<storage::Job>> Desk::cancel_next(admission::Caller caller, storage::Job last,
+                                           Deadline by) {
+  storage::NewJob next = storage::next_occurrence_of(last.job, last.created, clock_.wall());
+  for (int tried = 0; tried < kOccurrencesTried && next.run_at > last.job.run_at; ++tried) {
     auto found = co_await cancel_only(caller, next.id, by);
     // One that is there and has ended has no successor, or that would have been found.
-    if (found.ok() || found.error().reason == "job_ended") co_return found;
-    if (found.error().reason != "unknown_job") co_return found;
+    if (found.ok() || found.error().reason != "unknown_job") co_return found;
     next.run_at -= next.repeat_every;
     next.id = storage::occurrence_id(next.id, next.run_at);
   }
-  co_return job;
+  co_return storage::job_ended();
 }
 
 Co<Result<storage::Job>> Desk::cancel_only(admission::Caller caller, storage::JobId id,
@@ -66,6 +82,7 @@ Co<Result<storage::Job>> Desk::cancel_only(admission::Caller caller, storage::Jo
   // The attempt that runs is stopped by this, wherever it is; its next heartbeat would do it too.
   Json stop = Json::object();
   stop["job"] = id.text();
+  stop["token"] = job->token;
   auto told = co_await signal_.tell(std::string(kStopTopic), "cancel", dump(stop), by);
   if (!told.ok()) log_.warn("job.stop_untold", {{"job", id.text()}});
   Unwrapped parts = unwrap(std::move(job->job.input));
@@ -84,11 +101,12 @@ Co<Result<storage::Job>> Desk::cancel_only(admission::Caller caller, storage::Jo
 Co<Result<storage::Job>> Desk::retry(admission::Caller caller, storage::JobId id, Deadline by) {
   auto job = co_await store_.retry(reach(caller), id, waiting_max(caller), by);
   if (!job.ok()) co_return job.error();
-  co_await watch_for_webhook(job->job, kLooksTried, by);
-  job->job.input = unwrap(std::move(job->job.input)).input;
+  // At once: its attempt may begin, and end, before anything else is done here.
   Json more = Json::object();
   more["again"] = true;
   co_await tell(*job, EventType::queued, job->state, std::move(more), by);
+  co_await watch_for_webhook(job->job, kLooksTried, by);
+  job->job.input = unwrap(std::move(job->job.input)).input;
   co_return job;
 }
 

@@ -1,6 +1,7 @@
 // Following jobs: what is told, and the ends that nobody told.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "jobs/desk.h"
 
@@ -73,43 +74,46 @@ void Follower::take(storage::Heard heard, std::vector<Event>& out) {
     place_ = news->at;
     auto event = event_of(*news);
     if (event && note(*event)) out.push_back(std::move(*event));
-    if (!finished_) continue;
     // The job may have been retried by hand since: that end is history then.
-    finished_ = std::none_of(news, heard.news.end(), is_retry);
-    if (finished_) return;
+    if (finished_ && std::none_of(news, heard.news.end(), is_retry)) return;
   }
 }
 
 /// What is told late, or twice, is left out: two processes tell the news of one job, and the end
-/// may have been taken from the record before.
+/// may have been taken from the record before. An attempt that begins after the end tells of a
+/// retry whose own news is still to come: that must not open the job again once this attempt has
+/// ended.
 bool Follower::note(const Event& event) {
   const auto known = seen_.find(event.job.text());
+  const bool heard = known != seen_.end();
+  const bool over = heard ? ends(known->second.last) : end_was_seen_;
   const bool again = is_again(event.type, event.data);
-  if (known != seen_.end() && !again) {
-    const bool over = ends(known->second.last);
+  if (again && heard && std::exchange(known->second.again_comes, false)) return false;
+  if (heard && !again) {
     if (event.type == EventType::queued && known->second.last != EventType::missed) return false;
     if (over && event.type != EventType::started) return false;
   }
-  see(event.job.text(), event.type);
+  Seen& seen = see(event.job.text(), event.type);
+  if (over && event.type == EventType::started) seen.again_comes = true;
   end_was_seen_ = false;
-  if (!setup_.job.empty() && ends(event.type)) finished_ = true;
+  if (!setup_.job.empty()) finished_ = ends(event.type);
   return true;
 }
 
-void Follower::see(const std::string& job, EventType type) {
+Follower::Seen& Follower::see(const std::string& job, EventType type) {
   const auto found = seen_.find(job);
   if (found != seen_.end()) {
     found->second.last = type;
     found->second.at = clock_.now();
     turns_.splice(turns_.end(), turns_, found->second.turn);
-    return;
+    return found->second;
   }
   if (seen_.size() >= setup_.followed_max && !turns_.empty()) {
     seen_.erase(turns_.front());
     turns_.pop_front();
   }
   turns_.push_back(job);
-  seen_.emplace(job, Seen{type, clock_.now(), std::prev(turns_.end())});
+  return seen_.emplace(job, Seen{type, clock_.now(), std::prev(turns_.end())}).first->second;
 }
 
 Co<Status> Follower::look(std::vector<Event>* out, Deadline by) {

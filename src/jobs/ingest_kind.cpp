@@ -29,6 +29,7 @@ Json info_of(const storage::Added& added) {
   if (!document.tags.empty()) out["tags"] = document.tags;
   out["existed"] = added.existed;
   out["replaced"] = added.replaced;
+  if (added.superseded) out["superseded"] = true;
   return out;
 }
 
@@ -60,8 +61,9 @@ knowledge::NewFile file_of(const Json& input) {
   file.source = string_field(input, "source");
   file.format = string_field(input, "format");
   file.replaces = DocumentId(string_field(input, "document"));
+  file.collection_number = static_cast<std::int64_t>(count_field(input, "collection_number"));
   auto tags = words_member(input, "tags", "input.tags");
-  if (tags.ok()) file.tags = std::move(*tags);
+  if (tags.ok() && input.contains("tags")) file.tags = std::move(*tags);
   return file;
 }
 
@@ -77,8 +79,9 @@ class IngestKind final : public Kind {
   const KindLimits& limits() const noexcept override { return limits_; }
 
   Result<std::string> check(const Json& input, const admission::Caller&) const override {
-    auto known = check_members(
-        input, {"collection", "title", "source", "format", "tags", "text", "file", "document"});
+    auto known =
+        check_members(input, {"collection", "collection_number", "title", "source", "format",
+                              "tags", "text", "file", "file_is_own", "document"});
     if (!known.ok()) return known.error();
     Json kept = Json::object();
     for (const char* name : {"collection", "title", "source", "format", "file", "document"}) {
@@ -103,7 +106,11 @@ class IngestKind final : public Kind {
     }
     auto tags = words_member(input, "tags", "input.tags");
     if (!tags.ok()) return tags.error();
-    if (!tags->empty()) kept["tags"] = *tags;
+    const bool wanted = input.contains("tags") && !input["tags"].is_null();
+    if (wanted) kept["tags"] = *tags;  // none at all is a wish too
+    const auto number = count_field(input, "collection_number");
+    if (number > 0) kept["collection_number"] = number;
+    if (flag_field(input, "file_is_own")) kept["file_is_own"] = true;
     auto fits = knowledge::Ingest::check(file_of(kept));
     if (!fits.ok()) return below_input(fits.error());
     if (!of_file && !remade) {
@@ -131,6 +138,7 @@ class IngestKind final : public Kind {
     const InForce now = tools_.in_force();
     knowledge::NewFile file = file_of(*input);
     file.id = document_of(run.job().job.id);
+    file.accepted = run.job().created;
     Teller teller(run, tools_.clock);
     const storage::Owner owner = run.job().job.owner;
     Result<storage::Added> added;
@@ -141,7 +149,8 @@ class IngestKind final : public Kind {
                                            run.last_attempt(), by);
     } else if (input->contains("file")) {
       storage::FileId id(string_field(*input, "file"));
-      added = co_await read_file(run, *now.library, std::move(file), std::move(id), teller, by);
+      Kept what{std::move(id), flag_field(*input, "file_is_own")};
+      added = co_await read_file(run, *now.library, std::move(file), std::move(what), teller, by);
     } else {
       added = co_await now.library->remake(owner.tenant, std::move(file), &teller,
                                            run.last_attempt(), by);
@@ -153,20 +162,29 @@ class IngestKind final : public Kind {
   }
 
  private:
+  struct Kept {
+    storage::FileId id;
+    bool own = false;  ///< it came with the order: nobody has it but the job
+  };
   Co<Result<storage::Added>> read_file(Run& run, knowledge::Library& library,
-                                       knowledge::NewFile file, storage::FileId id, Teller& teller,
+                                       knowledge::NewFile file, Kept what, Teller& teller,
                                        Deadline by) {
     const storage::Owner owner = run.job().job.owner;
-    auto kept = co_await find(owner, id, by);
+    auto kept = co_await find(owner, what.id, by);
     if (!kept.ok()) co_return kept.error();
     if (file.source.empty()) file.source = kept->name;
-    knowledge::ShelfSource source(*tools_.shelf, id.text(), kept->size);
+    knowledge::ShelfSource source(*tools_.shelf, what.id.text(), kept->size);
     auto added = co_await library.ingest(owner.tenant, std::move(file), source, &teller,
                                          run.last_attempt(), by);
-    // A file that was put here for this alone. One of a job that failed goes when its time is over.
-    const bool goes = added.ok() && kept->purpose == kForIngest;
-    if (goes) co_await forget(owner, std::move(id), by);
+    // A file that was put here for this alone, once nobody will read it again.
+    const bool read = added.ok() || (what.own && is_over(run, added.error()));
+    if (read && kept->purpose == kForIngest) co_await forget(owner, std::move(what.id));
     co_return added;
+  }
+  /// Whether the error is the job's end. What was stopped may be handed to another attempt.
+  static bool is_over(const Run& run, const Error& error) {
+    if (run.cancelled() || error.code == Errc::cancelled || is_not_now(error)) return false;
+    return run.last_attempt() || !worth_another(error);
   }
   Co<Result<storage::FileInfo>> find(storage::Owner owner, storage::FileId id, Deadline by) {
     if (tools_.files == nullptr || tools_.shelf == nullptr) {
@@ -176,8 +194,10 @@ class IngestKind final : public Kind {
     auto found = co_await tools_.files->get(std::move(owner), std::move(id), by);
     co_return found;
   }
-  Co<> forget(storage::Owner owner, storage::FileId id, Deadline by) {
-    auto gone = co_await tools_.files->erase(std::move(owner), id, by);
+  Co<> forget(storage::Owner owner, storage::FileId id) {
+    // The attempt's own time may be over.
+    const Deadline soon = Deadline::in(tools_.clock, tools_.settings.storage.operation_timeout);
+    auto gone = co_await tools_.files->erase(std::move(owner), id, soon);
     if (gone.ok()) tools_.shelf->drop(id.text());
   }
   const Tools tools_;

@@ -52,6 +52,9 @@ class Run {
   /// Waits before what was refused for now is asked for again; false: the attempt is to end. A stop
   /// of the program hands a job that rests back at once.
   virtual Co<bool> rest(Duration how_long) = 0;
+  /// What run() gives now is no outcome: the job is handed back, charged nothing, and begins again
+  /// after that.
+  virtual void put_off(Duration how_long) noexcept = 0;
 };
 
 /// Any loop may call; one object serves all jobs of its kind.
@@ -89,7 +92,10 @@ class Kinds {
 
 /// True when another attempt may end better.
 bool worth_another(const Error& error) noexcept;
-/// True when nobody was asked: our own bounds refused for now, or a provider's pause lasts still.
+/// True when nobody was asked: our own bounds or the user's quota refused for now, or a
+/// provider's pause lasts still.
 bool is_not_now(const Error& error) noexcept;
+/// True when the user's quota has no room: others' jobs are to have the slot meanwhile.
+bool of_quota(const Error& error) noexcept;
 
 }  // namespace mainstay::jobs

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/json_fields.h"
 #include "jobs/webhook.h"
@@ -128,17 +129,21 @@ Co<> Workers::Parts::hear_stops() {
     for (const auto& news : heard->news) {
       place = news.at;
       auto data = parse_json(news.data);
-      if (data.ok()) stop_job(string_field(*data, "job"));
+      if (!data.ok()) continue;
+      // Who does not say which attempt was cancelled means all.
+      const bool says = field(*data, "token").is_number_unsigned();
+      stop_job(string_field(*data, "job"),
+               says ? count_field(*data, "token") : std::numeric_limits<std::uint64_t>::max());
     }
     if (heard->missed && heard->news.empty()) place.clear();
   }
 }
 
-void Workers::Parts::stop_job(const std::string& id) {
+/// Its attempts up to `last`: the word may come after the job was run again by hand.
+void Workers::Parts::stop_job(const std::string& id, std::uint64_t last) {
   std::vector<std::shared_ptr<Attempt>> all;  // stopping may end one at once
-  for (auto it = running.lower_bound({id, 0}); it != running.end() && it->first.first == id; ++it) {
-    all.push_back(it->second);
-  }
+  const auto end = running.upper_bound({id, last});
+  for (auto it = running.lower_bound({id, 0}); it != end; ++it) all.push_back(it->second);
   for (const auto& attempt : all) stop(*attempt, Stop::cancelled);
 }
 

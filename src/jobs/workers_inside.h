@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "base/task_group.h"
 #include "jobs/workers.h"
@@ -27,6 +28,7 @@ struct Workers::Attempt final : Run {
   Co<> tell(std::string type, Json data) override;
   bool cancelled() const noexcept override { return why.load() != Stop::none; }
   Co<bool> rest(Duration how_long) override;
+  void put_off(Duration how_long) noexcept override { later = how_long; }
 
   struct Said {
     EventType type;
@@ -43,8 +45,9 @@ struct Workers::Attempt final : Run {
   Deadline until = Deadline::never();
   std::unique_ptr<Alarm> woken;  ///< rung when the kind ended, or the attempt is to stop
   std::optional<Result<Outcome>> outcome;
-  bool ended = false;    ///< the kind's coroutine is over
-  bool resting = false;  ///< the kind waits to ask again: a stop need not wait for it
+  bool ended = false;             ///< the kind's coroutine is over
+  bool resting = false;           ///< the kind waits to ask again: a stop need not wait for it
+  std::optional<Duration> later;  ///< it was put off so long
   std::uint64_t runner = 0;
   std::atomic<Stop> why{Stop::none};
   std::deque<Said> unsaid;
@@ -65,7 +68,7 @@ struct Workers::Parts {
   std::uint32_t free_deliveries() const;
   void count_running(const Attempt& attempt, int by);
   void stop(Attempt& attempt, Stop why);
-  void stop_job(const std::string& id);
+  void stop_job(const std::string& id, std::uint64_t last);
   void ended(const Attempt& attempt);
 
   // attempts.cpp
@@ -82,7 +85,7 @@ struct Workers::Parts {
   Co<Status> complete(std::shared_ptr<Attempt> attempt, Outcome outcome);
   Co<Result<storage::JobState>> fail(std::shared_ptr<Attempt> attempt, storage::JobFailure failure,
                                      std::optional<Duration> again);
-  Co<> hand_back(std::shared_ptr<Attempt> attempt);
+  Co<> hand_back(std::shared_ptr<Attempt> attempt, Duration later);
   Co<> deliver_webhook(std::shared_ptr<Attempt> attempt, storage::JobState state);
   Co<bool> wait_to_repeat(std::shared_ptr<Attempt> attempt, std::uint32_t* tries);
   Deadline storage_deadline() const { return Deadline::in(clock, operation_timeout); }

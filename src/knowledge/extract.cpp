@@ -21,7 +21,8 @@ Format format_of(FileType type) noexcept {
 
 /// What the pool works on.
 struct State {
-  State(FileType of, ChunkSize size, bool terms) : type(of), cutter(format_of(of), size, terms) {}
+  State(FileType of, ChunkSize size, bool terms)
+      : type(of), cutter(format_of(of), size, terms), lines(of == FileType::json_log) {}
 
   Status take(const std::string& bytes) {
     digest.update(bytes);
@@ -32,7 +33,8 @@ struct State {
         auto fed = csv.feed(bytes, text);
         return fed.ok() ? cutter.feed(text) : fed;
       }
-      case FileType::json_lines: {
+      case FileType::json_lines:
+      case FileType::json_log: {
         auto fed = lines.feed(bytes, text);
         return fed.ok() ? cutter.feed(text) : fed;
       }
@@ -51,7 +53,7 @@ struct State {
     std::string text;
     Status ended = done();
     if (type == FileType::csv) ended = csv.finish(text);
-    if (type == FileType::json_lines) ended = lines.finish(text);
+    if (type == FileType::json_lines || type == FileType::json_log) ended = lines.finish(text);
     if (ended.ok() && !text.empty()) ended = cutter.feed(text);
     return ended.ok() ? cutter.finish() : ended;
   }

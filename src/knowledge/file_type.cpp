@@ -66,17 +66,20 @@ bool looks_like_html(std::string_view head) {
          start.find("<html") != std::string::npos;
 }
 
-/// The first line is an object; one that is cut by the head's end is not read.
+/// Each line is an object; one that is cut by the head's end is not read.
 bool looks_like_json_lines(std::string_view head) {
-  const auto end = head.find('\n');
-  if (end == std::string_view::npos || !trim(head).starts_with('{')) return false;
-  auto first = parse_json(head.substr(0, end));
-  return first.ok() && first->is_object();
-}
-
-/// One that a file's name alone may say.
-bool by_name_alone(FileType type) noexcept {
-  return is_text(type) && type != FileType::html;
+  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
+  if (!trim(head).starts_with('{')) return false;
+  bool any = false;
+  for (auto end = head.find('\n'); end != std::string_view::npos; end = head.find('\n')) {
+    const std::string_view line = trim(head.substr(0, end));
+    head.remove_prefix(end + 1);
+    if (line.empty()) continue;
+    auto value = parse_json(line);
+    if (!value.ok() || !value->is_object()) return false;
+    any = true;
+  }
+  return any;
 }
 
 Error mismatch(std::string_view format, std::string_view is) {
@@ -129,8 +132,8 @@ Result<FileType> type_of(std::string_view head, std::string_view name, std::stri
   if (said) return *said;
   if (looks_like_html(head)) return FileType::html;
   const auto by_name = named(extension(name));
-  if (by_name && by_name_alone(*by_name)) return *by_name;
-  return looks_like_json_lines(head) ? FileType::json_lines : FileType::text;
+  if (by_name && is_text(*by_name)) return *by_name;
+  return looks_like_json_lines(head) ? FileType::json_log : FileType::text;
 }
 
 const char* media_type(FileType type) noexcept {
@@ -144,6 +147,7 @@ const char* media_type(FileType type) noexcept {
     case FileType::csv:
       return "text/csv";
     case FileType::json_lines:
+    case FileType::json_log:
       return "application/x-ndjson";
     case FileType::pdf:
       return "application/pdf";

@@ -9,7 +9,16 @@
 
 namespace mainstay::knowledge {
 
-enum class FileType { text, markdown, html, csv, json_lines, pdf, image };
+enum class FileType {
+  text,
+  markdown,
+  html,
+  csv,
+  json_lines,
+  json_log,  ///< JSON lines by their looks alone: others may follow, as in a log
+  pdf,
+  image
+};
 
 /// Bytes of a file's start that type_of() wants.
 inline constexpr std::size_t kTypeHead = 4096;

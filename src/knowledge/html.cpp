@@ -2,6 +2,8 @@
 #include "knowledge/html.h"
 
 #include <libxml/HTMLparser.h>
+#include <libxml/SAX2.h>
+#include <libxml/parserInternals.h>
 
 #include <limits>
 #include <memory>
@@ -14,7 +16,9 @@
 namespace mainstay::knowledge {
 namespace {
 
-constexpr int kDepthMax = 300;  // the parser itself stops at 256
+/// Elements in one another; real pages have fewer than a hundred, those that never close theirs one
+/// for each. The walk's stack and the parser's search for what an end tag closes grow with it.
+constexpr int kDepthMax = 1000;
 
 std::string_view name_of(const xmlNode* node) {
   return reinterpret_cast<const char*>(node->name);
@@ -72,58 +76,57 @@ bool is_table_part(std::string_view name) {
 class Writer {
  public:
   std::string run(const xmlNode* root) {
-    children(root, 0);
+    children(root);
     end_block();
     return std::move(out_);
   }
 
  private:
-  void children(const xmlNode* node, int depth) {
-    if (depth > kDepthMax) return;
+  void children(const xmlNode* node) {
     for (const xmlNode* child = node->children; child != nullptr; child = child->next) {
       if (child->type == XML_TEXT_NODE || child->type == XML_CDATA_SECTION_NODE)
         text(child);
       else if (child->type == XML_ELEMENT_NODE)
-        element(child, depth);
+        element(child);
     }
   }
 
-  void element(const xmlNode* node, int depth) {
+  void element(const xmlNode* node) {
     const std::string_view name = name_of(node);
     if (is_hidden(node)) return;
     if (name.size() == 2 && name[0] == 'h' && name[1] >= '1' && name[1] <= '6') {
-      with_prefix(node, depth, std::string(static_cast<std::size_t>(name[1] - '0'), '#') + " ");
+      with_prefix(node, std::string(static_cast<std::size_t>(name[1] - '0'), '#') + " ");
     } else if (name == "li") {
-      with_prefix(node, depth, "- ");
+      with_prefix(node, "- ");
     } else if (name == "tr" && !in_row_) {
-      row(node, depth);
+      row(node);
     } else if (name == "pre") {
-      code(node, depth);
+      code(node);
     } else if (name == "br") {
       line_ += ' ';
     } else if (name == "code" || name == "kbd") {
       line_ += '`';
-      children(node, depth + 1);
+      children(node);
       line_ += '`';
     } else if (is_block(name) || (in_row_ && is_table_part(name))) {
       end_block();
-      children(node, depth + 1);
+      children(node);
       end_block();
     } else {
-      children(node, depth + 1);
+      children(node);
     }
   }
 
-  void with_prefix(const xmlNode* node, int depth, const std::string& prefix) {
+  void with_prefix(const xmlNode* node, const std::string& prefix) {
     end_block();
     prefix_ = prefix;
-    children(node, depth + 1);
+    children(node);
     end_block();
     prefix_.clear();
   }
 
   /// A cell is one line: what is in it, tables too, is written aside and then laid flat once.
-  void row(const xmlNode* node, int depth) {
+  void row(const xmlNode* node) {
     end_block();
     std::string kept = std::move(out_);
     std::string cells;
@@ -131,7 +134,7 @@ class Writer {
     for (const xmlNode* child = node->children; child != nullptr; child = child->next) {
       if (child->type != XML_ELEMENT_NODE || is_hidden(child)) continue;
       out_.clear();
-      children(child, depth + 1);
+      children(child);
       end_block();
       for (char& c : out_) {
         if (c == '\n' || c == '|') c = ' ';
@@ -146,10 +149,10 @@ class Writer {
     after_row_ = true;
   }
 
-  void code(const xmlNode* node, int depth) {
+  void code(const xmlNode* node) {
     end_block();
     pre_ = true;
-    children(node, depth + 1);
+    children(node);
     pre_ = false;
     std::string lines = std::move(line_);
     line_.clear();
@@ -216,6 +219,37 @@ std::string title_in(const xmlNode* node, int depth) {
   return {};
 }
 
+/// The parser's own limit of 256 levels drops what is deeper without a word. Beyond ours the page
+/// is refused: _private tells so.
+void start_element(void* of, const xmlChar* name, const xmlChar** attributes) {
+  auto* parser = static_cast<xmlParserCtxt*>(of);
+  if (parser->nodeNr < kDepthMax) return xmlSAX2StartElement(of, name, attributes);
+  parser->_private = parser;
+  xmlStopParser(parser);
+}
+
+using Document = std::unique_ptr<xmlDoc, decltype(&xmlFreeDoc)>;
+
+/// Null: it cannot be read as HTML. Errors: invalid "html_too_deep".
+Result<Document> parse(const std::string& text) {
+  std::unique_ptr<xmlParserCtxt, decltype(&htmlFreeParserCtxt)> parser(htmlNewParserCtxt(),
+                                                                       &htmlFreeParserCtxt);
+  if (!parser) return Document(nullptr, &xmlFreeDoc);
+  parser->sax->startElement = &start_element;
+  parser->options |= XML_PARSE_HUGE;  // no limit on depth and names but ours
+  // NONET: nothing is fetched.
+  const int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
+                      HTML_PARSE_NONET | HTML_PARSE_COMPACT;
+  Document document(htmlCtxtReadMemory(parser.get(), text.data(), static_cast<int>(text.size()),
+                                       nullptr, "UTF-8", options),
+                    &xmlFreeDoc);
+  if (parser->_private == nullptr) return document;
+  return Error::say(Errc::invalid, "html_too_deep",
+                    "The page has elements nested deeper than " + std::to_string(kDepthMax) +
+                        " levels; close them, or send it as text.",
+                    "file");
+}
+
 }  // namespace
 
 Result<Page> read_html(const std::string& html) {
@@ -224,14 +258,10 @@ Result<Page> read_html(const std::string& html) {
   auto text = html_in_utf8(html);
   if (!text.ok()) return text.error();
   if (text->size() > static_cast<std::size_t>(std::numeric_limits<int>::max())) return unreadable;
-  // NONET: nothing is fetched. Without HUGE the parser keeps its own limits on depth and names.
-  const int options = HTML_PARSE_RECOVER | HTML_PARSE_NOERROR | HTML_PARSE_NOWARNING |
-                      HTML_PARSE_NONET | HTML_PARSE_COMPACT;
-  std::unique_ptr<xmlDoc, decltype(&xmlFreeDoc)> document(
-      htmlReadMemory(text->data(), static_cast<int>(text->size()), nullptr, "UTF-8", options),
-      &xmlFreeDoc);
-  if (!document || xmlDocGetRootElement(document.get()) == nullptr) return unreadable;
-  const auto* top = reinterpret_cast<const xmlNode*>(document.get());
+  auto document = parse(*text);
+  if (!document.ok()) return document.error();
+  if (!*document || xmlDocGetRootElement(document->get()) == nullptr) return unreadable;
+  const auto* top = reinterpret_cast<const xmlNode*>(document->get());
   Page page;
   page.title = title_in(top, 0);
   page.markdown = to_utf8(Writer().run(top));

@@ -17,6 +17,8 @@ constexpr std::size_t kSourceMax = 2048;
 constexpr std::size_t kBatchBytes = 1 << 20;
 /// Times that a slow store is asked for one commit.
 constexpr int kPatience = 10;
+/// Times that a document is made for one that becomes another one meanwhile.
+constexpr int kMadeAnew = 10;
 /// Chunks of one step of remake(); together far below what an append() takes.
 constexpr std::uint32_t kRemadeAtOnce = 256;
 
@@ -54,6 +56,28 @@ bool is_final(const Error& error) noexcept {
   return error.code == Errc::invalid || error.code == Errc::too_large ||
          error.code == Errc::unsupported || error.code == Errc::unprocessable ||
          error.code == Errc::conflict || error.code == Errc::not_found;
+}
+
+/// What it was made for is not so any more: what is stored of it is of no use.
+bool is_outdated(const Error& error) noexcept {
+  return error.code == Errc::conflict && error.reason == "document_changed";
+}
+
+/// What the new document has of the one whose place it takes, unless the file brings its own.
+void take_over(storage::NewDocument& head, const NewFile& file, const storage::DocumentInfo& old) {
+  if (file.title.empty()) head.title = old.title;
+  if (!file.tags) head.tags = old.tags;
+  if (file.collection.empty()) head.collection = old.collection;
+  head.source = old.source;
+}
+
+storage::Takeover takeover_of(const NewFile& file) {
+  storage::Takeover out;
+  out.as = file.replaces;
+  out.title = file.title;
+  out.brings_tags = file.tags.has_value();
+  out.brings_collection = !file.collection.empty();
+  return out;
 }
 
 /// One commit of an append().
@@ -111,6 +135,7 @@ struct Ingest::Work {
   std::uint64_t stored = 0;  ///< chunks that are there already
   bool begun = false;        ///< there may be rows of it
   std::optional<storage::Added> ready = {};
+  std::optional<storage::DocumentInfo> old = {};  ///< whose place it takes
 
   std::string title() const {
     if (!file.title.empty()) return file.title;
@@ -126,7 +151,10 @@ struct Ingest::Work {
     out.media_type = *image == '\0' ? media_type(type) : image;
     out.thumbnail = extraction->thumbnail();
     out.size = Bytes{source.size()};
-    out.tags = file.tags;
+    out.tags = file.tags.value_or(std::vector<std::string>());
+    out.collection_number = file.collection_number;
+    out.accepted = file.accepted;
+    if (old) take_over(out, file, *old);
     return out;
   }
   /// How it is cut: chunks of another way do not fit those that are stored.
@@ -145,12 +173,13 @@ Status Ingest::check(const NewFile& file) {
     auto type = type_of({}, {}, file.format);
     if (!type.ok() && type.error().reason == "invalid_value") return type.error();
   }
-  if (file.tags.size() > storage::kTagsMax) {
+  const auto tags = file.tags.value_or(std::vector<std::string>());
+  if (tags.size() > storage::kTagsMax) {
     return Error::say(Errc::invalid, "out_of_range",
                       "A document may have at most " + std::to_string(storage::kTagsMax) + " tags.",
                       "tags");
   }
-  for (const auto& tag : file.tags) {
+  for (const auto& tag : tags) {
     auto fits = check_line(tag, storage::kTagBytesMax, "tags");
     if (!fits.ok()) return fits;
     if (trim(tag).empty()) {
@@ -164,7 +193,9 @@ Co<Result<storage::Added>> Ingest::run(TenantId tenant, NewFile file, ByteSource
                                        IngestWatcher* watcher, bool last_attempt, Deadline by) {
   auto checked = check(file);
   if (!checked.ok()) co_return checked.error();
-  if (file.collection.empty()) file.collection = CollectionName(tools_.settings.default_collection);
+  if (file.collection.empty() && file.replaces.empty()) {
+    file.collection = CollectionName(tools_.settings.default_collection);
+  }
   if (source.size() > tools_.settings.document_max.value) {
     co_return Error::say(Errc::too_large, "document_too_large",
                          "The document is larger than knowledge.document_max (" +
@@ -172,14 +203,20 @@ Co<Result<storage::Added>> Ingest::run(TenantId tenant, NewFile file, ByteSource
                              " bytes); cut it into parts.",
                          "file");
   }
-  Work work{std::move(tenant), std::move(file), source, watcher};
-  auto added = co_await read(work, by);
-  if (!added.ok() && work.begun && (last_attempt || is_final(added.error()))) {
-    const Deadline soon = Deadline::in(tools_.clock, std::chrono::seconds(10));
-    auto gone = co_await documents_.abandon(work.tenant, work.file.id, soon);
-    static_cast<void>(gone);  // upkeep finds what is left
+  for (int tries = 1;; ++tries) {
+    Work work{tenant, file, source, watcher};
+    auto added = co_await read(work, by);
+    if (added.ok()) co_return added;
+    if (work.begun && (last_attempt || is_final(added.error()))) co_await abandon(tenant, file.id);
+    if (!is_outdated(added.error()) || tries == kMadeAnew) co_return added;
   }
-  co_return added;
+}
+
+/// Nothing of an unfinished document remains, however long the attempt took.
+Co<> Ingest::abandon(TenantId tenant, DocumentId id) {
+  const Deadline soon = Deadline::in(tools_.clock, std::chrono::seconds(10));
+  auto gone = co_await documents_.abandon(std::move(tenant), std::move(id), soon);
+  static_cast<void>(gone);  // upkeep finds what is left
 }
 
 Co<Result<storage::Added>> Ingest::read(Work& work, Deadline by) {
@@ -239,8 +276,8 @@ Co<Result<storage::Added>> Ingest::add_in_pieces(Work& work, Deadline by) {
   std::string sha256 = work.extraction->sha256();
   const Bytes size(work.source.size());
   if (!work.file.replaces.empty()) {
-    co_return co_await documents_.finish_as(work.tenant, work.file.id, work.file.replaces,
-                                            std::move(sha256), size, work.title(), by);
+    co_return co_await documents_.finish_as(work.tenant, work.file.id, takeover_of(work.file),
+                                            std::move(sha256), size, by);
   }
   co_return co_await documents_.finish(work.tenant, work.file.id, std::move(sha256), size,
                                        work.title(), by);
@@ -261,21 +298,31 @@ Co<Status> Ingest::store_all(Work& work, Deadline by) {
 }
 
 Co<Status> Ingest::begin(Work& work, Deadline by) {
+  if (!work.file.replaces.empty()) {
+    auto old = co_await documents_.get(work.tenant, work.file.replaces, by);
+    if (!old.ok()) co_return old.error();
+    work.old = std::move(*old);
+  }
   work.begun = true;
-  auto begun = co_await documents_.begin(work.tenant, work.head(), by);
+  auto begun = co_await go_on(work.tenant, work.head(), work.way(tools_.settings), by);
   if (!begun.ok()) co_return begun.error();
+  work.stored = begun->document.chunks;
   if (begun->document.state == storage::DocumentState::ready) {
     work.ready = storage::Added{std::move(begun->document), true, false};
-    co_return done();
   }
-  work.stored = begun->document.chunks;
-  if (work.stored == 0 || begun->checkpoint == work.way(tools_.settings)) co_return done();
-  auto gone = co_await documents_.abandon(work.tenant, work.file.id, by);
-  if (!gone.ok()) co_return gone;
-  begun = co_await documents_.begin(work.tenant, work.head(), by);
-  if (!begun.ok()) co_return begun.error();
-  work.stored = begun->document.chunks;
   co_return done();
+}
+
+/// Where it stopped; what was stored in another way goes.
+Co<Result<storage::Begun>> Ingest::go_on(const TenantId& tenant, const storage::NewDocument& head,
+                                         const std::string& way, Deadline by) {
+  auto begun = co_await documents_.begin(tenant, head, by);
+  if (!begun.ok()) co_return begun.error();
+  const bool fits = begun->document.chunks == 0 || begun->checkpoint == way;
+  if (fits || begun->document.state == storage::DocumentState::ready) co_return begun;
+  auto gone = co_await documents_.abandon(tenant, head.id, by);
+  if (!gone.ok()) co_return gone.error();
+  co_return co_await documents_.begin(tenant, head, by);
 }
 
 /// Stores the batch, but for what is there already. The extraction is not touched here.
@@ -307,13 +354,12 @@ Co<Status> Ingest::append(Work& work, Batch batch, Deadline by) {
 
 Co<Result<storage::Added>> Ingest::remake(TenantId tenant, NewFile file, IngestWatcher* watcher,
                                           bool last_attempt, Deadline by) {
-  auto made = co_await remake_now(tenant, file, watcher, by);
-  if (!made.ok() && (last_attempt || is_final(made.error()))) {
-    const Deadline soon = Deadline::in(tools_.clock, std::chrono::seconds(10));
-    auto gone = co_await documents_.abandon(tenant, file.id, soon);
-    static_cast<void>(gone);  // upkeep finds what is left
+  for (int tries = 1;; ++tries) {
+    auto made = co_await remake_now(tenant, file, watcher, by);
+    if (made.ok()) co_return made;
+    if (last_attempt || is_final(made.error())) co_await abandon(tenant, file.id);
+    if (!is_outdated(made.error()) || tries == kMadeAnew) co_return made;
   }
-  co_return made;
 }
 
 Co<Result<storage::Added>> Ingest::remake_now(const TenantId& tenant, const NewFile& file,
@@ -324,21 +370,23 @@ Co<Result<storage::Added>> Ingest::remake_now(const TenantId& tenant, const NewF
   if (!thumbnail.ok()) co_return thumbnail.error();
   storage::NewDocument head;
   head.id = file.id;
-  head.collection = file.collection.empty() ? old->collection : file.collection;
-  head.title = file.title.empty() ? old->title : file.title;
-  head.source = old->source;
+  head.collection = file.collection;
+  head.collection_number = file.collection_number;
+  head.title = file.title;
+  head.tags = file.tags.value_or(std::vector<std::string>());
+  take_over(head, file, *old);
   head.media_type = old->media_type;
   head.size = old->size;
-  head.tags = file.tags;
   head.thumbnail = std::move(*thumbnail);
-  auto begun = co_await documents_.begin(tenant, std::move(head), by);
+  const std::string way = "made of " + std::to_string(old->number);
+  auto begun = co_await go_on(tenant, head, way, by);
   if (!begun.ok()) co_return begun.error();
   std::uint64_t at = begun->document.chunks;
   for (;;) {
     auto chunks = co_await documents_.chunks(tenant, file.replaces, at, kRemadeAtOnce, by);
     if (!chunks.ok()) co_return chunks.error();
     if (chunks->empty()) break;
-    auto stored = co_await documents_.append(tenant, file.id, at, std::move(*chunks), "made", by);
+    auto stored = co_await documents_.append(tenant, file.id, at, std::move(*chunks), way, by);
     if (!stored.ok()) co_return stored.error();
     at = *stored;
     if (watcher == nullptr) continue;
@@ -346,8 +394,11 @@ Co<Result<storage::Added>> Ingest::remake_now(const TenantId& tenant, const NewF
                              old->size.value, at};
     co_await watcher->progress(now);
   }
-  co_return co_await documents_.finish_as(tenant, file.id, file.replaces, old->sha256, old->size,
-                                          file.title, by);
+  // What was copied while the old content became another one is not taken for either.
+  storage::Takeover place = takeover_of(file);
+  place.copied = old->number;
+  co_return co_await documents_.finish_as(tenant, file.id, std::move(place), old->sha256, old->size,
+                                          by);
 }
 
 }  // namespace mainstay::knowledge

@@ -3,6 +3,7 @@
 // Used by library.cpp (texts) and jobs (files).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,13 @@ struct NewFile {
   std::string title;   ///< empty: what the file says, its first heading or words
   std::string source;  ///< file name or address; same source, new content: replaced
   std::string format;  ///< empty: by content
-  std::vector<std::string> tags;
-  /// The ready document whose place this one takes, with its id, once it is whole; empty: none.
+  std::optional<std::vector<std::string>> tags = {};
+  /// The ready document whose place this one takes, with its id and source, once it is whole;
+  /// empty: none. A title, tags and a collection that are not given are then those that it has by
+  /// then.
   DocumentId replaces = {};
+  std::int64_t collection_number = 0;  ///< as storage::NewDocument has it
+  WallTime accepted = {};              ///< likewise
 };
 
 struct IngestProgress {
@@ -65,6 +70,9 @@ class Ingest {
   Co<Result<storage::Added>> add_whole(Work& work, Deadline by);
   Co<Result<storage::Added>> add_in_pieces(Work& work, Deadline by);
   Co<Status> store_all(Work& work, Deadline by);
+  Co<Result<storage::Begun>> go_on(const TenantId& tenant, const storage::NewDocument& head,
+                                   const std::string& way, Deadline by);
+  Co<> abandon(TenantId tenant, DocumentId id);
   Co<Result<storage::Added>> remake_now(const TenantId& tenant, const NewFile& file,
                                         IngestWatcher* watcher, Deadline by);
   Co<Status> begin(Work& work, Deadline by);

@@ -74,43 +74,79 @@ Co<Result<std::vector<storage::Passage>>> Library::find(storage::PassageQuery qu
 }
 
 Co<Result<storage::Found>> Library::search(storage::PassageQuery query, Deadline by) {
+  std::vector<std::string> texts(1, std::move(query.text));
+  auto all = co_await search_all(std::move(query), std::move(texts), by);
+  if (!all.ok()) co_return all.error();
+  co_return std::move(all->front());
+}
+
+Co<Result<std::vector<storage::Found>>> Library::search_all(storage::PassageQuery query,
+                                                            std::vector<std::string> texts,
+                                                            Deadline by) {
   query.limit = std::min(query.limit, settings_.search_max);
-  if (trim(query.text).empty()) {
-    storage::Found out;
-    auto first = co_await newest(std::move(query), by);
-    if (!first.ok()) co_return first.error();
-    out.passages = std::move(*first);
-    co_return out;
+  auto near = co_await nearest(query, texts, by);
+  if (!near.ok()) co_return near.error();
+  std::vector<storage::Found> out;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    storage::PassageQuery one = query;
+    one.text = std::move(texts[i]);
+    Result<storage::Found> found = storage::Found();
+    if (trim(one.text).empty()) {
+      found = co_await newest(std::move(one), by);
+    } else if ((*near)[i]) {
+      found = co_await fused(std::move(one), std::move(*(*near)[i]), by);
+    } else {
+      found = co_await documents_.find(std::move(one), by);
+    }
+    if (!found.ok()) co_return found.error();
+    out.push_back(std::move(*found));
   }
-  if (meaning_ == nullptr) co_return co_await documents_.find(std::move(query), by);
-  co_return co_await fused(std::move(query), by);
+  co_return out;
+}
+
+/// By meaning, for each text; nullopt where words alone are to tell.
+Co<Result<std::vector<Nearest>>> Library::nearest(const storage::PassageQuery& query,
+                                                  const std::vector<std::string>& texts,
+                                                  Deadline by) {
+  std::vector<Nearest> out(texts.size());
+  std::vector<std::string> questions;
+  for (const auto& text : texts) {
+    if (!trim(text).empty()) questions.push_back(text);
+  }
+  if (meaning_ == nullptr || questions.empty()) co_return out;
+  storage::DocumentFilter filter = query;
+  auto documents = co_await visible_.of(query.tenant, std::move(filter), by);
+  if (!documents.ok()) co_return documents.error();
+  const std::uint32_t depth = std::max(query.limit, kDepth);
+  auto near = co_await meaning_->nearest(std::move(questions), std::move(*documents), depth, by);
+  auto next = near.begin();
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!trim(texts[i]).empty()) out[i] = std::move(*next++);
+  }
+  co_return out;
+}
+
+Co<Result<storage::VectorSpace>> Library::space_of_model(Deadline by) {
+  if (meaning_ != nullptr) co_return co_await meaning_->space(by);
+  co_return Error::log(Errc::unavailable, "there is no embedding model yet");
 }
 
 /// Both rankings are looked at deeper than is asked for: a passage that is far down in one may be
 /// the best of both.
-Co<Result<storage::Found>> Library::fused(storage::PassageQuery query, Deadline by) {
+Co<Result<storage::Found>> Library::fused(storage::PassageQuery query,
+                                          std::vector<storage::VectorHit> near, Deadline by) {
   const std::uint32_t limit = query.limit;
-  const std::uint32_t depth = std::max(limit, kDepth);
-  storage::PassageQuery by_words = query;
-  by_words.limit = depth;
-  auto words = co_await documents_.find(std::move(by_words), by);
-  if (!words.ok()) co_return words.error();
   const TenantId tenant = query.tenant;
-  storage::DocumentFilter filter = query;
-  auto documents = co_await visible_.of(tenant, std::move(filter), by);
-  if (!documents.ok()) co_return documents.error();
-  auto near = co_await meaning_->nearest(std::move(query.text), std::move(*documents), depth, by);
-  if (!near) {
-    if (words->passages.size() > limit) words->passages.resize(limit);
-    co_return words;
-  }
+  query.limit = std::max(limit, kDepth);
+  auto words = co_await documents_.find(std::move(query), by);
+  if (!words.ok()) co_return words.error();
   std::vector<Ranking> rankings(2);
   std::unordered_map<std::int64_t, storage::Passage> known;
   for (auto& passage : words->passages) {
     rankings[0].items.push_back(passage.number);
     known.emplace(passage.number, std::move(passage));
   }
-  for (const auto& hit : *near) rankings[1].items.push_back(hit.chunk);
+  for (const auto& hit : near) rankings[1].items.push_back(hit.chunk);
   auto order = fuse(rankings);
   if (order.size() > limit) order.resize(limit);
   std::vector<std::int64_t> unknown;
@@ -131,9 +167,8 @@ Co<Result<storage::Found>> Library::fused(storage::PassageQuery query, Deadline 
   co_return out;
 }
 
-Co<Result<std::vector<storage::Passage>>> Library::newest(storage::PassageQuery query,
-                                                          Deadline by) {
-  std::vector<storage::Passage> out;
+Co<Result<storage::Found>> Library::newest(storage::PassageQuery query, Deadline by) {
+  storage::Found out;
   auto page = co_await documents_.list(query.tenant, query.collection, DocumentId(), 1, by);
   if (!page.ok()) co_return page.error();
   if (page->items.empty()) co_return out;
@@ -141,8 +176,9 @@ Co<Result<std::vector<storage::Passage>>> Library::newest(storage::PassageQuery 
   auto chunks = co_await documents_.chunks(query.tenant, info.id, 0, query.limit, by);
   if (!chunks.ok()) co_return chunks.error();
   for (auto& chunk : *chunks) {
-    out.push_back({info.id, info.collection, info.title, info.source, std::move(chunk.heading),
-                   chunk.begin, chunk.end, std::move(chunk.text), 0});
+    out.passages.push_back({info.id, info.collection, info.title, info.source,
+                            std::move(chunk.heading), chunk.begin, chunk.end, std::move(chunk.text),
+                            0});
   }
   co_return out;
 }

@@ -42,6 +42,13 @@ class Library final : public models::PassageSource {
   /// is a valid query; a blank one gives the beginning of the newest document. Errors: as
   /// storage::Documents::find.
   Co<Result<storage::Found>> search(storage::PassageQuery query, Deadline by);
+  /// search() for each of the texts in place of the query's own; the embedding model is asked for
+  /// all of them at once.
+  Co<Result<std::vector<storage::Found>>> search_all(storage::PassageQuery query,
+                                                     std::vector<std::string> texts, Deadline by);
+  /// Where vectors of the configured embedding model belong: see Meaning::space(). Also
+  /// unavailable: there is no such model.
+  Co<Result<storage::VectorSpace>> space_of_model(Deadline by);
   /// The documents that a tenant's filter lets through. Errors: as Documents::visible().
   Co<Result<DocumentSetPtr>> visible(TenantId tenant, storage::DocumentFilter filter, Deadline by) {
     return visible_.of(std::move(tenant), std::move(filter), by);
@@ -54,8 +61,11 @@ class Library final : public models::PassageSource {
 
  private:
   /// What an empty query gives: the beginning of the newest document.
-  Co<Result<std::vector<storage::Passage>>> newest(storage::PassageQuery query, Deadline by);
-  Co<Result<storage::Found>> fused(storage::PassageQuery query, Deadline by);
+  Co<Result<storage::Found>> newest(storage::PassageQuery query, Deadline by);
+  Co<Result<std::vector<Nearest>>> nearest(const storage::PassageQuery& query,
+                                           const std::vector<std::string>& texts, Deadline by);
+  Co<Result<storage::Found>> fused(storage::PassageQuery query,
+                                   std::vector<storage::VectorHit> near, Deadline by);
   const KnowledgeSettings settings_;
   Clock& clock_;
   Random& random_;

@@ -18,6 +18,16 @@ bool is_refusal(const Error& error) noexcept {
   return error.code == Errc::invalid || error.code == Errc::too_large;
 }
 
+/// The model's latest that is not being dropped; null: there is none.
+const storage::VectorSpace* space_of(const std::vector<storage::VectorSpace>& spaces,
+                                     const std::string& model) {
+  const storage::VectorSpace* out = nullptr;
+  for (const auto& space : spaces) {
+    if (space.model == model && space.state != storage::SpaceState::leaving) out = &space;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string embedded_text(const storage::ChunkToEmbed& chunk) {
@@ -79,54 +89,69 @@ Co<Result<models::Embeddings>> Meaning::embed(std::string model, std::vector<std
   co_return got;
 }
 
-Co<std::optional<std::vector<storage::VectorHit>>> Meaning::nearest(
-    std::string question, std::shared_ptr<const storage::DocumentSet> documents,
-    std::uint32_t limit, Deadline by) {
+/// The vector of each question; empty where the model refuses it or does not answer.
+Co<std::vector<std::vector<float>>> Meaning::vectors_of(std::string model,
+                                                        std::vector<std::string> questions,
+                                                        Deadline by) {
+  auto all = co_await embed(model, questions, models::EmbedPurpose::query, by);
+  if (all.ok()) co_return std::move(all->vectors);
+  parts_.log.debug("knowledge.no_vector", {{"error", all.error().detail}});
+  std::vector<std::vector<float>> out(questions.size());
+  if (!is_refusal(all.error()) || questions.size() == 1) co_return out;
+  // One that is too long for the model must not cost the others theirs.
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    std::vector<std::string> one(1, std::move(questions[i]));
+    auto got = co_await embed(model, std::move(one), models::EmbedPurpose::query, by);
+    if (got.ok()) out[i] = std::move(got->vectors.front());
+    if (!got.ok() && !is_refusal(got.error())) break;
+  }
+  co_return out;
+}
+
+Co<std::vector<Nearest>> Meaning::nearest(std::vector<std::string> questions,
+                                          std::shared_ptr<const storage::DocumentSet> documents,
+                                          std::uint32_t limit, Deadline by) {
+  std::vector<Nearest> out(questions.size());
   std::optional<Serving> serving;
   {
     std::lock_guard lock(mutex_);
     serving = serving_;
   }
-  if (!serving) {
-    without_.add();
-    co_return std::nullopt;
+  if (!serving || questions.empty()) {
+    without_.add(out.size());
+    co_return out;
   }
   // A model that is slow must not hold up an answer that words can give.
   const Deadline patience = by.sooner(parts_.clock.now(), parts_.settings.embedding_patience);
-  std::vector<std::string> texts;
-  texts.push_back(std::move(question));
-  auto embedded =
-      co_await embed(serving->model, std::move(texts), models::EmbedPurpose::query, patience);
-  if (!embedded.ok()) {
-    without_.add();
-    parts_.log.debug("knowledge.no_vector", {{"error", embedded.error().detail}});
-    co_return std::nullopt;
-  }
+  auto vectors = co_await vectors_of(serving->model, std::move(questions), patience);
   storage::VectorSearch search;
   search.space = serving->space;
-  search.queries = std::move(embedded->vectors);
   search.documents = std::move(documents);
   search.nearest = std::min(limit, storage::kNearestMax);
-  auto found = co_await parts_.vectors.search(std::move(search), by);
-  if (!found.ok() || found->empty()) {
-    without_.add();
-    co_return std::nullopt;
+  std::vector<std::size_t> places;  ///< of the questions that are searched for
+  for (std::size_t i = 0; i < vectors.size(); ++i) {
+    if (vectors[i].empty()) continue;
+    search.queries.push_back(std::move(vectors[i]));
+    places.push_back(i);
   }
-  co_return std::move(found->front());
+  without_.add(out.size() - places.size());
+  if (places.empty()) co_return out;
+  auto found = co_await parts_.vectors.search(std::move(search), by);
+  if (!found.ok()) without_.add(places.size());
+  for (std::size_t i = 0; found.ok() && i < found->size(); ++i) {
+    out[places[i]] = std::move((*found)[i]);
+  }
+  co_return out;
 }
 
-/// The space of the configured model, made when there is none; tells searches which one serves.
+/// As space(); tells searches which space serves.
 Co<Result<storage::VectorSpace>> Meaning::target(Deadline by) {
   auto spaces = co_await parts_.vectors.spaces(by);
   if (!spaces.ok()) co_return spaces.error();
-  const storage::VectorSpace* wanted = nullptr;
+  const storage::VectorSpace* wanted = space_of(*spaces, parts_.settings.embedding_model);
   std::optional<Serving> serving;
   for (const auto& space : *spaces) {
     if (space.state == storage::SpaceState::serving) serving = Serving{space.number, space.model};
-    if (space.model == parts_.settings.embedding_model &&
-        space.state != storage::SpaceState::leaving) {
-      wanted = &space;
-    }
   }
   {
     std::lock_guard lock(mutex_);
@@ -136,7 +161,19 @@ Co<Result<storage::VectorSpace>> Meaning::target(Deadline by) {
     if (!serves && state_ == MeaningState::whole) state_ = MeaningState::filling;
   }
   if (wanted != nullptr) co_return *wanted;
-  std::vector<std::string> probe{"How long is a vector?"};
+  co_return co_await make_space(by);
+}
+
+Co<Result<storage::VectorSpace>> Meaning::space(Deadline by) {
+  auto spaces = co_await parts_.vectors.spaces(by);
+  if (!spaces.ok()) co_return spaces.error();
+  const storage::VectorSpace* wanted = space_of(*spaces, parts_.settings.embedding_model);
+  if (wanted != nullptr) co_return *wanted;
+  co_return co_await make_space(by);
+}
+
+Co<Result<storage::VectorSpace>> Meaning::make_space(Deadline by) {
+  std::vector<std::string> probe(1, "How long is a vector?");
   auto tried = co_await embed(parts_.settings.embedding_model, std::move(probe),
                               models::EmbedPurpose::document, by);
   if (!tried.ok()) co_return tried.error();

@@ -58,16 +58,24 @@ struct MeaningOf : MeaningProgress {
   double share = 0;        ///< of the documents, with the part of the one that is under way
 };
 
+/// The hits of one question; none: by words alone.
+using Nearest = std::optional<std::vector<storage::VectorHit>>;
+
 /// Any loop may call, but keep_up() once. References outlive it.
 class Meaning {
  public:
   Meaning(MeaningParts parts, Metrics& metrics);
-  /// The passages of these documents nearest to the question, best first. Nullopt when that cannot
-  /// be said now: no index serves yet, the model does not answer, the index does not fit its
-  /// memory, or `by` is near. Search goes on by words then.
-  Co<std::optional<std::vector<storage::VectorHit>>> nearest(
-      std::string question, std::shared_ptr<const storage::DocumentSet> documents,
-      std::uint32_t limit, Deadline by);
+  /// For each question the passages of these documents nearest to it, best first. Nullopt where
+  /// that cannot be said now: no index serves yet, the model does not answer, the index does not
+  /// fit its memory, or `by` is near. Search goes on by words then. The model is waited for
+  /// embedding_patience, however many the questions are.
+  Co<std::vector<Nearest>> nearest(std::vector<std::string> questions,
+                                   std::shared_ptr<const storage::DocumentSet> documents,
+                                   std::uint32_t limit, Deadline by);
+  /// Where vectors of the configured model belong. Made when there is none: the model is asked how
+  /// long its vectors are, since a space of another dimension would be dropped. Errors: as
+  /// EmbeddingDesk::embed and Vectors::make.
+  Co<Result<storage::VectorSpace>> space(Deadline by);
   /// Makes vectors of what has none, for as long as the program runs: new passages within seconds.
   /// When the model was changed the index before serves until the new one is whole.
   Co<> keep_up();
@@ -79,6 +87,9 @@ class Meaning {
     std::string model;
   };
   Co<Result<storage::VectorSpace>> target(Deadline by);
+  Co<Result<storage::VectorSpace>> make_space(Deadline by);
+  Co<std::vector<std::vector<float>>> vectors_of(std::string model,
+                                                 std::vector<std::string> questions, Deadline by);
   Co<Status> fill(storage::VectorSpace space);
   void note(MeaningState state, std::optional<std::int64_t> after = {});
   Co<Status> embed_some(storage::VectorSpace space, std::vector<storage::ChunkToEmbed> chunks);

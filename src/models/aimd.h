@@ -30,9 +30,11 @@ struct Ended {
   TimePoint started{};
 };
 
-/// The next state. `most`: never above it; never below 1. Up by one a `window`, only when the limit
-/// is reached; down to nine tenths, at least by one, once for all calls that were under way when it
-/// last went down: they were sent under the old limit.
+/// The next state. `most`: never above it; never below 1. Up by one a `window` when the limit is
+/// reached, and by one for each ten that passed when it is not: what was learned long ago fades.
+/// Down to nine tenths, at least by one, once for all calls that were under way when it last went
+/// down: they were sent under the old limit. A call that was alone says nothing about how many are
+/// too many.
 Aimd step(const Aimd& state, const Ended& call, std::uint32_t most, Duration window,
           TimePoint now) noexcept;
 

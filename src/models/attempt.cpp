@@ -123,7 +123,12 @@ Error Router::told(Ask& ask) const {
   Error error = *ask.error;
   // The provider's quota is our capacity, not the caller's quota.
   if (error.code == Errc::over_limit) error.code = Errc::unavailable;
-  if (!error.message.empty()) error.message += ' ';
+  if (!error.message.empty()) {
+    if (std::string_view(".!?").find(error.message.back()) == std::string_view::npos) {
+      error.message += '.';
+    }
+    error.message += ' ';
+  }
   error.message += fmt::format("No provider of this model could answer ({}).", ask.failures);
   error.detail = fmt::format("after {} call{}: {}", ask.at.attempts,
                              ask.at.attempts == 1 ? "" : "s", error.detail);

@@ -40,6 +40,8 @@ Co<Result<std::optional<ChatChunk>>> WatchedStream::next(Deadline by) {
       name_wait(error, true, by.sooner(parts_.by), clock_.now());
       leave_words_out(error);
       parts_.call.failed(error);
+      // The provider's quota is our capacity, not the caller's quota.
+      if (error.code == Errc::over_limit) error.code = Errc::unavailable;
       broken_ = error;
     }
   } else if (!got->has_value()) {

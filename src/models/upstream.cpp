@@ -286,11 +286,15 @@ void Upstream::set_reached(bool reached, const std::string& why) {
 }
 
 void Upstream::hide_key(Error& error) const {
+  constexpr std::string_view kHidden = "****";
+  // Shorter ones are no secrets, but words for servers that ask for none, and would hide others.
+  constexpr std::size_t kKeyMin = 8;
   const std::string& key = settings_.api_key.reveal();
-  if (key.empty()) return;
+  if (key.size() < kKeyMin) return;
   for (std::string* text : {&error.message, &error.detail, &error.field}) {
-    for (auto at = text->find(key); at != std::string::npos; at = text->find(key)) {
-      text->replace(at, key.size(), "****");
+    for (std::size_t at = 0; (at = text->find(key, at)) != std::string::npos;) {
+      text->replace(at, key.size(), kHidden);
+      at += kHidden.size();
     }
   }
 }

@@ -27,6 +27,7 @@ struct StoredMessage {
   std::string json;  ///< the message object in OpenAI's shape, as it was
   Tokens tokens;     ///< estimated when the provider did not say
   WallTime created;
+  std::string citations = {};  ///< as messages() gives it; append() takes the turn's
 };
 
 /// A window begins with such a message: not with a tool's result, nor with an answer.
@@ -46,7 +47,7 @@ struct Turn {
   Tokens completion_tokens;
   Duration first_token{};
   Duration total{};
-  std::string citations;  ///< JSON array or empty
+  std::string citations;  ///< JSON array or empty; they belong to the last message, the answer
   WallTime finished;
   /// The conversation was there when the question came: one deleted since is not made again.
   bool continues = false;
@@ -81,9 +82,10 @@ class Conversations {
   /// Turns are whole, but that of the oldest what comes before a message that opens() is left out.
   virtual Co<Result<std::vector<StoredMessage>>> window(Owner owner, ConversationId id,
                                                         Tokens budget, Deadline by) = 0;
+  /// Also behind one that was erased lately (gone_places.h). Errors: not_found.
   virtual Co<Result<PageOfConversations>> list(Owner owner, ConversationId after,
                                                std::uint32_t limit, Deadline by) = 0;
-  /// list() of those whose title holds `text`; the case of A-Z is ignored, and of nothing else.
+  /// list() of those whose title holds `text`; both folded as in the search for words.
   virtual Co<Result<PageOfConversations>> search(Owner owner, std::string text,
                                                  ConversationId after, std::uint32_t limit,
                                                  Deadline by) = 0;
@@ -91,7 +93,8 @@ class Conversations {
   virtual Co<Status> rename(Owner owner, ConversationId id, std::string title, Deadline by) = 0;
   /// Errors: not_found.
   virtual Co<Result<ConversationInfo>> get(Owner owner, ConversationId id, Deadline by) = 0;
-  /// Messages oldest first, after the given message id (empty: from the start).
+  /// Messages oldest first, after the given message id (empty: from the start); the last of each
+  /// turn has the turn's citations.
   virtual Co<Result<std::vector<StoredMessage>>> messages(Owner owner, ConversationId id,
                                                           MessageId after, std::uint32_t limit,
                                                           Deadline by) = 0;

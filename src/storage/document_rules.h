@@ -32,6 +32,7 @@ Error chunks_missing();
 Error too_many_chunks();
 Error same_content_elsewhere();
 Error document_large();
+Error document_changed();
 
 /// Words that one search looks for. A wide OR is what makes a search slow (measured: 9 to 775 ms
 /// over 1.5 million chunks).

@@ -131,6 +131,11 @@ Error document_large() {
                     "The document is too large to be changed in one step.");
 }
 
+Error document_changed() {
+  return Error::say(Errc::conflict, "document_changed",
+                    "The document was changed again and again meanwhile; try again.");
+}
+
 Error chunks_missing() {
   return Error::say(Errc::conflict, "chunks_missing",
                     "A part of the document before this one is missing; begin again.");

@@ -43,8 +43,10 @@ inline constexpr std::size_t kAppendChunks = 4096;    ///< of one append()
 inline constexpr std::size_t kAppendBytes = 4 << 20;  ///< texts and headings of one append()
 inline constexpr std::size_t kCheckpointBytes = 4096;
 inline constexpr std::size_t kThumbnailMax = 128 * 1024;
-/// Chunks of a document that is given other tags or another collection in one step.
-inline constexpr std::uint64_t kChangedAtOnce = 2048;
+/// Chunks of a document that is given other tags or another collection in one step. As many as
+/// come in one step: vectors that clients give with them are nowhere else, and a document that is
+/// made anew loses its own.
+inline constexpr std::uint64_t kChangedAtOnce = kAppendChunks;
 
 /// What the stores allow of documents; app fills it from [knowledge].
 struct DocumentLimits {
@@ -67,6 +69,20 @@ struct NewDocument {
   std::vector<Chunk> chunks;
   std::vector<std::string> tags = {};  ///< short words; kept sorted, each once
   std::string thumbnail = {};          ///< a JPEG of at most kThumbnailMax bytes; empty: none
+  /// Of hold_collection(): the document goes there, whatever it is called by now. 0: by its name.
+  std::int64_t collection_number = 0;
+  /// When its content was asked for: of two contents the later one stays, in whichever order they
+  /// are stored. Zero: now.
+  WallTime accepted = {};
+};
+
+/// How a document takes the place of another one, whose id, source and time of creation stay.
+struct Takeover {
+  DocumentId as;
+  std::int64_t copied = 0;         ///< it has the chunks of the document of this number; 0: its own
+  std::string title = {};          ///< empty: that of the other one
+  bool brings_tags = false;        ///< those of begin(); else they are to be the other one's
+  bool brings_collection = false;  ///< likewise
 };
 
 /// What is to be another about a document; what is not set stays.
@@ -93,8 +109,9 @@ struct DocumentInfo {
 
 struct Added {
   DocumentInfo document;
-  bool existed = false;   ///< the same content was in the collection already
-  bool replaced = false;  ///< an older content of the same source was replaced
+  bool existed = false;     ///< the same content was in the collection already
+  bool replaced = false;    ///< an older content of the same source was replaced
+  bool superseded = false;  ///< a content accepted later is there and stays: `document`
 };
 
 /// Where an ingest goes on.
@@ -172,8 +189,10 @@ class Documents {
   /// Stores document and chunks in one transaction: for small texts (up to about kAppendBytes).
   /// Same tenant, collection, source and sha256: nothing changes (existed), the title and the tags
   /// neither. Same non-empty source, other content: replaced in the same transaction. The same
-  /// content of another source is a document of its own. Errors: conflict "already_exists" (the
-  /// id); invalid "invalid_value" (tags); too_large (more than kChunksMax chunks).
+  /// content of another source is a document of its own. A content of the source that was accepted
+  /// later is there: superseded, and nothing changes. Errors: conflict "already_exists" (the id);
+  /// not_found "unknown_collection" (of its number); invalid "invalid_value" (tags); too_large
+  /// (more than kChunksMax chunks).
   virtual Co<Result<Added>> add(TenantId tenant, NewDocument document, Deadline by) = 0;
 
   /// Begins a document of any size, or finds where its ingest stopped (same id). `head.chunks` is
@@ -191,18 +210,21 @@ class Documents {
                                            std::vector<Chunk> chunks, std::string checkpoint,
                                            Deadline by) = 0;
   /// Makes the document visible; an older content of the same source is gone in the same moment.
-  /// The same content of this source there already: existed, and what was appended goes. An empty
+  /// The same content of this source there already: existed, and what was appended goes; so it does
+  /// when one that was accepted later is there (superseded). An empty
   /// `title` keeps that of begin(); another one is shown from now on, but searched in the first
   /// kRetitled chunks alone. Of a document that is ready: the same answer again. Errors: not_found.
   virtual Co<Result<Added>> finish(TenantId tenant, DocumentId id, std::string sha256, Bytes size,
                                    std::string title, Deadline by) = 0;
-  /// Makes the unfinished document `id` visible under the name `as`, in the place of the ready
-  /// document of that name, whose time of creation it keeps; that one is gone in the same moment.
-  /// Repeated: the same answer again. Errors: not_found (`id`, or `as` is not there or not ready);
-  /// conflict "same_content" (another document of the collection has the same source and content).
-  virtual Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, DocumentId as,
-                                      std::string sha256, Bytes size, std::string title,
-                                      Deadline by) = 0;
+  /// Makes the unfinished document `id` visible under the name `place.as`, in the place of the
+  /// ready document of that name, which is gone in the same moment. When that one's content was
+  /// accepted later it stays, and what was appended goes: superseded. Repeated: the same answer
+  /// again. Errors: not_found (`id`, or `as` is not there or not ready); conflict "same_content"
+  /// (another document of the collection has the same source, or the same content where none has a
+  /// source); conflict "document_changed" (what it was made from is not so any more: begin it
+  /// anew).
+  virtual Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, Takeover place,
+                                      std::string sha256, Bytes size, Deadline by) = 0;
   /// Changes what is known of a ready document. Errors: not_found; invalid "invalid_value" (tags);
   /// conflict "same_content" (of the same source, or of the same content where none has a source,
   /// in the other collection),
@@ -223,7 +245,8 @@ class Documents {
   virtual Co<Result<std::vector<Unfinished>>> ingesting(WallTime before, std::uint32_t limit,
                                                         Deadline by) = 0;
 
-  /// Ready ones, newest first, after the given id.
+  /// Ready ones, newest first, after the given id, also of one that was erased lately
+  /// (gone_places.h).
   virtual Co<Result<PageOfDocuments>> list(TenantId tenant,
                                            std::optional<CollectionName> collection,
                                            DocumentId after, std::uint32_t limit, Deadline by) = 0;
@@ -243,6 +266,9 @@ class Documents {
   virtual Co<Result<std::vector<CollectionInfo>>> collections(TenantId tenant, Deadline by) = 0;
   /// Makes an empty collection. Errors: conflict "already_exists".
   virtual Co<Status> create_collection(TenantId tenant, CollectionName name, Deadline by) = 0;
+  /// Gives the collection's number, for documents that come later; makes it where there is none.
+  virtual Co<Result<std::int64_t>> hold_collection(TenantId tenant, CollectionName name,
+                                                   Deadline by) = 0;
   /// Errors: not_found "unknown_collection"; conflict "already_exists" (`to`).
   virtual Co<Status> rename_collection(TenantId tenant, CollectionName from, CollectionName to,
                                        Deadline by) = 0;

@@ -11,7 +11,7 @@ inline Error unknown_file() {
 }
 inline Error file_in_use() {
   return Error::say(Errc::conflict, "file_in_use",
-                    "An unfinished batch reads this file. Cancel the batch first, or wait for its "
+                    "An unfinished batch or job reads this file. Cancel it first, or wait for its "
                     "end.");
 }
 inline Error too_many_files() {

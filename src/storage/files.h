@@ -48,7 +48,8 @@ class Files {
   virtual Co<Status> add(FileInfo file, FileLimits limits, Deadline by) = 0;
   /// Errors: not_found "unknown_file".
   virtual Co<Result<FileInfo>> get(Owner owner, FileId id, Deadline by) = 0;
-  /// `after`: id of the last one seen; empty: from the start. Errors: not_found "unknown_file".
+  /// `after`: id of the last one seen, which may have been erased lately (gone_places.h); empty:
+  /// from the start. Errors: not_found "unknown_file".
   virtual Co<Result<PageOfFiles>> list(FileFilter filter, FileId after, std::uint32_t limit,
                                        Deadline by) = 0;
   /// Errors: not_found "unknown_file".

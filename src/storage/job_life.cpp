@@ -76,6 +76,9 @@ Result<JobLife> give_back(JobLife life, const JobStep& step) {
   life.attempts -= life.attempts > 0 ? 1 : 0;
   life.silent = 0;
   life.ended_by = AttemptEnd::given_back;
+  if (!step.again || step.again->count() <= 0) return life;
+  life.state = JobState::scheduled;
+  life.run_at = step.now + std::chrono::ceil<std::chrono::microseconds>(*step.again);
   return life;
 }
 
@@ -122,6 +125,7 @@ Result<JobLife> retry(JobLife life) {
   life.state = JobState::queued;
   life.attempts = 0;
   life.silent = 0;
+  ++life.token;  // so that each end has one of its own, also where no attempt comes before it
   life.run_at = WallTime{};
   life.expires = WallTime{};  // it was asked for again, whenever that is
   life.ended_by = AttemptEnd::none;
@@ -274,7 +278,7 @@ JobId occurrence_id(const JobId& id, WallTime run_at) {
 }
 
 JobId next_id_of(const Job& job) {
-  if (!makes_next(job.job, job.state)) return {};
+  if (!makes_next(job, job.state)) return {};
   return next_occurrence_of(job.job, job.created, job.finished).id;
 }
 

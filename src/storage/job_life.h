@@ -4,6 +4,7 @@
 //
 //   submit -> scheduled | queued        due: scheduled -> queued        claim: queued -> running
 //   running -> succeeded | scheduled (failed, tried again) | dead | queued (given back, lease over)
+//   running -> scheduled (given back, for later)
 //   cancel: any not ended -> cancelled  expire: scheduled, queued -> expired
 //   retry: dead, cancelled, expired -> queued
 #pragma once
@@ -36,7 +37,7 @@ enum class JobEvent : std::uint8_t {
   claim,       ///< a worker takes it
   complete,    ///< its lease's token is current
   fail,        ///< `again` says when it may run again; none: dead
-  give_back,   ///< not charged
+  give_back,   ///< not charged; `again` says when it may run again; none: at once
   lease_over,  ///< nothing was heard: charged; dead when attempts or `poison_after` are used up
   restart,     ///< the store was opened again: as lease_over, but not `silent` (the crash was ours)
   due,         ///< its time has come
@@ -94,8 +95,13 @@ JobState answer_of_fail(const JobLife& life) noexcept;
 /// When the next occurrence of a repeating job runs: the first of run_at + n * every after `now`.
 WallTime next_occurrence(WallTime run_at, std::chrono::seconds every, WallTime now);
 /// Whether an end makes the next occurrence.
-constexpr bool makes_next(const NewJob& job, JobState end) noexcept {
-  return job.repeat_every.count() > 0 && ended(end) && end != JobState::cancelled;
+constexpr bool makes_next(const Job& job, JobState end) noexcept {
+  const bool repeats = job.job.repeat_every.count() > 0 && !job.followed;
+  return repeats && ended(end) && end != JobState::cancelled;
+}
+/// Whether the next occurrence has been made, by this end or by one before a retry.
+constexpr bool has_next(const Job& job) noexcept {
+  return job.followed || makes_next(job, job.state);
 }
 /// The next occurrence of a repeating job, `created` being when this one came in. Its id is made of
 /// the first one's id and its moment, so the same occurrence is never made twice: a store that has
@@ -104,7 +110,8 @@ constexpr bool makes_next(const NewJob& job, JobState end) noexcept {
 NewJob next_occurrence_of(const NewJob& job, WallTime created, WallTime now);
 /// The id of the occurrence that is to run then; `id`: of any occurrence of the same job.
 JobId occurrence_id(const JobId& id, WallTime run_at);
-/// The id of the next occurrence; empty: this end made none, or there is no end yet.
+/// The id of the next occurrence; empty: this end made none, or there is no end yet, or one before
+/// a retry by hand made it, whose moment is no longer known.
 JobId next_id_of(const Job& job);
 
 }  // namespace mainstay::storage

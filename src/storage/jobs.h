@@ -74,13 +74,15 @@ struct Job {
   NewJob job;
   JobState state = JobState::queued;
   std::uint32_t attempts = 0;  ///< begun and charged; one handed back is not
-  std::uint64_t token = 0;     ///< of the attempt that runs or ran last; grows
+  std::uint64_t token = 0;     ///< of the attempt that runs or ran last; grows, also by a retry
   std::string worker;          ///< who runs it or ran it last
   WallTime created{};
   WallTime started{};   ///< of the last attempt
   WallTime finished{};  ///< its end
   std::string result;   ///< JSON; of a succeeded job
   JobFailure failure;   ///< of the last failed attempt
+  /// An end before a retry by hand has made the next occurrence: another end makes no other.
+  bool followed = false;
 };
 
 struct Submitted {
@@ -188,8 +190,9 @@ class JobStore {
   /// is dead at once. Gives the new state. Errors: conflict "stale_lease".
   virtual Co<Result<JobState>> fail(Lease lease, JobFailure failure, std::optional<Duration> again,
                                     Deadline by) = 0;
-  /// Hands an attempt back unfinished (drain): queued at once, not charged. Errors: "stale_lease".
-  virtual Co<Status> give_back(Lease lease, Deadline by) = 0;
+  /// Hands an attempt back unfinished, not charged: queued at once (drain), or scheduled `later`
+  /// from now. Errors: "stale_lease".
+  virtual Co<Status> give_back(Lease lease, Duration later, Deadline by) = 0;
 
   /// Ends a job that has not ended; the running attempt's lease becomes stale. `owner` none: admin.
   /// Errors: not_found "unknown_job"; conflict "job_ended".

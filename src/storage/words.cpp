@@ -284,6 +284,21 @@ bool WordCutter::next(Word& word) {
   return !word.text.empty();
 }
 
+std::string folded(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const Character c = character_at(text, at);
+    const std::string_view bytes = text.substr(at, c.size);
+    at += c.size;
+    if (c.code >= 'A' && c.code <= 'Z') {
+      out += static_cast<char>(c.code + 32);
+    } else if (!is_mark(c.code) && !append_folded(out, c.code, Folding::today)) {
+      out += bytes;
+    }
+  }
+  return out;
+}
+
 std::vector<Word> words_of(std::string_view text) {
   std::vector<Word> out;
   WordCutter cutter(text);

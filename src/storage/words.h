@@ -37,6 +37,8 @@ class WordCutter {
   bool paired_ = false;  ///< the letter at at_ was the second of a pair already
 };
 
+/// The whole text with its letters as those of words; what is no letter stays.
+std::string folded(std::string_view text);
 std::vector<Word> words_of(std::string_view text);
 /// Porter's stem (1980) of a lower-case word; other than English letters: unchanged.
 std::string stem(std::string_view word);

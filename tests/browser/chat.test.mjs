@@ -52,12 +52,17 @@ describe('chat', () => {
     await page.getByLabel('Answer from').selectOption('garden');
     await page.getByLabel('Model', { exact: true }).selectOption('mainstay/extractive');
     await ask(page, 'When should I water roses?');
+    await until(() => page.url().includes('#/chat/conv_'), 'the address names the conversation');
+    const address = page.url();
     await page.locator('.source').first().click();
     const dialog = page.getByRole('dialog');
     await dialog.getByText('Water roses in the morning').waitFor();
     await dialog.getByRole('link', { name: 'Open the document' }).click();
     await page.getByRole('dialog').locator('.parts', { hasText: 'never at noon' }).waitFor();
     await close_dialog(page);
+    await page.goto(address);
+    await page.reload();
+    await page.locator('.source').first().waitFor();  // as the server has kept them
     await assert_calm(page);
   });
 

@@ -152,6 +152,29 @@ TEST_P(DocumentsFace, documents_are_listed_newest_first_in_pages_and_by_collecti
   }
 }
 
+TEST_P(DocumentsFace, a_page_goes_on_behind_a_document_that_was_erased_meanwhile) {
+  if (back_end_->restarts()) GTEST_SKIP() << "known until the next start";
+  for (int n = 1; n <= 5; ++n) {
+    ASSERT_TRUE(add(clinic_, document_of(n, n % 2 == 0 ? "even" : "odd")).ok());
+  }
+  const auto behind = [&](const std::string& id, std::optional<CollectionName> collection) {
+    Ids out;
+    auto page = list(clinic_, collection, id, 9);
+    EXPECT_TRUE(page.ok()) << id;
+    for (std::size_t i = 0; page.ok() && i < page->items.size(); ++i) {
+      out.push_back(page->items[i].id.text());
+    }
+    return out;
+  };
+  ASSERT_TRUE(erase(clinic_, "doc_4").ok());
+  ASSERT_TRUE(erase(clinic_, "doc_3").ok());
+  EXPECT_EQ(behind("doc_4", {}), (Ids{"doc_2", "doc_1"}));
+  EXPECT_EQ(behind("doc_3", {}), (Ids{"doc_2", "doc_1"}));
+  EXPECT_EQ(behind("doc_3", CollectionName("odd")), (Ids{"doc_1"}));
+  EXPECT_EQ(behind("doc_5", {}), (Ids{"doc_2", "doc_1"}));
+  EXPECT_EQ(list(school_, {}, "doc_3", 9).error().code, Errc::not_found);
+}
+
 TEST_P(DocumentsFace, an_erased_document_is_neither_listed_nor_found) {
   add_text("a", "A", "", "the walrus sleeps");
   add_text("b", "B", "", "the walrus eats clams");

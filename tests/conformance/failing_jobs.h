@@ -33,8 +33,8 @@ class FailingNth final : public JobStore {
                             Deadline by) override {
     return through(inner_().fail(std::move(lease), std::move(failure), again, by), fate_());
   }
-  Co<Status> give_back(Lease lease, Deadline by) override {
-    return through(inner_().give_back(std::move(lease), by), fate_());
+  Co<Status> give_back(Lease lease, Duration later, Deadline by) override {
+    return through(inner_().give_back(std::move(lease), later, by), fate_());
   }
   Co<Result<Job>> cancel(std::optional<Owner> owner, JobId id, Deadline by) override {
     return through(inner_().cancel(std::move(owner), std::move(id), by), fate_());

@@ -171,7 +171,7 @@ class JobHistories : public Jobs {
         return tell(
             "give back " + id,
             [&](JobStore& store) {
-              return reason_of(ground_.run(store.give_back(held.lease, soon())));
+              return reason_of(ground_.run(store.give_back(held.lease, {}, soon())));
             },
             [&] { return model_.verb("give_back", id, held.tokens, 0, ""); });
       default:

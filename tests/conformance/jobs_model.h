@@ -21,7 +21,7 @@ struct ModelJob {
   std::string state;
   std::int64_t run_at = 0, expires = none, lease_end = none, ended_at = none;
   int attempts = 0, attempts_max = 3, silent = 0;
-  int tokens = 0;         ///< attempts ever begun; a restart takes one away, too
+  int tokens = 0;         ///< attempts ever begun; a restart and a retry take one away, too
   std::string last_verb;  ///< what ended the attempt of the last token
   int turns = 0;          ///< its effects
 };
@@ -179,6 +179,7 @@ class JobModel {
     if (job->state == "succeeded") return "job_succeeded";
     job->ended_at = job->expires = ModelJob::none;
     job->attempts = job->silent = 0;
+    ++job->tokens;
     job->last_verb.clear();
     ready(*job);
     return "ok";

@@ -159,8 +159,8 @@ class Jobs : public testing::TestWithParam<const char*> {
   std::string extend(const Lease& lease, Duration by) {
     return reason_of(ground_.run(jobs().extend(lease, by, soon())));
   }
-  std::string give_back(const Lease& lease) {
-    return reason_of(ground_.run(jobs().give_back(lease, soon())));
+  std::string give_back(const Lease& lease, Duration later = {}) {
+    return reason_of(ground_.run(jobs().give_back(lease, later, soon())));
   }
   Result<Job> get(const JobId& id, std::optional<Owner> owner = {}) {
     return ground_.run(jobs().get(std::move(owner), id, soon()));

@@ -58,7 +58,7 @@ TEST_P(Jobs, a_repeating_job_keeps_its_plan_though_it_was_run_again_by_hand) {
   EXPECT_EQ(next->job.expires, job.expires + minutes(1));
 }
 
-TEST_P(Jobs, the_next_occurrence_has_the_key_that_a_cancelled_one_holds) {
+TEST_P(Jobs, a_key_stays_with_the_occurrence_that_ended_the_repetition) {
   stores();
   for (const bool forgotten : {false, true}) {
     NewJob job = keyed(job_of(forgotten ? 2 : 1), forgotten ? "second key" : "key");
@@ -74,14 +74,96 @@ TEST_P(Jobs, the_next_occurrence_has_the_key_that_a_cancelled_one_holds) {
     ASSERT_TRUE(retry(job.id).ok());
     EXPECT_EQ(complete(take_one().lease), "ok");
     pause();
-    const JobId next = next_id_of(*get(job.id));
-    EXPECT_EQ(state(next), "scheduled");
+    EXPECT_TRUE(next_id_of(*get(job.id)).empty());
+    EXPECT_EQ(jobs().figures().depth, 0U) << "its next one was made and cancelled";
     const auto named = submit(job);
     ASSERT_TRUE(named.ok()) << reason_of(named);
     EXPECT_TRUE(named->existed);
-    EXPECT_EQ(named->id, next);
-    ASSERT_TRUE(cancel(next).ok());
+    EXPECT_EQ(named->id, second->id);
+    if (forgotten) continue;
+    ASSERT_TRUE(retry(second->id).ok());
+    EXPECT_EQ(complete(take_one().lease), "ok");
+    const JobId third = next_id_of(*get(second->id));
+    EXPECT_EQ(state(third), "scheduled") << "a cancelled one had made none";
+    EXPECT_EQ(submit(job)->id, third);
+    ASSERT_TRUE(cancel(third).ok());
   }
+}
+
+TEST_P(Jobs, what_is_run_again_after_its_next_occurrence_was_made_makes_no_other) {
+  stores();
+  NewJob job = job_of(1);
+  job.repeat_every = minutes(1);
+  job.run_at = wall();
+  add(job);
+  EXPECT_EQ(fail(take_one().lease, std::nullopt), "dead");
+  pass(seconds(70));
+  EXPECT_EQ(complete(take_one().lease), "ok");  // and the third one is planned
+  for (int round = 0; round < 3; ++round) {
+    pass(minutes(3));
+    ASSERT_TRUE(retry(job.id).ok());
+    pause();
+    EXPECT_TRUE(get(job.id)->followed);
+    EXPECT_EQ(get(job.id)->job.repeat_every, minutes(1)) << "as it was ordered";
+    auto taken = take(2);
+    ASSERT_EQ(taken.size(), 2U);
+    const bool first = taken[0].lease.id == job.id;
+    const Lease& again = taken[first ? 0 : 1].lease;
+    EXPECT_EQ(again.id, job.id);
+    if (round == 1) {
+      ASSERT_TRUE(cancel(job.id).ok());
+    } else {
+      EXPECT_EQ(fail(again, std::nullopt), "dead");
+    }
+    EXPECT_TRUE(next_id_of(*get(job.id)).empty());
+    EXPECT_EQ(jobs().figures().depth, 1U) << "the one that runs late";
+    pass(minutes(2));
+    EXPECT_EQ(complete(taken[first ? 1 : 0].lease), "stale_lease");
+    EXPECT_EQ(complete(take_one().lease), "ok");
+    EXPECT_EQ(jobs().figures().depth, 1U) << "one rhythm";
+  }
+}
+
+TEST_P(Jobs, what_is_handed_back_for_later_waits_until_then_and_is_charged_nothing) {
+  stores();
+  NewJob job = job_of(1);
+  job.expires = wall() + minutes(10);
+  add(job);
+  const Lease lease = take_one().lease;
+  EXPECT_EQ(give_back(lease, minutes(2)), "ok");
+  EXPECT_EQ(give_back(lease, minutes(2)), "ok") << "told again";
+  const WallTime back = wall();
+  pause();
+  const auto waiting = get(job.id);
+  EXPECT_EQ(waiting->state, JobState::scheduled);
+  EXPECT_EQ(waiting->attempts, 0U);
+  if (exact()) EXPECT_EQ(waiting->job.run_at, back + minutes(2));
+  EXPECT_EQ(waiting->failure.code, "");
+  pass(seconds(119));
+  EXPECT_EQ(take(1).size(), 0U);
+  pass(seconds(1));
+  const Claimed second = take_one();
+  EXPECT_EQ(second.job.attempts, 1U);
+  EXPECT_GT(second.lease.token, lease.token);
+  EXPECT_EQ(give_back(second.lease, minutes(20)), "ok");
+  pass(minutes(8));
+  EXPECT_EQ(state(job.id), "expired");
+}
+
+TEST_P(Jobs, each_end_of_a_job_has_a_number_of_its_own) {
+  stores();
+  NewJob job = job_of(1);
+  add(job);
+  std::set<std::uint64_t> met;
+  for (int round = 0; round < 3; ++round) {
+    met.insert(cancel(job.id)->token);
+    const auto again = retry(job.id);
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(again->token, get(job.id)->token);
+    pause();
+  }
+  met.insert(take_one().lease.token);
+  EXPECT_EQ(met.size(), 4U);
 }
 
 TEST_P(Jobs, what_was_delayed_is_as_old_as_its_moment_is_past) {

@@ -37,7 +37,7 @@ Co<std::string> tell(JobStore& store, Told told, Deadline by) {
     co_return out.ok() ? std::string(name(*out)) : reason_of(out);
   }
   if (told.what == Told::What::give_back) {
-    auto out = co_await store.give_back(std::move(told.lease), by);
+    auto out = co_await store.give_back(std::move(told.lease), Duration::zero(), by);
     co_return reason_of(out);
   }
   if (told.what == Told::What::erase) {

@@ -101,6 +101,22 @@ TEST_P(FilesFace, a_page_holds_the_owners_files_in_either_order) {
   EXPECT_EQ(list({user("eve"), "", false}), "");
 }
 
+TEST_P(FilesFace, a_page_goes_on_behind_a_file_that_was_erased_meanwhile) {
+  if (back_end_->restarts()) GTEST_SKIP() << "known until the next start";
+  for (int n = 1; n <= 5; ++n) ASSERT_EQ(add(file_of(n)), "ok");
+  FileFilter newest;
+  newest.owner = user("ann");
+  FileFilter oldest = newest;
+  oldest.oldest_first = true;
+  ASSERT_EQ(erase("ann", "file-3"), "ok");
+  EXPECT_EQ(list(newest, "file-3"), "file-2 file-1 ");
+  EXPECT_EQ(list(oldest, "file-3"), "file-4 file-5 ");
+  ASSERT_EQ(erase("ann", "file-5"), "ok");
+  EXPECT_EQ(list(newest, "file-5", 2), "file-4 file-2 +");
+  newest.owner = user("bob");
+  EXPECT_EQ(list(newest, "file-3"), list(newest, "file-none")) << "of another it is unknown";
+}
+
 TEST_P(FilesFace, an_owner_has_a_count_and_a_size_and_repeating_costs_none) {
   const FileLimits two{2, 1000};
   EXPECT_EQ(add(file_of(1), two), "ok");

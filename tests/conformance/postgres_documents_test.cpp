@@ -308,8 +308,8 @@ TEST_F(PostgresKnowledge, no_query_of_a_verb_reads_a_whole_table) {
   const std::vector<std::string> filter{"'t7'", "'c7'::bytea", "'{}'::bytea[]", "0", "9999", "''"};
   const std::vector<std::vector<std::string>> parameters = {
       {"'d7'", "'t8'"},
-      {"'t7'", "20", "''"},
-      {"'t7'", "20", "''", "'c7'::bytea"},
+      {"'t7'", "20", "''", "0"},
+      {"'t7'", "20", "''", "0", "'c7'::bytea"},
       {"3000", "50"},
       {"'d7'", "'t8'", "3", "5"},
       {"'d7'", "'t8'"},

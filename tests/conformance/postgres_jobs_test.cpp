@@ -82,7 +82,7 @@ TEST_P(PostgresJobs, a_second_attempt_after_a_stored_turn_adds_none) {
   Turn stored = turn_of("c1", 1);
   stored.request = RequestId(first.id.text());
   ASSERT_TRUE(ground_.run(all().conversations().append(ann_, stored, ground_.soon())).ok());
-  ASSERT_TRUE(ground_.run(jobs().give_back(first, ground_.soon())).ok());
+  ASSERT_TRUE(ground_.run(jobs().give_back(first, {}, ground_.soon())).ok());
   const Lease second = taken();
   ASSERT_TRUE(complete(second, turn_of("c1", 2)).ok());
   EXPECT_EQ(messages("c1"), 2u);
@@ -91,7 +91,7 @@ TEST_P(PostgresJobs, a_second_attempt_after_a_stored_turn_adds_none) {
 
 TEST_P(PostgresJobs, a_worker_that_lost_its_lease_stores_nothing) {
   const Lease lease = begun(1);
-  ASSERT_TRUE(ground_.run(jobs().give_back(lease, ground_.soon())).ok());
+  ASSERT_TRUE(ground_.run(jobs().give_back(lease, {}, ground_.soon())).ok());
   const Lease current = taken();
   auto late = complete(lease, turn_of("c1", 1));
   ASSERT_FALSE(late.ok());

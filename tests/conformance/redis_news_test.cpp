@@ -89,6 +89,17 @@ TEST(RedisNews, who_listens_to_a_quiet_topic_misses_nothing_when_others_are_forg
   EXPECT_EQ(listen(late), 1U);
 }
 
+TEST_F(NewsOnRedis, jobs_that_the_embedded_store_still_holds_are_counted_in_the_log) {
+  log_to_file();
+  jobs();
+  embedded_ = memory::open(ground_.clock);
+  for (const int n : {1, 2}) {
+    ASSERT_TRUE(ground_.run(embedded_->jobs().submit(job_of(n), 0, in(seconds(5)))).ok());
+  }
+  stores_ = open();
+  EXPECT_TRUE(soon_logged("redis.jobs_left", 1)) << "of the second start, not of the first";
+}
+
 TEST_F(NewsOnRedis, a_server_that_lost_its_last_events_says_so_to_who_had_heard_them) {
   stores_ = open();
   auto& signal = stores_->signal();

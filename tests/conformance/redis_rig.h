@@ -27,7 +27,8 @@ class OnRedis : public testing::Test {
     storage.redis_durability = durability_;
     const redis::Limits limits{ground_.limits, ground_.signal};
     return redis::open(storage, settings_, limits, ground_.clock, ground_.random, *ground_.log,
-                       ground_.metrics, memory::open(ground_.clock));
+                       ground_.metrics,
+                       embedded_ ? std::move(embedded_) : memory::open(ground_.clock));
   }
   std::unique_ptr<Stores> open() {
     auto opened = try_open();
@@ -77,6 +78,7 @@ class OnRedis : public testing::Test {
   std::string url_;
   std::string durability_ = "always";
   std::unique_ptr<RedisServer> server_;
+  std::unique_ptr<Stores> embedded_;  ///< what is to be beside Redis; null: an empty one
   std::unique_ptr<Stores> stores_;
 };
 

@@ -5,6 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { BIN, pair, provide, provider_entry, run, scope, serve, temp_dir, write_config } from './lib/harness.mjs';
+import { bearer, new_key } from './lib/people.mjs';
 import { png } from './lib/pictures.mjs';
 
 const NOTES = `# Boiler
@@ -326,6 +327,24 @@ describe('beside a running server', () => {
     assert.equal(got.code, 0, `${got.code} ${got.err}`);
     assert.ok(got.out.length > 5);
     assert.equal((await server.get('/health')).status, 200);
+  });
+
+  test('ask sends what standard input holds for -, says refusals, and asks without documents where the key may not', async (t) => {
+    const data = `${temp_dir(t)}/data`;
+    const chats = await new_key(data, 'chats', '--scopes', 'chat');
+    const { server, provider } = await pair(t, { data, config: { auth: { required: true } } });
+    const as = { cwd: server.dir, home: server.dir, env: { MAINSTAY_API_KEY: chats.key } };
+    const asked = (words, more = {}) => run(['ask', '--url', server.url, '--model', 'openai/model-a', ...words], { ...as, ...more });
+    const got = await asked(['Summarise this:', '-'], { input: 'the whole file' });
+    assert.equal(got.code, 0, got.err);
+    assert.match(got.out, /You said: Summarise this: the whole file/);
+    assert.equal((await asked(['-'], { input: ' \n' })).code, 2, 'nothing was asked');
+    provider.script({ refusal: 'That I will not do.' });
+    const refused = await asked(['harm']);
+    assert.match(refused.out, /That I will not do/);
+    provider.script({ refusal: 'Nor that.' });
+    const simple = await server.post('/chat', { prompt: 'harm again', model: 'openai/model-a' }, bearer(chats.key));
+    assert.equal(simple.json.response, 'Nor that.');
   });
 
   test('ask exits 69 when the only provider is down and nothing may stand in', async (t) => {

@@ -20,6 +20,27 @@ describe('conversations', () => {
       ['user', 'my name is Ada'], ['assistant', 'You said: my name is Ada'], ['user', 'what is my name']]);
   });
 
+  test('what a model thought before it called a tool is sent with the tool\'s result', async (t) => {
+    const { server, provider } = await pair(t);
+    const tools = [{ type: 'function', function: { name: 'sun', parameters: { type: 'object' } } }];
+    for (const stream of [false, true]) {
+      const id = `conv-thoughts-${stream}`;
+      provider.script({ thoughts: 'I must look.', tool_calls: [{ name: 'sun', id: 'c1', arguments: {} }] });
+      const first = await server.chat(ask(`is it sunny ${stream}`, id, { tools, stream }));
+      assert.equal(first.status, 200, first.text);
+      const result = { model: 'model-a', conversation: id, tools, messages: [{ role: 'tool', tool_call_id: 'c1', content: 'yes' }] };
+      assert.equal((await server.chat(result)).status, 200);
+      const [, called, told] = chats(provider).at(-1).body.messages;
+      assert.equal(called.reasoning_content, 'I must look.');
+      assert.equal(called.tool_calls[0].id, 'c1');
+      assert.equal(told.role, 'tool');
+      provider.script({ thoughts: 'Easy.', text: 'Good bye.' });
+      await server.chat(ask('bye', id));
+      await server.chat(ask('one more', id));
+      assert.equal(chats(provider).at(-1).body.messages.filter((m) => m.reasoning_content).length, 1, 'of calls alone');
+    }
+  });
+
   test('x-conversation-id means the same as the field', async (t) => {
     const { server, provider } = await pair(t);
     await server.chat(ask('first'), { 'x-conversation-id': 'conv-header' });

@@ -212,10 +212,13 @@ describe('documents as files', () => {
 
   test('other tags of a large document are a job; the document is there all the time', async (t) => {
     const server = await serve(t);
-    const got = await upload(server, book(4_000_000), 'book.md');
+    const got = await upload(server, book(8_000_000), 'book.md');
     assert.equal((await ended(server, got.json.job)).state, 'succeeded');
     const before = (await server.get(`/v1/documents/${got.json.id}`)).json;
-    assert.ok(before.chunks > 2048, `${before.chunks}`);
+    assert.ok(before.chunks > 4096, `${before.chunks}`);
+    const there = await server.post('/v1/documents', { text: 'In the way.', source: 'book.md', collection: 'taken' });
+    assert_error(await server.post(`/v1/documents/${got.json.id}`, { collection: 'taken' }), 409, { code: 'same_content' });
+    assert.equal((await server.delete(`/v1/documents/${there.json.id}`)).status, 200);
     const changed = await server.post(`/v1/documents/${got.json.id}`, { tags: ['sea'], collection: 'shelf' });
     assert.equal(changed.status, 202, changed.text);
     assert.equal((await server.post('/v1/search', { query: 'lantern0' })).json.data.length, 1);
@@ -225,6 +228,126 @@ describe('documents as files', () => {
     assert.deepEqual([after.tags, after.collection], [['sea'], 'shelf']);
     assert.equal((await server.post('/v1/search', { query: 'lantern0', tags: ['sea'] })).json.data.length, 1);
     assert.equal((await server.get('/v1/documents')).json.data.length, 1);
+  });
+
+  test('other tags, another title and new content at the same time all come to be', async (t) => {
+    const server = await serve(t);
+    const got = await upload(server, book(8_000_000), 'book.md');
+    await ended(server, got.json.job);
+    const at = `/v1/documents/${got.json.id}`;
+    const tags = await server.post(at, { tags: ['sea'] });
+    const content = await server.post(`${at}/content`, { text: 'The heron stands in the reeds.' });
+    assert.deepEqual([tags.status, content.status], [202, 202], tags.text + content.text);
+    assert.equal((await server.post(at, { title: 'Birds' })).status, 200);
+    for (const job of [tags.json.job, content.json.job]) {
+      const end = await ended(server, job);
+      assert.equal(end.state, 'succeeded', JSON.stringify(end));
+    }
+    const after = (await server.get(at)).json;
+    assert.deepEqual([after.chunks, after.tags, after.title], [1, ['sea'], 'Birds']);
+    assert.match((await server.get(`${at}/passages`)).json.data[0].text, /heron/);
+  });
+
+  test('a document without a source gets new content and no other one goes', async (t) => {
+    const server = await serve(t);
+    const nameless = (await server.post('/v1/documents', { text: 'A document without a source.' })).json;
+    const named = (await server.post('/v1/documents', { source: 'notes.txt', text: 'Precious.' })).json;
+    const form = new FormData();
+    form.append('file', new Blob(['Other words of it.']), 'notes.txt');
+    const again = await (await fetch(`${server.url}/v1/documents/${nameless.id}/content`, { method: 'POST', body: form })).json();
+    assert.equal((await ended(server, again.job)).state, 'succeeded');
+    assert.equal((await server.get(`/v1/documents/${named.id}`)).status, 200);
+    assert.equal((await server.get(`/v1/documents/${nameless.id}`)).json.source, '');
+  });
+
+  test('other tags leave the vectors that came with a document', async (t) => {
+    const server = await serve(t);
+    const passages = Array.from({ length: 4096 }, (_, i) => ({ text: `passage ${i}`, embedding: [1, i / 5000] }));
+    const made = await server.post('/v1/vectors', { model: 'mine', passages });
+    assert.equal(made.status, 201, made.text);
+    const changed = await server.post(`/v1/documents/${made.json.document}`, { tags: ['sea'] });
+    if (changed.status === 202) await ended(server, changed.json.job);
+    const found = await server.post('/v1/search', { model: 'mine', embedding: [1, 0.1], tags: ['sea'] });
+    assert.equal(found.json.data.length, 10, found.text);
+  });
+
+  test('of two contents of a source the one that was sent last stays', async (t) => {
+    const server = await serve(t);
+    const large = await upload(server, book(4_000_000), 'book.md');
+    const small = await upload(server, 'The corrected book.', 'book.md');
+    assert.equal((await ended(server, small.json.job)).state, 'succeeded');
+    const end = await ended(server, large.json.job);
+    assert.equal(end.state, 'succeeded', JSON.stringify(end));
+    assert.deepEqual([end.result.id, end.result.superseded], [small.json.id, true]);
+    const listed = (await server.get('/v1/documents')).json.data;
+    assert.deepEqual(listed.map((each) => [each.id, each.chunks]), [[small.json.id, 1]]);
+  });
+
+  test('the id of a file that is there already leads to its document', async (t) => {
+    const server = await serve(t);
+    const first = await upload(server, 'The walrus sleeps.', 'zoo.txt');
+    await ended(server, first.json.job);
+    const again = await upload(server, 'The walrus sleeps.', 'zoo.txt');
+    const end = await ended(server, again.json.job);
+    assert.deepEqual([end.result.existed, end.result.id], [true, first.json.id]);
+    assert.equal((await server.get(`/v1/documents/${again.json.id}`)).json.id, first.json.id);
+    assert.equal((await server.get(`/v1/documents/${again.json.id}/passages`)).json.total, 1);
+    assert.equal((await server.delete(`/v1/documents/${again.json.id}`)).status, 404);
+    assert.equal((await server.delete(`/v1/documents/${first.json.id}`)).status, 200);
+    assert_error(await server.get(`/v1/documents/${again.json.id}`), 404, { code: 'unknown_document' });
+  });
+
+  test('what is deleted while it is read does not come back, and its file goes with it', async (t) => {
+    const server = await serve(t);
+    const got = await upload(server, book(4_000_000), 'book.md');
+    const removed = await server.delete(`/v1/documents/${got.json.id}`);
+    assert.equal(removed.status, 200, removed.text);
+    assert.equal((await ended(server, got.json.job)).state, 'cancelled');
+    assert.equal((await server.get(`/v1/documents/${got.json.id}`)).status, 404);
+    assert.deepEqual((await server.get('/v1/files')).json.data, []);
+    const broken = await upload(server, '%PDF-1.7\nnothing of the kind', 'broken.pdf');
+    assert.equal((await ended(server, broken.json.job)).state, 'dead');
+    assert.deepEqual((await server.get('/v1/files')).json.data, [], 'nor is one kept that cannot be read');
+    assert.deepEqual((await server.get('/v1/documents')).json.data, []);
+  });
+
+  test('a file of the user that is read is in use, and stays when it cannot be read', async (t) => {
+    const server = await serve(t);
+    const put = async (text) => {
+      const form = new FormData();
+      form.append('purpose', 'ingest');
+      form.append('file', new Blob([text]), 'own.txt');
+      return (await (await fetch(`${server.url}/v1/files`, { method: 'POST', body: form })).json()).id;
+    };
+    const file = await put(book(4_000_000));
+    const got = await server.post('/v1/documents', { file_id: file });
+    assert_error(await server.delete(`/v1/files/${file}`), 409, { code: 'file_in_use' });
+    assert.equal((await ended(server, got.json.job)).state, 'succeeded');
+    const bad = await put(`${'good words '.repeat(9000)}\0`);
+    const refused = await server.post('/v1/documents', { file_id: bad });
+    assert.equal((await ended(server, refused.json.job)).state, 'dead');
+    assert.equal((await server.delete(`/v1/files/${bad}`)).status, 200);
+  });
+
+  test('files that wait find their collection under its new name, and do not bring a deleted one back', async (t) => {
+    const server = await serve(t);
+    const send = (collection, count) => Promise.all(Array.from({ length: count }, (_, i) => (
+      upload(server, `${i} ${book(600_000)}`, `file${i}.md`, { collection }))));
+    const moved = await send('folder', 8);
+    assert.equal((await server.post('/v1/collections/folder', { id: 'renamed' })).status, 200);
+    for (const each of moved) assert.equal((await ended(server, each.json.job)).state, 'succeeded');
+    const trashed = await send('trash', 8);
+    assert.equal((await server.delete('/v1/collections/trash')).status, 200);
+    let kept = 0;
+    for (const each of trashed) {
+      await ended(server, each.json.job);
+      const there = (await server.get(`/v1/documents/${each.json.id}`)).status === 200;
+      kept += there ? 1 : 0;
+    }
+    assert.equal(kept, 0);
+    const all = (await server.get('/v1/collections')).json.data;
+    assert.deepEqual(all.map((each) => [each.id, each.documents]), [['renamed', 8]]);
+    assert.deepEqual((await server.get('/v1/files')).json.data, []);
   });
 
   // proves that new content replaces the old only when it is whole

@@ -170,6 +170,18 @@ describe('retrieval for a model', () => {
     assert.equal(got.json.citations[0].document, made.id);
   });
 
+  test('a conversation that is read again has the citations with the answer they belong to', async (t) => {
+    const { server } = await pair(t);
+    const made = await add(server, { title: 'Harbour', text: HARBOUR, format: 'markdown', collection: 'port' });
+    const question = { model: 'model-a', collection: 'port', conversation: 'conv-port', messages: [{ role: 'user', content: 'Who is the harbour master?' }] };
+    const got = await server.chat(question);
+    await server.chat({ model: 'model-a', conversation: 'conv-port', messages: [{ role: 'user', content: 'thank you' }] });
+    const { messages } = (await server.get('/v1/conversations/conv-port')).json;
+    assert.deepEqual(messages.map((m) => m.role), ['user', 'assistant', 'user', 'assistant']);
+    assert.deepEqual(messages.map((m) => m.citations?.[0].document), [undefined, made.id, undefined, undefined]);
+    assert.deepEqual(messages[1].citations, got.json.citations);
+  });
+
   test('without a collection nothing is added', async (t) => {
     const { server, provider } = await pair(t);
     await add(server, { title: 'Harbour', text: HARBOUR });

@@ -55,6 +55,16 @@ describe('files', () => {
     assert.equal(empty.bytes, 0);
   });
 
+  test('a client lists up to 10,000 and may delete what it lists while it lists', async (t) => {
+    const { server } = await pair(t);
+    const client = client_of(server);
+    for (const name of ['a', 'b', 'c', 'd', 'e']) await upload(client, `${line(name)}\n`);
+    assert.equal((await client.files.list({ limit: 10_000 })).data.length, 5);
+    await assert.rejects(client.files.list({ limit: 10_001 }), { status: 400 });
+    for await (const one of client.files.list({ limit: 2 })) await client.files.delete(one.id);
+    assert.deepEqual((await client.files.list()).data, []);
+  });
+
   test('another user sees none of it', async (t) => {
     const { server } = await pair(t);
     const [ann, bob] = [await new_key(server.data, 'ann', '--user', 'ann'), await new_key(server.data, 'bob', '--user', 'bob')];
@@ -146,6 +156,21 @@ describe('batches', () => {
     assert.deepEqual((await client.batches.list()).data.map((one) => one.id), [batch.id]);
     assert.equal(provider.requests.filter((r) => r.path.endsWith('/chat/completions')).length, 150);
     await assert.rejects(client.batches.cancel(batch.id), { status: 409 });
+  });
+
+  test('an input with a byte order mark is read, and its results are kept as long as was asked', async (t) => {
+    const { server } = await pair(t);
+    const client = client_of(server);
+    const order = { input_file_id: (await upload(client, `\uFEFF${line('a')}\n${line('b')}\n`)).id,
+      endpoint: '/v1/chat/completions', completion_window: '24h' };
+    for (const output_expires_after of [{ anchor: 'created_at', seconds: 3599 }, { anchor: 'now', seconds: 3600 }, 'soon', { seconds: 3600 }]) {
+      await assert.rejects(client.batches.create({ ...order, output_expires_after }), { status: 400, param: 'output_expires_after' });
+    }
+    const made = await client.batches.create({ ...order, output_expires_after: { anchor: 'created_at', seconds: 7200 } });
+    const done = await ended(client, made.id);
+    assert.deepEqual(done.request_counts, { total: 2, completed: 2, failed: 0 }, JSON.stringify(done));
+    const output = await client.files.retrieve(done.output_file_id);
+    assert.equal(output.expires_at - output.created_at, 7200);
   });
 
   test('a wrong input is refused line by line before anything runs', async (t) => {

@@ -103,6 +103,21 @@ describe('search by meaning', () => {
     assert.ok(metric('mainstay_knowledge_searches_by_words_alone_total') >= 1);
   });
 
+  // proves that many questions wait for the model no longer than one
+  test('many questions are embedded in one call; one that the model refuses costs the others nothing', async (t) => {
+    const { server, provider } = await setup(t);
+    await add(server, { title: 'Odd', text: 'zzz qqq vvv' });
+    await made(server, 1);
+    const far = (about) => `something wholly different about ${about}`;
+    const before = provider.requests.length;
+    const found = await search(server, { queries: [far('sea'), far('land'), far('the air')] });
+    assert.deepEqual(found.results.map((one) => [one.query, titles(one)]), [[far('sea'), ['Odd']], [far('land'), ['Odd']], [far('the air'), ['Odd']]]);
+    assert.equal(provider.requests.length - before, 1);
+    provider.script({ match: { text: far('fire') }, repeat: true, replies: [{ status: 400 }] });
+    const some = await search(server, { queries: [far('snow'), far('fire')] });
+    assert.deepEqual(some.results.map(titles), [['Odd'], []]);
+  });
+
   test('a vector and the kept embedding it was made from bear the same mark of their passage', async (t) => {
     const data = path.join(temp_dir(t), 'data');
     const { server } = await setup(t, { data });

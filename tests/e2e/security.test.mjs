@@ -421,6 +421,10 @@ describe('browsers', () => {
     assert.equal(allowed.status, 200, allowed.text);
     assert.equal(allowed.headers['access-control-allow-origin'], 'https://app.example');
     assert.equal(allowed.headers['access-control-allow-credentials'], undefined);
+    const lost = await post({ origin: 'https://app.example' }, '/chat/completion');
+    assert_error(lost, 404, { code: 'unknown_path' });
+    assert.equal(lost.headers['access-control-allow-origin'], 'https://app.example', 'its page can read why');
+    assert.equal((await post({ origin: 'https://evil.example' }, '/nope')).headers['access-control-allow-origin'], undefined);
     assert.match(allowed.headers.vary, /origin/i);
     assert.equal((await post({ origin: server.url })).status, 200, 'our own page');
     assert_error(await post({ 'sec-fetch-site': 'cross-site' }), 403, { code: 'origin_not_allowed' });

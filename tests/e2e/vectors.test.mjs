@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { assert_error, serve } from './lib/harness.mjs';
+import { assert_error, pair, serve } from './lib/harness.mjs';
 
 const base64 = (values) => Buffer.from(new Float32Array(values).buffer).toString('base64');
 const add = (server, body) => server.post('/v1/vectors', body);
@@ -65,6 +65,23 @@ describe('vectors made elsewhere', () => {
     }
     const page_size = (name) => fs.readFileSync(path.join(server.data, name)).readUInt16BE(16);
     assert.deepEqual(['knowledge.db', 'mainstay.db'].map(page_size), [16384, 4096]);
+  });
+
+  test('join those of the embedding model, where another dimension is refused at once', async (t) => {
+    const { server } = await pair(t, { kind: 'openai', provider: { models: ['small-embed'] }, entry: { models: ['small-embed'] },
+      config: { knowledge: { embedding_model: 'openai/small-embed' } } });
+    const passages = (dimensions) => [{ text: 'given', embedding: Array(dimensions).fill(1) }];
+    for (const body of [{ passages: passages(8) }, { model: 'openai/small-embed', passages: passages(2) }]) {
+      const refused = await add(server, body);
+      assert_error(refused, 400, { code: 'vector_dimension' });
+      assert.match(refused.text, /3/);
+    }
+    assert.equal((await add(server, { passages: passages(3) })).status, 201);
+    assert.equal((await add(server, { model: 'mine', passages: passages(8) })).status, 201);
+    const whole = async () => (await server.get('/v1/collections')).json.meaning.state === 'whole';
+    await server.until(whole, 'the vectors are whole', 20_000);
+    assert.deepEqual(texts(await search(server, { embedding: [1, 1, 1], limit: 1 })), ['given']);
+    assert.deepEqual(texts(await search(server, { model: 'mine', embedding: Array(8).fill(1) })), ['given']);
   });
 
   test('what is wrong is named', async (t) => {

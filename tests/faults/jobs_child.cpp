@@ -315,7 +315,7 @@ class Child {
   Co<> give_back(Lease lease) {
     for (int tries = 0; tries < kTries; ++tries) {
       here("before_give_back");
-      auto given = co_await stores_->jobs().give_back(lease, soon());
+      auto given = co_await stores_->jobs().give_back(lease, Duration::zero(), soon());
       here("after_give_back");
       if (given.ok() || !passing(given.error())) co_return;
       co_await pause(5ms);

@@ -61,7 +61,8 @@ export const openai = {
   },
   finish: (reply) => reply.finish ?? (reply.tool_calls ? 'tool_calls' : 'stop'),
   whole(ask, reply) {
-    const message = { role: 'assistant', content: reply.tool_calls ? null : reply.text, refusal: null };
+    const message = { role: 'assistant', content: reply.tool_calls || reply.refusal ? null : reply.text, refusal: reply.refusal ?? null };
+    if (reply.thoughts) message.reasoning_content = reply.thoughts;
     if (reply.tool_calls) message.tool_calls = this.tool_calls(reply);
     const out = {
       id: 'chatcmpl-scripted', object: 'chat.completion', created: 1700000000, model: ask.model,
@@ -81,6 +82,7 @@ export const openai = {
       ...(ask.include_usage ? { usage: null } : {}), ...extra,
     })}\n\n`);
     const out = [event('start', { role: 'assistant', content: reply.tool_calls ? null : '' })];
+    if (reply.thoughts) out.push(event('token', { reasoning_content: reply.thoughts }));
     if (reply.tool_calls) {
       for (const [index, call] of this.tool_calls(reply).entries()) {
         const { name, arguments: args } = call.function;
@@ -90,6 +92,8 @@ export const openai = {
           out.push(event('token', { tool_calls: [{ index, function: { arguments: piece } }] }));
         }
       }
+    } else if (reply.refusal) {
+      out.push(event('token', { refusal: reply.refusal }));
     } else {
       for (const token of reply_tokens(reply)) out.push(event('token', { content: token }));
     }

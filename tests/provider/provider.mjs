@@ -14,7 +14,7 @@
 //
 // match (all given must hold): path (part of it), model, text (part of the last message), stream.
 // A reply is used once, in order; with repeat the last one stays. Its fields:
-//   text | tokens[] | tool_calls[{name, arguments, id}] | finish | usage {input, output} or null (left out)
+//   text | tokens[] | thoughts and refusal (OpenAI's alone) | tool_calls[{name, arguments, id}] | finish | usage {input, output} or null (left out)
 //   status, message, code, headers, retry_after | body (raw, with status)   delay_ms, token_delay_ms
 //   gate: wait for open(gate) before the first byte; gate_at: after that many tokens instead
 //   chunk_bytes: split the stream into chunks of that size; framing: 'close' (no length, ends with FIN)

@@ -184,7 +184,9 @@ void put_parameters(Json& out, const Json& body) {
   if (const Json& value = field(body, "temperature"); value.is_number()) {
     out["temperature"] = std::min(1.0, value.get<double>());  // 0 to 1 there, 0 to 2 here
   }
-  if (const Json& value = field(body, "top_p"); value.is_number()) out["top_p"] = value;
+  for (const char* key : {"top_p", "top_k"}) {
+    if (const Json& value = field(body, key); value.is_number()) out[key] = value;
+  }
   const Json& stop = field(body, "stop");
   if (stop.is_string()) out["stop_sequences"] = Json::array({stop});
   if (stop.is_array()) out["stop_sequences"] = stop;

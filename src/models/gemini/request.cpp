@@ -187,7 +187,8 @@ void put_parameters(Json& out, const Json& body, const std::string& model) {
   Json config = Json::object();
   for (const auto& [theirs, ours] :
        {std::pair{"temperature", "temperature"}, std::pair{"top_p", "topP"},
-        std::pair{"seed", "seed"}, std::pair{"presence_penalty", "presencePenalty"},
+        std::pair{"top_k", "topK"}, std::pair{"seed", "seed"},
+        std::pair{"presence_penalty", "presencePenalty"},
         std::pair{"frequency_penalty", "frequencyPenalty"},
         std::pair{"max_tokens", "maxOutputTokens"},
         std::pair{"max_completion_tokens", "maxOutputTokens"}}) {

@@ -67,7 +67,8 @@ Json options_of(const Json& body) {
   options.erase("num_predict");
   for (const auto& [theirs, ours] :
        {std::pair{"temperature", "temperature"}, std::pair{"top_p", "top_p"},
-        std::pair{"seed", "seed"}, std::pair{"presence_penalty", "presence_penalty"},
+        std::pair{"top_k", "top_k"}, std::pair{"min_p", "min_p"}, std::pair{"seed", "seed"},
+        std::pair{"presence_penalty", "presence_penalty"},
         std::pair{"frequency_penalty", "frequency_penalty"}, std::pair{"max_tokens", "num_predict"},
         std::pair{"max_completion_tokens", "num_predict"}}) {
     const Json& value = field(body, theirs);

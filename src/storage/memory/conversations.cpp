@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "storage/words.h"
 
 namespace mainstay::storage::memory {
 namespace {
@@ -90,18 +90,19 @@ Result<PageOfConversations> MemoryConversations::page(const Owner& owner, const 
   std::sort(mine.begin(), mine.end(), [](const Conversation* a, const Conversation* b) {
     return std::tie(a->info.updated, a->made) > std::tie(b->info.updated, b->made);
   });
-  auto at = mine.begin();
+  std::optional<std::pair<WallTime, std::uint64_t>> place;
   if (!after.empty()) {
-    at = std::find_if(mine.begin(), mine.end(),
-                      [&](const Conversation* c) { return c->info.id == after; });
-    if (at == mine.end()) return unknown();
-    ++at;
+    const Conversation* last = find(owner, after);
+    if (last != nullptr) place = std::pair(last->info.updated, last->made);
+    if (!place) place = gone_.find(owner, after.text());
+    if (!place) return unknown();
   }
-  const std::string wanted = lower_ascii(text);
+  const std::string wanted = folded(text);
   PageOfConversations out;
-  for (; at != mine.end() && !out.more; ++at) {
+  for (auto at = mine.begin(); at != mine.end() && !out.more; ++at) {
     const ConversationInfo& info = (*at)->info;
-    if (lower_ascii(info.title).find(wanted) == std::string::npos) continue;
+    if (place && std::pair(info.updated, (*at)->made) >= *place) continue;
+    if (folded(info.title).find(wanted) == std::string::npos) continue;
     out.more = out.items.size() == limit;
     if (!out.more) out.items.push_back(info);
   }
@@ -147,6 +148,7 @@ Co<Result<std::vector<StoredMessage>>> MemoryConversations::messages(Owner owner
   std::vector<StoredMessage> all;
   for (const auto& turn : found->turns) {
     all.insert(all.end(), turn.messages.begin(), turn.messages.end());
+    if (!turn.messages.empty()) all.back().citations = turn.citations;
   }
   auto at = all.begin();
   if (!after.empty()) {
@@ -165,7 +167,9 @@ Co<Result<std::vector<StoredMessage>>> MemoryConversations::messages(Owner owner
 Co<Status> MemoryConversations::erase(Owner owner, ConversationId id, Deadline) {
   std::lock_guard lock(mutex_);
   ++operations_;
-  if (find(owner, id) == nullptr) co_return unknown();
+  const Conversation* found = find(owner, id);
+  if (found == nullptr) co_return unknown();
+  gone_.put(owner, id.text(), std::pair(found->info.updated, found->made));
   all_.erase(id);
   co_return done();
 }

@@ -5,7 +5,7 @@
 #include <mutex>
 #include <set>
 
-#include "storage/conversations.h"
+#include "storage/gone_places.h"
 
 namespace mainstay::storage::memory {
 
@@ -44,6 +44,7 @@ class MemoryConversations final : public Conversations {
 
   mutable std::mutex mutex_;
   std::map<ConversationId, Conversation> all_;
+  GonePlaces<std::pair<WallTime, std::uint64_t>> gone_;
   std::uint64_t next_ = 1;
   std::uint64_t operations_ = 0;
 };

@@ -6,10 +6,21 @@
 
 namespace mainstay::storage::memory {
 
+/// Whether another document than `but` stands in the way of this content of the source.
+bool MemoryDocuments::is_elsewhere(const TenantId& tenant, const DocumentInfo& info,
+                                   const std::string& sha256, std::int64_t but) const {
+  return std::any_of(all_.begin(), all_.end(), [&](const auto& entry) {
+    const DocumentInfo& each = entry.second.info;
+    return entry.first != but && entry.second.tenant == tenant &&
+           each.state == DocumentState::ready && each.collection == info.collection &&
+           each.source == info.source && (!each.source.empty() || each.sha256 == sha256);
+  });
+}
+
 Result<Added> MemoryDocuments::finish_as_now(const TenantId& tenant, const DocumentId& id,
-                                             const DocumentId& as, std::string sha256, Bytes size,
-                                             std::string title) {
-  const auto old = find_now(tenant, as);
+                                             const Takeover& place, std::string sha256,
+                                             Bytes size) {
+  const auto old = find_now(tenant, place.as);
   const auto found = find_now(tenant, id);
   if (old == all_.end() || old->second.info.state != DocumentState::ready) {
     return unknown_document();
@@ -21,15 +32,25 @@ Result<Added> MemoryDocuments::finish_as_now(const TenantId& tenant, const Docum
     return unknown_document();
   }
   DocumentInfo& info = found->second.info;
-  const auto* same = same_content(tenant, info.collection, info.source, sha256);
-  if (same != nullptr && same->info.id != as) return same_content_elsewhere();
-  info.created = old->second.info.created;
+  const DocumentInfo before = old->second.info;
+  if (place.copied == 0 && found->second.accepted < old->second.accepted) {
+    all_.erase(found);
+    return Added{before, false, false, true};
+  }
+  const bool copied =
+      place.copied == 0 || (place.copied == before.number && info.chunks == before.chunks);
+  const bool tags = place.brings_tags || info.tags == before.tags;
+  const bool collection = place.brings_collection || info.collection == before.collection;
+  if (!copied || !tags || !collection) return document_changed();
+  info.source = before.source;
+  if (is_elsewhere(tenant, info, sha256, before.number)) return same_content_elsewhere();
+  if (place.copied != 0) found->second.accepted = old->second.accepted;
   all_.erase(old);
-  for (const auto n : same_source(tenant, info)) all_.erase(n);
-  info.id = as;
+  info.created = before.created;
+  info.id = place.as;
   info.sha256 = std::move(sha256);
   info.size = size;
-  if (!title.empty()) info.title = std::move(title);
+  info.title = place.title.empty() ? before.title : place.title;
   info.state = DocumentState::ready;
   found->second.checkpoint.clear();
   changed();
@@ -48,22 +69,20 @@ Result<DocumentInfo> MemoryDocuments::update_now(const TenantId& tenant, const D
   const bool moves = changes.collection && *changes.collection != next.collection;
   if (moves) next.collection = *changes.collection;
   const bool marked_anew = moves || next.tags != found->second.info.tags;
-  if (marked_anew && next.chunks > kChangedAtOnce) return document_large();
-  if (moves && (same_content(tenant, next.collection, next.source, next.sha256) != nullptr ||
-                !same_source(tenant, next).empty())) {
+  if (moves && is_elsewhere(tenant, next, next.sha256, next.number)) {
     return same_content_elsewhere();
   }
-  collections_.emplace(tenant, next.collection);
+  if (marked_anew && next.chunks > kChangedAtOnce) return document_large();
+  collection_made(tenant, next.collection);
   found->second.info = next;
   changed();
   return next;
 }
 
-Co<Result<Added>> MemoryDocuments::finish_as(TenantId tenant, DocumentId id, DocumentId as,
-                                             std::string sha256, Bytes size, std::string title,
-                                             Deadline) {
+Co<Result<Added>> MemoryDocuments::finish_as(TenantId tenant, DocumentId id, Takeover place,
+                                             std::string sha256, Bytes size, Deadline) {
   std::lock_guard lock(mutex_);
-  co_return finish_as_now(tenant, id, as, std::move(sha256), size, std::move(title));
+  co_return finish_as_now(tenant, id, place, std::move(sha256), size);
 }
 
 Co<Result<DocumentInfo>> MemoryDocuments::update(TenantId tenant, DocumentId id,

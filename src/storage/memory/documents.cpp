@@ -15,12 +15,12 @@ MemoryDocuments::All::iterator MemoryDocuments::find_now(const TenantId& tenant,
   });
 }
 
-const MemoryDocuments::Document* MemoryDocuments::same_content(const TenantId& tenant,
-                                                               const CollectionName& collection,
-                                                               const std::string& source,
-                                                               const std::string& sha256) const {
+MemoryDocuments::Document* MemoryDocuments::same_content(const TenantId& tenant,
+                                                         const CollectionName& collection,
+                                                         const std::string& source,
+                                                         const std::string& sha256) {
   if (sha256.empty()) return nullptr;
-  for (const auto& [n, each] : all_) {
+  for (auto& [n, each] : all_) {
     if (each.tenant == tenant && each.info.collection == collection &&
         each.info.state == DocumentState::ready && each.info.source == source &&
         each.info.sha256 == sha256) {
@@ -43,6 +43,20 @@ std::vector<std::int64_t> MemoryDocuments::same_source(const TenantId& tenant,
   return out;
 }
 
+std::optional<Added> MemoryDocuments::there_already(const TenantId& tenant,
+                                                    const DocumentInfo& head,
+                                                    const std::string& sha256, WallTime accepted) {
+  if (auto* same = same_content(tenant, head.collection, head.source, sha256)) {
+    same->accepted = std::max(same->accepted, accepted);
+    return Added{same->info, true};
+  }
+  for (const auto n : same_source(tenant, head)) {
+    const Document& each = all_.at(n);
+    if (each.accepted > accepted) return Added{each.info, false, false, true};
+  }
+  return std::nullopt;
+}
+
 bool MemoryDocuments::taken(const DocumentId& id, const std::vector<std::int64_t>& but_for) const {
   return std::any_of(all_.begin(), all_.end(), [&](const auto& entry) {
     return entry.second.info.id == id &&
@@ -50,30 +64,48 @@ bool MemoryDocuments::taken(const DocumentId& id, const std::vector<std::int64_t
   });
 }
 
+std::int64_t MemoryDocuments::collection_made(const TenantId& tenant, const CollectionName& name) {
+  const auto [at, made] = collections_.try_emplace({tenant, name}, next_collection_);
+  if (made) ++next_collection_;
+  return at->second;
+}
+
+Status MemoryDocuments::place(const TenantId& tenant, NewDocument& head) const {
+  if (head.collection_number == 0) return done();
+  for (const auto& [name, number] : collections_) {
+    if (name.first != tenant || number != head.collection_number) continue;
+    head.collection = name.second;
+    return done();
+  }
+  return unknown_collection();
+}
+
 DocumentInfo MemoryDocuments::insert(const TenantId& tenant, NewDocument document,
                                      DocumentState state) {
+  const WallTime accepted = document.accepted == WallTime{} ? clock_.wall() : document.accepted;
   DocumentInfo info{
       document.id,         document.collection,      document.title, document.source,
       document.media_type, document.sha256,          document.size,  document.chunks.size(),
       clock_.wall(),       std::move(document.tags), state,          next_++};
-  collections_.emplace(tenant, info.collection);
+  collection_made(tenant, info.collection);
   all_.emplace(
       info.number,
-      Document{tenant, info, {}, std::move(document.chunks), std::move(document.thumbnail)});
+      Document{
+          tenant, info, {}, std::move(document.chunks), std::move(document.thumbnail), accepted});
   return info;
 }
 
 Result<Added> MemoryDocuments::add_now(const TenantId& tenant, NewDocument document) {
   Added added;
-  if (const auto* same =
-          same_content(tenant, document.collection, document.source, document.sha256)) {
-    added.document = same->info;
-    added.existed = true;
-    return added;
-  }
+  auto placed = place(tenant, document);
+  if (!placed.ok()) return placed.error();
   DocumentInfo head;
   head.collection = document.collection;
   head.source = document.source;
+  const WallTime accepted = document.accepted == WallTime{} ? clock_.wall() : document.accepted;
+  if (auto there = there_already(tenant, head, document.sha256, accepted)) {
+    return std::move(*there);
+  }
   const auto older = same_source(tenant, head);
   if (taken(document.id, older)) return document_id_taken();
   for (const auto n : older) all_.erase(n);
@@ -92,7 +124,11 @@ Result<Begun> MemoryDocuments::begin_now(const TenantId& tenant, NewDocument hea
     return begun;
   }
   if (taken(head.id, {})) return document_id_taken();
-  if (const auto* same = same_content(tenant, head.collection, head.source, head.sha256)) {
+  auto placed = place(tenant, head);
+  if (!placed.ok()) return placed.error();
+  if (auto* same = same_content(tenant, head.collection, head.source, head.sha256)) {
+    same->accepted =
+        std::max(same->accepted, head.accepted == WallTime{} ? clock_.wall() : head.accepted);
     begun.document = same->info;
     begun.existed = true;
     return begun;
@@ -133,11 +169,9 @@ Result<Added> MemoryDocuments::finish_now(const TenantId& tenant, const Document
     added.document = info;
     return added;
   }
-  if (const auto* same = same_content(tenant, info.collection, info.source, sha256)) {
-    added.document = same->info;
-    added.existed = true;
+  if (auto there = there_already(tenant, info, sha256, found->second.accepted)) {
     all_.erase(found);
-    return added;
+    return std::move(*there);
   }
   const auto older = same_source(tenant, info);
   for (const auto n : older) all_.erase(n);
@@ -157,8 +191,9 @@ Status MemoryDocuments::rename_now(const TenantId& tenant, const CollectionName&
   if (!collections_.contains({tenant, from})) return unknown_collection();
   if (from == to) return done();
   if (collections_.contains({tenant, to})) return collection_name_taken();
-  collections_.erase({tenant, from});
-  collections_.emplace(tenant, to);
+  auto node = collections_.extract({tenant, from});
+  node.key().second = to;
+  collections_.insert(std::move(node));
   for (auto& [n, each] : all_) {
     if (each.tenant == tenant && each.info.collection == from) each.info.collection = to;
   }
@@ -248,7 +283,9 @@ Co<Result<PageOfDocuments>> MemoryDocuments::list(TenantId tenant,
   auto end = all_.end();
   if (!after.empty()) {
     end = find_now(tenant, after);
-    if (end == all_.end()) co_return unknown_document();
+    const auto gone = gone_.find(Owner{tenant, {}}, after.text());
+    if (end == all_.end() && !gone) co_return unknown_document();
+    if (end == all_.end()) end = all_.lower_bound(*gone);
   }
   PageOfDocuments out;
   for (auto at = std::make_reverse_iterator(end); at != all_.rend(); ++at) {
@@ -288,6 +325,7 @@ Co<Status> MemoryDocuments::erase(TenantId tenant, DocumentId id, Deadline) {
   std::lock_guard lock(mutex_);
   const auto found = find_now(tenant, id);
   if (found == all_.end()) co_return unknown_document();
+  gone_.put(Owner{tenant, {}}, id.text(), found->first);
   all_.erase(found);
   changed();
   co_return done();
@@ -300,7 +338,8 @@ Co<Result<bool>> MemoryDocuments::sweep(Deadline) {
 Co<Result<std::vector<CollectionInfo>>> MemoryDocuments::collections(TenantId tenant, Deadline) {
   std::lock_guard lock(mutex_);
   std::vector<CollectionInfo> out;
-  for (const auto& [owner, name] : collections_) {
+  for (const auto& [of, number] : collections_) {
+    const auto& [owner, name] = of;
     if (owner != tenant) continue;
     CollectionInfo info;
     info.name = name;
@@ -319,10 +358,15 @@ Co<Result<std::vector<CollectionInfo>>> MemoryDocuments::collections(TenantId te
 
 Co<Status> MemoryDocuments::create_collection(TenantId tenant, CollectionName name, Deadline) {
   std::lock_guard lock(mutex_);
-  if (!collections_.emplace(std::move(tenant), std::move(name)).second) {
-    co_return collection_name_taken();
-  }
+  if (collections_.contains({tenant, name})) co_return collection_name_taken();
+  collection_made(tenant, name);
   co_return done();
+}
+
+Co<Result<std::int64_t>> MemoryDocuments::hold_collection(TenantId tenant, CollectionName name,
+                                                          Deadline) {
+  std::lock_guard lock(mutex_);
+  co_return collection_made(tenant, name);
 }
 
 Co<Status> MemoryDocuments::rename_collection(TenantId tenant, CollectionName from,

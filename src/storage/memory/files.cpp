@@ -44,27 +44,31 @@ Status MemoryFiles::add_now(FileInfo file, const FileLimits& limits) {
   }
   if (entries > limits.entries_max) return too_many_files();
   if (bytes > limits.bytes_max) return too_many_file_bytes();
+  places_[file.id] = next_++;
   all_.push_back(std::move(file));
   return done();
 }
 
 Result<PageOfFiles> MemoryFiles::page(const FileFilter& filter, const FileId& after,
                                       std::uint32_t limit) {
-  bool passed = after.empty();
-  if (!passed && find_of(filter.owner, after) == all_.end()) return unknown_file();
+  std::optional<std::uint64_t> place;
+  if (!after.empty()) {
+    const bool there = find_of(filter.owner, after) != all_.end();
+    place = there ? places_.at(after) : gone_.find(filter.owner, after.text());
+    if (!place) return unknown_file();
+  }
   All order = all_;
   if (!filter.oldest_first) std::reverse(order.begin(), order.end());
   PageOfFiles out;
   for (auto& one : order) {
     const bool fits = one.owner == filter.owner && !is_over(one) &&
                       (filter.purpose.empty() || one.purpose == filter.purpose);
-    if (passed && fits && out.items.size() == limit) {
-      out.more = true;
-      break;
-    }
-    const bool here = one.id == after;
-    if (passed && fits) out.items.push_back(std::move(one));
-    passed = passed || here;
+    const std::uint64_t n = places_.at(one.id);
+    const bool passed = !place || (filter.oldest_first ? n > *place : n < *place);
+    if (!passed || !fits) continue;
+    out.more = out.items.size() == limit;
+    if (out.more) break;
+    out.items.push_back(std::move(one));
   }
   return out;
 }
@@ -91,6 +95,8 @@ Co<Status> MemoryFiles::erase(Owner owner, FileId id, Deadline) {
   std::lock_guard lock(mutex_);
   const auto found = find(id);
   if (found == all_.end() || found->owner != owner) co_return unknown_file();
+  gone_.put(owner, id.text(), places_.at(id));
+  places_.erase(id);
   all_.erase(found);
   co_return done();
 }

@@ -1,9 +1,11 @@
 // Facts of files in plain containers. Used by storage/memory/open.cpp.
 #pragma once
 
+#include <map>
 #include <mutex>
 
 #include "storage/files.h"
+#include "storage/gone_places.h"
 
 namespace mainstay::storage::memory {
 
@@ -35,6 +37,9 @@ class MemoryFiles final : public Files {
   Clock& clock_;
   std::mutex mutex_;
   All all_;
+  std::uint64_t next_ = 1;
+  std::map<FileId, std::uint64_t> places_;  ///< of all_, in the order they came
+  GonePlaces<std::uint64_t> gone_;
 };
 
 }  // namespace mainstay::storage::memory

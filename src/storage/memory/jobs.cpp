@@ -195,7 +195,7 @@ void MemoryJobs::finished(Record& record, Now now) {
   job.finished = now.wall;
   ends_.emplace(kept_until(record), job.job.id);
   if (job.state == JobState::dead) ++counts_.died;
-  if (!makes_next(job.job, job.state)) return;
+  if (!makes_next(job, job.state)) return;
   NewJob next = next_occurrence_of(job.job, job.created, now.wall);
   if (records_.contains(next.id)) return;
   if (!job.job.key.empty()) {
@@ -327,7 +327,7 @@ Co<Result<JobState>> MemoryJobs::fail(Lease lease, JobFailure failure,
   co_return out;
 }
 
-Co<Status> MemoryJobs::give_back(Lease lease, Deadline) {
+Co<Status> MemoryJobs::give_back(Lease lease, Duration later, Deadline) {
   {
     std::lock_guard lock(mutex_);
     const Now moment = now();
@@ -335,7 +335,7 @@ Co<Status> MemoryJobs::give_back(Lease lease, Deadline) {
     auto record = leased(lease);
     if (!record.ok()) co_return record.error();
     Record& one = **record;
-    auto next = step(one.life, {JobEvent::give_back, lease.token, moment.wall, std::nullopt, 0});
+    auto next = step(one.life, {JobEvent::give_back, lease.token, moment.wall, later, 0});
     if (!next.ok()) {
       ++counts_.stale;
       co_return next.error();
@@ -379,9 +379,11 @@ Co<Result<Job>> MemoryJobs::retry(std::optional<Owner> owner, JobId id, std::uin
     }
     ends_.erase({kept_until(*record), id});
     book_.count_ended(job.job.priority, job.state, -1);
+    job.followed = has_next(job);
     record->life = *next;
     job.state = next->state;
     job.attempts = next->attempts;
+    job.token = next->token;
     job.finished = {};
     JobBook::NewEntry entry;
     entry.id = id;

@@ -27,7 +27,7 @@ class MemoryJobs final : public JobStore {
   Co<Status> complete(Lease lease, std::string result, Effects effects, Deadline by) override;
   Co<Result<JobState>> fail(Lease lease, JobFailure failure, std::optional<Duration> again,
                             Deadline by) override;
-  Co<Status> give_back(Lease lease, Deadline by) override;
+  Co<Status> give_back(Lease lease, Duration later, Deadline by) override;
   Co<Result<Job>> cancel(std::optional<Owner> owner, JobId id, Deadline by) override;
   Co<Result<Job>> retry(std::optional<Owner> owner, JobId id, std::uint32_t waiting_max,
                         Deadline by) override;

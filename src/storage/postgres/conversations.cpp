@@ -2,7 +2,9 @@
 // answer begins with what it found out, and there is always one row.
 #include "storage/postgres/conversations.h"
 
-#include "base/text.h"
+#include <limits>
+
+#include "storage/words.h"
 
 namespace mainstay::storage::postgres {
 namespace {
@@ -40,38 +42,13 @@ FROM (VALUES (1)) one LEFT JOIN LATERAL (
   WHERE conversation = (SELECT n FROM c WHERE mine) AND seq >= (SELECT min(first_seq) FROM walk)
   ) m ON true ORDER BY m.seq)sql";
 
-constexpr const char* kList = R"sql(
-SELECT true, id, title, created, updated, messages FROM mainstay.conversation
-WHERE tenant = $1 AND owner = $2 ORDER BY updated DESC, n DESC LIMIT $3)sql";
+constexpr const char* kPlace =
+    "SELECT updated, n FROM mainstay.conversation WHERE id = $1 AND tenant = $2 AND owner = $3";
 
-constexpr const char* kListAfter = R"sql(
-WITH place AS (SELECT updated, n FROM mainstay.conversation
-  WHERE id = $4 AND tenant = $1 AND owner = $2)
-SELECT EXISTS (SELECT FROM place), c.id, c.title, c.created, c.updated, c.messages
-FROM (VALUES (1)) one LEFT JOIN LATERAL (
-  SELECT n, id, title, created, updated, messages FROM mainstay.conversation
-  WHERE tenant = $1 AND owner = $2
-    AND (updated, n) < ((SELECT updated FROM place), (SELECT n FROM place))
-  ORDER BY updated DESC, n DESC LIMIT $3) c ON true ORDER BY c.updated DESC, c.n DESC)sql";
-
-// Titles are bytes: as text with its escapes they are ASCII, of which lower() knows A-Z in every
-// locale. The text comes with its capitals lowered.
-constexpr const char* kSearch = R"sql(
-SELECT true, id, title, created, updated, messages FROM mainstay.conversation
-WHERE tenant = $1 AND owner = $2
-  AND position(encode($4, 'escape') IN lower(encode(title, 'escape') COLLATE "C")) > 0
+constexpr const char* kPage = R"sql(
+SELECT true, id, title, created, updated, messages, n FROM mainstay.conversation
+WHERE tenant = $1 AND owner = $2 AND (updated, n) < ($4, $5)
 ORDER BY updated DESC, n DESC LIMIT $3)sql";
-
-constexpr const char* kSearchAfter = R"sql(
-WITH place AS (SELECT updated, n FROM mainstay.conversation
-  WHERE id = $5 AND tenant = $1 AND owner = $2)
-SELECT EXISTS (SELECT FROM place), c.id, c.title, c.created, c.updated, c.messages
-FROM (VALUES (1)) one LEFT JOIN LATERAL (
-  SELECT n, id, title, created, updated, messages FROM mainstay.conversation
-  WHERE tenant = $1 AND owner = $2
-    AND (updated, n) < ((SELECT updated FROM place), (SELECT n FROM place))
-    AND position(encode($4, 'escape') IN lower(encode(title, 'escape') COLLATE "C")) > 0
-  ORDER BY updated DESC, n DESC LIMIT $3) c ON true ORDER BY c.updated DESC, c.n DESC)sql";
 
 constexpr const char* kRename =
     "UPDATE mainstay.conversation SET title = $4 WHERE id = $1 AND tenant = $2 AND owner = $3 "
@@ -85,23 +62,27 @@ constexpr const char* kMessages = R"sql(
 WITH c AS (SELECT n FROM mainstay.conversation WHERE id = $1 AND tenant = $2 AND owner = $3),
 place AS (SELECT seq FROM mainstay.message WHERE conversation = (SELECT n FROM c) AND id = $4)
 SELECT EXISTS (SELECT FROM c), m.id, m.role, m.json, m.tokens, m.created,
-  $4 = '' OR EXISTS (SELECT FROM place)
+  $4 = '' OR EXISTS (SELECT FROM place),
+  CASE WHEN EXISTS (SELECT FROM mainstay.message b
+    WHERE b.conversation = m.conversation AND b.seq = m.seq + 1 AND b.turn = m.turn) THEN ''
+  ELSE (SELECT citations FROM mainstay.turn t WHERE t.n = m.turn) END
 FROM (VALUES (1)) one LEFT JOIN LATERAL (
-  SELECT seq, id, role, json, tokens, created FROM mainstay.message
+  SELECT conversation, seq, turn, id, role, json, tokens, created FROM mainstay.message
   WHERE conversation = (SELECT n FROM c) AND seq > coalesce((SELECT seq FROM place), 0)
   ORDER BY seq LIMIT $5) m ON true ORDER BY m.seq)sql";
 
 // Turns and messages go with it.
 constexpr const char* kErase =
-    "DELETE FROM mainstay.conversation WHERE id = $1 AND tenant = $2 AND owner = $3 RETURNING n";
+    "DELETE FROM mainstay.conversation WHERE id = $1 AND tenant = $2 AND owner = $3 "
+    "RETURNING updated, n";
+
+/// Rows of a search's steps.
+constexpr std::uint32_t kSearched = 1000;
 
 Error unknown() {
   return Error::say(Errc::not_found, "unknown_conversation", "There is no such conversation.",
                     "conversation");
 }
-
-/// One row more than `limit` says that there is more.
-Result<PageOfConversations> page_of(const Rows& rows, std::uint32_t limit);
 
 std::int64_t whole_micros(Duration d) {
   return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
@@ -144,18 +125,6 @@ Statement append_of(Owner owner, Turn turn) {
   return out;
 }
 
-/// One row more than `limit` says that there is more.
-Result<PageOfConversations> page_of(const Rows& rows, std::uint32_t limit) {
-  PageOfConversations out;
-  for (int row = 0; row < rows.size(); ++row) {
-    if (!rows.truth(row, 0)) return unknown();
-    if (rows.null(row, 1)) break;
-    out.more = out.items.size() == limit;
-    if (!out.more) out.items.push_back(info_of(rows, row));
-  }
-  return out;
-}
-
 /// Leaves out the oldest messages up to one that may open a conversation.
 std::vector<StoredMessage> from_an_opening(const Rows& rows) {
   std::vector<StoredMessage> out;
@@ -170,7 +139,7 @@ std::vector<StoredMessage> from_an_opening(const Rows& rows) {
 }  // namespace
 
 std::vector<std::string> conversation_queries() {
-  return {kWindow, kList, kListAfter, kSearch, kSearchAfter, kGet, kMessages, kErase, kRename};
+  return {kWindow, kPlace, kPage, kGet, kMessages, kErase, kRename};
 }
 
 Co<Status> PostgresConversations::append(Owner owner, Turn turn, Deadline by) {
@@ -194,24 +163,50 @@ Co<Result<std::vector<StoredMessage>>> PostgresConversations::window(Owner owner
 
 Co<Result<PageOfConversations>> PostgresConversations::list(Owner owner, ConversationId after,
                                                             std::uint32_t limit, Deadline by) {
-  Statement statement("list_conversations", after.empty() ? kList : kListAfter);
-  statement.text(owner.tenant.text()).text(owner.user.text()).number(std::int64_t{limit} + 1);
-  if (!after.empty()) statement.text(after.text());
-  auto got = co_await client_.ask(std::move(statement), Repeat::read, by);
-  if (!got.ok()) co_return got.error();
-  co_return page_of(*got, limit);
+  std::string any;
+  co_return co_await search(std::move(owner), std::move(any), std::move(after), limit, by);
 }
 
+/// Where a page begins: behind `after`, which may have been erased lately.
+Co<Result<PostgresConversations::Place>> PostgresConversations::place_of(
+    const Owner& owner, const ConversationId& after, Deadline by) {
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max();
+  if (after.empty()) co_return Place(kLast, kLast);
+  Statement statement("conversation_place", kPlace);
+  statement.text(after.text()).text(owner.tenant.text()).text(owner.user.text());
+  auto got = co_await client_.ask(std::move(statement), Repeat::read, by);
+  if (!got.ok()) co_return got.error();
+  if (got->size() > 0) co_return Place(got->number(0, 0), got->number(0, 1));
+  const auto gone = gone_.find(owner, after.text());
+  if (gone) co_return *gone;
+  co_return unknown();
+}
+
+/// Titles are bytes, whose letters the server does not know: they are looked at here.
 Co<Result<PageOfConversations>> PostgresConversations::search(Owner owner, std::string text,
                                                               ConversationId after,
                                                               std::uint32_t limit, Deadline by) {
-  Statement statement("search_conversations", after.empty() ? kSearch : kSearchAfter);
-  statement.text(owner.tenant.text()).text(owner.user.text()).number(std::int64_t{limit} + 1);
-  statement.bytes(lower_ascii(text));
-  if (!after.empty()) statement.text(after.text());
-  auto got = co_await client_.ask(std::move(statement), Repeat::read, by);
-  if (!got.ok()) co_return got.error();
-  co_return page_of(*got, limit);
+  const std::string wanted = folded(text);
+  auto place = co_await place_of(owner, after, by);
+  if (!place.ok()) co_return place.error();
+  const std::uint32_t step = wanted.empty() ? limit + 1 : kSearched;
+  PageOfConversations out;
+  for (bool more = true; more && !out.more;) {
+    Statement statement("list_conversations", kPage);
+    statement.text(owner.tenant.text()).text(owner.user.text()).number(step);
+    statement.number(place->first).number(place->second);
+    auto got = co_await client_.ask(std::move(statement), Repeat::read, by);
+    if (!got.ok()) co_return got.error();
+    more = got->size() == static_cast<int>(step);
+    for (int row = 0; row < got->size() && !out.more; ++row) {
+      ConversationInfo info = info_of(*got, row);
+      *place = Place(got->number(row, 4), got->number(row, 6));
+      if (folded(info.title).find(wanted) == std::string::npos) continue;
+      out.more = out.items.size() == limit;
+      if (!out.more) out.items.push_back(std::move(info));
+    }
+  }
+  co_return out;
 }
 
 Co<Status> PostgresConversations::rename(Owner owner, ConversationId id, std::string title,
@@ -249,6 +244,7 @@ Co<Result<std::vector<StoredMessage>>> PostgresConversations::messages(
   std::vector<StoredMessage> out;
   for (int row = 0; row < got->size() && !got->null(row, 1); ++row) {
     out.push_back(message_of(*got, row));
+    out.back().citations = got->text(row, 7);
   }
   co_return out;
 }
@@ -259,6 +255,7 @@ Co<Status> PostgresConversations::erase(Owner owner, ConversationId id, Deadline
   auto gone = co_await client_.ask(std::move(statement), Repeat::once, by);
   if (!gone.ok()) co_return gone.error();
   if (gone->size() == 0) co_return unknown();
+  gone_.put(owner, id.text(), Place(gone->number(0, 0), gone->number(0, 1)));
   co_return done();
 }
 

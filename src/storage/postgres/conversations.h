@@ -2,7 +2,9 @@
 // Used by open.cpp and tests.
 #pragma once
 
-#include "storage/conversations.h"
+#include <utility>
+
+#include "storage/gone_places.h"
 #include "storage/postgres/client.h"
 
 namespace mainstay::storage::postgres {
@@ -24,7 +26,10 @@ class PostgresConversations final : public Conversations {
   Co<Status> erase(Owner owner, ConversationId id, Deadline by) override;
 
  private:
+  using Place = std::pair<std::int64_t, std::int64_t>;  ///< when it was last used, and its number
+  Co<Result<Place>> place_of(const Owner& owner, const ConversationId& after, Deadline by);
   Client& client_;
+  GonePlaces<Place> gone_;
 };
 
 /// Every query, for the test of their plans; parameters are $1, $2, ….

@@ -19,8 +19,9 @@ constexpr const char* kGet = "SELECT '', true, " MAINSTAY_DOCUMENT_COLUMNS
 
 constexpr const char* kList = R"sql(
 WITH place AS (SELECT n FROM mainstay.document_shown WHERE id = $3 AND tenant = $1),
-at AS (SELECT CASE $3 WHEN '' THEN 9223372036854775807 ELSE (SELECT n FROM place) END AS n)
-SELECT '', $3 = '' OR EXISTS (SELECT FROM place), )sql" MAINSTAY_DOCUMENT_COLUMNS R"sql(
+at AS (SELECT CASE $3 WHEN '' THEN 9223372036854775807
+  ELSE coalesce((SELECT n FROM place), nullif($4::bigint, 0)) END AS n)
+SELECT '', (SELECT n FROM at) IS NOT NULL, )sql" MAINSTAY_DOCUMENT_COLUMNS R"sql(
 FROM (VALUES (1)) one LEFT JOIN LATERAL (
   SELECT * FROM mainstay.document_shown
   WHERE tenant = $1 AND state = 0 AND n < (SELECT n FROM at)
@@ -28,11 +29,12 @@ FROM (VALUES (1)) one LEFT JOIN LATERAL (
 
 constexpr const char* kListOf = R"sql(
 WITH place AS (SELECT n FROM mainstay.document_shown WHERE id = $3 AND tenant = $1),
-at AS (SELECT CASE $3 WHEN '' THEN 9223372036854775807 ELSE (SELECT n FROM place) END AS n)
-SELECT '', $3 = '' OR EXISTS (SELECT FROM place), )sql" MAINSTAY_DOCUMENT_COLUMNS R"sql(
+at AS (SELECT CASE $3 WHEN '' THEN 9223372036854775807
+  ELSE coalesce((SELECT n FROM place), nullif($4::bigint, 0)) END AS n)
+SELECT '', (SELECT n FROM at) IS NOT NULL, )sql" MAINSTAY_DOCUMENT_COLUMNS R"sql(
 FROM (VALUES (1)) one LEFT JOIN LATERAL (
   SELECT * FROM mainstay.document_shown
-  WHERE collection_n = (SELECT n FROM mainstay.collection WHERE tenant = $1 AND name = $4)
+  WHERE collection_n = (SELECT n FROM mainstay.collection WHERE tenant = $1 AND name = $5)
     AND state = 0 AND n < (SELECT n FROM at)
   ORDER BY n DESC LIMIT $2) s ON true ORDER BY s.n DESC)sql";
 
@@ -125,6 +127,7 @@ Co<Result<PageOfDocuments>> PostgresDocuments::list(TenantId tenant,
                                                     Deadline by) {
   Statement statement("list_documents", collection ? kListOf : kList);
   statement.text(tenant.text()).number(std::int64_t{limit} + 1).text(after.text());
+  statement.number(gone_.find(Owner{tenant, {}}, after.text()).value_or(0));
   if (collection) statement.bytes(collection->text());
   auto rows = co_await client_.ask(std::move(statement), Repeat::read, by);
   if (!rows.ok()) co_return rows.error();

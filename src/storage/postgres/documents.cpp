@@ -16,15 +16,17 @@ namespace {
 constexpr std::size_t kCutQueue = 4096;
 
 constexpr const char* kBegin =
-    "SELECT * FROM mainstay.begin_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+    "SELECT * FROM mainstay.begin_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
+    "$14, $15)";
 constexpr const char* kAdd =
     "SELECT * FROM mainstay.add_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, "
-    "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)";
+    "$14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)";
 constexpr const char* kAppend =
     "SELECT said, stored FROM mainstay.append_chunks($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
     "$12, $13, $14, $15, $16)";
 constexpr const char* kFinish =
-    "SELECT * FROM mainstay.finish_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    "SELECT * FROM mainstay.finish_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+    "$11, $12)";
 constexpr const char* kErase = "SELECT mainstay.erase_document($1, $2, $3)";
 constexpr const char* kCreate =
     "INSERT INTO mainstay.collection (tenant, name) VALUES ($1, $2) "
@@ -46,6 +48,8 @@ void put_head(Statement& out, const TenantId& tenant, const NewDocument& documen
   out.bytes(document.source).bytes(document.media_type).text(document.sha256);
   out.count(document.size.value).number(micros(now)).byte_texts(document.tags);
   out.bytes(document.thumbnail);
+  out.number(micros(document.accepted == WallTime{} ? now : document.accepted));
+  out.number(document.collection_number);
 }
 
 void put_chunks(Statement& out, const IndexedChunks& chunks, std::uint64_t vocabulary_max) {
@@ -59,10 +63,12 @@ void put_chunks(Statement& out, const IndexedChunks& chunks, std::uint64_t vocab
 /// What a verb refused; nothing when it did not.
 Status refusal(const Rows& rows) {
   const std::string said = rows.size() == 0 ? "unknown" : rows.text(0, 0);
-  if (said == "ok" || said == "existed") return done();
+  if (said == "ok" || said == "existed" || said == "superseded") return done();
   if (said == "taken") return document_id_taken();
   if (said == "same") return same_content_elsewhere();
   if (said == "large") return document_large();
+  if (said == "changed") return document_changed();
+  if (said == "nowhere") return unknown_collection();
   if (said == "missing") return chunks_missing();
   if (said == "many") return too_many_chunks();
   return unknown_document();
@@ -74,6 +80,7 @@ Result<Added> added_in(const Rows& rows) {
   Added out;
   out.document = info_in(rows, 0);
   out.existed = rows.text(0, 0) == "existed";
+  out.superseded = rows.text(0, 0) == "superseded";
   out.replaced = !out.existed && rows.truth(0, 1);
   return out;
 }
@@ -159,14 +166,15 @@ Co<Result<std::uint64_t>> PostgresDocuments::append(TenantId tenant, DocumentId 
   co_return rows->count(0, 1);
 }
 
-Co<Result<Added>> PostgresDocuments::finished(TenantId tenant, DocumentId id, DocumentId as,
-                                              std::string sha256, Bytes size, std::string title,
-                                              Deadline by) {
-  IndexedTitle cut = indexed_title(title);
+Co<Result<Added>> PostgresDocuments::finished(TenantId tenant, DocumentId id, Takeover place,
+                                              std::string sha256, Bytes size, Deadline by) {
+  IndexedTitle cut = indexed_title(place.title);
   Statement statement("finish_document", kFinish);
-  statement.text(id.text()).text(as.text()).text(tenant.text()).text(std::move(sha256));
-  statement.count(size.value).bytes(std::move(title)).text(std::move(cut.words));
+  statement.text(id.text()).text(place.as.text()).text(tenant.text()).text(std::move(sha256));
+  statement.count(size.value).bytes(std::move(place.title)).text(std::move(cut.words));
   statement.texts(cut.spelled.words).texts(cut.spelled.stems).count(vocabulary_max_);
+  statement.number(place.copied);
+  statement.number((place.brings_tags ? 2 : 0) | (place.brings_collection ? 4 : 0));
   auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
   changed();
   if (!rows.ok()) co_return rows.error();
@@ -175,15 +183,16 @@ Co<Result<Added>> PostgresDocuments::finished(TenantId tenant, DocumentId id, Do
 
 Co<Result<Added>> PostgresDocuments::finish(TenantId tenant, DocumentId id, std::string sha256,
                                             Bytes size, std::string title, Deadline by) {
-  co_return co_await finished(std::move(tenant), std::move(id), DocumentId(), std::move(sha256),
-                              size, std::move(title), by);
+  Takeover none;
+  none.title = std::move(title);
+  co_return co_await finished(std::move(tenant), std::move(id), std::move(none), std::move(sha256),
+                              size, by);
 }
 
-Co<Result<Added>> PostgresDocuments::finish_as(TenantId tenant, DocumentId id, DocumentId as,
-                                               std::string sha256, Bytes size, std::string title,
-                                               Deadline by) {
-  co_return co_await finished(std::move(tenant), std::move(id), std::move(as), std::move(sha256),
-                              size, std::move(title), by);
+Co<Result<Added>> PostgresDocuments::finish_as(TenantId tenant, DocumentId id, Takeover place,
+                                               std::string sha256, Bytes size, Deadline by) {
+  co_return co_await finished(std::move(tenant), std::move(id), std::move(place), std::move(sha256),
+                              size, by);
 }
 
 Co<Result<DocumentInfo>> PostgresDocuments::update(TenantId tenant, DocumentId id,
@@ -225,6 +234,9 @@ Co<Status> PostgresDocuments::abandon(TenantId tenant, DocumentId id, Deadline b
 }
 
 Co<Status> PostgresDocuments::erase(TenantId tenant, DocumentId id, Deadline by) {
+  auto known = co_await get(tenant, id, by);
+  if (!known.ok()) co_return known.error();
+  gone_.put(Owner{tenant, {}}, id.text(), known->number);
   co_return co_await gone("erase_document", std::move(tenant), std::move(id), 0, by);
 }
 
@@ -235,6 +247,15 @@ Co<Status> PostgresDocuments::create_collection(TenantId tenant, CollectionName 
   if (!rows.ok()) co_return rows.error();
   if (rows->size() == 0) co_return collection_name_taken();
   co_return done();
+}
+
+Co<Result<std::int64_t>> PostgresDocuments::hold_collection(TenantId tenant, CollectionName name,
+                                                            Deadline by) {
+  Statement statement("hold_collection", "SELECT k FROM mainstay.collection_locked($1, $2)");
+  statement.text(tenant.text()).bytes(name.text());
+  auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
+  if (!rows.ok()) co_return rows.error();
+  co_return rows->number(0, 0);
 }
 
 Co<Status> PostgresDocuments::rename_collection(TenantId tenant, CollectionName from,

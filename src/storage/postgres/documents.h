@@ -6,6 +6,7 @@
 
 #include "base/offload.h"
 #include "storage/documents.h"
+#include "storage/gone_places.h"
 #include "storage/postgres/client.h"
 
 namespace mainstay::storage::postgres {
@@ -22,8 +23,8 @@ class PostgresDocuments final : public Documents {
                                    Deadline by) override;
   Co<Result<Added>> finish(TenantId tenant, DocumentId id, std::string sha256, Bytes size,
                            std::string title, Deadline by) override;
-  Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, DocumentId as, std::string sha256,
-                              Bytes size, std::string title, Deadline by) override;
+  Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, Takeover place, std::string sha256,
+                              Bytes size, Deadline by) override;
   Co<Result<DocumentInfo>> update(TenantId tenant, DocumentId id, DocumentChanges changes,
                                   Deadline by) override;
   Co<Result<std::string>> thumbnail(TenantId tenant, DocumentId id, Deadline by) override;
@@ -39,6 +40,8 @@ class PostgresDocuments final : public Documents {
   Co<Result<bool>> sweep(Deadline by) override;
   Co<Result<std::vector<CollectionInfo>>> collections(TenantId tenant, Deadline by) override;
   Co<Status> create_collection(TenantId tenant, CollectionName name, Deadline by) override;
+  Co<Result<std::int64_t>> hold_collection(TenantId tenant, CollectionName name,
+                                           Deadline by) override;
   Co<Status> rename_collection(TenantId tenant, CollectionName from, CollectionName to,
                                Deadline by) override;
   Co<Result<std::uint64_t>> erase_collection(TenantId tenant, CollectionName name,
@@ -54,8 +57,8 @@ class PostgresDocuments final : public Documents {
  private:
   struct Question;
   Co<Result<bool>> index_anew(Deadline by);
-  Co<Result<Added>> finished(TenantId tenant, DocumentId id, DocumentId as, std::string sha256,
-                             Bytes size, std::string title, Deadline by);
+  Co<Result<Added>> finished(TenantId tenant, DocumentId id, Takeover place, std::string sha256,
+                             Bytes size, Deadline by);
   Co<Status> gone(const char* verb, TenantId tenant, DocumentId id, std::int64_t state,
                   Deadline by);
   Co<Status> look_up(std::shared_ptr<Question> question, Deadline by);
@@ -74,6 +77,7 @@ class PostgresDocuments final : public Documents {
   mutable std::atomic<std::uint64_t> version_{1};
   mutable std::atomic<bool> watching_{false};
   mutable std::atomic<std::int64_t> watched_at_{0};  ///< steady nanoseconds; 0: not yet
+  GonePlaces<std::int64_t> gone_;                    ///< numbers, by tenant
 };
 
 /// The texts of the queries whose plans a test looks at; find_query() that of so many stems.

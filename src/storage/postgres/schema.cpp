@@ -190,7 +190,7 @@ struct Migration {
 };
 const std::array kMigrations = {Migration{{kTables1, kAppend1, kKeys1}},
                                 Migration{document_scripts()}, Migration{vector_scripts()},
-                                Migration{source_scripts()}};
+                                Migration{source_scripts()}, Migration{accepted_scripts()}};
 
 /// Taken by whoever changes the schema; the number stands for nothing.
 constexpr const char* kLock = "SELECT pg_advisory_xact_lock(5642189014223190017)";

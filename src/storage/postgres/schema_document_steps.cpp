@@ -47,7 +47,25 @@ BEGIN
 END $body$;
 )sql";
 
+// Of two contents of a document the one that was accepted later stays; a document goes where its
+// collection was renamed to. The verbs have more parameters: the ones of before go.
+constexpr const char* kAccepted = R"sql(
+ALTER TABLE mainstay.document ADD COLUMN accepted bigint NOT NULL DEFAULT 0;
+UPDATE mainstay.document SET accepted = created;
+DROP FUNCTION IF EXISTS mainstay.begin_document(text, text, bytea, bigint, bytea, text, bytea,
+  bytea, text, bigint, bigint, bytea[], bytea);
+DROP FUNCTION IF EXISTS mainstay.add_document(text, text, bytea, bigint, bytea, text, bytea,
+  bytea, text, bigint, bigint, bytea[], bytea, bigint[], bigint[], bigint[], bytea[], bytea[],
+  bigint[], text[], text[], text[], bigint[], bigint);
+DROP FUNCTION IF EXISTS mainstay.finish_document(text, text, text, text, bigint, bytea, text,
+  text[], text[], bigint);
+)sql";
+
 }  // namespace
+
+std::array<const char*, 3> accepted_scripts() {
+  return {kAccepted, document_verbs(), ""};
+}
 
 std::array<const char*, 3> source_scripts() {
   return {kSources, document_verbs(), kLetters};

@@ -10,7 +10,7 @@ constexpr const char* kVerbs = R"sql(
 CREATE OR REPLACE FUNCTION mainstay.begin_document(
   p_id text, p_tenant text, p_collection bytea, p_state bigint, p_title bytea,
   p_title_words text, p_source bytea, p_media_type bytea, p_sha256 text, p_size bigint,
-  p_created bigint, p_tags bytea[], p_thumbnail bytea)
+  p_created bigint, p_tags bytea[], p_thumbnail bytea, p_accepted bigint, p_collection_n bigint)
   RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
 DECLARE
   k bigint;
@@ -22,13 +22,28 @@ BEGIN
     SELECT n INTO v_n FROM mainstay.document WHERE id = p_id AND tenant = p_tenant;
     RETURN mainstay.answer(CASE WHEN FOUND THEN 'ok' ELSE 'taken' END, false, v_n);
   END IF;
-  SELECT * INTO k, v_made FROM mainstay.collection_locked(p_tenant, p_collection);
+  IF p_collection_n = 0 THEN
+    SELECT * INTO k, v_made FROM mainstay.collection_locked(p_tenant, p_collection);
+  ELSE
+    v_made := false;
+    SELECT n INTO k FROM mainstay.collection
+      WHERE n = p_collection_n AND tenant = p_tenant AND name IS NOT NULL FOR UPDATE;
+    IF NOT FOUND THEN
+      RETURN mainstay.answer('nowhere', false, NULL);
+    END IF;
+  END IF;
   v_n := mainstay.same_content(k, p_source, p_sha256);
   IF v_n IS NOT NULL THEN
+    UPDATE mainstay.document SET accepted = greatest(accepted, p_accepted) WHERE n = v_n;
     RETURN mainstay.answer('existed', false, v_n);
   END IF;
   IF p_state = 0 THEN
     v_older := ARRAY(SELECT mainstay.same_source(k, p_source));
+    SELECT n INTO v_n FROM mainstay.document
+      WHERE n = ANY (v_older) AND accepted > p_accepted LIMIT 1;
+    IF FOUND THEN
+      RETURN mainstay.answer('superseded', false, v_n);
+    END IF;
   END IF;
   IF mainstay.taken(p_id)
       AND NOT EXISTS (SELECT FROM mainstay.document WHERE id = p_id AND n = ANY (v_older)) THEN
@@ -39,16 +54,17 @@ BEGIN
   END IF;
   PERFORM mainstay.hide(older) FROM unnest(v_older) older;
   INSERT INTO mainstay.document (id, tenant, collection, state, title, title_words, source,
-      media_type, sha256, size, chunks, created, touched, tags, checkpoint, thumbnail)
+      media_type, sha256, size, chunks, created, touched, tags, checkpoint, thumbnail, accepted)
     VALUES (p_id, p_tenant, k, p_state, p_title, p_title_words::tsvector, p_source, p_media_type,
-      p_sha256, p_size, 0, p_created, p_created, p_tags, '', p_thumbnail)
+      p_sha256, p_size, 0, p_created, p_created, p_tags, '', p_thumbnail,
+      p_accepted)
     RETURNING n INTO v_n;
   RETURN mainstay.answer('ok', cardinality(v_older) > 0, v_n);
 END $body$;
 CREATE OR REPLACE FUNCTION mainstay.add_document(
   p_id text, p_tenant text, p_collection bytea, p_state bigint, p_title bytea,
   p_title_words text, p_source bytea, p_media_type bytea, p_sha256 text, p_size bigint,
-  p_created bigint, p_tags bytea[], p_thumbnail bytea,
+  p_created bigint, p_tags bytea[], p_thumbnail bytea, p_accepted bigint, p_collection_n bigint,
   p_begins bigint[], p_ends bigint[], p_pages bigint[], p_headings bytea[], p_texts bytea[],
   p_lengths bigint[], p_words text[], p_spelled text[], p_stems text[], p_places bigint[],
   p_most bigint) RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
@@ -56,7 +72,8 @@ DECLARE
   a mainstay.document_answer;
 BEGIN
   a := mainstay.begin_document(p_id, p_tenant, p_collection, p_state, p_title, p_title_words,
-    p_source, p_media_type, p_sha256, p_size, p_created, p_tags, p_thumbnail);
+    p_source, p_media_type, p_sha256, p_size, p_created, p_tags, p_thumbnail, p_accepted,
+    p_collection_n);
   IF a.said <> 'ok' THEN
     RETURN a;
   END IF;
@@ -107,17 +124,27 @@ BEGIN
       ORDER BY at), p_most);
   stored := v_last;
 END $body$;
--- With p_as another document's id: this one takes its place, its id and its time of creation.
+-- Whether another document than p_but stands in the way of this content of the source.
+CREATE OR REPLACE FUNCTION mainstay.elsewhere(
+  p_collection bigint, p_source bytea, p_sha256 text, p_but bigint) RETURNS boolean
+  LANGUAGE plpgsql AS $body$
+BEGIN
+  RETURN EXISTS (SELECT FROM mainstay.same_source(p_collection, p_source) s WHERE s <> p_but)
+    OR coalesce(mainstay.same_content(p_collection, p_source, p_sha256) <> p_but, false);
+END $body$;
+-- With p_as another document's id: this one takes its place, its id, its source and its time of
+-- creation, and what it does not bring itself (p_brings: 2 the tags, 4 the collection) has to be as
+-- there. p_copied: the document that its chunks were made from.
 CREATE OR REPLACE FUNCTION mainstay.finish_document(
   p_id text, p_as text, p_tenant text, p_sha256 text, p_size bigint, p_title bytea,
-  p_title_words text, p_spelled text[], p_stems text[], p_most bigint)
-  RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
+  p_title_words text, p_spelled text[], p_stems text[], p_most bigint, p_copied bigint,
+  p_brings bigint) RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
 DECLARE
   d mainstay.document%ROWTYPE;
   o mainstay.document%ROWTYPE;
   v_shown boolean;
   v_same bigint;
-  v_older bigint[];
+  v_older bigint[] := '{}';
 BEGIN
   PERFORM mainstay.lock_documents(p_tenant, ARRAY[p_id, p_as]);
   SELECT * INTO d FROM mainstay.document x WHERE id = p_id AND tenant = p_tenant
@@ -139,24 +166,47 @@ BEGIN
   IF d.state = 0 THEN
     RETURN mainstay.answer('ok', false, d.n);
   END IF;
-  v_same := mainstay.same_content(d.collection, d.source, p_sha256);
   IF p_as <> '' THEN
-    IF v_same <> o.n THEN
+    IF p_copied = 0 AND d.accepted < o.accepted THEN
+      PERFORM mainstay.hide(d.n);
+      RETURN mainstay.answer('superseded', false, o.n);
+    END IF;
+    IF (p_copied <> 0 AND (p_copied <> o.n OR d.chunks <> o.chunks))
+        OR (p_brings & 2 = 0 AND d.tags <> o.tags)
+        OR (p_brings & 4 = 0 AND d.collection <> o.collection) THEN
+      RETURN mainstay.answer('changed', false, NULL);
+    END IF;
+    IF mainstay.elsewhere(d.collection, o.source, p_sha256, o.n) THEN
       RETURN mainstay.answer('same', false, NULL);
     END IF;
+    IF p_title = '' AND d.title <> o.title THEN
+      PERFORM mainstay.retitle(d.n, o.title, o.title_words::text, '{}', '{}', p_most);
+    END IF;
     PERFORM mainstay.hide(o.n);
-  ELSIF v_same IS NOT NULL THEN
-    PERFORM mainstay.hide(d.n);
-    RETURN mainstay.answer('existed', false, v_same);
+  ELSE
+    v_same := mainstay.same_content(d.collection, d.source, p_sha256);
+    IF v_same IS NOT NULL THEN
+      PERFORM mainstay.hide(d.n);
+      UPDATE mainstay.document SET accepted = greatest(accepted, d.accepted) WHERE n = v_same;
+      RETURN mainstay.answer('existed', false, v_same);
+    END IF;
+    v_older := ARRAY(SELECT mainstay.same_source(d.collection, d.source));
+    SELECT n INTO v_same FROM mainstay.document
+      WHERE n = ANY (v_older) AND accepted > d.accepted LIMIT 1;
+    IF FOUND THEN
+      PERFORM mainstay.hide(d.n);
+      RETURN mainstay.answer('superseded', false, v_same);
+    END IF;
+    PERFORM mainstay.hide(older) FROM unnest(v_older) older;
   END IF;
-  v_older := ARRAY(SELECT mainstay.same_source(d.collection, d.source));
-  PERFORM mainstay.hide(older) FROM unnest(v_older) older;
   IF p_title <> '' AND p_title <> d.title THEN
     PERFORM mainstay.retitle(d.n, p_title, p_title_words, p_spelled, p_stems, p_most);
   END IF;
   UPDATE mainstay.document SET state = 0, sha256 = p_sha256, size = p_size, checkpoint = '',
     id = CASE p_as WHEN '' THEN id ELSE p_as END,
-    created = CASE p_as WHEN '' THEN created ELSE o.created END WHERE n = d.n;
+    source = CASE p_as WHEN '' THEN source ELSE o.source END,
+    created = CASE p_as WHEN '' THEN created ELSE o.created END,
+    accepted = CASE p_copied WHEN 0 THEN accepted ELSE o.accepted END WHERE n = d.n;
   PERFORM mainstay.count_in(d.n);
   RETURN mainstay.answer('ok', p_as <> '' OR cardinality(v_older) > 0, d.n);
 END $body$;
@@ -180,13 +230,17 @@ BEGIN
   END IF;
   v_moves := p_what & 4 <> 0 AND p_collection <> v_name;
   v_tagged := p_what & 2 <> 0 AND p_tags <> d.tags;
+  SELECT n INTO k FROM mainstay.collection
+    WHERE v_moves AND tenant = p_tenant AND name = p_collection;
+  IF mainstay.elsewhere(k, d.source, d.sha256, d.n) THEN
+    RETURN mainstay.answer('same', false, NULL);
+  END IF;
   IF (v_moves OR v_tagged) AND d.chunks > p_large THEN
     RETURN mainstay.answer('large', false, NULL);
   END IF;
   IF v_moves THEN
     SELECT c.k INTO k FROM mainstay.collection_locked(p_tenant, p_collection) c;
-    IF mainstay.same_content(k, d.source, d.sha256) IS NOT NULL
-        OR EXISTS (SELECT mainstay.same_source(k, d.source)) THEN
+    IF mainstay.elsewhere(k, d.source, d.sha256, d.n) THEN  -- now that nobody else puts one there
       RETURN mainstay.answer('same', false, NULL);
     END IF;
     UPDATE mainstay.collection SET documents = documents - 1, chunks = chunks - d.chunks,

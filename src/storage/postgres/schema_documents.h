@@ -13,5 +13,7 @@ const char* document_verbs();
 std::array<const char*, 3> vector_scripts();
 /// The same content under another source is another document; more letters are folded.
 std::array<const char*, 3> source_scripts();
+/// Documents know when their content was accepted.
+std::array<const char*, 3> accepted_scripts();
 
 }  // namespace mainstay::storage::postgres

@@ -40,8 +40,8 @@ Co<Result<JobState>> SplitJobs::fail(Lease lease, JobFailure failure, std::optio
                                      Deadline by) {
   return jobs_.fail(std::move(lease), std::move(failure), again, by);
 }
-Co<Status> SplitJobs::give_back(Lease lease, Deadline by) {
-  return jobs_.give_back(std::move(lease), by);
+Co<Status> SplitJobs::give_back(Lease lease, Duration later, Deadline by) {
+  return jobs_.give_back(std::move(lease), later, by);
 }
 Co<Result<Job>> SplitJobs::cancel(std::optional<Owner> owner, JobId id, Deadline by) {
   return jobs_.cancel(std::move(owner), std::move(id), by);

@@ -93,6 +93,7 @@ Result<Job> job_of(const Reply& reply) {
   out.state = state_of(state.empty() ? 'Q' : state.front());
   out.attempts = static_cast<std::uint32_t>(count_field(record, "a"));
   out.token = count_field(record, "t");
+  out.followed = record.contains("m");
   out.worker = string_field(record, "w");
   out.created = time_field(record, "C");
   out.started = time_field(record, "B");

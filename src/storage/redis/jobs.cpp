@@ -211,7 +211,7 @@ void RedisJobs::give_back_unclaimed(const Reply& reply, Owed owed) {
   for (const auto& item : reply.at(2).items) {
     const auto job = job_of(item);
     if (!job.ok()) continue;
-    call.command.add(job->job.id.text()).add(job->token);
+    call.command.add(job->job.id.text()).add(job->token).add(0);
     some = true;
   }
   if (!some) return;
@@ -339,8 +339,9 @@ Co<Result<JobState>> RedisJobs::fail(Lease lease, JobFailure failure, std::optio
   co_return state;
 }
 
-Co<Status> RedisJobs::give_back(Lease lease, Deadline by) {
-  std::vector<std::string> arguments{lease.id.text(), std::to_string(lease.token)};
+Co<Status> RedisJobs::give_back(Lease lease, Duration later, Deadline by) {
+  std::vector<std::string> arguments{lease.id.text(), std::to_string(lease.token),
+                                     std::to_string(whole_micros(later))};
   auto reply = co_await give_backs_.run(std::move(arguments), by);
   if (!reply.ok()) co_return reply.error();
   co_return outcome(*reply);

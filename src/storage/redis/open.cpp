@@ -82,6 +82,17 @@ Status check_sizes(const RedisSettings& settings, const Limits& limits) {
   return done();
 }
 
+/// Jobs that the embedded store took before jobs went to Redis: no worker asks it any more.
+void look_for_left_jobs(Stores& embedded, Log& log) {
+  const auto left = embedded.jobs().figures().depth;
+  if (left == 0) return;
+  log.warn("redis.jobs_left",
+           {{"jobs", left},
+            {"what",
+             "These unfinished jobs are in the data directory's database and do not run while "
+             "storage.redis_url is set. Start once without it, until they have ended."}});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Stores>> open(const StorageSettings& storage, const RedisSettings& settings,
@@ -92,6 +103,7 @@ Result<std::unique_ptr<Stores>> open(const StorageSettings& storage, const Redis
   if (!sizes.ok()) return sizes.error();
   auto client = Client::open(storage, settings, clock, random, log, metrics);
   if (!client.ok()) return client.error();
+  look_for_left_jobs(*embedded, log);
   std::unique_ptr<Stores> out =
       std::make_unique<RedisStores>(std::move(*client), limits, random, std::move(embedded), time);
   return out;

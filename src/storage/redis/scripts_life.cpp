@@ -6,8 +6,8 @@
 // V repeat_every. As it lives: s state (S scheduled, Q queued, R running, G succeeded, D dead,
 // C cancelled, X expired), a attempts, t token, n silent, w worker, C created, B started, F
 // finished, f failure, v how the attempt of the token ended (c f g), l end of the lease, y ready
-// since, q number in order of arrival, z bytes of the input; pR and pE of a repeating job: run_at
-// and expires as they were planned.
+// since, q number in order of arrival, z bytes of the input; of a repeating job: pR and pE run_at
+// and expires as they were planned, m (1) that an end before a retry has made the next occurrence.
 #include "storage/redis/script_pieces.h"
 
 namespace mainstay::storage::redis {
@@ -251,7 +251,7 @@ local function keep_plan(j)
 end
 -- The next occurrence of a repeating job; made once, since its id says when it runs.
 local function occur_again(j)
-  if not j.V then return end
+  if not j.V or j.m then return end
   keep_plan(j)
   local every, run = j.V * 1000000, j.pR
   run = run + math.max(1, math.floor((now - run) / every) + 1) * every
@@ -275,6 +275,14 @@ local function waits_again(j, s)
   become(j, s)
   waits(j, 1)
   drop('leases', j.id)
+end
+-- The same, and it is to run at that time.
+local function wait_until(j, time)
+  note('due', time, j.id)
+  keep_plan(j)
+  waits_again(j, 'S')
+  j.R = time
+  if call('ZRANGE', P .. 'due', 0, 0)[1] == j.id then rung = true end
 end
 local function over(j, s)
   if j.s == 'S' then drop('due', j.id) end

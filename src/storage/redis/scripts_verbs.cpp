@@ -58,11 +58,8 @@ local function fail(id, token, failure, again)
     answer = 'D'
     die(j, failure)
   else
-    note('due', now + again, id)
-    keep_plan(j)
-    waits_again(j, 'S')
-    j.R, j.f = now + again, failure
-    if call('ZRANGE', P .. 'due', 0, 0)[1] == id then rung = true end
+    wait_until(j, now + again)
+    j.f = failure
   end
   j.n, j.v = nil, 'f'
   return answer
@@ -70,17 +67,23 @@ end
 return each_item(4, fail)
 )lua";
 
+// id, token, microseconds until it may run again (0: at once).
 const std::string_view kGiveBack = R"lua(
-local function give_back(id, token)
+local function give_back(id, token, later)
   local j, told = leased(id, token, 'g')
   if told then return 'ok' end
   if not j then return 'stale' end
-  ready(j)
-  waits_again(j, 'Q')
-  j.a, j.n, j.v, j.y = math.max(j.a - 1, 0), nil, 'g', now
+  later = tonumber(later)
+  if later > 0 then wait_until(j, now + later)
+  else
+    ready(j)
+    waits_again(j, 'Q')
+    j.y = now
+  end
+  j.a, j.n, j.v = math.max(j.a - 1, 0), nil, 'g'
   return 'ok'
 end
-return each_item(2, give_back)
+return each_item(3, give_back)
 )lua";
 
 const std::string_view kExtend = R"lua(
@@ -124,8 +127,10 @@ end
 ready(j)
 call('ZREM', P .. 'ended', j.id)
 keep_plan(j)
+if j.V and j.s ~= 'C' then j.m = 1 end  -- this end has made the next occurrence
 become(j, 'Q')
 j.a, j.n, j.v, j.R, j.E, j.F, j.y = 0, nil, nil, nil, nil, nil, now
+j.t = (j.t or 0) + 1  -- so that each end has one of its own
 waits(j, 1)
 made = made + 1
 settle()

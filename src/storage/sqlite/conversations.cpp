@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/text.h"
+#include "storage/words.h"
 
 namespace mainstay::storage::sqlite {
 namespace {
@@ -21,23 +21,17 @@ constexpr const char* kListAfter =
     "SELECT id, title, created, updated, messages FROM conversation "
     "WHERE tenant = ? AND user = ? AND (updated, n) < (?, ?) "
     "ORDER BY updated DESC, n DESC LIMIT ?";
-// lower() knows A-Z alone, as base's lower_ascii().
-constexpr const char* kFindFirst =
-    "SELECT id, title, created, updated, messages FROM conversation "
-    "WHERE tenant = ? AND user = ? AND instr(lower(title), ?) > 0 "
-    "ORDER BY updated DESC, n DESC LIMIT ?";
-constexpr const char* kFindAfter =
-    "SELECT id, title, created, updated, messages FROM conversation "
-    "WHERE tenant = ? AND user = ? AND (updated, n) < (?, ?) AND instr(lower(title), ?) > 0 "
-    "ORDER BY updated DESC, n DESC LIMIT ?";
 constexpr const char* kPlace =
     "SELECT updated, n FROM conversation WHERE id = ? AND tenant = ? AND user = ?";
 constexpr const char* kNewest =
     "SELECT id, role, json, tokens, created, turn FROM message "
     "WHERE conversation = ? ORDER BY seq DESC";
 constexpr const char* kMessages =
-    "SELECT id, role, json, tokens, created FROM message "
-    "WHERE conversation = ? AND seq > ? ORDER BY seq LIMIT ?";
+    "SELECT m.id, m.role, m.json, m.tokens, m.created, CASE WHEN EXISTS (SELECT 1 FROM message AS "
+    "b "
+    "WHERE b.conversation = m.conversation AND b.seq = m.seq + 1 AND b.turn = m.turn) "
+    "THEN '' ELSE t.citations END FROM message AS m JOIN turn AS t ON t.n = m.turn "
+    "WHERE m.conversation = ? AND m.seq > ? ORDER BY m.seq LIMIT ?";
 constexpr const char* kSeqOf = "SELECT seq FROM message WHERE conversation = ? AND id = ?";
 constexpr const char* kRepeated = "SELECT 1 FROM turn WHERE conversation = ? AND request = ?";
 constexpr const char* kByTime = "SELECT n FROM turn WHERE finished < ? ORDER BY finished LIMIT ?";
@@ -139,48 +133,55 @@ std::vector<StoredMessage> newest_turns(Connection& db, std::int64_t conversatio
   return kept;
 }
 
-Status erase_all(Connection& db, const Owner& owner, const ConversationId& id) {
+/// Of a conversation that there is, or that was erased lately.
+std::optional<std::pair<std::int64_t, std::int64_t>> place_of(Connection& db, const Owner& owner,
+                                                              const ConversationId& id,
+                                                              const GoneConversations& gone) {
+  Query query(db, kPlace);
+  query.bind(id.text(), owner.tenant.text(), owner.user.text());
+  if (query.step()) return std::pair(query.number(0), query.number(1));
+  return gone.find(owner, id.text());
+}
+
+Status erase_all(Connection& db, const Owner& owner, const ConversationId& id,
+                 GoneConversations& gone) {
   auto found = find(db, owner, id);
   if (!found.ok()) return found.error();
+  const auto place = place_of(db, owner, id, gone);
+  if (place) gone.put(owner, id.text(), *place);
   Query(db, kEraseMessages).bind(found->n).finish();
   Query(db, kEraseTurns).bind(found->n).finish();
   Query(db, kErase).bind(found->n).finish();
   return done();
 }
 
-/// `text`: in the title, of small letters; empty: any title.
+/// `text`: in the title, as folded() gives both; empty: any title.
 Result<PageOfConversations> page(Connection& db, const Owner& owner, const std::string& text,
-                                 const ConversationId& after, std::uint32_t limit) {
+                                 const ConversationId& after, std::uint32_t limit,
+                                 const GoneConversations& gone) {
   PageOfConversations out;
   const auto collect = [&](Query& query) {
-    while (query.step()) {
-      if (out.items.size() == limit)
-        out.more = true;
-      else
-        out.items.push_back(info_of(query));
+    while (!out.more && query.step()) {
+      ConversationInfo info = info_of(query);
+      if (folded(info.title).find(text) == std::string::npos) continue;
+      out.more = out.items.size() == limit;
+      if (!out.more) out.items.push_back(std::move(info));
     }
   };
-  const std::int64_t one_more = std::int64_t(limit) + 1;
+  // SQLite knows the case of A-Z alone: titles are looked at here, and how many rows that takes
+  // nobody knows.
+  const std::int64_t rows = text.empty() ? std::int64_t(limit) + 1 : -1;
+  const std::string& tenant = owner.tenant.text();
   if (after.empty()) {
-    Query query(db, text.empty() ? kListFirst : kFindFirst);
-    if (text.empty()) query.bind(owner.tenant.text(), owner.user.text(), one_more);
-    if (!text.empty()) query.bind(owner.tenant.text(), owner.user.text(), text, one_more);
+    Query query(db, kListFirst);
+    query.bind(tenant, owner.user.text(), rows);
     collect(query);
     return out;
   }
-  std::int64_t updated = 0;
-  std::int64_t n = 0;
-  {
-    Query place(db, kPlace);
-    place.bind(after.text(), owner.tenant.text(), owner.user.text());
-    if (!place.step()) return unknown();
-    updated = place.number(0);
-    n = place.number(1);
-  }
-  const std::string& tenant = owner.tenant.text();
-  Query query(db, text.empty() ? kListAfter : kFindAfter);
-  if (text.empty()) query.bind(tenant, owner.user.text(), updated, n, one_more);
-  if (!text.empty()) query.bind(tenant, owner.user.text(), updated, n, text, one_more);
+  const auto place = place_of(db, owner, after, gone);
+  if (!place) return unknown();
+  Query query(db, kListAfter);
+  query.bind(tenant, owner.user.text(), place->first, place->second, rows);
   collect(query);
   return out;
 }
@@ -202,7 +203,10 @@ Result<std::vector<StoredMessage>> messages_after(Connection& db, const Owner& o
   std::vector<StoredMessage> out;
   Query query(db, kMessages);
   query.bind(found->n, seq, limit);
-  while (query.step()) out.push_back(message_of(query));
+  while (query.step()) {
+    out.push_back(message_of(query));
+    out.back().citations = query.text(5);
+  }
   return out;
 }
 
@@ -242,9 +246,8 @@ Status append_turn(Connection& db, const Owner& owner, const Turn& turn) {
 }
 
 std::vector<std::string> conversation_queries() {
-  return {kFind,      kFindAny,       kGet,        kListFirst, kListAfter, kFindFirst,
-          kFindAfter, kPlace,         kNewest,     kSeqOf,     kMessages,  kByTime,
-          kRepeated,  kEraseMessages, kEraseTurns, kErase,     kRename};
+  return {kFind,     kFindAny, kGet,      kListFirst,     kListAfter,  kPlace, kNewest, kSeqOf,
+          kMessages, kByTime,  kRepeated, kEraseMessages, kEraseTurns, kErase, kRename};
 }
 
 Co<Status> SqliteConversations::append(Owner owner, Turn turn, Deadline by) {
@@ -272,17 +275,16 @@ Co<Result<std::vector<StoredMessage>>> SqliteConversations::window(Owner owner, 
 
 Co<Result<PageOfConversations>> SqliteConversations::list(Owner owner, ConversationId after,
                                                           std::uint32_t limit, Deadline by) {
-  auto work = [owner = std::move(owner), after = std::move(after), limit](Connection& db) {
-    return page(db, owner, {}, after, limit);
-  };
+  auto work = [owner = std::move(owner), after = std::move(after), limit,
+               gone = gone_](Connection& db) { return page(db, owner, {}, after, limit, *gone); };
   co_return co_await readers_.read("list_conversations", std::move(work), by);
 }
 
 Co<Result<PageOfConversations>> SqliteConversations::search(Owner owner, std::string text,
                                                             ConversationId after,
                                                             std::uint32_t limit, Deadline by) {
-  auto work = [owner = std::move(owner), text = lower_ascii(text), after = std::move(after),
-               limit](Connection& db) { return page(db, owner, text, after, limit); };
+  auto work = [owner = std::move(owner), text = folded(text), after = std::move(after), limit,
+               gone = gone_](Connection& db) { return page(db, owner, text, after, limit, *gone); };
   co_return co_await readers_.read("search_conversations", std::move(work), by);
 }
 
@@ -317,8 +319,8 @@ Co<Result<std::vector<StoredMessage>>> SqliteConversations::messages(Owner owner
 }
 
 Co<Status> SqliteConversations::erase(Owner owner, ConversationId id, Deadline by) {
-  auto work = [owner = std::move(owner), id = std::move(id)](Connection& db) {
-    return erase_all(db, owner, id);
+  auto work = [owner = std::move(owner), id = std::move(id), gone = gone_](Connection& db) {
+    return erase_all(db, owner, id, *gone);
   };
   co_return co_await writer_.write("erase_conversation", std::move(work), by);
 }

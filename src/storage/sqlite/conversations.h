@@ -1,11 +1,17 @@
 // Conversations over SQLite. Used by storage/sqlite/open.cpp.
 #pragma once
 
-#include "storage/conversations.h"
+#include <memory>
+#include <utility>
+
+#include "storage/gone_places.h"
 #include "storage/sqlite/readers.h"
 #include "storage/sqlite/writer.h"
 
 namespace mainstay::storage::sqlite {
+
+/// In the list: when it was last used, and its number.
+using GoneConversations = GonePlaces<std::pair<std::int64_t, std::int64_t>>;
 
 class SqliteConversations final : public Conversations {
  public:
@@ -26,6 +32,8 @@ class SqliteConversations final : public Conversations {
  private:
   Writer& writer_;
   Readers& readers_;
+  const std::shared_ptr<GoneConversations> gone_ =
+      std::make_shared<GoneConversations>();  ///< a write may outlive its call
 };
 
 /// Adds a turn as Conversations::append() says, on the writer's connection. Nothing was written

@@ -1,4 +1,6 @@
 // Documents that become another one: new content under the same name, another title, other tags.
+#include <algorithm>
+
 #include "storage/document_rules.h"
 #include "storage/sqlite/document_rows.h"
 #include "storage/sqlite/document_undo.h"
@@ -13,10 +15,9 @@ constexpr const char* kFinish =
 struct End {
   TenantId tenant;
   DocumentId id;
-  DocumentId as;
+  Takeover place;
   std::string sha256;
   Bytes size;
-  std::string title;
 };
 
 /// Ready, of this tenant.
@@ -26,24 +27,45 @@ std::optional<DocumentRow> ready_row(Connection& db, const TenantId& tenant, con
   return row;
 }
 
+/// Whether another document than `but` stands in the way of this content of the row's source.
+bool is_elsewhere(Connection& db, const DocumentRow& row, const std::string& sha256,
+                  std::int64_t but) {
+  const auto same = same_content(db, row.collection, row.info.source, sha256);
+  if (same && same->info.number != but) return true;
+  const auto all = same_source(db, row.collection, row.info.source);
+  return std::any_of(all.begin(), all.end(),
+                     [but](const DocumentRow& each) { return each.info.number != but; });
+}
+
+/// Whether the old document is another one than that which the row was made for.
+bool has_changed(const DocumentRow& old, const DocumentRow& row, const Takeover& place) {
+  const bool copied =
+      place.copied == 0 || (place.copied == old.info.number && row.info.chunks == old.info.chunks);
+  const bool tags = place.brings_tags || row.info.tags == old.info.tags;
+  const bool collection = place.brings_collection || row.collection == old.collection;
+  return !copied || !tags || !collection;
+}
+
 Result<Added> finish_as_now(Connection& db, Vocabulary& vocabulary, const End& end) {
-  auto old = ready_row(db, end.tenant, end.as);
+  auto old = ready_row(db, end.tenant, end.place.as);
   if (!old) return unknown_document();
   auto row = document_of(db, end.tenant, end.id);
   if (!row && old->info.sha256 == end.sha256) return Added{std::move(old->info), false, true};
   if (!row || row->info.state != DocumentState::ingesting) return unknown_document();
-  const auto same = same_content(db, row->collection, row->info.source, end.sha256);
-  if (same && same->info.number != old->info.number) return same_content_elsewhere();
+  if (end.place.copied == 0 && row->accepted < old->accepted) {
+    make_gone(db, vocabulary, *row);
+    return Added{std::move(old->info), false, false, true};
+  }
+  if (has_changed(*old, *row, end.place)) return document_changed();
+  row->info.source = old->info.source;
+  if (is_elsewhere(db, *row, end.sha256, old->info.number)) return same_content_elsewhere();
   make_gone(db, vocabulary, *old);
-  for (const auto& each : same_source(db, row->collection, row->info.source)) {
-    make_gone(db, vocabulary, each);
-  }
-  if (!end.title.empty() && end.title != row->info.title) {
-    retitle(db, vocabulary, *row, end.title);
-  }
+  const std::string& title = end.place.title.empty() ? old->info.title : end.place.title;
+  if (title != row->info.title) retitle(db, vocabulary, *row, title);
   Query(db, Literal{kFinish}).bind(end.sha256, end.size.value, row->info.number).finish();
-  row->info.id = end.as;
+  row->info.id = end.place.as;
   row->info.created = old->info.created;
+  if (end.place.copied != 0) row->accepted = old->accepted;
   row->info.sha256 = end.sha256;
   row->info.size = end.size;
   row->info.state = DocumentState::ready;
@@ -56,10 +78,8 @@ Result<Added> finish_as_now(Connection& db, Vocabulary& vocabulary, const End& e
 Status move_to(Connection& db, DocumentRow& row, const CollectionName& collection) {
   row.collection = collection_made(db, row.tenant, collection);
   row.info.collection = collection;
-  const bool taken =
-      same_content(db, row.collection, row.info.source, row.info.sha256).has_value() ||
-      !same_source(db, row.collection, row.info.source).empty();
-  return taken ? Status(same_content_elsewhere()) : done();
+  if (is_elsewhere(db, row, row.info.sha256, row.info.number)) return same_content_elsewhere();
+  return done();
 }
 
 struct Change {
@@ -75,11 +95,11 @@ Result<DocumentInfo> update_now(Connection& db, Vocabulary& vocabulary, const Ch
   if (change.to.tags) next.info.tags = *change.to.tags;
   const bool moves = change.to.collection && *change.to.collection != row->info.collection;
   const bool marked_anew = moves || next.info.tags != row->info.tags;
-  if (marked_anew && row->info.chunks > kChangedAtOnce) return document_large();
   if (moves) {
     auto moved = move_to(db, next, *change.to.collection);
     if (!moved.ok()) return moved.error();
   }
+  if (marked_anew && row->info.chunks > kChangedAtOnce) return document_large();
   if (marked_anew) {
     count_out(db, *row);
     rescope(db, *row, next);
@@ -93,11 +113,9 @@ Result<DocumentInfo> update_now(Connection& db, Vocabulary& vocabulary, const Ch
 
 }  // namespace
 
-Co<Result<Added>> SqliteDocuments::finish_as(TenantId tenant, DocumentId id, DocumentId as,
-                                             std::string sha256, Bytes size, std::string title,
-                                             Deadline by) {
-  End end{std::move(tenant), std::move(id), std::move(as),
-          std::move(sha256), size,          std::move(title)};
+Co<Result<Added>> SqliteDocuments::finish_as(TenantId tenant, DocumentId id, Takeover place,
+                                             std::string sha256, Bytes size, Deadline by) {
+  End end{std::move(tenant), std::move(id), std::move(place), std::move(sha256), size};
   auto work = [end = std::move(end), vocabulary = vocabulary_, changed = change()](Connection& db) {
     return undoing(db, [&] { return finish_as_now(db, *vocabulary, end); });
   };

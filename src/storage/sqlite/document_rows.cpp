@@ -18,6 +18,8 @@ constexpr std::uint64_t kChunksAtOnce = 32;
 
 constexpr const char* kTenant = "SELECT n FROM tenant WHERE name = ?";
 constexpr const char* kCollection = "SELECT n FROM collection WHERE tenant = ? AND name = ?";
+constexpr const char* kCollectionName =
+    "SELECT name FROM collection WHERE n = ? AND tenant = ? AND name IS NOT NULL";
 constexpr const char* kById = MAINSTAY_DOCUMENT "WHERE d.id = ?";
 constexpr const char* kSameContent = MAINSTAY_DOCUMENT
     "WHERE d.collection = ? AND d.sha256 = ? AND d.source = ? AND d.sha256 <> '' AND d.state = 0";
@@ -25,8 +27,8 @@ constexpr const char* kSameSource =
     MAINSTAY_DOCUMENT "WHERE d.collection = ? AND d.source = ? AND d.source <> '' AND d.state = 0";
 constexpr const char* kInsertDocument =
     "INSERT INTO document (id, tenant, collection, state, title, source, media_type, sha256, size, "
-    "chunks, created, tags, checkpoint, indexed, retitled, folded) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?)";
+    "chunks, created, tags, checkpoint, indexed, retitled, folded, accepted) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?, ?)";
 constexpr const char* kInsertChunk =
     "INSERT INTO chunk (n, begin_at, end_at, page, heading, text) VALUES (?, ?, ?, ?, ?, ?)";
 constexpr const char* kIndex =
@@ -47,7 +49,9 @@ constexpr const char* kCount =
 constexpr const char* kRetitle =
     "UPDATE document SET title = ?, indexed = ?, retitled = ? WHERE n = ?";
 constexpr const char* kMove = "UPDATE document SET collection = ?, tags = ? WHERE n = ?";
-constexpr const char* kName = "UPDATE document SET id = ?, created = ? WHERE n = ?";
+constexpr const char* kName =
+    "UPDATE document SET id = ?, source = ?, created = ?, accepted = ? WHERE n = ?";
+constexpr const char* kAccept = "UPDATE document SET accepted = max(accepted, ?) WHERE n = ?";
 constexpr const char* kPutThumbnail = "INSERT INTO thumbnail (document, bytes) VALUES (?, ?)";
 constexpr const char* kThumbnail = "SELECT bytes FROM thumbnail WHERE document = ?";
 constexpr const char* kGone = MAINSTAY_DOCUMENT
@@ -237,6 +241,14 @@ std::optional<std::int64_t> collection_number(Connection& db, std::int64_t tenan
   return one_number(query);
 }
 
+std::optional<CollectionName> collection_name(Connection& db, std::int64_t tenant,
+                                              std::int64_t number) {
+  Query query(db, Literal{kCollectionName});
+  query.bind(number, tenant);
+  if (!query.step()) return std::nullopt;
+  return CollectionName(query.text(0));
+}
+
 std::int64_t collection_made(Connection& db, std::int64_t tenant, const CollectionName& name) {
   if (const auto found = collection_number(db, tenant, name)) return *found;
   Query(db,
@@ -267,6 +279,7 @@ DocumentRow row_of(Query& query) {
   out.indexed = query.text(15);
   out.retitled = query.count(16);
   out.folded = query.count(17);
+  out.accepted = wall_from_micros(query.number(18));
   return out;
 }
 
@@ -315,7 +328,8 @@ std::int64_t insert_document(Connection& db, const DocumentRow& row) {
   Query(db, Literal{kInsertDocument})
       .bind(info.id.text(), row.tenant, row.collection, static_cast<int>(state), info.title,
             info.source, info.media_type, info.sha256, info.size.value, info.chunks,
-            micros(info.created), tags_text(info.tags), row.indexed, row.folded)
+            micros(info.created), tags_text(info.tags), row.indexed, row.folded,
+            micros(row.accepted))
       .finish();
   return db.last_rowid();
 }
@@ -378,8 +392,13 @@ void rescope(Connection& db, const DocumentRow& row, const DocumentRow& to) {
 
 void name_row(Connection& db, const DocumentRow& row) {
   Query(db, Literal{kName})
-      .bind(row.info.id.text(), micros(row.info.created), row.info.number)
+      .bind(row.info.id.text(), row.info.source, micros(row.info.created), micros(row.accepted),
+            row.info.number)
       .finish();
+}
+
+void accept_again(Connection& db, const DocumentRow& row, WallTime accepted) {
+  Query(db, Literal{kAccept}).bind(micros(accepted), row.info.number).finish();
 }
 
 void put_thumbnail(Connection& db, std::int64_t document, const std::string& bytes) {
@@ -460,10 +479,10 @@ void index_if_empty(Connection& db) {
 }
 
 std::vector<std::string> document_row_queries() {
-  return {kTenant,     kCollection,     kById,         kSameContent,    kSameSource, kSlice,
-          kFirstChunk, kDropChunks,     kDropDocument, kHide,           kCount,      kRetitle,
-          kGone,       kGoneCollection, kOfCollection, kDropCollection, kOldWords,   kFolded,
-          kMove,       kName,           kThumbnail};
+  return {kTenant,     kCollection,     kById,         kSameContent,    kSameSource,    kSlice,
+          kFirstChunk, kDropChunks,     kDropDocument, kHide,           kCount,         kRetitle,
+          kGone,       kGoneCollection, kOfCollection, kDropCollection, kOldWords,      kFolded,
+          kMove,       kName,           kAccept,       kThumbnail,      kCollectionName};
 }
 
 }  // namespace mainstay::storage::sqlite

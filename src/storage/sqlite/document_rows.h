@@ -25,6 +25,7 @@ struct DocumentRow {
   std::string indexed;                ///< title in the index of chunks from `retitled` on
   std::uint64_t retitled = 0;         ///< chunks before this one have the title in the index
   std::uint64_t folded = kChunksMax;  ///< chunks before this one are in it with Folding::today
+  WallTime accepted;                  ///< when its content was asked for
 };
 
 std::optional<std::int64_t> tenant_number(Connection& db, const TenantId& tenant);
@@ -32,13 +33,17 @@ std::int64_t tenant_made(Connection& db, const TenantId& tenant);
 /// None: no such collection, or it is gone.
 std::optional<std::int64_t> collection_number(Connection& db, std::int64_t tenant,
                                               const CollectionName& name);
+/// None: no such collection of the tenant, or it is gone.
+std::optional<CollectionName> collection_name(Connection& db, std::int64_t tenant,
+                                              std::int64_t number);
 std::int64_t collection_made(Connection& db, std::int64_t tenant, const CollectionName& name);
 
 /// The columns that row_of() reads, FROM document AS d JOIN collection AS c.
-#define MAINSTAY_DOCUMENT                                                              \
-  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, " \
-  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, " \
-  "d.retitled, d.folded FROM document AS d CROSS JOIN collection AS c ON c.n = d.collection "
+#define MAINSTAY_DOCUMENT                                                                    \
+  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, "       \
+  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, "       \
+  "d.retitled, d.folded, d.accepted FROM document AS d CROSS JOIN collection AS c ON c.n = " \
+  "d.collection "
 DocumentRow row_of(Query& query);
 
 /// Ready or ingesting, of any tenant; the row of an id whose collection is gone is freed of it.
@@ -64,8 +69,10 @@ void retitle(Connection& db, Vocabulary& vocabulary, DocumentRow& row, const std
 /// Puts the marks of `to` (tags, collection) into the index in the place of those of `row`, and its
 /// tags and collection into the row. The titles are the same.
 void rescope(Connection& db, const DocumentRow& row, const DocumentRow& to);
-/// Gives a row that no other has another id, and its time.
+/// Gives a row the id that no other has, the source and the times that it has now.
 void name_row(Connection& db, const DocumentRow& row);
+/// The content of the document was asked for again: it stands against what was accepted before.
+void accept_again(Connection& db, const DocumentRow& row, WallTime accepted);
 void put_thumbnail(Connection& db, std::int64_t document, const std::string& bytes);
 std::string thumbnail_of(Connection& db, std::int64_t document);
 /// Counts a ready document into its collection's figures, or out of them.

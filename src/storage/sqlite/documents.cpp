@@ -16,11 +16,12 @@ constexpr const char* kListAll = MAINSTAY_DOCUMENT
     "ORDER BY d.n DESC LIMIT ?";
 constexpr const char* kListOne = MAINSTAY_DOCUMENT
     "WHERE d.collection = ? AND d.state = 0 AND d.n < ? ORDER BY d.n DESC LIMIT ?";
-#define MAINSTAY_UNFINISHED                                                              \
-  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, "   \
-  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, "   \
-  "d.retitled, d.folded, t.name FROM document AS d CROSS JOIN collection AS c ON c.n = " \
-  "d.collection "                                                                        \
+#define MAINSTAY_UNFINISHED                                                                        \
+  "SELECT d.id, c.name, d.title, d.source, d.media_type, d.sha256, d.size, d.chunks, "             \
+  "d.created, d.tags, d.state, d.n, d.tenant, d.collection, d.checkpoint, d.indexed, "             \
+  "d.retitled, d.folded, d.accepted, t.name FROM document AS d CROSS JOIN collection AS c ON c.n " \
+  "= "                                                                                             \
+  "d.collection "                                                                                  \
   "CROSS JOIN tenant AS t ON t.n = d.tenant "
 constexpr const char* kUnfinished = MAINSTAY_UNFINISHED
     "WHERE d.state = 1 AND d.created < ? AND c.name IS NOT NULL ORDER BY d.created LIMIT ?";
@@ -39,15 +40,30 @@ constexpr const char* kRename = "UPDATE collection SET name = ? WHERE n = ?";
 constexpr const char* kForsake = "UPDATE collection SET name = NULL WHERE n = ?";
 constexpr const char* kDocumentsOf = "SELECT documents FROM collection WHERE n = ?";
 
-DocumentRow new_row(Connection& db, const TenantId& tenant, const NewDocument& document,
-                    DocumentState state, WallTime now) {
+/// Where the document goes. Errors: as Documents::add().
+Status place(Connection& db, const NewDocument& document, DocumentRow& row) {
+  row.info.collection = document.collection;
+  row.collection = document.collection_number;
+  if (row.collection == 0) {
+    row.collection = collection_made(db, row.tenant, document.collection);
+    return done();
+  }
+  auto name = collection_name(db, row.tenant, row.collection);
+  if (!name) return unknown_collection();
+  row.info.collection = std::move(*name);
+  return done();
+}
+
+Result<DocumentRow> new_row(Connection& db, const TenantId& tenant, const NewDocument& document,
+                            DocumentState state, WallTime now) {
   DocumentRow row;
   row.tenant = tenant_made(db, tenant);
-  row.collection = collection_made(db, row.tenant, document.collection);
+  auto placed = place(db, document, row);
+  if (!placed.ok()) return placed.error();
   row.indexed = document.title;
+  row.accepted = document.accepted == WallTime{} ? now : document.accepted;
   DocumentInfo& info = row.info;
   info.id = document.id;
-  info.collection = document.collection;
   info.title = document.title;
   info.source = document.source;
   info.media_type = document.media_type;
@@ -60,6 +76,26 @@ DocumentRow new_row(Connection& db, const TenantId& tenant, const NewDocument& d
   return row;
 }
 
+/// What makes the row needless, as the answer of its verb: the same content of its source, or one
+/// that was accepted later.
+std::optional<Added> there_already(Connection& db, const DocumentRow& row,
+                                   const std::string& sha256) {
+  Added added;
+  if (auto same = same_content(db, row.collection, row.info.source, sha256)) {
+    accept_again(db, *same, row.accepted);
+    added.document = std::move(same->info);
+    added.existed = true;
+    return added;
+  }
+  for (auto& each : same_source(db, row.collection, row.info.source)) {
+    if (each.accepted <= row.accepted) continue;
+    added.document = std::move(each.info);
+    added.superseded = true;
+    return added;
+  }
+  return std::nullopt;
+}
+
 /// Hides older contents of the same source; whether there were any.
 bool replace_older(Connection& db, Vocabulary& vocabulary, const DocumentRow& row) {
   const auto older = same_source(db, row.collection, row.info.source);
@@ -70,12 +106,10 @@ bool replace_older(Connection& db, Vocabulary& vocabulary, const DocumentRow& ro
 Result<Added> add_document(Connection& db, Vocabulary& vocabulary, const TenantId& tenant,
                            const NewDocument& document, WallTime now) {
   Added added;
-  DocumentRow row = new_row(db, tenant, document, DocumentState::ready, now);
-  if (auto same = same_content(db, row.collection, document.source, document.sha256)) {
-    added.document = std::move(same->info);
-    added.existed = true;
-    return added;
-  }
+  auto made = new_row(db, tenant, document, DocumentState::ready, now);
+  if (!made.ok()) return made.error();
+  DocumentRow& row = *made;
+  if (auto there = there_already(db, row, document.sha256)) return std::move(*there);
   added.replaced = replace_older(db, vocabulary, row);
   if (taken_id(db, document.id)) return document_id_taken();
   row.info.number = insert_document(db, row);
@@ -95,8 +129,11 @@ Result<Begun> begin_document(Connection& db, const TenantId& tenant, const NewDo
     begun.checkpoint = std::move(row->checkpoint);
     return begun;
   }
-  DocumentRow row = new_row(db, tenant, head, DocumentState::ingesting, now);
+  auto made = new_row(db, tenant, head, DocumentState::ingesting, now);
+  if (!made.ok()) return made.error();
+  DocumentRow& row = *made;
   if (auto same = same_content(db, row.collection, head.source, head.sha256)) {
+    accept_again(db, *same, row.accepted);
     begun.document = std::move(same->info);
     begun.existed = true;
     return begun;
@@ -159,11 +196,9 @@ Result<Added> finish_document(Connection& db, Vocabulary& vocabulary, const End&
     added.document = std::move(row->info);
     return added;
   }
-  if (auto same = same_content(db, row->collection, row->info.source, end.sha256)) {
+  if (auto there = there_already(db, *row, end.sha256)) {
     make_gone(db, vocabulary, *row);
-    added.document = std::move(same->info);
-    added.existed = true;
-    return added;
+    return std::move(*there);
   }
   added.replaced = replace_older(db, vocabulary, *row);
   if (!end.title.empty() && end.title != row->info.title) {
@@ -196,13 +231,15 @@ Status erase_document(Connection& db, Vocabulary& vocabulary, const TenantId& te
 
 Result<PageOfDocuments> page(Connection& db, const TenantId& tenant,
                              const std::optional<CollectionName>& collection,
-                             const DocumentId& after, std::uint32_t limit) {
+                             const DocumentId& after, std::uint32_t limit,
+                             const GonePlaces<std::int64_t>& gone) {
   PageOfDocuments out;
   std::int64_t before = std::numeric_limits<std::int64_t>::max();
   if (!after.empty()) {
     const auto last = document_of(db, tenant, after);
-    if (!last) return unknown_document();
-    before = last->info.number;
+    const auto erased = gone.find(Owner{tenant, {}}, after.text());
+    if (!last && !erased) return unknown_document();
+    before = last ? last->info.number : *erased;
   }
   const auto owner = tenant_number(db, tenant);
   if (!owner) return out;
@@ -369,7 +406,7 @@ Co<Result<std::vector<Documents::Unfinished>>> SqliteDocuments::ingesting(WallTi
     std::vector<Unfinished> out;
     Query query(db, Literal{kUnfinished});
     query.bind(micros(before), limit);
-    while (query.step()) out.push_back({TenantId(query.text(18)), row_of(query).info});
+    while (query.step()) out.push_back({TenantId(query.text(19)), row_of(query).info});
     return out;
   };
   co_return co_await readers_.read("list_ingesting", std::move(work), by);
@@ -380,8 +417,9 @@ Co<Result<PageOfDocuments>> SqliteDocuments::list(TenantId tenant,
                                                   DocumentId after, std::uint32_t limit,
                                                   Deadline by) {
   auto work = [tenant = std::move(tenant), collection = std::move(collection),
-               after = std::move(after),
-               limit](Connection& db) { return page(db, tenant, collection, after, limit); };
+               after = std::move(after), limit, gone = gone_](Connection& db) {
+    return page(db, tenant, collection, after, limit, *gone);
+  };
   co_return co_await readers_.read("list_documents", std::move(work), by);
 }
 
@@ -406,7 +444,9 @@ Co<Result<std::vector<Chunk>>> SqliteDocuments::chunks(TenantId tenant, Document
 
 Co<Status> SqliteDocuments::erase(TenantId tenant, DocumentId id, Deadline by) {
   auto work = [tenant = std::move(tenant), id = std::move(id), vocabulary = vocabulary_,
-               changed = change()](Connection& db) {
+               gone = gone_, changed = change()](Connection& db) {
+    const auto row = document_of(db, tenant, id);
+    if (row) gone->put(Owner{tenant, {}}, id.text(), row->info.number);
     return undoing(db, [&] { return erase_document(db, *vocabulary, tenant, id); });
   };
   auto erased = co_await writer_.write("erase_document", std::move(work), by);
@@ -434,6 +474,14 @@ Co<Status> SqliteDocuments::create_collection(TenantId tenant, CollectionName na
     return done();
   };
   co_return co_await writer_.write("create_collection", std::move(work), by);
+}
+
+Co<Result<std::int64_t>> SqliteDocuments::hold_collection(TenantId tenant, CollectionName name,
+                                                          Deadline by) {
+  auto work = [tenant = std::move(tenant), name = std::move(name)](Connection& db) {
+    return Result<std::int64_t>(collection_made(db, tenant_made(db, tenant), name));
+  };
+  co_return co_await writer_.write("hold_collection", std::move(work), by);
 }
 
 Co<Status> SqliteDocuments::rename_collection(TenantId tenant, CollectionName from,

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "storage/documents.h"
+#include "storage/gone_places.h"
 #include "storage/sqlite/readers.h"
 #include "storage/sqlite/vocabulary.h"
 #include "storage/sqlite/writer.h"
@@ -26,8 +27,8 @@ class SqliteDocuments final : public Documents {
                                    Deadline by) override;
   Co<Result<Added>> finish(TenantId tenant, DocumentId id, std::string sha256, Bytes size,
                            std::string title, Deadline by) override;
-  Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, DocumentId as, std::string sha256,
-                              Bytes size, std::string title, Deadline by) override;
+  Co<Result<Added>> finish_as(TenantId tenant, DocumentId id, Takeover place, std::string sha256,
+                              Bytes size, Deadline by) override;
   Co<Result<DocumentInfo>> update(TenantId tenant, DocumentId id, DocumentChanges changes,
                                   Deadline by) override;
   Co<Result<std::string>> thumbnail(TenantId tenant, DocumentId id, Deadline by) override;
@@ -43,6 +44,8 @@ class SqliteDocuments final : public Documents {
   Co<Result<bool>> sweep(Deadline by) override;
   Co<Result<std::vector<CollectionInfo>>> collections(TenantId tenant, Deadline by) override;
   Co<Status> create_collection(TenantId tenant, CollectionName name, Deadline by) override;
+  Co<Result<std::int64_t>> hold_collection(TenantId tenant, CollectionName name,
+                                           Deadline by) override;
   Co<Status> rename_collection(TenantId tenant, CollectionName from, CollectionName to,
                                Deadline by) override;
   Co<Result<std::uint64_t>> erase_collection(TenantId tenant, CollectionName name,
@@ -66,6 +69,8 @@ class SqliteDocuments final : public Documents {
   std::shared_ptr<Vocabulary> vocabulary_;
   std::shared_ptr<std::atomic<std::uint64_t>> version_ =
       std::make_shared<std::atomic<std::uint64_t>>(1);
+  using Gone = GonePlaces<std::int64_t>;
+  std::shared_ptr<Gone> gone_ = std::make_shared<Gone>();  ///< numbers, by tenant
 };
 
 /// The texts of the queries whose plans a test looks at.

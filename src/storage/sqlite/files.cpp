@@ -64,15 +64,22 @@ Status add_file(Connection& db, const FileInfo& file, const FileLimits& limits) 
   return done();
 }
 
+/// Of a file that there is, or that was erased lately.
+std::optional<std::int64_t> place_of(Connection& db, const Owner& owner, const FileId& id,
+                                     const GonePlaces<std::int64_t>& gone, WallTime now) {
+  Query query(db, kPlace);
+  query.bind(id.text(), owner.tenant.text(), owner.user.text(), micros(now));
+  return query.step() ? query.number(0) : gone.find(owner, id.text());
+}
+
 Result<PageOfFiles> page(Connection& db, const FileFilter& filter, const FileId& after,
-                         std::uint32_t limit, WallTime now) {
+                         std::uint32_t limit, const GonePlaces<std::int64_t>& gone, WallTime now) {
   const auto& owner = filter.owner;
   std::int64_t place = filter.oldest_first ? 0 : INT64_MAX;
   if (!after.empty()) {
-    Query query(db, kPlace);
-    query.bind(after.text(), owner.tenant.text(), owner.user.text(), micros(now));
-    if (!query.step()) return unknown_file();
-    place = query.number(0);
+    const auto found = place_of(db, owner, after, gone, now);
+    if (!found) return unknown_file();
+    place = *found;
   }
   PageOfFiles out;
   Query query(db, filter.oldest_first ? kOldest : kNewest);
@@ -111,13 +118,18 @@ Co<Result<FileInfo>> SqliteFiles::get(Owner owner, FileId id, Deadline by) {
 
 Co<Result<PageOfFiles>> SqliteFiles::list(FileFilter filter, FileId after, std::uint32_t limit,
                                           Deadline by) {
-  auto work = [filter = std::move(filter), after = std::move(after), limit,
-               now = clock_.wall()](Connection& db) { return page(db, filter, after, limit, now); };
+  auto work = [filter = std::move(filter), after = std::move(after), limit, gone = gone_,
+               now = clock_.wall()](Connection& db) {
+    return page(db, filter, after, limit, *gone, now);
+  };
   co_return co_await readers_.read("list_files", std::move(work), by);
 }
 
 Co<Status> SqliteFiles::erase(Owner owner, FileId id, Deadline by) {
-  auto work = [owner = std::move(owner), id = std::move(id)](Connection& db) -> Status {
+  auto work = [owner = std::move(owner), id = std::move(id), gone = gone_,
+               now = clock_.wall()](Connection& db) -> Status {
+    const auto place = place_of(db, owner, id, *gone, now);
+    if (place) gone->put(owner, id.text(), *place);
     Query(db, kErase).bind(id.text(), owner.tenant.text(), owner.user.text()).finish();
     return db.changes() > 0 ? done() : Status(unknown_file());
   };

@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
+#include <memory>
+
 #include "storage/files.h"
+#include "storage/gone_places.h"
 #include "storage/sqlite/readers.h"
 #include "storage/sqlite/writer.h"
 
@@ -26,6 +29,8 @@ class SqliteFiles final : public Files {
   Writer& writer_;
   Readers& readers_;
   Clock& clock_;
+  using Gone = GonePlaces<std::int64_t>;
+  const std::shared_ptr<Gone> gone_ = std::make_shared<Gone>();  ///< a write may outlive its call
 };
 
 /// The texts of the queries whose plans a test looks at: none may scan a table.

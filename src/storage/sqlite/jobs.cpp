@@ -158,9 +158,10 @@ Co<Result<JobState>> SqliteJobs::fail(Lease lease, JobFailure failure,
   co_return op->found;
 }
 
-Co<Status> SqliteJobs::give_back(Lease lease, Deadline by) {
+Co<Status> SqliteJobs::give_back(Lease lease, Duration later, Deadline by) {
   auto executor = co_await asio::this_coro::executor;
-  const auto op = std::make_shared<GiveBackJob>(clock_, executor, until(by), std::move(lease));
+  const auto op =
+      std::make_shared<GiveBackJob>(clock_, executor, until(by), std::move(lease), later);
   const AlarmTaken taken(*op);
   auto handed = desk_.hand(op);
   if (!handed.ok()) co_return handed;

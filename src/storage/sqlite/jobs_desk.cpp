@@ -82,7 +82,7 @@ void JobDesk::load(Connection& db) {
     const JobFailure failure = lost_attempt(JobEvent::restart);
     for (const auto& row : live_jobs(db, moment_.wall)) {
       Entry& entry = insert(entry_of(row), back_at(moment_.at, moment_.wall, row.ready));
-      if (row.job.job.repeat_every.count() > 0) repeating_.insert(row.n);
+      if (row.job.job.repeat_every.count() > 0 && !row.job.followed) repeating_.insert(row.n);
       if (row.life.state != JobState::running) continue;
       auto next = step(row.life, {JobEvent::restart, std::nullopt, moment_.wall, std::nullopt,
                                   rules_.limits.poison_after});

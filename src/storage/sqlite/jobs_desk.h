@@ -196,6 +196,7 @@ class JobDesk final : public Rider {
   void write_rows(Connection& db);
   void put_nothing_off() noexcept;
   void make_next(Connection& db, Entry& entry, JobState how);
+  void repeat_again(Connection& db, JobRow& row);
   struct Known {
     std::optional<Submitted> same;
     std::optional<Error> refused;

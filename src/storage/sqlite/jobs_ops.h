@@ -68,13 +68,14 @@ struct FailJob final : JobOp {
 };
 
 struct GiveBackJob final : JobOp {
-  GiveBackJob(Clock& clock, Executor on, Deadline until, Lease which)
-      : JobOp("give_back_job", clock, on, until), lease(std::move(which)) {}
+  GiveBackJob(Clock& clock, Executor on, Deadline until, Lease which, Duration wait)
+      : JobOp("give_back_job", clock, on, until), lease(std::move(which)), later(wait) {}
   /// Nobody waits for the answer.
   GiveBackJob(Clock& clock, Executor on, Lease which)
       : JobOp("give_back_job", clock, on), lease(std::move(which)) {}
   bool apply(JobDesk& desk, Connection& db) override { return desk.give_back(db, *this); }
   const Lease lease;
+  const Duration later{};
 };
 
 /// One job, named by whoever may see it.

@@ -2,6 +2,7 @@
 #include "storage/sqlite/jobs_rows.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace mainstay::storage::sqlite {
 namespace {
@@ -85,6 +86,9 @@ constexpr Literal kPageOfGivenUp{
     "AND (?5 = '' OR (j.tenant = ?5 AND j.user = ?6)) AND ?7 = ?7 "
     "ORDER BY w.n DESC LIMIT ?2"};
 
+/// Less than nothing says that the next occurrence has been made.
+constexpr Literal kFollowed{
+    "UPDATE job SET repeat_every = -repeat_every WHERE n = ? AND repeat_every > 0"};
 constexpr Literal kHas{"SELECT 1 FROM job WHERE n = ?"};
 constexpr Literal kKey{
     "SELECT j.id, j.digest, coalesce(w.state, iif(j.run_at > ?4, 0, 1)) " MAINSTAY_JOB_FROM
@@ -152,7 +156,8 @@ JobRow row_of(Query& q, WallTime now) {
   job.run_at = wall_from_micros(q.number(10));
   job.expires = wall_from_micros(q.number(11));
   job.attempts_max = static_cast<std::uint32_t>(q.number(12));
-  job.repeat_every = std::chrono::seconds(q.number(13));
+  job.repeat_every = std::chrono::seconds(std::abs(q.number(13)));
+  out.job.followed = q.number(13) < 0;
   out.job.created = wall_from_micros(q.number(14));
   job.input = q.text(15);
   out.life = first_life(job, out.job.created);
@@ -231,6 +236,12 @@ void move_jobs(Connection& db, std::span<const NowRow> rows) {
     q.finish();
   }
   for (const NowRow& row : rows) move_job(db, row);
+}
+
+void note_followed(Connection& db, std::uint64_t n) {
+  Query q(db, kFollowed);
+  q.bind(n);
+  q.finish();
 }
 
 std::optional<JobRow> job_by_id(Connection& db, std::string_view id, WallTime now) {
@@ -364,9 +375,10 @@ std::vector<JobRow> page_of_jobs(Connection& db, const JobFilter& filter, std::u
 
 std::vector<std::string> job_queries() {
   std::vector<std::string> out;
-  for (const Literal query : {kById, kByN, kBriefByN, kLive, kPage, kPageOfOwner, kPageOfBatch,
-                              kPageOfGivenUp, kMadeBefore, kKey, kKeptKey, kReleaseKey, kKeepKey,
-                              kDelete, kDeleteNow, kEndedBefore, kFirstEnd, kOldKeys, kDeleteKey}) {
+  for (const Literal query :
+       {kFollowed,    kById,          kByN,         kBriefByN, kLive,    kPage,       kPageOfOwner,
+        kPageOfBatch, kPageOfGivenUp, kMadeBefore,  kKey,      kKeptKey, kReleaseKey, kKeepKey,
+        kDelete,      kDeleteNow,     kEndedBefore, kFirstEnd, kOldKeys, kDeleteKey}) {
     out.emplace_back(query.text);
   }
   return out;

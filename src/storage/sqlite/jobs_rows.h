@@ -67,6 +67,8 @@ struct NowRow {
 };
 void move_job(Connection& db, const NowRow& row);
 void move_jobs(Connection& db, std::span<const NowRow> rows);
+/// Its next occurrence has been made, which no later end does again.
+void note_followed(Connection& db, std::uint64_t n);
 /// `whole`: with input and result.
 std::optional<JobRow> job_by_id(Connection& db, std::string_view id, WallTime now);
 std::optional<JobRow> job_by_n(Connection& db, std::uint64_t n, WallTime now, bool whole);

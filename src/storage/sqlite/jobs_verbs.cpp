@@ -126,7 +126,7 @@ void JobDesk::make_next(Connection& db, Entry& entry, JobState how) {
   repeated_.push_back(entry.n);
   write_rows(db);
   auto row = job_by_n(db, entry.n, moment_.wall, true);
-  if (!row || !makes_next(row->job.job, how)) return;
+  if (!row || !makes_next(row->job, how)) return;
   row->job.job.expires = row->ordered_expires;
   auto next =
       std::make_shared<WholeJob>(next_occurrence_of(row->job.job, row->job.created, moment_.wall));
@@ -313,7 +313,7 @@ bool JobDesk::fail(Connection& db, FailJob& op) {
 }
 
 bool JobDesk::give_back(Connection& db, GiveBackJob& op) {
-  const JobStep by{JobEvent::give_back, op.lease.token, moment_.wall, std::nullopt, 0};
+  const JobStep by{JobEvent::give_back, op.lease.token, moment_.wall, op.later, 0};
   JobNow now;
   Entry* entry = leased(db, op, op.lease, by, now.life);
   if (entry == nullptr) return false;
@@ -348,6 +348,18 @@ bool JobDesk::cancel(Connection& db, CancelJob& op) {
   auto row = job_by_n(db, n, moment_.wall, true);
   if (row) op.found = std::move(row->job);
   return true;
+}
+
+/// What a retry by hand means for the repetition: only a cancelled occurrence has made no next one.
+void JobDesk::repeat_again(Connection& db, JobRow& row) {
+  if (row.job.job.repeat_every.count() == 0) return;
+  row.job.followed = has_next(row.job);
+  if (row.job.followed) {
+    note_followed(db, row.n);
+  } else {
+    repeating_.insert(row.n);
+    std::erase(repeated_, row.n);  // its end may be part of this very transaction
+  }
 }
 
 bool JobDesk::retry(Connection& db, RetryJob& op) {
@@ -389,10 +401,11 @@ bool JobDesk::retry(Connection& db, RetryJob& op) {
   entry.n = row->n;
   entry.worker = row->job.worker;
   insert(std::move(entry), moment_.at);
-  if (job.repeat_every.count() > 0) repeating_.insert(row->n);
+  repeat_again(db, *row);
   show_times(job, *next);
   row->job.state = next->state;
   row->job.attempts = next->attempts;
+  row->job.token = next->token;
   row->job.finished = {};
   op.found = std::move(row->job);
   return true;

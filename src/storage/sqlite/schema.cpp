@@ -66,8 +66,9 @@ CREATE TABLE message (
 // A job's row is written once, when it comes in; job_now holds what became of it since (none: it
 // waits as it came in) and is written in the order of arrival too, so that a commit of many jobs
 // touches few pages. `finished` of one that waits again says since when. The order of those that
-// wait lives in memory: every job below `live_from` has ended. job_kept_key holds the keys of jobs
-// that were removed before their keys' time.
+// wait lives in memory: every job below `live_from` has ended. `repeat_every` below zero: as much
+// above it, and the next occurrence has been made. job_kept_key holds the keys of jobs that were
+// removed before their keys' time.
 constexpr const char* kConversations2 = R"sql(
 CREATE TABLE job (
   n            INTEGER PRIMARY KEY,
@@ -365,7 +366,14 @@ constexpr const char* kLetters = R"sql(
 ALTER TABLE document ADD COLUMN folded INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX document_folded ON document (n) WHERE folded < 16777216;
 )sql";
-constexpr std::size_t kLettersStep = 7;
+
+// Of two contents of a document the one that was accepted later stays.
+constexpr const char* kAccepted = R"sql(
+ALTER TABLE document ADD COLUMN accepted INTEGER NOT NULL DEFAULT 0;
+UPDATE document SET accepted = created;
+)sql";
+/// The first whose tables are those that today's queries know.
+constexpr std::size_t kAcceptedStep = 8;
 
 constexpr const char* kAccessKeys1 = R"sql(
 CREATE TABLE generation (number INTEGER NOT NULL) STRICT;
@@ -404,7 +412,7 @@ constexpr const char* kAccessKeys2 =
     "ALTER TABLE access_key ADD COLUMN queued INTEGER NOT NULL DEFAULT 0";
 
 void index_after_step(Connection& db, std::size_t version) {
-  if (version == kLettersStep) index_if_empty(db);  // made anew by the second step
+  if (version == kAcceptedStep) index_if_empty(db);  // made anew by the second step
 }
 
 Error newer(const std::string& path, std::int64_t found, std::size_t known) {
@@ -483,7 +491,7 @@ const Schema& documents_schema() {
       "knowledge",
       "knowledge.db",
       0x4d4e534b,
-      {kDocuments1, kDocuments2, kVectors, kThumbnails, kContents, kSources, kLetters},
+      {kDocuments1, kDocuments2, kVectors, kThumbnails, kContents, kSources, kLetters, kAccepted},
       kLargePages,
       false,
       index_after_step};

@@ -122,7 +122,7 @@ TEST(ResponseOrder, pictures_files_and_sounds_keep_what_they_hold) {
 TEST(ResponseOrder, options_have_their_names_in_chats_and_unknown_ones_go_on) {
   const Json chat = chat_of(R"({"input":"x","stream":true,"max_output_tokens":50,"temperature":0.2,
     "reasoning":{"effort":"low","summary":"auto"},"top_k":7,"seed":null,"store":true,
-    "metadata":{"a":"b"},"max_tool_calls":3,"include":["reasoning.encrypted_content"],"truncation":"auto",
+    "metadata":{"a":"b"},"max_tool_calls":3,"top_logprobs":0,"include":["reasoning.encrypted_content"],"truncation":"auto",
     "conversation":{"id":"conv_1"},"collection":"notes","tool_choice":{"type":"function","name":"f"},
     "tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object"},
       "strict":true}],
@@ -147,6 +147,10 @@ TEST(ResponseOrder, what_there_is_not_is_refused_by_its_place) {
   EXPECT_EQ(refusal_of(with(R"("prompt":{"id":"p"})")), "unsupported_parameter prompt");
   EXPECT_EQ(refusal_of(with(R"("messages":[])")), "unsupported_parameter messages");
   EXPECT_EQ(refusal_of(with(R"("n":2)")), "unsupported_parameter n");
+  EXPECT_EQ(refusal_of(with(R"("top_logprobs":2)")), "unsupported_parameter top_logprobs");
+  EXPECT_EQ(refusal_of(with(R"("top_logprobs":0)")), "taken");
+  EXPECT_EQ(refusal_of(R"({"input":[{"type":"item_reference","id":"msg_1"}]})"),
+            "unsupported_parameter input[0].type");
   EXPECT_EQ(refusal_of(with(R"("include":["message.output_text.logprobs"])")),
             "unsupported_parameter include");
   EXPECT_EQ(refusal_of(with(R"("tools":[{"type":"web_search"}])")),

@@ -63,8 +63,38 @@ TEST_F(Load, tokens_need_an_issuer_an_audience_and_one_kind_of_key) {
   EXPECT_EQ(problem().key, "auth.jwt.issuer");
   toml("[auth.jwt]\nissuer = \"i\"\npublic_key = \"k.pem\"\n");
   EXPECT_EQ(problem().key, "auth.jwt.audience");
-  toml(named + "scopes = [\"chat\", \"root\"]\n");
+  toml(named + "public_key = \"k.pem\"\nscopes = [\"chat\", \"root\"]\n");
   EXPECT_EQ(problem().key, "auth.jwt.scopes");
+  toml("[auth.jwt]\nissuer = \"i\"\naudience = \"a\"\n");
+  EXPECT_EQ(problem().key, "auth.jwt.issuer") << "nobody would be asked for a token";
+}
+
+TEST_F(Load, an_origin_or_a_host_that_could_never_match_is_refused) {
+  for (const char* origin : {"*", "https://a.example/", "a.example", "https://",
+                             "HTTPS://a.example", "https://*.example", "https://u@a.example"}) {
+    toml("server.cors_origins = [\"https://app.example\", \"" + std::string(origin) + "\"]\n");
+    EXPECT_EQ(problem().key, "server.cors_origins") << origin;
+  }
+  toml("server.cors_origins = [\"http://[::1]:3000\", \"chrome-extension://abc\"]\n");
+  EXPECT_TRUE(problems().empty());
+  toml("server.allowed_hosts = [\"http://box\"]\n");
+  EXPECT_EQ(problem().key, "server.allowed_hosts");
+}
+
+// `config show` prints secrets as stars, which are easily pasted back.
+TEST_F(Load, a_secret_of_stars_is_refused) {
+  toml("[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"****\"\n");
+  EXPECT_NE(problem().says.find("only stars"), std::string::npos);
+}
+
+TEST_F(Load, a_name_that_is_taken_is_told_with_the_line_of_the_later_one) {
+  const std::string provider = "[[providers]]\nname = \"a\"\nkind = \"ollama\"\n";
+  toml(provider + provider);
+  EXPECT_EQ(problem().where, here(4));
+  const std::string route =
+      "[[routes]]\nmodel = \"m\"\n[[routes.candidates]]\nprovider = \"a\"\nmodel = \"x\"\n";
+  toml(provider + route + route);
+  EXPECT_EQ(problem().where, here(9));
 }
 
 TEST_F(Load, a_misspelt_section_is_refused) {

@@ -132,7 +132,9 @@ std::string other_value(const Row& row) {
     std::string operator()(Bytes* v) const { return std::to_string(v->value + 1); }
     std::string operator()(Millis* v) const { return std::to_string(v->count() + 1); }
     std::string operator()(std::vector<std::string>*) const {
-      return std::string_view(row.key) == "auth.jwt.scopes" ? "chat,jobs" : "one,two";
+      const std::string_view key = row.key;
+      if (key == "server.cors_origins") return "https://one.example,http://127.0.0.1:3000";
+      return key == "auth.jwt.scopes" ? "chat,jobs" : "one,two";
     }
     std::string operator()(Secret*) const {
       const bool webhook = std::string_view(row.key) == "jobs.webhooks.secret";
@@ -163,6 +165,10 @@ class Layers : public Setup {
     if (key == "server.tls_certificate") return {{"server.tls_key", "mate"}};
     if (key == "auth.jwt.jwks_url" || key == "auth.jwt.public_key" || key == "auth.jwt.secret") {
       return {{"auth.jwt.issuer", "mate"}, {"auth.jwt.audience", "mate"}};
+    }
+    if (key == "auth.jwt.issuer" || key == "auth.jwt.audience") {
+      const std::string other = key == "auth.jwt.issuer" ? "audience" : "issuer";
+      return {{"auth.jwt." + other, "mate"}, {"auth.jwt.public_key", "mate"}};
     }
     if (key == "resources.memory_hard" || key == "resources.descriptors_hard" ||
         key == "resources.gpu_hard") {

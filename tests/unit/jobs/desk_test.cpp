@@ -127,6 +127,14 @@ TEST_F(DeskTest, a_repeated_key_gives_the_first_job_and_another_body_a_conflict)
   EXPECT_EQ(refused(what).reason, "idempotency_key_reused");
 }
 
+TEST_F(DeskTest, without_a_key_no_order_was_there_before) {
+  store.submits_twice = true;
+  const auto out = try_submit(order({{"ms", 1}}));
+  ASSERT_TRUE(out.ok());
+  EXPECT_FALSE(out->existed);
+  EXPECT_EQ(told(out->id), (Names{"queued"}));
+}
+
 TEST_F(DeskTest, times_have_bounds) {
   settings.jobs.delay_max = Millis(1'000'000);
   Order what = order(Json::object());
@@ -195,6 +203,41 @@ TEST_F(DeskTest, the_id_of_a_repeating_job_ends_its_repetition) {
   clock.advance(1h);
   EXPECT_EQ(script->runs, 3);
   EXPECT_EQ(run(desk().cancel(caller, id, soon())).error().reason, "job_ended");
+}
+
+TEST_F(DeskTest, an_occurrence_that_was_run_again_ends_the_repetition_too) {
+  Order what = order({{"end", "fatal"}, {"ms", 10'000}});
+  what.repeat_every = 60s;
+  const JobId id = submit(what);
+  add_workers(1);
+  clock.advance(11s);
+  ASSERT_EQ(state(id), JobState::dead);
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::running);
+  const auto stopped = run(desk().cancel(caller, id, soon()));
+  ASSERT_TRUE(stopped.ok());
+  EXPECT_EQ(stopped->job.id, id);
+  EXPECT_EQ(memory.figures().depth, 0u) << "the one that was planned is cancelled as well";
+  EXPECT_EQ(run(desk().cancel(caller, id, soon())).error().reason, "job_ended");
+  clock.advance(1h);
+  EXPECT_EQ(script->runs, 2);
+}
+
+TEST_F(DeskTest, an_occurrence_that_was_run_again_and_cancelled_alone_still_finds_the_next) {
+  Order what = order({{"end", "fatal"}});
+  what.repeat_every = 60s;
+  const JobId id = submit(what);
+  add_workers(1);
+  clock.advance(1s);
+  close_workers();
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  ASSERT_TRUE(run(desk().cancel_only(caller, id, soon())).ok());
+  EXPECT_EQ(memory.figures().depth, 1u);
+  const auto next = run(desk().cancel(caller, id, soon()));
+  ASSERT_TRUE(next.ok()) << next.error().detail;
+  EXPECT_NE(next->job.id, id);
+  EXPECT_EQ(memory.figures().depth, 0u);
 }
 
 TEST_F(DeskTest, an_occurrence_that_runs_late_is_found_too) {
@@ -288,6 +331,19 @@ TEST_F(DeskTest, a_cancelled_job_can_be_run_again_and_forgotten_when_it_has_ende
   EXPECT_EQ(state(id), JobState::succeeded);
   EXPECT_TRUE(run(desk().erase(caller, id, soon())).ok());
   EXPECT_EQ(run(desk().get(caller, id, soon())).error().code, Errc::not_found);
+}
+
+TEST_F(DeskTest, a_retry_is_told_before_anything_else_is_done) {
+  Order what = order({{"end", "fatal"}, {"ms", 100}});
+  what.webhook = "https://hooks.example/x";
+  const JobId id = submit(what);
+  add_workers(1);
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::dead);
+  store.submit_takes = &clock;  // the look that follows lets the attempt pass by
+  ASSERT_TRUE(run(desk().retry(caller, id, soon()), 5s).ok());
+  clock.advance(2s);
+  EXPECT_EQ(told(id), (Names{"queued", "started", "dead", "queued", "started", "dead"}));
 }
 
 TEST_F(DeskTest, a_page_has_its_limit) {

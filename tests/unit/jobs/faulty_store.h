@@ -22,12 +22,19 @@ class FaultyStore final : public storage::JobStore {
   /// Each verb fails with this chance, half of the time after it took effect.
   Random* dice = nullptr;
   std::uint64_t one_in = 0;
+  Clock* submit_takes = nullptr;  ///< set: a second
+  bool submits_twice = false;     ///< the first answer is lost below, where the call is told again
   std::map<std::string, int> calls;
   std::uint32_t most_claimed = 0;  ///< slots asked for at once
 
   Co<Result<storage::Submitted>> submit(storage::NewJob job, std::uint32_t waiting_max,
                                         Deadline by) override {
     if (down("submit")) co_return fault();
+    if (submit_takes != nullptr) co_await sleep(*submit_takes, std::chrono::seconds(1));
+    if (submits_twice) {
+      auto first = co_await inner_.submit(job, waiting_max, by);
+      if (!first.ok()) co_return first;
+    }
     auto out = co_await inner_.submit(std::move(job), waiting_max, by);
     if (lost("submit")) co_return fault();
     co_return out;
@@ -60,9 +67,9 @@ class FaultyStore final : public storage::JobStore {
     if (lost("fail")) co_return fault();
     co_return out;
   }
-  Co<Status> give_back(storage::Lease lease, Deadline by) override {
+  Co<Status> give_back(storage::Lease lease, Duration later, Deadline by) override {
     if (down("give_back")) co_return fault();
-    auto out = co_await inner_.give_back(std::move(lease), by);
+    auto out = co_await inner_.give_back(std::move(lease), later, by);
     if (lost("give_back")) co_return fault();
     co_return out;
   }

@@ -142,6 +142,33 @@ TEST_F(FollowerTest, a_late_word_of_a_job_that_has_begun_is_left_out) {
   EXPECT_EQ(types(read(*follower, 1s)), (Names{"started", "succeeded"}));
 }
 
+TEST_F(FollowerTest, a_retry_that_is_told_late_opens_no_job_that_has_ended_again) {
+  const JobId id = go({{"end", "fatal"}});
+  auto mine = follow_all();
+  auto late = [&] {
+    Json more = {{"again", true}};
+    const std::string data = event_data(job(id), JobState::queued, more);
+    for (const auto& topic : {topic_of(id), topic_of(caller.owner)}) {
+      EXPECT_TRUE(run(signal.tell(topic, "queued", data, soon())).ok());
+    }
+  };
+  add_workers(1);
+  const Names once = {"started", "dead"};
+  EXPECT_EQ(types(read(*mine, 1s)), once);
+  auto resumed = follow(id, read(*follow(id), 1s).back().at);
+  ASSERT_TRUE(run(memory.retry(std::nullopt, id, 0, soon())).ok());
+  clock.advance(1s);
+  late();
+  EXPECT_EQ(types(read(*mine, 1min)), once);
+  EXPECT_EQ(types(read(*resumed, 1min)), once);
+  auto whole = follow(id);
+  EXPECT_EQ(types(read(*whole, 1min)), (Names{"queued", "started", "dead", "started", "dead"}));
+  EXPECT_TRUE(whole->finished());
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  clock.advance(1s);
+  EXPECT_EQ(types(read(*mine, 1s)), (Names{"queued", "started", "dead"})) << "in its time";
+}
+
 TEST_F(FollowerTest, unfinished_jobs_of_a_user_end_though_nobody_tells) {
   const JobId before = go({{"ms", 1}});
   auto follower = follow_all();

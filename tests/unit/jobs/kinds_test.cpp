@@ -204,18 +204,46 @@ TEST_F(KindsTest, a_refusal_of_our_own_bounds_is_waited_out_within_the_attempt) 
   EXPECT_EQ(done.attempts, 1u);
 }
 
-TEST_F(KindsTest, an_attempt_that_waited_for_all_its_time_is_charged) {
+TEST_F(KindsTest, an_attempt_that_waited_for_all_its_time_is_not_charged) {
   use_real();
   models.error = not_now("provider_busy");
   const JobId id = submit(order(question(), "chat"));
   clock.advance(Duration(settings.jobs.timeout) - 20s);
   EXPECT_EQ(state(id), JobState::running);
   EXPECT_EQ(job(id).attempts, 1u);
-  clock.advance(1h);
-  const auto dead = job(id);
-  EXPECT_EQ(dead.state, JobState::dead);
-  EXPECT_EQ(dead.attempts, settings.jobs.attempts_max);
-  EXPECT_EQ(dead.failure.code, "provider_busy");
+  clock.advance(3h);
+  EXPECT_FALSE(storage::ended(state(id)));
+  EXPECT_LE(models.asked.size(), 2200u) << "no sooner than the refusal said";
+  models.error.reset();
+  clock.advance(30s);
+  EXPECT_EQ(state(id), JobState::succeeded);
+  EXPECT_EQ(job(id).attempts, 1u);
+}
+
+TEST_F(KindsTest, a_wait_that_is_longer_than_an_attempt_leaves_the_slot_and_charges_nothing) {
+  use_real();
+  models.error = not_now("circuit_open");
+  models.error->retry_after = std::chrono::milliseconds(settings.jobs.timeout);
+  Order what = order(question(), "chat");
+  what.attempts_max = 1;
+  const JobId id = submit(what);
+  what.expires_in = 60s;
+  const JobId brief = submit(what);
+  clock.advance(1s);
+  for (const JobId& one : {id, brief}) {
+    EXPECT_EQ(state(one), JobState::scheduled);
+    EXPECT_EQ(job(one).attempts, 0u);
+    EXPECT_GE(job(one).job.run_at, clock.wall() + Duration(settings.jobs.timeout) - 1s);
+  }
+  EXPECT_EQ(workers.back()->figures().busy, 0u);
+  EXPECT_EQ(models.asked.size(), 2u);
+  clock.advance(1min);
+  EXPECT_EQ(state(brief), JobState::expired);
+  EXPECT_EQ(models.asked.size(), 2u) << "it waits in the queue";
+  models.error.reset();
+  clock.advance(Duration(settings.jobs.timeout) + 10s);
+  EXPECT_EQ(state(id), JobState::succeeded);
+  EXPECT_EQ(job(id).attempts, 1u);
 }
 
 TEST_F(KindsTest, a_batch_item_waits_in_its_last_attempt_too) {
@@ -257,6 +285,72 @@ TEST_F(KindsTest, a_stop_hands_a_job_back_that_waits_for_its_provider) {
   EXPECT_LE(clock.now() - began, 100ms);
   EXPECT_EQ(state(id), JobState::queued);
   EXPECT_EQ(job(id).attempts, 0u);
+}
+
+/// A model that answers in one piece uses nothing here that anybody counts; a stream, 34 tokens.
+struct QuotaTest : KindsTest {
+  QuotaTest() {
+    settings.limits.user.tokens_per_day = 2000;
+    settings.limits.tokens_reserved = 1000;
+    admission_.emplace(settings, clock, metrics);
+    Tools with = tools();
+    with.admission = &*admission_;
+    real = all_kinds(with);
+    use_real();
+  }
+  /// What the user may still reserve at once.
+  std::uint64_t left() {
+    admission::RateView view;
+    auto taken = admission_->reserve(caller, view, {}, {}, {0, 1});
+    if (!taken.ok()) return 0;
+    taken->settle(0);
+    return view.tokens.remaining + 1;
+  }
+  std::optional<admission::Admission> admission_;
+};
+
+TEST_F(QuotaTest, what_a_job_used_is_taken_from_its_users_tokens) {
+  const std::uint64_t full = left();
+  const JobId id = submit(order(question(), "chat"));
+  clock.advance(1s);
+  ASSERT_EQ(state(id), JobState::succeeded);
+  EXPECT_EQ(full - left(), 34u);
+  models.error = not_now("circuit_open");
+  submit(order(question(), "chat"));
+  clock.advance(1s);
+  EXPECT_LE(full - left(), 34u) << "nothing for an answer that did not come";
+}
+
+TEST_F(QuotaTest, no_job_asks_while_its_users_tokens_are_used_up) {
+  admission::RateView view;
+  auto taken = admission_->reserve(caller, view, {}, {}, {0, 1500});
+  ASSERT_TRUE(taken.ok());
+  taken->settle(1500);
+  Order what = order(question(), "chat");
+  what.attempts_max = 1;
+  const JobId id = submit(what);
+  clock.advance(1s);
+  EXPECT_EQ(state(id), JobState::scheduled);
+  EXPECT_EQ(job(id).attempts, 0u);
+  EXPECT_EQ(models.asked.size(), 0u);
+  EXPECT_EQ(workers.back()->figures().busy, 0u) << "others' jobs have the slot";
+  caller = someone("bob");
+  const JobId others = submit(order(question(), "chat"));
+  clock.advance(1s);
+  EXPECT_EQ(state(others), JobState::succeeded);
+  clock.advance(24h);
+  EXPECT_EQ(state(id), JobState::succeeded);
+  EXPECT_EQ(models.asked.size(), 2u);
+}
+
+TEST_F(QuotaTest, a_job_that_could_use_more_than_a_full_quota_is_given_up) {
+  Json large = question();
+  large["max_tokens"] = 4000;
+  const JobId id = submit(order(std::move(large), "chat"));
+  clock.advance(1h);
+  EXPECT_EQ(state(id), JobState::dead);
+  EXPECT_EQ(job(id).failure.code, "tokens_limited");
+  EXPECT_EQ(models.asked.size(), 0u);
 }
 
 TEST(NotNow, is_what_our_own_bounds_say_and_a_pause_with_its_end) {

@@ -60,6 +60,19 @@ TEST_F(WebhookJobsTest, a_job_that_was_given_up_and_one_that_was_cancelled_are_t
   EXPECT_EQ(types().size(), 2u) << "the later look finds both reported";
 }
 
+TEST_F(WebhookJobsTest, each_of_two_cancellations_is_told) {
+  const JobId id = submit_told({{"ms", 1}});
+  for (int round = 0; round < 2; ++round) {
+    ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+    add_workers(1);
+    clock.advance(5h);
+    close_workers();
+    if (round == 0) ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  }
+  ASSERT_EQ(types(), (Names{"job.cancelled", "job.cancelled"}));
+  EXPECT_NE(header(0, "webhook-id"), header(1, "webhook-id"));
+}
+
 // proves G3: what has ended and was told does not stand in the queue.
 TEST_F(WebhookJobsTest, a_delivery_takes_the_waiting_look_away) {
   Order what = order({{"ms", 100}});

@@ -137,6 +137,31 @@ TEST_F(WorkersTest, a_cancelled_job_stops_its_attempt_at_once) {
   EXPECT_EQ(told(id), (Names{"queued", "started", "cancelled"}));
 }
 
+TEST_F(WorkersTest, a_late_word_of_a_cancellation_leaves_the_attempt_of_a_retry_alone) {
+  auto& one = add_workers(1);
+  const JobId id = go({{"ms", 60'000}});
+  clock.advance(1s);
+  ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
+  const auto word = run(signal.hear(std::string(kStopTopic), {}, Deadline(clock.now())));
+  ASSERT_TRUE(word.ok());
+  ASSERT_EQ(word->news.size(), 1u);
+  clock.advance(1s);
+  ASSERT_TRUE(run(desk().retry(caller, id, soon())).ok());
+  clock.advance(1s);
+  ASSERT_EQ(script->at_work, 1);
+  const auto tell = [&](const std::string& data) {
+    return run(signal.tell(std::string(kStopTopic), "cancel", data, soon())).ok();
+  };
+  ASSERT_TRUE(tell(word->news.front().data));
+  clock.advance(1s);
+  EXPECT_EQ(script->at_work, 1);
+  EXPECT_EQ(state(id), JobState::running);
+  ASSERT_TRUE(tell(dump(Json{{"job", id.text()}})));
+  clock.advance(1s);
+  EXPECT_EQ(script->at_work, 0) << "a word without a number is for all of them";
+  EXPECT_EQ(one.figures().cancelled, 2u);
+}
+
 TEST_F(WorkersTest, a_cancellation_that_nobody_heard_is_found_by_the_heartbeat) {
   add_workers(1);
   const JobId id = go({{"ms", 60'000}});

@@ -23,7 +23,6 @@ TEST(FileType, content_outranks_the_name) {
   EXPECT_EQ(type("<!DOCTYPE html><p>x", "notes.txt"), FileType::html);
   EXPECT_EQ(type("  <HTML>", "page"), FileType::html);
   EXPECT_EQ(type("plain words", "report.pdf"), FileType::text);
-  EXPECT_EQ(type("plain words", "page.html"), FileType::text);
   for (const char* words : {"ID3 tags name a song", "%PDF- is a mark", "GIF89a is a format"}) {
     EXPECT_EQ(type(words, "notes.txt"), FileType::text) << words;
   }
@@ -35,8 +34,19 @@ TEST(FileType, the_name_decides_between_kinds_of_text) {
   EXPECT_EQ(type("a\tb", "dir.md/t.tsv"), FileType::csv);
   EXPECT_EQ(type("{}", "x.jsonl"), FileType::json_lines);
   EXPECT_EQ(type("{\"a\":1}\n{\"a\":2}\n", "log.txt"), FileType::text);
-  EXPECT_EQ(type("{\"a\":1}\n{\"a\":2}\n", "log"), FileType::json_lines);
+  EXPECT_EQ(type("{\"a\":1}\n{\"a\":2}\n", "log"), FileType::json_log);
+  EXPECT_EQ(type("\xEF\xBB\xBF{\"a\":1}\n{\"a\"", "app.log"), FileType::json_log);
+  EXPECT_EQ(type("{\"a\":1}\nTraceback:\n", "app.log"), FileType::text);
   EXPECT_EQ(type("{ not json }\n", "log"), FileType::text);
+}
+
+TEST(FileType, a_piece_of_a_page_is_html_by_its_name) {
+  for (const std::string& head : {std::string("<p>One</p>"), std::string("<head><title>T</title>"),
+                                  "<!--" + std::string(2000, 'x') + "--><html>"}) {
+    EXPECT_EQ(type(head, "page.html"), FileType::html);
+    EXPECT_EQ(type(head, "PAGE.HTM"), FileType::html);
+    EXPECT_EQ(type(head, "page.md"), FileType::markdown);
+  }
 }
 
 TEST(FileType, what_is_said_outranks_the_name_but_not_the_content) {

@@ -39,6 +39,25 @@ TEST(Html, entities_outside_are_not_fetched) {
   EXPECT_EQ(page->markdown.find("root:"), std::string::npos);
 }
 
+TEST(Html, what_is_deep_is_read_and_what_is_too_deep_is_refused) {
+  const auto nested = [](const std::string& tag, int levels) {
+    std::string out;
+    for (int i = 0; i < levels; ++i) out += tag + "entry " + std::to_string(i) + " ";
+    return read_html(out);
+  };
+  for (const char* tag : {"<div>", "<font>", "<blockquote>"}) {
+    auto page = nested(tag, 600);
+    ASSERT_TRUE(page.ok()) << tag;
+    for (int i = 0; i < 600; ++i) {
+      const auto at = page->markdown.find("entry " + std::to_string(i));
+      ASSERT_NE(at, std::string::npos) << tag << i;
+    }
+  }
+  EXPECT_TRUE(nested("<div>", 990).ok());
+  EXPECT_EQ(nested("<div>", 1010).error().reason, "html_too_deep");
+  EXPECT_EQ(nested("<li><ul>", 100'000).error().reason, "html_too_deep");
+}
+
 TEST(Html, deep_nesting_does_no_harm) {
   std::string deep;
   for (int i = 0; i < 50'000; ++i) deep += "<div>";

@@ -1,6 +1,9 @@
 // Files of any size into stores: in pieces, going on after a failure, leaving nothing half done.
 #include "knowledge/ingest.h"
 
+#include <functional>
+#include <utility>
+
 #include "base/text.h"
 #include "conformance/back_ends.h"
 
@@ -39,7 +42,8 @@ class Counting final : public storage::Documents {
   int slow = 0;            ///< calls of append() that are too slow
   Event* reads = nullptr;  ///< the first append() waits for the next of these
   bool read_meanwhile = false;
-  bool terms = false;  ///< chunks came with theirs
+  bool terms = false;               ///< chunks came with theirs
+  std::function<Co<>()> meanwhile;  ///< before chunks are read on, or a place is taken; once
   bool takes_terms() const noexcept override { return inner_.takes_terms(); }
 
   Co<Result<storage::Added>> add(TenantId t, storage::NewDocument d, Deadline by) override {
@@ -66,10 +70,14 @@ class Counting final : public storage::Documents {
                                     std::string title, Deadline by) override {
     return inner_.finish(std::move(t), std::move(id), std::move(sha), size, std::move(title), by);
   }
-  Co<Result<storage::Added>> finish_as(TenantId t, DocumentId id, DocumentId as, std::string sha,
-                                       Bytes size, std::string title, Deadline by) override {
-    return inner_.finish_as(std::move(t), std::move(id), std::move(as), std::move(sha), size,
-                            std::move(title), by);
+  Co<Result<storage::Added>> finish_as(TenantId t, DocumentId id, storage::Takeover place,
+                                       std::string sha, Bytes size, Deadline by) override {
+    co_await others();
+    co_return co_await inner_.finish_as(std::move(t), std::move(id), std::move(place),
+                                        std::move(sha), size, by);
+  }
+  Co<Result<std::int64_t>> hold_collection(TenantId t, CollectionName n, Deadline by) override {
+    return inner_.hold_collection(std::move(t), std::move(n), by);
   }
   Co<Result<storage::DocumentInfo>> update(TenantId t, DocumentId id, storage::DocumentChanges c,
                                            Deadline by) override {
@@ -95,7 +103,8 @@ class Counting final : public storage::Documents {
   }
   Co<Result<std::vector<storage::Chunk>>> chunks(TenantId t, DocumentId id, std::uint64_t from,
                                                  std::uint32_t limit, Deadline by) override {
-    return inner_.chunks(std::move(t), std::move(id), from, limit, by);
+    if (from > 0) co_await others();
+    co_return co_await inner_.chunks(std::move(t), std::move(id), from, limit, by);
   }
   Co<Status> erase(TenantId t, DocumentId id, Deadline by) override {
     return inner_.erase(std::move(t), std::move(id), by);
@@ -128,6 +137,10 @@ class Counting final : public storage::Documents {
   std::uint64_t version() const noexcept override { return inner_.version(); }
 
  private:
+  Co<> others() {
+    auto work = std::exchange(meanwhile, nullptr);
+    if (work) co_await work();
+  }
   storage::Documents& inner_;
 };
 
@@ -172,6 +185,26 @@ class IngestOver : public testing::TestWithParam<const char*> {
                              IngestWatcher* watcher = nullptr) {
     return ground_.run(
         ingest_.run(tenant_, std::move(what), source, watcher, last, ground_.soon()));
+  }
+  /// doc_1 gets new content.
+  Co<> replace() {
+    NewFile other = file("doc_other");
+    other.collection = CollectionName();
+    other.replaces = DocumentId("doc_1");
+    TextSource source{std::string("the walrus sleeps")};
+    auto added =
+        co_await ingest_.run(tenant_, std::move(other), source, nullptr, true, ground_.soon());
+    EXPECT_TRUE(added.ok());
+  }
+  /// doc_1 gets another title, other tags and another collection.
+  Co<> rename() {
+    storage::DocumentChanges changes;
+    changes.title = "Renamed";
+    changes.tags = {{"sea"}};
+    changes.collection = CollectionName("shelf");
+    DocumentId id("doc_1");
+    auto updated = co_await documents().update(tenant_, std::move(id), changes, ground_.soon());
+    EXPECT_TRUE(updated.ok());
   }
   std::size_t listed() {
     return ground_.run(documents().list(tenant_, {}, DocumentId(), 10, ground_.soon()))
@@ -359,7 +392,7 @@ TEST_P(IngestOver, a_document_is_made_anew_from_its_own_passages) {
   other.id = DocumentId("doc_2");
   other.replaces = DocumentId("doc_1");
   other.title = "The sea book";
-  other.tags = {"sea"};
+  other.tags = {{"sea"}};
   other.collection = CollectionName("shelf");
   Notes notes;
   auto made = ground_.run(ingest_.remake(tenant_, other, &notes, true, ground_.soon()));
@@ -377,6 +410,61 @@ TEST_P(IngestOver, a_document_is_made_anew_from_its_own_passages) {
   EXPECT_EQ(none.error().reason, "unknown_document");
 }
 
+TEST_P(IngestOver, content_that_comes_while_a_document_is_made_anew_gets_what_was_asked_for) {
+  TextSource whole{book()};
+  ASSERT_TRUE(run(file("doc_1"), whole).ok());
+  NewFile other;
+  other.id = DocumentId("doc_2");
+  other.replaces = DocumentId("doc_1");
+  other.tags = {{"sea"}};
+  counting_.meanwhile = [this] { return replace(); };
+  auto made = ground_.run(ingest_.remake(tenant_, other, nullptr, true, ground_.soon()));
+  ASSERT_TRUE(made.ok()) << made.error().detail;
+  EXPECT_EQ(made->document.chunks, 1u);
+  EXPECT_EQ(made->document.tags, std::vector<std::string>{"sea"});
+  EXPECT_EQ(found("walrus"), 1u);
+  EXPECT_EQ(found("lantern0"), 0u);
+  EXPECT_EQ(listed(), 1u);
+}
+
+TEST_P(IngestOver, a_copy_that_was_begun_of_an_older_content_is_not_gone_on_with) {
+  TextSource whole{book()};
+  auto before = run(file("doc_1"), whole);
+  ASSERT_TRUE(before.ok());
+  storage::NewDocument part;
+  part.id = DocumentId("doc_2");
+  part.collection = CollectionName("books");
+  ASSERT_TRUE(ground_.run(documents().begin(tenant_, part, ground_.soon())).ok());
+  std::vector<storage::Chunk> old{{"the walrus sleeps", 0, 17, ""}};
+  ASSERT_TRUE(
+      ground_.run(documents().append(tenant_, part.id, 0, old, "made of 0", ground_.soon())).ok());
+  NewFile other;
+  other.id = part.id;
+  other.replaces = DocumentId("doc_1");
+  other.tags = {{"sea"}};
+  auto made = ground_.run(ingest_.remake(tenant_, other, nullptr, true, ground_.soon()));
+  ASSERT_TRUE(made.ok()) << made.error().detail;
+  EXPECT_EQ(made->document.chunks, before->document.chunks);
+  EXPECT_EQ(found("walrus"), 0u);
+}
+
+TEST_P(IngestOver, what_changes_while_new_content_is_read_is_kept) {
+  TextSource first{std::string("the walrus sleeps")};
+  ASSERT_TRUE(run(file("doc_1"), first).ok());
+  NewFile again = file("doc_2");
+  again.collection = CollectionName();
+  again.replaces = DocumentId("doc_1");
+  counting_.meanwhile = [this] { return rename(); };
+  TextSource second{std::string("the otter swims")};
+  auto added = run(again, second);
+  ASSERT_TRUE(added.ok()) << added.error().detail;
+  EXPECT_EQ(found("otter"), 1u);
+  EXPECT_EQ(added->document.title, "Renamed");
+  EXPECT_EQ(added->document.tags, std::vector<std::string>{"sea"});
+  EXPECT_EQ(added->document.collection.text(), "shelf");
+  EXPECT_EQ(added->document.source, "doc_1.md");
+}
+
 TEST_P(IngestOver, tables_and_json_lines_are_found_by_their_values) {
   TextSource table{std::string("name,role\nAda,engineer\nGrace,admiral\n")};
   NewFile what = file("doc_1");
@@ -390,10 +478,10 @@ TEST_P(IngestOver, tables_and_json_lines_are_found_by_their_values) {
 TEST_P(IngestOver, what_cannot_be_is_refused_with_its_field) {
   TextSource source{std::string("words")};
   NewFile bad = file("doc_1");
-  bad.tags.assign(storage::kTagsMax + 1, "t");
+  bad.tags = std::vector<std::string>(storage::kTagsMax + 1, "t");
   EXPECT_EQ(run(bad, source).error().field, "tags");
   bad = file("doc_1");
-  bad.tags = {"two\nlines"};
+  bad.tags = {{"two\nlines"}};
   EXPECT_EQ(run(bad, source).error().field, "tags");
   bad = file("doc_1");
   bad.format = "docx";

@@ -7,8 +7,8 @@ namespace mainstay::knowledge {
 namespace {
 
 template <class Reader>
-std::string read(const std::string& bytes, std::size_t piece, Status* failed = nullptr) {
-  Reader reader;
+std::string read(const std::string& bytes, std::size_t piece, Status* failed = nullptr,
+                 Reader reader = Reader()) {
   std::string out;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
     const Status fed = reader.feed(std::string_view(bytes).substr(at, piece), out);
@@ -60,6 +60,29 @@ TEST(Csv, a_quote_may_hold_lines) {
   EXPECT_EQ(read<CsvText>("a\n\"one\ntwo\"\n", 5), "a: one two\n\n");
 }
 
+TEST(Csv, a_quote_counts_at_the_start_of_a_field_alone) {
+  const std::string table = "item,size\nPlank,5\" long\n\"Say \"\"no\"\"\"x,\"7\"\nNail,2\"\n";
+  const std::string text =
+      "item: Plank\nsize: 5\" long\n\nitem: Say \"no\"x\nsize: 7\n\nitem: Nail\nsize: 2\"\n\n";
+  for (std::size_t piece = 1; piece <= table.size(); ++piece) {
+    ASSERT_EQ(read<CsvText>(table, piece), text) << piece;
+  }
+  EXPECT_EQ(read<CsvText>("a\tb\n3\"\tx\n4\ty\n", 3), "a: 3\"\nb: x\n\na: 4\nb: y\n\n");
+}
+
+TEST(Csv, the_mark_is_looked_for_outside_quotes) {
+  EXPECT_EQ(read<CsvText>("\"Name, first\";\"Amount, EUR\";age\nAda;2,50;36\n", 7),
+            "Name, first: Ada\nAmount, EUR: 2,50\nage: 36\n\n");
+  EXPECT_EQ(read<CsvText>("\xEF\xBB\xBF\"a,b\";\"c,d,\ne\"\n1;2\n", 2), "a,b: 1\nc,d, e: 2\n\n");
+}
+
+TEST(Csv, a_first_line_may_tell_the_mark_and_is_not_the_names) {
+  EXPECT_EQ(read<CsvText>("sep=;\r\na,b,c;d\r\n1;2\r\n", 4), "a,b,c: 1\nd: 2\n\n");
+  EXPECT_EQ(read<CsvText>("\xEF\xBB\xBFSEP=|\na|b,c\n1|2\n", 4), "a: 1\nb,c: 2\n\n");
+  EXPECT_EQ(read<CsvText>("sep=\t\na\tb\n1\t2\n", 4), "a: 1\nb: 2\n\n");
+  EXPECT_EQ(read<CsvText>("sep=,x\n1,2\n", 4), "sep=: 1\nx: 2\n\n");
+}
+
 TEST(Csv, a_row_has_a_longest_length_and_a_table_a_most_of_columns) {
   Status failed = done();
   read<CsvText>("a\n" + std::string(kRowMax, 'x'), 100'000, &failed);
@@ -81,6 +104,22 @@ TEST(JsonLines, members_become_lines_with_their_path) {
   for (std::size_t piece = 1; piece <= lines.size(); ++piece) {
     ASSERT_EQ(read<JsonLinesText>(lines, piece), text) << piece;
   }
+}
+
+TEST(JsonLines, a_byte_order_mark_is_passed_over) {
+  const std::string lines = "\xEF\xBB\xBF{\"a\":1}\n{\"a\":2}\n";
+  for (std::size_t piece = 1; piece <= lines.size(); ++piece) {
+    ASSERT_EQ(read<JsonLinesText>(lines, piece), "a: 1\n\na: 2\n\n") << piece;
+  }
+}
+
+TEST(JsonLines, other_lines_are_text_where_nobody_said_what_the_file_is) {
+  Status failed = done();
+  const std::string log = "{\"a\":1}\nTraceback:\n  in main\n{\"a\":2}\n";
+  EXPECT_EQ(read(log, 3, &failed, JsonLinesText(true)), "a: 1\n\nTraceback:\n  in main\na: 2\n\n");
+  const std::string wide(kRowMax + 10, 'x');
+  EXPECT_EQ(read(wide, 100'000, &failed, JsonLinesText(true)).size(), wide.size() + 1);
+  EXPECT_TRUE(failed.ok());
 }
 
 TEST(JsonLines, a_broken_line_is_named_by_its_number) {

@@ -18,7 +18,7 @@ Aimd after(const Aimd& state, Load load, std::uint32_t at_work, TimePoint now,
 }
 
 TEST(aimd, grows_by_one_a_window_when_the_limit_is_reached) {
-  Aimd state{.limit = 10};
+  Aimd state{.limit = 10, .raised = kStart - 1s};
   state = after(state, Load::fine, 9, kStart);
   EXPECT_EQ(state.limit, 10u) << "one short of the limit";
   state = after(state, Load::fine, 10, kStart);
@@ -45,7 +45,7 @@ TEST(aimd, too_much_takes_a_tenth_and_at_least_one_and_never_the_last) {
   std::vector<std::uint32_t> seen;
   for (int i = 0; i < 30; ++i) {
     now += 1s;
-    state = after(state, Load::too_much, 1, now, now);
+    state = after(state, Load::too_much, state.limit, now, now);
     seen.push_back(state.limit);
   }
   EXPECT_EQ(seen[0], 57u);
@@ -62,6 +62,30 @@ TEST(aimd, calls_sent_under_the_old_limit_take_it_down_once) {
   EXPECT_EQ(state.limit, 45u);
   state = after(state, Load::too_much, 40, kStart + 4s, kStart + 2s);
   EXPECT_EQ(state.limit, 40u) << "this one was sent under the new limit";
+}
+
+// Requests one after the other to a model whose minute was used up left one call at once to all.
+TEST(aimd, a_call_that_was_alone_does_not_say_how_many_are_too_many) {
+  Aimd state{.limit = 64};
+  for (int i = 1; i < 30; ++i) {
+    const TimePoint now = kStart + std::chrono::seconds(i);
+    state = after(state, Load::too_much, 1, now, now);
+  }
+  EXPECT_EQ(state.limit, 64u);
+}
+
+TEST(aimd, what_was_learned_fades_while_the_limit_is_not_reached) {
+  Aimd state{.limit = 2, .lowered = kStart};
+  state = after(state, Load::fine, 1, kStart + 10s - 1ns);
+  EXPECT_EQ(state.limit, 2u);
+  state = after(state, Load::fine, 1, kStart + 10s);
+  EXPECT_EQ(state.limit, 3u);
+  state = after(state, Load::fine, 1, kStart + 19s);
+  EXPECT_EQ(state.limit, 3u);
+  state = after(state, Load::fine, 1, kStart + 70s);
+  EXPECT_EQ(state.limit, 9u) << "six times ten windows without a call";
+  state = after(state, Load::fine, 1, kStart + 1000h);
+  EXPECT_EQ(state.limit, kMost);
 }
 
 TEST(aimd, what_says_nothing_of_load_changes_nothing) {

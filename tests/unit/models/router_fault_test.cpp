@@ -368,6 +368,24 @@ TEST_F(router_fault, rate_limits_never_open_the_breaker) {
   EXPECT_TRUE(ask_model("one/m-one").ok());
 }
 
+// A key of stars was found again in its own replacement, for ever; "key" hid our own words.
+TEST_F(router_fault, a_key_is_hidden_in_what_its_provider_says_and_nothing_else_is) {
+  const auto said = [this](const std::string& key, const std::string& message) {
+    auto& one = provider("p" + std::to_string(providers.size()), {"m"});
+    providers.back().settings.api_key = Secret(key);
+    const std::string name = providers.back().settings.name;
+    Error error = failure(Errc::bad_upstream, "upstream_credentials");
+    error.message = message;
+    one.always = fails(error);
+    build();
+    const std::string got = ask_model(name + "/m").error().message;
+    return got.substr(0, got.find(" No provider"));
+  };
+  EXPECT_EQ(said("sk-123456", "Wrong: sk-123456, I say sk-123456"), "Wrong: ****, I say ****.");
+  EXPECT_EQ(said("********", "Wrong: ********!"), "Wrong: ****!");
+  EXPECT_EQ(said("key", "Check the provider's API key."), "Check the provider's API key.");
+}
+
 TEST_F(router_fault, a_rate_limit_beyond_the_deadline_is_told_as_our_capacity) {
   auto& one = provider("one", {"m-one"});
   one.always = fails(failure(Errc::over_limit, "upstream_rate_limited", 30s));

@@ -136,6 +136,18 @@ TEST_F(router_stream, fault_26_a_stream_cut_after_a_token_ends_with_an_error_and
   EXPECT_EQ(two.calls, 0);
 }
 
+TEST_F(router_stream, a_providers_quota_that_ends_within_a_stream_is_our_capacity) {
+  Step cut = streams({"alpha "});
+  cut.pieces.pop_back();
+  cut.cut = failure(Errc::over_limit, "upstream_rate_limited");
+  provider("one", {"m-one"}).always = cut;
+  build();
+  auto& got = ask_stream("q");
+  ASSERT_TRUE(got.stream_error);
+  EXPECT_EQ(got.stream_error->code, Errc::unavailable);
+  EXPECT_EQ(got.stream_error->reason, "upstream_rate_limited");
+}
+
 TEST_F(router_stream, a_stream_that_stalls_after_a_token_ends_with_an_error_in_time) {
   auto& one = provider("one", {"m-one"});
   Step stalls = streams({"alpha "});

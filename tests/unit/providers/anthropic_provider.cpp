@@ -106,11 +106,12 @@ TEST(Anthropic, every_role_and_part_is_translated) {
 TEST(Anthropic, parameters_keep_within_its_ranges) {
   Desk desk;
   const Json sent = desk.translated(
-      R"({"messages":[{"role":"user","content":"q"}],"temperature":1.5,"top_p":0.25,"max_tokens":11,
+      R"({"messages":[{"role":"user","content":"q"}],"temperature":1.5,"top_p":0.25,"top_k":9,"max_tokens":11,
       "stop":"END","user":"u7","seed":42,"presence_penalty":1})",
       kReply);
   EXPECT_EQ(sent["temperature"], 1.0);
   EXPECT_EQ(sent["top_p"], 0.25);
+  EXPECT_EQ(sent["top_k"], 9);
   EXPECT_EQ(sent["max_tokens"], 11);
   EXPECT_EQ(sent["stop_sequences"], *parse_json(R"(["END"])"));
   EXPECT_EQ(sent["metadata"], *parse_json(R"({"user_id":"u7"})"));

@@ -121,11 +121,12 @@ TEST(Gemini, results_are_in_the_order_of_their_calls) {
 TEST(Gemini, parameters_go_into_the_generation_config) {
   Desk desk;
   const Json sent = desk.translated(
-      R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"top_p":0.25,"seed":42,
+      R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"top_p":0.25,"top_k":9,"seed":42,
       "presence_penalty":1.5,"frequency_penalty":-1,"max_tokens":11,"max_completion_tokens":12,"stop":"END",
       "response_format":{"type":"json_schema","json_schema":{"name":"s","schema":{"type":"object"}}}})",
       kReply);
-  EXPECT_EQ(sent["generationConfig"], *parse_json(R"({"temperature":0.5,"topP":0.25,"seed":42,
+  EXPECT_EQ(sent["generationConfig"],
+            *parse_json(R"({"temperature":0.5,"topP":0.25,"topK":9,"seed":42,
       "presencePenalty":1.5,"frequencyPenalty":-1,"maxOutputTokens":12,"stopSequences":["END"],
       "responseMimeType":"application/json","responseJsonSchema":{"type":"object"}})"))
       << dump(sent);

@@ -85,12 +85,14 @@ TEST(Ollama, results_are_in_the_order_of_their_calls) {
 TEST(Ollama, parameters_become_options_under_its_names) {
   Desk desk;
   const Json sent = desk.translated(
-      R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"top_p":0.25,"seed":42,
-      "presence_penalty":1.5,"frequency_penalty":-1,"max_tokens":11,"max_completion_tokens":12,
+      R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"top_p":0.25,"top_k":9,"seed":42,
+      "min_p":0.125,"presence_penalty":1.5,"frequency_penalty":-1,"max_tokens":11,"max_completion_tokens":12,
       "stop":"END","response_format":{"type":"json_object"},"logit_bias":null})",
       kReply);
-  EXPECT_EQ(sent["options"],
-            *parse_json(R"({"temperature":0.5,"top_p":0.25,"seed":42,"presence_penalty":1.5,
+  EXPECT_EQ(
+      sent["options"],
+      *parse_json(
+          R"({"temperature":0.5,"top_p":0.25,"top_k":9,"min_p":0.125,"seed":42,"presence_penalty":1.5,
       "frequency_penalty":-1,"num_predict":12,"stop":["END"]})"))
       << dump(sent);
   EXPECT_EQ(sent["format"], "json");

@@ -175,6 +175,16 @@ TEST(JobLifeTable, an_attempt_handed_back_is_not_charged) {
   EXPECT_EQ(after->token, 5U);
 }
 
+TEST(JobLifeTable, an_attempt_handed_back_for_later_waits_until_then) {
+  JobStep later = event(JobEvent::give_back);
+  later.again = seconds(7);
+  const auto after = step(life_in(JobState::running), later);
+  EXPECT_EQ(after->state, JobState::scheduled);
+  EXPECT_EQ(after->run_at, kNow + seconds(7));
+  EXPECT_EQ(after->attempts, life_in(JobState::running).attempts - 1);
+  EXPECT_EQ(*step(*after, later), *after) << "told again";
+}
+
 TEST(JobLifeTable, silence_is_charged_and_kills_at_the_limit) {
   for (const std::uint32_t silent : {1U, 2U, 3U}) {
     JobLife life = life_in(JobState::running);
@@ -219,7 +229,7 @@ TEST(JobLifeTable, a_retry_starts_over_but_never_reuses_a_token) {
   const auto after = step(life, event(JobEvent::retry));
   EXPECT_EQ(after->attempts, 0U);
   EXPECT_EQ(after->silent, 0U);
-  EXPECT_EQ(after->token, 5U);
+  EXPECT_EQ(after->token, 6U) << "the end that follows is another one";
   EXPECT_EQ(after->expires, WallTime{});
   EXPECT_TRUE(step(*after, event(JobEvent::claim)).ok());
 }
@@ -267,14 +277,16 @@ TEST(JobOccurrences, one_moment_has_one_id_and_the_expiry_keeps_its_distance) {
 }
 
 TEST(JobOccurrences, only_an_end_other_than_cancelled_makes_one) {
-  NewJob job;
+  Job job;
   EXPECT_FALSE(makes_next(job, JobState::succeeded));
-  job.repeat_every = seconds(1);
+  job.job.repeat_every = seconds(1);
   EXPECT_TRUE(makes_next(job, JobState::succeeded));
   EXPECT_TRUE(makes_next(job, JobState::dead));
   EXPECT_TRUE(makes_next(job, JobState::expired));
   EXPECT_FALSE(makes_next(job, JobState::cancelled));
   EXPECT_FALSE(makes_next(job, JobState::queued));
+  job.followed = true;
+  EXPECT_FALSE(makes_next(job, JobState::succeeded)) << "it was made by the end before";
 }
 
 TEST(JobNames, every_class_and_state_has_a_name_that_leads_back) {
