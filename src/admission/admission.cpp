@@ -109,21 +109,6 @@ Result<Reservation> Admission::reserve(const Caller& caller, RateView& view,
   return refusal(found);
 }
 
-Result<Reservation> Admission::reserve_tokens(const storage::Owner& owner,
-                                              const Estimate& estimate) {
-  Reservation held;
-  if (!limited()) return held;
-  Caller caller;
-  caller.owner = owner;
-  const Ask ask{.caller = caller,
-                .tokens = tokens_of(estimate, tokens_reserved_.load(std::memory_order_relaxed)),
-                .part = Part::body};
-  const RateView found = limits_.take(ask, &held, clock_.now());
-  if (found.allowed) return held;
-  tokens_.add();
-  return refusal(found);
-}
-
 Co<Result<Permit>> Admission::enter(Caller caller, Deadline by) {
   return enter(std::move(caller), Wish{}, by);
 }

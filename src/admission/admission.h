@@ -40,10 +40,6 @@ class Admission {
   Result<Reservation> reserve(const Caller& caller, RateView& view, std::string_view address,
                               std::string_view model, const Estimate& estimate);
 
-  /// The same for work that the owner handed in before: the tokens of the user, and nothing else.
-  /// Which key it came with is not known any more. Errors: over_limit "tokens_limited".
-  Result<Reservation> reserve_tokens(const storage::Owner& owner, const Estimate& estimate);
-
   /// A permit at once, without waiting, when nobody waits; else an empty one: then enter().
   Permit try_enter() { return permits_.try_enter(); }
   /// Errors: see Permits::enter.

@@ -281,7 +281,9 @@ Co<Status> stop_ingest(const Rooms& rooms, const Context& context, DocumentId id
   if (!ended.ok() || !input.ok() || !flag_field(*input, "file_is_own")) co_return done();
   storage::FileId file(string_field(*input, "file"));
   auto gone = co_await rooms.stores.files().erase(job->job.owner, file, context.by);
-  if (gone.ok() && rooms.shelf != nullptr) rooms.shelf->drop(file.text());
+  // The attempt that was stopped may have taken the row away, and not yet the file.
+  const bool away = gone.ok() || gone.error().code == Errc::not_found;
+  if (away && rooms.shelf != nullptr) rooms.shelf->drop(file.text());
   co_return done();
 }
 

@@ -16,7 +16,7 @@ void Engine::make_job_room() {
   jobs_ = std::make_unique<JobRoom>(JobRoom::Parts{
       settings_, clock_, random_, *log_, metrics_, *stores_, *client_, *loops_, *governor_,
       [this] { return in_force(); }, [this](Deadline by) { return clean_up(by); }, shelf,
-      decoders_.get(), archives_.get(), options_.job_kinds, admission_.get()});
+      decoders_.get(), archives_.get(), options_.job_kinds});
 }
 
 /// Where there is a listener its stop only waits: the drain begins with that of the listener, so

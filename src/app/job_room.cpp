@@ -31,7 +31,6 @@ jobs::Tools tools_of(const JobRoom::Parts& parts, jobs::Post& post) {
   tools.cleanup = parts.cleanup;
   tools.status_of = [](const Error& error) { return api::http_status(error.code); };
   tools.body_of = [](const Error& error) { return api::error_json(error); };
-  tools.admission = parts.admission;
   if (parts.shelf != nullptr) {
     tools.files = &parts.stores.files();
     tools.shelf = parts.shelf;

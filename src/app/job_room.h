@@ -40,8 +40,7 @@ class JobRoom {
     storage::Shelf* shelf = nullptr;  ///< null: no batches are worked at
     media::Decoders* decoders = nullptr;
     media::Archives* archives = nullptr;
-    std::vector<std::string> kinds = {};        ///< these alone are run; empty: as the settings say
-    admission::Admission* admission = nullptr;  ///< charged for what chats use; null: nobody is
+    std::vector<std::string> kinds = {};  ///< these alone are run; empty: as the settings say
   };
   explicit JobRoom(Parts parts);
   ~JobRoom();

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
 #include "app/commands.h"
 #include "app/completion.h"
 #include "app/files.h"
+#include "base/text.h"
 #include "base/version.h"
 
 namespace {
@@ -278,16 +278,15 @@ Exit run_jobs(const CLI::App& jobs, const Words& words) {
   return mainstay::app::jobs_submit(common, words.jobs_submit);
 }
 
-/// A "-" stands for what standard input holds.
+/// A "-" at the end stands for what standard input holds.
 bool read_standard_input(std::vector<std::string>& words) {
-  const auto found = std::find(words.begin(), words.end(), "-");
-  if (found == words.end()) return true;
+  if (words.empty() || words.back() != "-") return true;
   auto read = mainstay::app::read_file("-", mainstay::Bytes{16 * 1024 * 1024});
   if (!read.ok()) {
     std::fprintf(stderr, "mainstay: %s\n", read.error().message.c_str());
     return false;
   }
-  *found = std::move(*read);
+  words.back() = mainstay::trim(*read);
   return true;
 }
 

@@ -169,9 +169,7 @@ std::string put_text(const Row& row, std::string* to, const Given& given) {
 std::string put_secret(const Row& row, Secret* to, const Given& given) {
   std::string value;
   std::string problem = put_text(row, &value, given);
-  if (!value.empty() && value.find_first_not_of('*') == std::string::npos) {
-    return "holds only stars, as secrets are shown: write the secret itself";
-  }
+  if (value == "****") return "is shown as ****, and that is no secret: write the secret itself";
   if (problem.empty()) *to = Secret(std::move(value));
   return problem;
 }

@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 
-#include "admission/admission.h"
 #include "assistant/assistant.h"
 #include "config/settings.h"
 #include "jobs/kind.h"
@@ -44,9 +43,8 @@ struct Tools {
   std::function<std::string(const Error&)> body_of;
   storage::Files* files = nullptr;  ///< null with `shelf`: jobs over files are refused
   storage::Shelf* shelf = nullptr;
-  media::Decoders* decoders = nullptr;        ///< null: no pictures in bulk
-  media::Archives* archives = nullptr;        ///< null: none out of archives
-  admission::Admission* admission = nullptr;  ///< whose users' tokens are used; null: nobody counts
+  media::Decoders* decoders = nullptr;  ///< null: no pictures in bulk
+  media::Archives* archives = nullptr;  ///< null: none out of archives
 };
 
 /// Purpose of a file that an ingest job takes and then removes.

@@ -10,7 +10,6 @@
 namespace mainstay::jobs {
 namespace {
 
-constexpr std::uint64_t kBytesOfToken = 4;
 /// The longest draw between two questions, beside what the refusal itself asked for.
 constexpr Duration kRestMax = std::chrono::seconds(10);
 
@@ -60,20 +59,6 @@ bool wants_more_than_text(const std::string& body) {
 bool asks_anew(const storage::Job& job) {
   const bool later = job.job.id.text().find('.') != std::string::npos;
   return later || !job.job.batch.empty() || job.token > job.attempts;
-}
-
-/// As for a direct request: what came out of the cache costs nothing, and the estimate stays where
-/// nobody counted.
-void settle(admission::Reservation& reserved, const models::Attribution& by,
-            const models::Usage& used) {
-  const bool free = by.cache == models::CacheState::hit || by.cache == models::CacheState::stale;
-  if (free) {
-    reserved.settle(0);
-  } else if (used.known) {
-    reserved.settle(used.prompt + used.completion);
-  } else {
-    reserved.settle(reserved.tokens() + by.added_tokens);
-  }
 }
 
 /// Until when an attempt may ask: none begins at or after the job's expiry, so none asks then.
@@ -144,7 +129,7 @@ Co<Result<Outcome>> ChatWork::answer(Run& run, std::string body, bool quiet, Dea
     // Many jobs hear the same moment: the draw spreads them behind it.
     const Duration pause =
         outcome.error().retry_after + delay_after(rests, refused, Duration::zero(), tools_.random);
-    if (of_quota(outcome.error()) || pause >= until.left(tools_.clock.now())) {
+    if (pause >= until.left(tools_.clock.now())) {
       run.put_off(pause);
       co_return outcome;
     }
@@ -159,18 +144,10 @@ Co<Result<Outcome>> ChatWork::ask(Run& run, std::string body, bool quiet, Deadli
   if (!question.ok()) co_return question.error();
   const auto turn = question->finished;
   const auto conversation = question->conversation;
-  auto reserved = reserve(*question);
-  if (!reserved.ok()) co_return reserved.error();
   auto answer = co_await now.assistant->ask(std::move(*question), by);
-  if (!answer.ok()) {
-    reserved->settle(0);
-    co_return answer.error();
-  }
-  const models::Attribution by_whom = answer->by;
-  const bool degraded = by_whom.degraded;
-  models::Usage used;
-  auto completion = co_await read(run, std::move(*answer), &used, by);
-  settle(*reserved, by_whom, used);
+  if (!answer.ok()) co_return answer.error();
+  const bool degraded = answer->by.degraded;
+  auto completion = co_await read(run, std::move(*answer), by);
   if (!completion.ok()) co_return completion.error();
   Outcome out;
   out.result = marked(std::move(*completion), conversation, degraded);
@@ -178,22 +155,8 @@ Co<Result<Outcome>> ChatWork::ask(Run& run, std::string body, bool quiet, Deadli
   co_return out;
 }
 
-Result<admission::Reservation> ChatWork::reserve(const assistant::Question& question) const {
-  if (tools_.admission == nullptr) return admission::Reservation();
-  const auto& chat = question.chat;
-  const std::uint64_t attached = models::attachment_tokens(chat.attachments, chat.attached);
-  const std::uint64_t text = chat.body.size() - std::min(chat.body.size(), chat.attached);
-  const admission::Estimate estimate{text + attached * kBytesOfToken,
-                                     chat.max_tokens * chat.choices};
-  return tools_.admission->reserve_tokens(question.owner, estimate);
-}
-
-Co<Result<std::string>> ChatWork::read(Run& run, models::Answer answer, models::Usage* used,
-                                       Deadline by) {
-  if (answer.reply) {
-    *used = answer.reply->usage;
-    co_return std::move(answer.reply->body);
-  }
+Co<Result<std::string>> ChatWork::read(Run& run, models::Answer answer, Deadline by) {
+  if (answer.reply) co_return std::move(answer.reply->body);
   Completion completion;
   for (;;) {
     auto chunk = co_await answer.stream->next(by);
@@ -201,7 +164,6 @@ Co<Result<std::string>> ChatWork::read(Run& run, models::Answer answer, models::
     if (!chunk->has_value()) break;
     auto text = completion.add(**chunk);
     if (!text.ok()) co_return text.error();
-    *used = completion.usage();
     if (completion.size() > tools_.settings.upstream.response_max.value) {
       co_return Error::say(Errc::too_large, "result_too_large",
                            "The answer is longer than the result of a job may be.");

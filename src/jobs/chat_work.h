@@ -20,15 +20,14 @@ class ChatWork {
   /// `body` passed check(). The result is a chat.completion; tokens are told while they come,
   /// unless several choices are asked for or `quiet`. The turn's request is the job. A refusal of
   /// our own bounds is waited out, as far as the attempt's time and the job's expiry allow; else
-  /// the run is put off. What was used is taken from the tokens of the job's user.
+  /// the run is put off.
   Co<Result<Outcome>> answer(Run& run, std::string body, bool quiet, Deadline by);
 
  private:
   Co<Result<Outcome>> ask(Run& run, std::string body, bool quiet, Deadline by);
   Result<assistant::Question> question_of(const Settings& settings, const Run& run,
                                           std::string body, bool quiet) const;
-  Co<Result<std::string>> read(Run& run, models::Answer answer, models::Usage* used, Deadline by);
-  Result<admission::Reservation> reserve(const assistant::Question& question) const;
+  Co<Result<std::string>> read(Run& run, models::Answer answer, Deadline by);
   const Tools tools_;
 };
 

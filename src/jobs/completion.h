@@ -16,7 +16,6 @@ class Completion {
   Result<std::string> add(const models::ChatChunk& chunk);
   /// The whole as JSON text.
   std::string text() const;
-  const models::Usage& usage() const noexcept { return usage_; }
   std::size_t size() const noexcept { return transcript_.size() + reasoning_.size(); }
 
  private:

@@ -198,7 +198,8 @@ class IngestKind final : public Kind {
     // The attempt's own time may be over.
     const Deadline soon = Deadline::in(tools_.clock, tools_.settings.storage.operation_timeout);
     auto gone = co_await tools_.files->erase(std::move(owner), id, soon);
-    if (gone.ok()) tools_.shelf->drop(id.text());
+    // Who deleted the document may have taken the row away first.
+    if (gone.ok() || gone.error().code == Errc::not_found) tools_.shelf->drop(id.text());
   }
   const Tools tools_;
   KindLimits limits_;

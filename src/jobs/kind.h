@@ -92,10 +92,7 @@ class Kinds {
 
 /// True when another attempt may end better.
 bool worth_another(const Error& error) noexcept;
-/// True when nobody was asked: our own bounds or the user's quota refused for now, or a
-/// provider's pause lasts still.
+/// True when nobody was asked: our own bounds refused for now, or a provider's pause lasts still.
 bool is_not_now(const Error& error) noexcept;
-/// True when the user's quota has no room: others' jobs are to have the slot meanwhile.
-bool of_quota(const Error& error) noexcept;
 
 }  // namespace mainstay::jobs

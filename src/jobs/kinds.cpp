@@ -58,16 +58,9 @@ bool worth_another(const Error& error) noexcept {
   return true;
 }
 
-bool of_quota(const Error& error) noexcept {
-  return error.reason == "tokens_limited";
-}
-
 bool is_not_now(const Error& error) noexcept {
-  // A pause that a provider asked for has the code of its own refusal; both say when it is over. So
-  // does a user's quota, unless it never has room for this request.
-  if (error.reason == "upstream_rate_limited" || of_quota(error)) {
-    return error.retry_after.count() > 0;
-  }
+  // A pause that a provider asked for has the code of its own refusal; both say when it is over.
+  if (error.reason == "upstream_rate_limited") return error.retry_after.count() > 0;
   return std::find(kNotNow.begin(), kNotNow.end(), error.reason) != kNotNow.end();
 }
 

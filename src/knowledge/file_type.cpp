@@ -1,6 +1,7 @@
 // Signatures first, then what is said, then the name, then the looks of the first line.
 #include "knowledge/file_type.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -64,6 +65,17 @@ bool looks_like_html(std::string_view head) {
   if (start.starts_with("<!doctype html") || start.starts_with("<html")) return true;
   return (start.starts_with("<?xml") || start.starts_with("<!--")) &&
          start.find("<html") != std::string::npos;
+}
+
+/// A tag that pages have: a name that ends in .html may be that of the page a text was taken from.
+bool has_tags(std::string_view head) {
+  constexpr auto kTags = std::to_array<std::string_view>(
+      {"</p>",    "</div>",    "</h1>",    "</h2>", "</h3>", "</title>", "</head>",   "</body>",
+       "</li>",   "</td>",     "</a>",     "</b>",  "</i>",  "</span>",  "</strong>", "</em>",
+       "</font>", "</script>", "</style>", "<br>",  "<br/>", "<br />",   "<p>",       "<hr",
+       "<div",    "<table",    "<meta",    "<body", "<head", "<font",    "<!--"});
+  const std::string start = lower_ascii(head);
+  return std::ranges::any_of(kTags, [&start](auto tag) { return start.find(tag) != start.npos; });
 }
 
 /// Each line is an object; one that is cut by the head's end is not read.
@@ -132,6 +144,7 @@ Result<FileType> type_of(std::string_view head, std::string_view name, std::stri
   if (said) return *said;
   if (looks_like_html(head)) return FileType::html;
   const auto by_name = named(extension(name));
+  if (by_name == FileType::html) return has_tags(head) ? FileType::html : FileType::text;
   if (by_name && is_text(*by_name)) return *by_name;
   return looks_like_json_lines(head) ? FileType::json_log : FileType::text;
 }

@@ -21,7 +21,10 @@ bool may_be_mark(char c) noexcept {
 CsvPlace behind(CsvPlace at, char c, bool is_mark) noexcept {
   if (at == CsvPlace::quoted) return c == '"' ? CsvPlace::quote : CsvPlace::quoted;
   if (c == '"' && at != CsvPlace::bare) return CsvPlace::quoted;
-  return is_mark ? CsvPlace::start : CsvPlace::bare;
+  if (is_mark) return CsvPlace::start;
+  // Blanks before a quote are common, and Excel writes ="0012" where noughts are to stay.
+  const bool before = at == CsvPlace::start || at == CsvPlace::lead;
+  return before && (c == ' ' || c == '=') ? CsvPlace::lead : CsvPlace::bare;
 }
 
 /// Fields of one row; quotes are undone.
@@ -32,7 +35,7 @@ std::vector<std::string> fields_of(std::string_view row, char mark) {
     const CsvPlace before = std::exchange(at, behind(at, c, c == mark));
     if (at == CsvPlace::start) {
       out.emplace_back();
-    } else if (c == '"' && (before == CsvPlace::start || before == CsvPlace::quoted)) {
+    } else if (c == '"' && before != CsvPlace::bare && before != CsvPlace::quote) {
       continue;  // it opens or closes; one behind a quote, or in a bare field, is meant
     } else {
       out.back() += c == '\n' || c == '\r' ? ' ' : c;

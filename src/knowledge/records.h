@@ -21,6 +21,7 @@ inline constexpr std::size_t kColumnsMax = 1000;
 /// A quote opens at a field's start alone, as other readers have it: 5" is five inches.
 enum class CsvPlace : std::uint8_t {
   start,   ///< of a field
+  lead,    ///< behind blanks and = at its start
   bare,    ///< in one without quotes, or behind its quotes
   quoted,  ///< between quotes
   quote,   ///< behind one that ends the field, unless another follows

@@ -20,6 +20,12 @@ Status check_append(const std::vector<Chunk>& chunks, const std::string& checkpo
 /// Whether `tags` (tidy) has all of `wanted` (tidy).
 bool has_tags(const std::vector<std::string>& tags, const std::vector<std::string>& wanted);
 
+/// Whether content accepted at `there` stays before one accepted at `comes`. A moment that has not
+/// come yet is of a clock that was set back since: it counts for nothing.
+constexpr bool stays(WallTime there, WallTime comes, WallTime now) noexcept {
+  return there > comes && there <= now;
+}
+
 /// Writes what stands in for mistyped words as the passages write it; what none of them holds, as
 /// its stem.
 void write_as_found(Found& found);

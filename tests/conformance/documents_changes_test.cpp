@@ -225,11 +225,6 @@ TEST_P(DocumentChangesFace, a_small_picture_comes_and_goes_with_its_document) {
   EXPECT_TRUE(add(clinic_, huge).ok());
 }
 
-/// A moment that is no other's.
-WallTime at(int minutes) {
-  return WallTime(std::chrono::minutes(30'000'000 + minutes));
-}
-
 TEST_P(DocumentChangesFace, a_copy_takes_no_place_once_what_it_was_copied_from_is_gone) {
   add_text("doc_a", "Old", "", "the walrus sleeps");
   Takeover copy;
@@ -339,6 +334,8 @@ TEST_P(DocumentChangesFace, what_new_content_does_not_bring_stays_as_it_is_by_th
 }
 
 TEST_P(DocumentChangesFace, of_two_contents_of_a_source_the_one_accepted_later_stays) {
+  const WallTime past = ground_.clock.wall() - std::chrono::hours(1);
+  const auto at = [past](int seconds) { return past + std::chrono::seconds(seconds); };
   NewDocument older = head("doc_old");
   older.accepted = at(1);
   ASSERT_TRUE(begin(older).ok());
@@ -369,6 +366,27 @@ TEST_P(DocumentChangesFace, of_two_contents_of_a_source_the_one_accepted_later_s
   EXPECT_TRUE(add(clinic_, older)->replaced);
 }
 
+// A computer that began without knowing the time took no new content until the false time had come.
+TEST_P(DocumentChangesFace, what_was_accepted_in_a_time_that_has_not_come_keeps_nothing_out) {
+  const WallTime now = ground_.clock.wall();
+  NewDocument ahead = head("doc_ahead");
+  ahead.accepted = now + std::chrono::hours(5);
+  ahead.chunks = chunks_from(0, 1, "walrus");
+  ASSERT_TRUE(add(clinic_, ahead).ok());
+  NewDocument read = head("doc_read");
+  read.accepted = now;
+  ASSERT_TRUE(begin(read).ok());
+  ASSERT_TRUE(append("doc_read", 0, chunks_from(0, 1, "heron"), "x").ok());
+  EXPECT_TRUE(finish("doc_read", "sha read")->replaced);
+  ahead.id = DocumentId("doc_again");
+  ahead.sha256 = "sha again";
+  ASSERT_TRUE(add(clinic_, ahead)->replaced);
+  read.id = DocumentId("doc_added");
+  read.sha256 = "sha added";
+  read.chunks = chunks_from(0, 1, "otter");
+  EXPECT_TRUE(add(clinic_, read)->replaced);
+}
+
 TEST_P(DocumentChangesFace, of_two_contents_for_a_place_the_one_accepted_later_stays) {
   add_text("doc_a", "First", "", "the heron waits");
   const WallTime now = ground_.clock.wall();
@@ -381,6 +399,7 @@ TEST_P(DocumentChangesFace, of_two_contents_for_a_place_the_one_accepted_later_s
   waiting("doc_walrus", 1);
   waiting("doc_otter", 2);
   waiting("doc_copy", 3);
+  ground_.clock.move(std::chrono::hours(1));
   ASSERT_TRUE(finish_as("doc_otter", "doc_a", "sha otter").ok());
   Takeover copy;
   copy.as = DocumentId("doc_a");

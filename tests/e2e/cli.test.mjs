@@ -338,6 +338,7 @@ describe('beside a running server', () => {
     const got = await asked(['Summarise this:', '-'], { input: 'the whole file' });
     assert.equal(got.code, 0, got.err);
     assert.match(got.out, /You said: Summarise this: the whole file/);
+    assert.match((await asked(['what', 'is', '5', '-', '3'], { input: 'not read' })).out, /You said: what is 5 - 3/);
     assert.equal((await asked(['-'], { input: ' \n' })).code, 2, 'nothing was asked');
     provider.script({ refusal: 'That I will not do.' });
     const refused = await asked(['harm']);

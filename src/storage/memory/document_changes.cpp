@@ -33,7 +33,8 @@ Result<Added> MemoryDocuments::finish_as_now(const TenantId& tenant, const Docum
   }
   DocumentInfo& info = found->second.info;
   const DocumentInfo before = old->second.info;
-  if (place.copied == 0 && found->second.accepted < old->second.accepted) {
+  const bool later = stays(old->second.accepted, found->second.accepted, clock_.wall());
+  if (place.copied == 0 && later) {
     all_.erase(found);
     return Added{before, false, false, true};
   }

@@ -52,7 +52,7 @@ std::optional<Added> MemoryDocuments::there_already(const TenantId& tenant,
   }
   for (const auto n : same_source(tenant, head)) {
     const Document& each = all_.at(n);
-    if (each.accepted > accepted) return Added{each.info, false, false, true};
+    if (stays(each.accepted, accepted, clock_.wall())) return Added{each.info, false, false, true};
   }
   return std::nullopt;
 }

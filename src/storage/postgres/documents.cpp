@@ -26,7 +26,7 @@ constexpr const char* kAppend =
     "$12, $13, $14, $15, $16)";
 constexpr const char* kFinish =
     "SELECT * FROM mainstay.finish_document($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
-    "$11, $12)";
+    "$11, $12, $13)";
 constexpr const char* kErase = "SELECT mainstay.erase_document($1, $2, $3)";
 constexpr const char* kCreate =
     "INSERT INTO mainstay.collection (tenant, name) VALUES ($1, $2) "
@@ -175,6 +175,7 @@ Co<Result<Added>> PostgresDocuments::finished(TenantId tenant, DocumentId id, Ta
   statement.texts(cut.spelled.words).texts(cut.spelled.stems).count(vocabulary_max_);
   statement.number(place.copied);
   statement.number((place.brings_tags ? 2 : 0) | (place.brings_collection ? 4 : 0));
+  statement.number(micros(clock_.wall()));
   auto rows = co_await client_.ask(std::move(statement), Repeat::write, by);
   changed();
   if (!rows.ok()) co_return rows.error();

@@ -40,7 +40,7 @@ BEGIN
   IF p_state = 0 THEN
     v_older := ARRAY(SELECT mainstay.same_source(k, p_source));
     SELECT n INTO v_n FROM mainstay.document
-      WHERE n = ANY (v_older) AND accepted > p_accepted LIMIT 1;
+      WHERE n = ANY (v_older) AND accepted > p_accepted AND accepted <= p_created LIMIT 1;
     IF FOUND THEN
       RETURN mainstay.answer('superseded', false, v_n);
     END IF;
@@ -134,11 +134,12 @@ BEGIN
 END $body$;
 -- With p_as another document's id: this one takes its place, its id, its source and its time of
 -- creation, and what it does not bring itself (p_brings: 2 the tags, 4 the collection) has to be as
--- there. p_copied: the document that its chunks were made from.
+-- there. p_copied: the document that its chunks were made from. Of moments of acceptance those that
+-- have not come yet (p_now) count for nothing: a clock was set back.
 CREATE OR REPLACE FUNCTION mainstay.finish_document(
   p_id text, p_as text, p_tenant text, p_sha256 text, p_size bigint, p_title bytea,
   p_title_words text, p_spelled text[], p_stems text[], p_most bigint, p_copied bigint,
-  p_brings bigint) RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
+  p_brings bigint, p_now bigint) RETURNS mainstay.document_answer LANGUAGE plpgsql AS $body$
 DECLARE
   d mainstay.document%ROWTYPE;
   o mainstay.document%ROWTYPE;
@@ -167,7 +168,7 @@ BEGIN
     RETURN mainstay.answer('ok', false, d.n);
   END IF;
   IF p_as <> '' THEN
-    IF p_copied = 0 AND d.accepted < o.accepted THEN
+    IF p_copied = 0 AND d.accepted < o.accepted AND o.accepted <= p_now THEN
       PERFORM mainstay.hide(d.n);
       RETURN mainstay.answer('superseded', false, o.n);
     END IF;
@@ -192,7 +193,7 @@ BEGIN
     END IF;
     v_older := ARRAY(SELECT mainstay.same_source(d.collection, d.source));
     SELECT n INTO v_same FROM mainstay.document
-      WHERE n = ANY (v_older) AND accepted > d.accepted LIMIT 1;
+      WHERE n = ANY (v_older) AND accepted > d.accepted AND accepted <= p_now LIMIT 1;
     IF FOUND THEN
       PERFORM mainstay.hide(d.n);
       RETURN mainstay.answer('superseded', false, v_same);

@@ -18,6 +18,7 @@ struct End {
   Takeover place;
   std::string sha256;
   Bytes size;
+  WallTime now;
 };
 
 /// Ready, of this tenant.
@@ -52,7 +53,7 @@ Result<Added> finish_as_now(Connection& db, Vocabulary& vocabulary, const End& e
   auto row = document_of(db, end.tenant, end.id);
   if (!row && old->info.sha256 == end.sha256) return Added{std::move(old->info), false, true};
   if (!row || row->info.state != DocumentState::ingesting) return unknown_document();
-  if (end.place.copied == 0 && row->accepted < old->accepted) {
+  if (end.place.copied == 0 && stays(old->accepted, row->accepted, end.now)) {
     make_gone(db, vocabulary, *row);
     return Added{std::move(old->info), false, false, true};
   }
@@ -115,7 +116,8 @@ Result<DocumentInfo> update_now(Connection& db, Vocabulary& vocabulary, const Ch
 
 Co<Result<Added>> SqliteDocuments::finish_as(TenantId tenant, DocumentId id, Takeover place,
                                              std::string sha256, Bytes size, Deadline by) {
-  End end{std::move(tenant), std::move(id), std::move(place), std::move(sha256), size};
+  End end{std::move(tenant), std::move(id), std::move(place),
+          std::move(sha256), size,          clock_.wall()};
   auto work = [end = std::move(end), vocabulary = vocabulary_, changed = change()](Connection& db) {
     return undoing(db, [&] { return finish_as_now(db, *vocabulary, end); });
   };

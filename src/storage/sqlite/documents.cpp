@@ -79,7 +79,7 @@ Result<DocumentRow> new_row(Connection& db, const TenantId& tenant, const NewDoc
 /// What makes the row needless, as the answer of its verb: the same content of its source, or one
 /// that was accepted later.
 std::optional<Added> there_already(Connection& db, const DocumentRow& row,
-                                   const std::string& sha256) {
+                                   const std::string& sha256, WallTime now) {
   Added added;
   if (auto same = same_content(db, row.collection, row.info.source, sha256)) {
     accept_again(db, *same, row.accepted);
@@ -88,7 +88,7 @@ std::optional<Added> there_already(Connection& db, const DocumentRow& row,
     return added;
   }
   for (auto& each : same_source(db, row.collection, row.info.source)) {
-    if (each.accepted <= row.accepted) continue;
+    if (!stays(each.accepted, row.accepted, now)) continue;
     added.document = std::move(each.info);
     added.superseded = true;
     return added;
@@ -109,7 +109,7 @@ Result<Added> add_document(Connection& db, Vocabulary& vocabulary, const TenantI
   auto made = new_row(db, tenant, document, DocumentState::ready, now);
   if (!made.ok()) return made.error();
   DocumentRow& row = *made;
-  if (auto there = there_already(db, row, document.sha256)) return std::move(*there);
+  if (auto there = there_already(db, row, document.sha256, now)) return std::move(*there);
   added.replaced = replace_older(db, vocabulary, row);
   if (taken_id(db, document.id)) return document_id_taken();
   row.info.number = insert_document(db, row);
@@ -186,6 +186,7 @@ struct End {
   std::string sha256;
   Bytes size;
   std::string title;
+  WallTime now;
 };
 
 Result<Added> finish_document(Connection& db, Vocabulary& vocabulary, const End& end) {
@@ -196,7 +197,7 @@ Result<Added> finish_document(Connection& db, Vocabulary& vocabulary, const End&
     added.document = std::move(row->info);
     return added;
   }
-  if (auto there = there_already(db, *row, end.sha256)) {
+  if (auto there = there_already(db, *row, end.sha256, end.now)) {
     make_gone(db, vocabulary, *row);
     return std::move(*there);
   }
@@ -382,7 +383,8 @@ Co<Result<std::uint64_t>> SqliteDocuments::append(TenantId tenant, DocumentId id
 
 Co<Result<Added>> SqliteDocuments::finish(TenantId tenant, DocumentId id, std::string sha256,
                                           Bytes size, std::string title, Deadline by) {
-  End end{std::move(tenant), std::move(id), std::move(sha256), size, std::move(title)};
+  End end{std::move(tenant), std::move(id), std::move(sha256), size,
+          std::move(title),  clock_.wall()};
   auto work = [end = std::move(end), vocabulary = vocabulary_, changed = change()](Connection& db) {
     return undoing(db, [&] { return finish_document(db, *vocabulary, end); });
   };

@@ -84,7 +84,7 @@ TEST_F(Load, an_origin_or_a_host_that_could_never_match_is_refused) {
 // `config show` prints secrets as stars, which are easily pasted back.
 TEST_F(Load, a_secret_of_stars_is_refused) {
   toml("[[providers]]\nname = \"a\"\nkind = \"openai\"\napi_key = \"****\"\n");
-  EXPECT_NE(problem().says.find("only stars"), std::string::npos);
+  EXPECT_NE(problem().says.find("is no secret"), std::string::npos);
 }
 
 TEST_F(Load, a_name_that_is_taken_is_told_with_the_line_of_the_later_one) {

@@ -47,6 +47,9 @@ TEST(FileType, a_piece_of_a_page_is_html_by_its_name) {
     EXPECT_EQ(type(head, "PAGE.HTM"), FileType::html);
     EXPECT_EQ(type(head, "page.md"), FileType::markdown);
   }
+  // The address of a page is often the source of a text that was taken from it.
+  EXPECT_EQ(type("# Head\nif a<b and c>d use <T> x.\n", "https://x.example/guide.html"),
+            FileType::text);
 }
 
 TEST(FileType, what_is_said_outranks_the_name_but_not_the_content) {

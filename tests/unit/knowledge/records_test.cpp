@@ -70,6 +70,13 @@ TEST(Csv, a_quote_counts_at_the_start_of_a_field_alone) {
   EXPECT_EQ(read<CsvText>("a\tb\n3\"\tx\n4\ty\n", 3), "a: 3\"\nb: x\n\na: 4\nb: y\n\n");
 }
 
+// As hands write it, and as Excel keeps noughts.
+TEST(Csv, a_quote_behind_blanks_or_an_equals_sign_counts) {
+  EXPECT_EQ(read<CsvText>("name, note\nbob, \"likes x, y\"\nann, \"two\nlines\"\n", 3),
+            "name: bob\nnote: likes x, y\n\nname: ann\nnote: two lines\n\n");
+  EXPECT_EQ(read<CsvText>("n,code\n1,=\"0012,5\"\n", 3), "n: 1\ncode: =0012,5\n\n");
+}
+
 TEST(Csv, the_mark_is_looked_for_outside_quotes) {
   EXPECT_EQ(read<CsvText>("\"Name, first\";\"Amount, EUR\";age\nAda;2,50;36\n", 7),
             "Name, first: Ada\nAmount, EUR: 2,50\nage: 36\n\n");
