@@ -112,8 +112,7 @@ Co<Status> delete_document(const Rooms& rooms, Context& context) {
   auto gone = co_await rooms.stores.documents().erase(context.caller.owner.tenant, std::move(id),
                                                       context.by);
   // One that is still to be begun is in no store.
-  const bool there = made || gone.ok() || gone.error().code != Errc::not_found;
-  if (there && !gone.ok()) co_return gone.error();
+  if (!gone.ok() && (made || gone.error().code != Errc::not_found)) co_return gone.error();
   const Json out = {{"id", context.param}, {"object", "document.deleted"}, {"deleted", true}};
   auto sent = co_await reply_json(context, 200, dump(out));
   co_return sent;

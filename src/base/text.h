@@ -8,7 +8,11 @@
 
 namespace mainstay {
 
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";  ///< of UTF-8
+
 bool is_utf8(std::string_view text) noexcept;
+/// The text behind a mark at its start.
+std::string_view without_byte_order_mark(std::string_view text) noexcept;
 /// Control characters other than tab, line feed and carriage return.
 bool has_control_characters(std::string_view text) noexcept;
 /// Bytes that are not UTF-8 become U+FFFD.

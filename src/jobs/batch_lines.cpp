@@ -24,7 +24,7 @@ Co<Result<std::optional<InputLine>>> InputLines::next(Deadline by) {
       const std::size_t stop = whole ? end : buffer_.size();
       InputLine line;
       std::string_view text = std::string_view(buffer_).substr(used_, stop - used_);
-      if (at_ == 0 && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+      if (at_ == 0) text = without_byte_order_mark(text);
       line.text = std::string(trim(text));
       const std::size_t taken = (whole ? stop + 1 : stop) - used_;
       if (taken > line_max_ + 1) co_return too_long(line_max_);

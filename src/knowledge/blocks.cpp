@@ -61,7 +61,7 @@ class Reader {
     std::size_t at = 0;
     if (!state_.begun && !text_.empty()) {
       state_.begun = true;
-      if (text_.starts_with("\xEF\xBB\xBF")) at = 3;
+      at = text_.size() - without_byte_order_mark(text_).size();
       if (format_ != Format::text) at = skip_front_matter(at);
     }
     while (at < text_.size()) {

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
+
 namespace mainstay::knowledge {
 namespace {
 
@@ -80,7 +82,7 @@ bool is_utf16(std::string_view head) noexcept {
 }
 
 std::string_view file_kind(std::string_view text) noexcept {
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  text = without_byte_order_mark(text);
   const auto head = text.substr(0, kLookedAt);
   const bool encoded = is_base64(head);
   for (const auto& signature : kSignatures) {

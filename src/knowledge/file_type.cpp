@@ -60,8 +60,7 @@ std::string_view extension(std::string_view name) {
 }
 
 bool looks_like_html(std::string_view head) {
-  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
-  const std::string start = lower_ascii(trim(head).substr(0, 1024));
+  const std::string start = lower_ascii(trim(without_byte_order_mark(head)).substr(0, 1024));
   if (start.starts_with("<!doctype html") || start.starts_with("<html")) return true;
   return (start.starts_with("<?xml") || start.starts_with("<!--")) &&
          start.find("<html") != std::string::npos;
@@ -80,7 +79,7 @@ bool has_tags(std::string_view head) {
 
 /// Each line is an object; one that is cut by the head's end is not read.
 bool looks_like_json_lines(std::string_view head) {
-  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
+  head = without_byte_order_mark(head);
   if (!trim(head).starts_with('{')) return false;
   bool any = false;
   for (auto end = head.find('\n'); end != std::string_view::npos; end = head.find('\n')) {

@@ -11,8 +11,6 @@
 namespace mainstay::knowledge {
 namespace {
 
-constexpr std::string_view kBom = "\xEF\xBB\xBF";
-
 bool may_be_mark(char c) noexcept {
   return c == ',' || c == ';' || c == '\t';
 }
@@ -130,7 +128,7 @@ Status CsvText::feed(std::string_view bytes, std::string& text) {
     if (row_.size() >= kRowMax) return row_too_long("csv_row_too_long", "A row of the table");
     row_ += c;
     at_ = behind(at_, c, mark_ ? c == *mark_ : may_be_mark(c));
-    if (begun_ || row_ != kBom) continue;
+    if (begun_ || row_ != kByteOrderMark) continue;
     row_.clear();
     at_ = CsvPlace::start;
   }
@@ -150,7 +148,7 @@ Status CsvText::finish(std::string& text) {
 Status JsonLinesText::end_line(std::string& text) {
   ++number_;
   std::string line = std::exchange(line_, {});
-  if (number_ == 1 && line.starts_with(kBom)) line.erase(0, kBom.size());
+  if (number_ == 1) line = std::string(without_byte_order_mark(line));
   if (trim(line).empty()) return done();
   auto value = parse_json(line);
   if (!value.ok() && lenient_) {

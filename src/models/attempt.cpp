@@ -310,10 +310,8 @@ Co<Result<Answer>> Router::start_stream(Ask& ask, const Candidate& candidate, Up
   call.answers();
   Answer answer = finished(ask, candidate, timings, tools_.clock.now());
   // A call of a tool comes whole from many servers, which are silent while their model writes it.
-  const auto& patience = candidate.upstream->patience;
-  const Duration silence = ask.request.has_tools
-                               ? std::max(patience.first_token, patience.between_tokens)
-                               : patience.between_tokens;
+  const Duration silence =
+      ask.request.has_tools ? attempt.between_tokens : candidate.upstream->patience.between_tokens;
   WatchedStream::Parts parts{.inner = std::move(*started),
                              .early = std::move(early),
                              .call = std::move(call),

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
+
 namespace mainstay::net {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 Error too_long() {
   return Error::say(Errc::bad_upstream, "upstream_bad_event",
