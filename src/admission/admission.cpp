@@ -109,6 +109,32 @@ Result<Reservation> Admission::reserve(const Caller& caller, RateView& view,
   return refusal(found);
 }
 
+Ask Admission::later(const Caller& caller, const Use& use) const {
+  return {.caller = caller,
+          .address = {},
+          .model = use.model,
+          .tokens = tokens_of(use.estimate, tokens_reserved_.load(std::memory_order_relaxed)),
+          .part = Part::later};
+}
+
+Status Admission::charge(const Caller& caller, const Use& use, bool counted) {
+  if (!limited()) return done();
+  Ask ask = later(caller, use);
+  const TimePoint now = clock_.now();
+  const RateView found = limits_.take(ask, nullptr, now);
+  if (found.allowed) return done();
+  if (counted) {
+    ask.part = Part::head;
+    limits_.take_back(ask, now);
+  }
+  (found.over == Measure::requests ? limited_ : tokens_).add();
+  return refusal(found);
+}
+
+void Admission::give_back(const Caller& caller, const Use& use) {
+  if (limited()) limits_.take_back(later(caller, use), clock_.now());
+}
+
 Co<Result<Permit>> Admission::enter(Caller caller, Deadline by) {
   return enter(std::move(caller), Wish{}, by);
 }

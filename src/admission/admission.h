@@ -39,6 +39,12 @@ class Admission {
   /// Errors: over_limit "rate_limited", "tokens_limited", "concurrency_limited".
   Result<Reservation> reserve(const Caller& caller, RateView& view, std::string_view address,
                               std::string_view model, const Estimate& estimate);
+  /// Takes what work that runs later may use, for good: nobody settles it. `counted`: count() took
+  /// a request for it, which is given back when this refuses. Errors: over_limit "rate_limited" (of
+  /// the model), "tokens_limited".
+  Status charge(const Caller& caller, const Use& use, bool counted);
+  /// The work of charge() does not come about.
+  void give_back(const Caller& caller, const Use& use);
 
   /// A permit at once, without waiting, when nobody waits; else an empty one: then enter().
   Permit try_enter() { return permits_.try_enter(); }
@@ -61,6 +67,7 @@ class Admission {
   void apply(const LimitSettings& settings);
 
  private:
+  Ask later(const Caller& caller, const Use& use) const;
   Clock& clock_;
   std::atomic<bool> enabled_;
   std::atomic<std::uint32_t> tokens_reserved_;

@@ -41,7 +41,7 @@ std::string_view network_of(std::string_view address, std::array<char, 8>& netwo
 }
 
 bool counts_requests(Subject subject, Part part) noexcept {
-  return part == Part::whole || (part == Part::body) == (subject == Subject::model);
+  return part == Part::whole || (part == Part::head) == (subject != Subject::model);
 }
 
 }  // namespace
@@ -138,6 +138,7 @@ void Limits::gather(Step& step, const Ask& ask) const {
     place.figures = figures_of(name.subject, caller);
     const Figures& figures = place.figures;
     place.requests = figures.requests.on() && counts_requests(name.subject, ask.part);
+    if (ask.part == Part::later) place.figures.concurrent = 0;
     place.held = ask.part != Part::head &&
                  (figures.minute.on() || figures.day.on() || figures.concurrent != 0);
     if (!place.requests && !place.held) continue;
@@ -257,7 +258,10 @@ void Limits::take_back(const Ask& ask, TimePoint now) {
   if (step.count == 0) return;
   lock_and_find(step, now);
   for (Place& place : step.all()) {
-    if (place.requests) place.entry->requests.put(place.figures.requests, 1);
+    const Figures& figures = place.figures;
+    if (place.requests) place.entry->requests.put(figures.requests, 1);
+    if (place.held && figures.minute.on()) place.entry->minute.put(figures.minute, ask.tokens);
+    if (place.held && figures.day.on()) place.entry->day.put(figures.day, ask.tokens);
   }
 }
 

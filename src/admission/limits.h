@@ -48,8 +48,9 @@ struct RateView {
 };
 
 /// Which limits are looked at: of the head alone (requests of user, key and address, before the
-/// body is read), of the body (tokens, requests of the model, how many at once), or all.
-enum class Part : std::uint8_t { head, body, whole };
+/// body is read), of the body (tokens, requests of the model, how many at once), of work that runs
+/// later (the body's, without a place among those at work), or all.
+enum class Part : std::uint8_t { head, body, later, whole };
 
 /// One request. Views live through the call.
 struct Ask {
@@ -94,9 +95,9 @@ class Limits {
   Limits(const LimitSettings& settings, Clock& clock);
   /// Takes new figures; what was used up stays used up.
   void apply(const LimitSettings& settings);
-  /// `into` receives what is held until the answer ends; null for Part::head.
+  /// `into` receives what is held until the answer ends; null for Part::head and Part::later.
   RateView take(const Ask& ask, Reservation* into, TimePoint now);
-  /// Gives the requests of a head back whose body was refused.
+  /// Gives back what take() took: of a head whose body was refused, of work that was not begun.
   void take_back(const Ask& ask, TimePoint now);
   /// Forgets subjects with nothing used up; at most `most`. Returns how many.
   std::size_t reclaim(TimePoint now, std::size_t most = 100'000);

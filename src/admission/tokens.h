@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "admission/rate.h"
@@ -17,6 +18,11 @@ struct Remembered;
 struct Estimate {
   std::uint64_t prompt_bytes = 0;  ///< text of the prompt
   std::uint64_t answer = 0;        ///< the request's max_tokens; 0: not said
+};
+/// What a piece of work asks of whom.
+struct Use {
+  std::string model;  ///< as Models::limited_as() spells it
+  Estimate estimate;
 };
 /// A quarter of the prompt's bytes plus the longest answer. `usual`: for answers of unsaid length.
 std::uint64_t tokens_of(const Estimate& estimate, std::uint64_t usual) noexcept;

@@ -11,14 +11,7 @@
 namespace mainstay::api {
 namespace {
 
-constexpr std::size_t kBytesOfToken = 4;
 constexpr std::size_t kChunkFrame = 320;  ///< of a chunk in JSON, around its text
-
-/// The bytes of text that cost as much as the prompt.
-std::uint64_t text_bytes_of(const models::ChatRequest& chat) {
-  const std::uint64_t attached = models::attachment_tokens(chat.attachments, chat.attached);
-  return chat.body.size() - std::min(chat.body.size(), chat.attached) + attached * kBytesOfToken;
-}
 
 /// Cache-Control of the request, as far as the response cache heeds it.
 models::CacheWish wish_of(std::string_view value) {
@@ -103,12 +96,12 @@ Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked
     if (!writable.ok()) co_return writable.error();
   }
   const auto& chat = question->chat;
-  const admission::Estimate estimate{text_bytes_of(chat), chat.max_tokens * chat.choices};
+  const admission::Estimate estimate{models::text_bytes_of(chat), chat.max_tokens * chat.choices};
   auto reserved = rooms.admission.reserve(context.caller, context.rate, context.sender,
                                           rooms.models.limited_as(chat.model), estimate);
   if (!reserved.ok()) co_return reserved.error();
   out.reserved = std::move(*reserved);
-  out.prompt_tokens = estimate.prompt_bytes / kBytesOfToken;
+  out.prompt_tokens = estimate.prompt_bytes / models::kBytesOfToken;
   out.permit = rooms.admission.try_enter();
   if (!out.permit) {
     const TimePoint before = rooms.clock.now();
@@ -155,7 +148,7 @@ void note_usage(Context& context, const models::ChatChunk& chunk) {
   if (!chunk.token) return;
   // Providers that do not count send a token in each chunk, or more than one in a longer one.
   const std::size_t told = chunk.json.size() - std::min(chunk.json.size(), kChunkFrame);
-  context.told_tokens += std::max<std::uint64_t>(1, told / kBytesOfToken);
+  context.told_tokens += std::max<std::uint64_t>(1, told / models::kBytesOfToken);
 }
 
 void settle(Answered& answered, Context& context) {

@@ -14,9 +14,9 @@ void Engine::make_job_room() {
   // Batches are files of the data directory: a process without it does not look for any.
   storage::Shelf* shelf = settings_.jobs.runs == "shared" ? nullptr : shelf_.get();
   jobs_ = std::make_unique<JobRoom>(JobRoom::Parts{
-      settings_, clock_, random_, *log_, metrics_, *stores_, *client_, *loops_, *governor_,
-      [this] { return in_force(); }, [this](Deadline by) { return clean_up(by); }, shelf,
-      decoders_.get(), archives_.get(), options_.job_kinds});
+      settings_, clock_, random_, *log_, metrics_, *admission_, *stores_, *client_, *loops_,
+      *governor_, [this] { return in_force(); }, [this](Deadline by) { return clean_up(by); },
+      shelf, decoders_.get(), archives_.get(), options_.job_kinds});
 }
 
 /// Where there is a listener its stop only waits: the drain begins with that of the listener, so
@@ -54,6 +54,7 @@ jobs::InForce Engine::in_force() const {
   jobs::InForce out;
   out.settings = &generation->settings();
   out.assistant = &generation->assistant();
+  out.models = &generation->models().models();
   out.library = &generation->library();
   out.held = std::move(generation);
   return out;

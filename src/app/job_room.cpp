@@ -47,7 +47,8 @@ JobRoom::JobRoom(Parts parts)
       post_(parts_.settings.jobs.webhooks, parts_.client),
       kinds_(jobs::all_kinds(tools_of(parts_, post_))),
       desk_(std::make_unique<jobs::Desk>(parts_.settings, parts_.clock, parts_.random, parts_.log,
-                                         *kinds_, parts_.stores.jobs(), parts_.stores.signal())),
+                                         parts_.admission, *kinds_, parts_.stores.jobs(),
+                                         parts_.stores.signal())),
       batches_(parts_.settings.batches, parts_.clock, parts_.random, parts_.stores) {
   make_groups();
   if (parts_.shelf != nullptr) {

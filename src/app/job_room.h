@@ -31,6 +31,7 @@ class JobRoom {
     Random& random;
     Log& log;
     Metrics& metrics;
+    admission::Admission& admission;
     storage::Stores& stores;
     net::Client& client;
     Loops& loops;

@@ -23,6 +23,7 @@ struct InForce {
   std::shared_ptr<const void> held;  ///< keeps all of it alive; empty: it outlives the kinds
   const Settings* settings = nullptr;
   assistant::Assistant* assistant = nullptr;
+  models::Models* models = nullptr;
   knowledge::Library* library = nullptr;
 };
 

@@ -53,6 +53,12 @@ class BatchItemKind final : public Kind {
     return parsed.ok() && work_.travels(dump(field(*parsed, "body")));
   }
 
+  std::optional<admission::Use> use_of(const std::string& input) const override {
+    auto parsed = parse_json(input);
+    if (!parsed.ok()) return std::nullopt;
+    return work_.use_of(dump(field(*parsed, "body")));
+  }
+
   Co<Result<Outcome>> run(Run& run, Deadline by) override {
     auto input = parse_json(run.job().job.input);
     if (!input.ok()) co_return input.error();

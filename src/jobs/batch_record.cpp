@@ -47,6 +47,9 @@ std::string record_text(const BatchRecord& r) {
                    {"metadata", r.metadata},
                    {"output_keep", r.output_keep.count()},
                    {"documents", r.documents},
+                   {"key", r.key},
+                   {"tokens_per_minute", r.tokens_per_minute},
+                   {"tokens_per_day", r.tokens_per_day},
                    {"errors", r.errors},
                    {"output_file", r.output_file},
                    {"error_file", r.error_file},
@@ -75,6 +78,9 @@ Result<BatchRecord> record_of(const std::string& text) {
   r.metadata = field(*parsed, "metadata");
   r.output_keep = std::chrono::seconds(count_field(*parsed, "output_keep"));
   r.documents = field(*parsed, "documents") != false;
+  r.key = string_field(*parsed, "key");
+  r.tokens_per_minute = count_field(*parsed, "tokens_per_minute");
+  r.tokens_per_day = count_field(*parsed, "tokens_per_day");
   r.errors = array_field(*parsed, "errors");
   r.output_file = string_field(*parsed, "output_file");
   r.error_file = string_field(*parsed, "error_file");

@@ -39,8 +39,11 @@ struct BatchRecord {
   Json metadata;                        ///< null or an object of texts
   std::chrono::seconds output_keep{0};  ///< its files, once they are made; zero: files.keep
   bool documents = true;                ///< whoever ordered it may read documents
-  Json errors = Json::array();          ///< of the input: code, line, message, param
-  std::string output_file;              ///< empty: none
+  std::string key;                      ///< whose quotas its items take from, beside the owner's
+  std::uint64_t tokens_per_minute = 0;  ///< the key's own figures then; 0: the settings'
+  std::uint64_t tokens_per_day = 0;
+  Json errors = Json::array();  ///< of the input: code, line, message, param
+  std::string output_file;      ///< empty: none
   std::string error_file;
   WallTime created{};
   WallTime expires{};

@@ -25,6 +25,9 @@ constexpr std::string_view kItemKind = "batch_item";
 admission::Caller caller_of(const storage::Owner& owner, const BatchRecord& record) {
   admission::Caller out;
   out.owner = owner;
+  out.key = record.key;
+  out.limits.tokens_per_minute = record.tokens_per_minute;
+  out.limits.tokens_per_day = record.tokens_per_day;
   out.scopes = {admission::Scope::chat, admission::Scope::jobs};
   if (record.documents) {
     out.scopes = {admission::Scope::chat, admission::Scope::jobs, admission::Scope::knowledge};
@@ -43,8 +46,10 @@ std::optional<std::uint64_t> index_of(const std::string& key) {
   return out;
 }
 
-/// The queue is full, the disk is, or the store is away: the item's turn comes later.
+/// The queue or the disk is full, the store is away, the owner's tokens are used up: the item's
+/// turn comes later.
 bool may_pass(const Error& error) noexcept {
+  if (error.reason == "tokens_limited" && error.retry_after == Duration::zero()) return false;
   return error.code == Errc::unavailable || error.code == Errc::over_limit ||
          error.code == Errc::deadline || error.code == Errc::disk_full ||
          error.code == Errc::cancelled;

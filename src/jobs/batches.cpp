@@ -74,6 +74,9 @@ Co<Result<BatchView>> BatchDesk::create(admission::Caller caller, BatchOrder ord
   record.metadata = std::move(order.metadata);
   record.output_keep = order.output_keep;
   record.documents = caller.scopes.has(admission::Scope::knowledge);
+  record.key = caller.key;
+  record.tokens_per_minute = caller.limits.tokens_per_minute;
+  record.tokens_per_day = caller.limits.tokens_per_day;
   record.created = clock_.wall();
   record.expires = record.created + std::chrono::duration_cast<WallTime::duration>(kDay);
   record.since[static_cast<std::size_t>(BatchStatus::validating)] = record.created;

@@ -36,6 +36,10 @@ class ChatKind final : public Kind {
 
   bool travels(const std::string& input) const override { return work_.travels(input); }
 
+  std::optional<admission::Use> use_of(const std::string& input) const override {
+    return work_.use_of(input);
+  }
+
   Co<Result<Outcome>> run(Run& run, Deadline by) override {
     auto outcome = co_await work_.answer(run, run.job().job.input, false, by);
     co_return outcome;

@@ -93,6 +93,15 @@ bool ChatWork::travels(const std::string& body) const {
   return kept_apart || (!parsed->own.collection && !parsed->own.conversation);
 }
 
+std::optional<admission::Use> ChatWork::use_of(const std::string& body) const {
+  const InForce now = tools_.in_force();
+  auto parsed = models::parse_chat(body, now.settings->limits, now.settings->models.default_model);
+  if (!parsed.ok()) return std::nullopt;
+  const auto& chat = parsed->request;
+  return admission::Use{now.models->limited_as(chat.model),
+                        {models::text_bytes_of(chat), chat.max_tokens * chat.choices}};
+}
+
 Result<assistant::Question> ChatWork::question_of(const Settings& settings, const Run& run,
                                                   std::string body, bool quiet) const {
   auto parsed = models::parse_chat(body, settings.limits, settings.models.default_model);

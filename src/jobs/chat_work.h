@@ -17,6 +17,8 @@ class ChatWork {
   /// Whether any process can answer it: it names no conversation and no collection, or those are in
   /// PostgreSQL. A body that is refused travels.
   bool travels(const std::string& body) const;
+  /// What one question may use; none for a body that is refused.
+  std::optional<admission::Use> use_of(const std::string& body) const;
   /// `body` passed check(). The result is a chat.completion; tokens are told while they come,
   /// unless several choices are asked for or `quiet`. The turn's request is the job. A refusal of
   /// our own bounds is waited out, as far as the attempt's time and the job's expiry allow; else

@@ -75,14 +75,16 @@ Status check_word(const std::string& text, const char* field, std::size_t max) {
 
 }  // namespace
 
-Desk::Desk(const Settings& settings, Clock& clock, Random& random, Log& log, const Kinds& kinds,
-           storage::JobStore& store, storage::Signal& signal)
+Desk::Desk(const Settings& settings, Clock& clock, Random& random, Log& log,
+           admission::Admission& admission, const Kinds& kinds, storage::JobStore& store,
+           storage::Signal& signal)
     : settings_(settings.jobs),
       shared_(!settings.storage.redis_url.empty()),
       waiting_max_(waiting_max_of(settings.limits)),
       clock_(clock),
       random_(random),
       log_(log),
+      admission_(admission),
       kinds_(kinds),
       store_(store),
       signal_(signal) {}
@@ -219,6 +221,13 @@ std::uint32_t Desk::waiting_max(const admission::Caller& caller) const {
   return all != 0 && caller.limits.queued != 0 ? caller.limits.queued : all;
 }
 
+/// `input` as it is kept.
+std::optional<admission::Use> Desk::use_of(const std::string& kind, std::string input) const {
+  const Kind* known = kinds_.find(kind);
+  if (known == nullptr || !admission_.limited()) return std::nullopt;
+  return known->use_of(unwrap(std::move(input)).input);
+}
+
 Co<Result<storage::Submitted>> Desk::submit(admission::Caller caller, Order order, Deadline by) {
   auto done = co_await put(std::move(caller), std::move(order), false, by);
   co_return done;
@@ -243,12 +252,19 @@ Co<Result<storage::Submitted>> Desk::put(admission::Caller caller, Order order, 
   storage::NewJob watched;
   if (!order.webhook.empty()) watched = *job;
   const bool has_key = !job->key.empty();
+  const auto use = use_of(order.kind, job->input);
+  if (use) {
+    auto charged = admission_.charge(caller, *use, !own);
+    if (!charged.ok()) co_return charged.error();
+  }
   std::uint32_t waiting = 0;
   if (!own) waiting = waiting_max(caller);
   auto submitted = co_await store_.submit(std::move(*job), waiting, by);
-  if (!submitted.ok()) co_return submitted.error();
   // Without a key it was this very call that the store heard before, and whose answer was lost.
-  submitted->existed = submitted->existed && has_key;
+  const bool is_new = submitted.ok() && !(submitted->existed && has_key);
+  if (use && !is_new) admission_.give_back(caller, *use);
+  if (!submitted.ok()) co_return submitted.error();
+  submitted->existed = !is_new;
   if (!order.webhook.empty()) {
     watched.id = submitted->id;
     co_await watch_for_webhook(std::move(watched), 1, by);

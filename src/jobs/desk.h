@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "admission/caller.h"
+#include "admission/admission.h"
 #include "base/json.h"
 #include "config/settings.h"
 #include "jobs/kind.h"
@@ -121,20 +121,22 @@ class Follower {
 /// Any loop may call. References outlive it.
 class Desk {
  public:
-  Desk(const Settings& settings, Clock& clock, Random& random, Log& log, const Kinds& kinds,
-       storage::JobStore& store, storage::Signal& signal);
+  Desk(const Settings& settings, Clock& clock, Random& random, Log& log,
+       admission::Admission& admission, const Kinds& kinds, storage::JobStore& store,
+       storage::Signal& signal);
 
   /// Puts other limits in force (a reload). Any thread.
   void apply(const LimitSettings& limits) noexcept;
 
-  /// Checks the order and hands it to the store. After Ok it will happen.
+  /// Checks the order, takes what it may use from the caller's tokens, and hands it to the store.
+  /// After Ok it will happen.
   /// Errors: invalid (fields "kind", "input.x", "priority", "client", "idempotency-key", "delay",
   /// "run_at", "expires", "expires_in", "repeat_every", "attempts_max", "webhook.url"), forbidden
-  /// "scope_required", and those of JobStore::submit. A class above the caller's right is lowered
-  /// to it.
+  /// "scope_required", those of Admission::charge and of JobStore::submit. A class above the
+  /// caller's right is lowered to it.
   Co<Result<storage::Submitted>> submit(admission::Caller caller, Order order, Deadline by);
   /// The same for Mainstay's own work in the caller's name: kinds closed to clients are open, and
-  /// waiting jobs are not counted.
+  /// neither waiting jobs nor a request are counted.
   Co<Result<storage::Submitted>> submit_own(admission::Caller caller, Order order, Deadline by);
   /// The check of submit() alone; what would be kept as input.
   Result<std::string> check(const admission::Caller& caller, const Order& order) const;
@@ -150,6 +152,7 @@ class Desk {
   Co<Result<storage::Job>> cancel(admission::Caller caller, storage::JobId id, Deadline by);
   /// This job and no other.
   Co<Result<storage::Job>> cancel_only(admission::Caller caller, storage::JobId id, Deadline by);
+  /// Takes what it may use from the tokens of a caller who is no administrator.
   Co<Result<storage::Job>> retry(admission::Caller caller, storage::JobId id, Deadline by);
   /// What its webhook was not told yet is told without it.
   Co<Status> erase(admission::Caller caller, storage::JobId id, Deadline by);
@@ -179,6 +182,9 @@ class Desk {
   Result<const Kind*> kind_for(const admission::Caller& caller, const Order& order, bool own) const;
   Status set_times(const Order& order, storage::NewJob& job) const;
   std::uint32_t waiting_max(const admission::Caller& caller) const;
+  std::optional<admission::Use> use_of(const std::string& kind, std::string input) const;
+  Co<std::optional<admission::Use>> use_of_another_run(admission::Caller caller, storage::JobId id,
+                                                       Deadline by);
 
   const JobSettings settings_;
   const bool shared_;                       ///< other processes take from this queue too
@@ -186,6 +192,7 @@ class Desk {
   Clock& clock_;
   Random& random_;
   Log& log_;
+  admission::Admission& admission_;
   const Kinds& kinds_;
   storage::JobStore& store_;
   storage::Signal& signal_;

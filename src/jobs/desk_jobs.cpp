@@ -98,8 +98,23 @@ Co<Result<storage::Job>> Desk::cancel_only(admission::Caller caller, storage::Jo
   co_return job;
 }
 
+/// None for an administrator: no cap holds up what is repaired by hand.
+Co<std::optional<admission::Use>> Desk::use_of_another_run(admission::Caller caller,
+                                                           storage::JobId id, Deadline by) {
+  if (!reach(caller) || !admission_.limited()) co_return std::nullopt;
+  auto job = co_await store_.get(reach(caller), std::move(id), by);
+  if (!job.ok()) co_return std::nullopt;
+  co_return use_of(job->job.kind, std::move(job->job.input));
+}
+
 Co<Result<storage::Job>> Desk::retry(admission::Caller caller, storage::JobId id, Deadline by) {
+  const auto use = co_await use_of_another_run(caller, id, by);
+  if (use) {
+    auto charged = admission_.charge(caller, *use, true);
+    if (!charged.ok()) co_return charged.error();
+  }
   auto job = co_await store_.retry(reach(caller), id, waiting_max(caller), by);
+  if (use && !job.ok()) admission_.give_back(caller, *use);
   if (!job.ok()) co_return job.error();
   // At once: its attempt may begin, and end, before anything else is done here.
   Json more = Json::object();

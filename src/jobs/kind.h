@@ -4,11 +4,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "admission/caller.h"
+#include "admission/tokens.h"
 #include "base/json.h"
 #include "base/units.h"
 #include "jobs/backoff.h"
@@ -70,6 +72,12 @@ class Kind {
   virtual bool travels(const std::string& input) const {
     static_cast<void>(input);
     return false;
+  }
+  /// What a run of it may use of the caller's tokens; none: no model is asked. `input` is as
+  /// check() made it.
+  virtual std::optional<admission::Use> use_of(const std::string& input) const {
+    static_cast<void>(input);
+    return std::nullopt;
   }
   /// One attempt. It may run several times for one job and must bear that; what it returns counts
   /// once. Errors invalid, denied, forbidden, not_found, conflict, too_large, unsupported and

@@ -3,6 +3,7 @@
 // Used by models, assistant, api.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -60,6 +61,12 @@ struct ChatRequest {
 /// each KiB. Their base64 is not read as text.
 constexpr std::uint64_t attachment_tokens(std::uint64_t count, std::uint64_t bytes) noexcept {
   return 1000 * count + bytes / 1024;
+}
+constexpr std::size_t kBytesOfToken = 4;
+/// The bytes of text that cost as much as the prompt, by estimate.
+inline std::uint64_t text_bytes_of(const ChatRequest& chat) noexcept {
+  const std::uint64_t attached = attachment_tokens(chat.attachments, chat.attached);
+  return chat.body.size() - std::min(chat.body.size(), chat.attached) + attached * kBytesOfToken;
 }
 
 /// Members of Mainstay's own that a chat body may carry.

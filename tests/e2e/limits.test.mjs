@@ -136,6 +136,34 @@ describe('tokens', () => {
     assert.ok(metric('mainstay_admission_refused_total', { reason: 'tokens' }) >= 3);
   });
 
+  test('jobs and batches take what they may use, and a batch goes on as there is room', async (t) => {
+    const { server, provider } = await governed(t, { user: { requests_per_minute: 0, tokens_per_minute: 30_000 } });
+    provider.script({ repeat: true, replies: [{ text: 'ok', usage: { input: 40, output: 60 } }] });
+    const job = (max_tokens) => server.post('/v1/jobs', { kind: 'chat', input: ask('x', { max_tokens }) });
+    assert.equal((await job(20_000)).status, 202);
+    const refused = await job(20_000);
+    assert_error(refused, 429, { code: 'tokens_limited' });
+    assert.ok(Number(refused.headers['retry-after']) >= 10, refused.headers['retry-after']);
+    const lines = [31_000, 9000, 9000].map((max_tokens, n) => JSON.stringify({
+      custom_id: `c${n}`, method: 'POST', url: '/v1/chat/completions', body: ask('x', { max_tokens }) }));
+    const form = new FormData();
+    form.set('purpose', 'batch');
+    form.set('file', new Blob([lines.join('\n')]), 'lines.jsonl');
+    const file = await (await fetch(`${server.url}/v1/files`, { method: 'POST', body: form })).json();
+    const began = performance.now();
+    let batch = (await server.post('/v1/batches', { input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' })).json;
+    while (!['completed', 'failed'].includes(batch.status)) {
+      await pause(200);
+      batch = (await server.get(`/v1/batches/${batch.id}`)).json;
+    }
+    assert.equal(batch.status, 'completed');
+    assert.deepEqual(batch.request_counts, { total: 3, completed: 2, failed: 1 });
+    const took = (performance.now() - began) / 1000;
+    assert.ok(took > 10, `8,000 more tokens at 30,000 a minute come in 16 s: ${took}`);
+    const errors = await server.get(`/v1/files/${batch.error_file_id}/content`);
+    assert.match(errors.text, /"c0".*tokens_limited/);
+  });
+
   test('a stream whose provider does not count costs what it told, and so do the log and the metrics', async (t) => {
     const { server, provider } = await governed(t, { user: { requests_per_minute: 0, tokens_per_minute: 10_000 }, tokens_reserved: 1000 });
     provider.script({ repeat: true, replies: [{ text: 'word '.repeat(3000) }] });

@@ -23,7 +23,7 @@ local counts, made, rung = {}, 0, false
 
 local function num(text) return tonumber(text) or 0 end
 -- Where several calls name a number it becomes a text once.
-local function text(n) return string.format('%.0f', n) end
+local function text(n) return string.format('%d', n) end
 local keep_until, dead_until = text(now + keep_results), text(now + keep_dead)
 local function count(c, s, d) local f = c .. s; counts[f] = (counts[f] or 0) + d end
 local waiting_by = {}

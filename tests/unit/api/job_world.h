@@ -42,7 +42,8 @@ struct JobWorld : World {
   void prepare() {
     if (desk_of_jobs) return;
     open();
-    desk_of_jobs.emplace(settings, clock, random, *log, kinds, stores->jobs(), stores->signal());
+    desk_of_jobs.emplace(settings, clock, random, *log, *admission, kinds, stores->jobs(),
+                         stores->signal());
     rooms->jobs = &*desk_of_jobs;
   }
   /// Files and batches too, in a folder of their own.

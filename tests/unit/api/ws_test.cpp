@@ -55,7 +55,8 @@ struct WsTest : World {
   void prepare() {
     if (jobs) return;
     open();
-    jobs.emplace(settings, clock, random, *log, kinds, stores->jobs(), stores->signal());
+    jobs.emplace(settings, clock, random, *log, *admission, kinds, stores->jobs(),
+                 stores->signal());
     rooms->jobs = &*jobs;
   }
   std::string key(std::string user, admission::Scopes scopes = {Scope::jobs},

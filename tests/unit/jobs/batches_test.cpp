@@ -26,6 +26,7 @@ struct BatchesTest : JobsWorld {
     auto item = std::make_unique<ScriptKind>(clock, "batch_item");
     item->limits_.for_clients = false;
     item->limits_.timeout = 5min;
+    items = item.get();
     kinds.add(std::move(item));
     std::string form = "/tmp/mainstay-batches-XXXXXX";
     folder = ::mkdtemp(form.data());
@@ -33,7 +34,8 @@ struct BatchesTest : JobsWorld {
     storage::JobLimits limits;
     limits.keep_results = 4h;
     stores = storage::memory::open(clock, limits);
-    item_desk.emplace(settings, clock, random, *log, kinds, stores->jobs(), stores->signal());
+    item_desk.emplace(settings, clock, random, *log, admission, kinds, stores->jobs(),
+                      stores->signal());
     batches.emplace(settings.batches, clock, random, *stores);
   }
   ~BatchesTest() override {
@@ -183,6 +185,7 @@ struct BatchesTest : JobsWorld {
   std::string folder;
   std::unique_ptr<storage::Shelf> shelf;
   std::unique_ptr<storage::Stores> stores;
+  ScriptKind* items = nullptr;
   std::optional<Desk> item_desk;
   std::optional<BatchDesk> batches;
   std::unique_ptr<BatchFeeder> feeder;
@@ -333,6 +336,40 @@ TEST_F(BatchesTest, answers_behind_a_slow_one_outlive_their_time_in_the_store) {
   EXPECT_EQ(over.status, BatchStatus::completed);
   EXPECT_EQ(lines_of(over.output_file), ids(0, 4));
   EXPECT_EQ(over.error_file, "");
+}
+
+TEST_F(BatchesTest, items_are_handed_in_as_the_quotas_of_their_key_allow) {
+  LimitSettings limits;
+  limits.user.tokens_per_minute = 1000;
+  admission.apply(limits);
+  items->use = admission::Use{"m", {.answer = 900}};
+  begin();
+  caller.key = "key_1";
+  caller.limits.tokens_per_minute = 2000;
+  put("input", 5);
+  BatchOrder order{"input", "/v1/chat/completions", "24h", nullptr};
+  auto made = now(batches->create(caller, std::move(order), {}, soon()));
+  ASSERT_TRUE(made.ok());
+  ASSERT_TRUE(comes_to(made->id, BatchStatus::in_progress));
+  const TimePoint began = clock.now();
+  const BatchRecord over = end(made->id);
+  EXPECT_EQ(over.status, BatchStatus::completed);
+  EXPECT_EQ(over.completed, 5u);
+  // 2,000 at once and 2,500 more at 2,000 a minute: the key's own figure, not the user's.
+  EXPECT_GE(clock.now() - began, 75s);
+  EXPECT_LT(clock.now() - began, 150s);
+}
+
+TEST_F(BatchesTest, an_item_that_no_quota_can_ever_hold_is_refused_and_the_batch_goes_on) {
+  LimitSettings limits;
+  limits.user.tokens_per_day = 1000;
+  admission.apply(limits);
+  items->use = admission::Use{"m", {.answer = 1001}};
+  begin();
+  const BatchId id = create(put("input", 2));
+  const BatchRecord over = end(id);
+  EXPECT_EQ(over.status, BatchStatus::completed);
+  EXPECT_EQ(errors_of(over), (Names{"c0 tokens_limited", "c1 tokens_limited"}));
 }
 
 }  // namespace

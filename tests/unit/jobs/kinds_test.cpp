@@ -47,7 +47,7 @@ struct KindsTest : ToolsWorld {
   Kind& kind(const char* name) { return *real->find(name); }
   /// Replaces the world's registry by the real one, for workers and desk.
   void use_real() {
-    desk_.emplace(settings, clock, random, *log, *real, store, signal);
+    desk_.emplace(settings, clock, random, *log, admission, *real, store, signal);
     WorkersSetup setup;
     setup.name = "real";
     setup.slots = 1;
@@ -304,7 +304,7 @@ TEST_F(KindsTest, a_result_says_when_the_built_in_answerer_stood_in) {
   StandIn stand_in(models);
   assistant::Assistant standing(settings, clock, random, stand_in, passages, conversations);
   Tools with = tools();
-  with.in_force = [&] { return InForce{{}, &settings, &standing, &library}; };
+  with.in_force = [&] { return InForce{{}, &settings, &standing, &stand_in, &library}; };
   real = all_kinds(with);
   use_real();
   Json several = question();

@@ -30,7 +30,7 @@ class FakePost final : public Post {
 
 struct ToolsWorld : JobsWorld {
   Tools tools() {
-    const auto in_force = [this] { return InForce{{}, &settings, &assistant, &library}; };
+    const auto in_force = [this] { return InForce{{}, &settings, &assistant, &models, &library}; };
     Tools out{settings, clock, random, *log, in_force, store, post, {}, {}, {}};
     out.status_of = [](const Error& error) { return error.code == Errc::invalid ? 400 : 503; };
     out.body_of = [](const Error& error) {

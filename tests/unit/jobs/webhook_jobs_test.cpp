@@ -281,7 +281,7 @@ TEST_F(WebhookJobsTest, the_look_at_a_job_is_kept_though_the_queue_is_full) {
   few.depth_high = 10;  // of this class: 9
   few.depth_low = 5;
   storage::memory::MemoryJobs narrow(clock, few, conversations);
-  Desk at_narrow(settings, clock, random, *log, kinds, narrow, signal);
+  Desk at_narrow(settings, clock, random, *log, admission, kinds, narrow, signal);
   for (int n = 0; n < 8; ++n) {
     ASSERT_TRUE(run(at_narrow.submit(caller, order({{"ms", n}}), soon())).ok());
   }

@@ -31,6 +31,7 @@ class ScriptKind final : public Kind {
     }
     return dump(input);
   }
+  std::optional<admission::Use> use_of(const std::string&) const override { return use; }
   Co<Result<Outcome>> run(Run& run, Deadline) override {
     ++runs;
     ++at_work;
@@ -73,6 +74,7 @@ class ScriptKind final : public Kind {
   }
 
   KindLimits limits_;
+  std::optional<admission::Use> use;  ///< of each of its jobs
   int runs = 0;
   int stopped = 0;
   int at_work = 0;
@@ -129,7 +131,7 @@ struct JobsWorld : SimTest {
   }
 
   Desk& desk() {
-    if (!desk_) desk_.emplace(settings, clock, random, *log, kinds, store, signal);
+    if (!desk_) desk_.emplace(settings, clock, random, *log, admission, kinds, store, signal);
     return *desk_;
   }
   /// Workers of one process; started.
@@ -195,6 +197,7 @@ struct JobsWorld : SimTest {
   Kinds kinds;
   ScriptKind* script = nullptr;
   admission::Caller caller;
+  admission::Admission admission{settings, clock, metrics};
   std::optional<Desk> desk_;
   std::vector<std::unique_ptr<Workers>> workers;
 };
