@@ -24,6 +24,15 @@ Error unusable(const std::string& path, const std::string& why) {
                     "storage.data_dir");
 }
 
+Error not_opened(const std::string& path, int why) {
+  if (why != EMFILE && why != ENFILE) return unusable(path, std::strerror(why));
+  // Nothing is wrong with the file.
+  return Error::say(Errc::unavailable, "admin_key_unusable",
+                    "The admin key " + path + " cannot be opened: " + std::strerror(why) +
+                        ". Raise the limit of open files (ulimit -n, LimitNOFILE= of the service).",
+                    "storage.data_dir");
+}
+
 Status write_all(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t wrote = ::write(file, text.data(), text.size());
@@ -46,7 +55,7 @@ void sync_directory(const std::string& path) {
 Result<bool> make(const std::string& data_dir, const std::string& path, const std::string& key) {
   const std::string part = path + "." + std::to_string(::getpid());
   const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return unusable(path, std::strerror(errno));
+  if (file < 0) return not_opened(path, errno);
   Status written = write_all(file, key + "\n");
   ::close(file);
   const bool linked = written.ok() && ::link(part.c_str(), path.c_str()) == 0;
@@ -60,7 +69,7 @@ Result<bool> make(const std::string& data_dir, const std::string& path, const st
 
 Result<AdminKey> read(const std::string& path) {
   const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return unusable(path, std::strerror(errno));
+  if (file < 0) return not_opened(path, errno);
   std::string text(kFileMax, '\0');
   const ssize_t got = ::read(file, text.data(), text.size());
   struct stat info{};

@@ -93,6 +93,13 @@ Result<Reservation> Admission::reserve(const Caller& caller, RateView& view,
   const TimePoint now = clock_.now();
   const RateView found = limits_.take(ask, &held, now);
   view.tokens = found.tokens;
+  if (!found.allowed) {
+    ask.part = Part::head;
+    const RateView left = limits_.take_back(ask, now);
+    view.limit = left.limit;
+    view.remaining = left.remaining;
+    view.reset = left.reset;
+  }
   const bool tighter = found.limit != 0 && (view.limit == 0 || found.remaining < view.remaining);
   if (tighter) {
     view.limit = found.limit;
@@ -100,8 +107,6 @@ Result<Reservation> Admission::reserve(const Caller& caller, RateView& view,
     view.reset = found.reset;
   }
   if (found.allowed) return held;
-  ask.part = Part::head;
-  limits_.take_back(ask, now);
   (found.over == Measure::requests     ? limited_
    : found.over == Measure::concurrent ? concurrent_
                                        : tokens_)
@@ -117,16 +122,10 @@ Ask Admission::later(const Caller& caller, const Use& use) const {
           .part = Part::later};
 }
 
-Status Admission::charge(const Caller& caller, const Use& use, bool counted) {
+Status Admission::charge(const Caller& caller, const Use& use) {
   if (!limited()) return done();
-  Ask ask = later(caller, use);
-  const TimePoint now = clock_.now();
-  const RateView found = limits_.take(ask, nullptr, now);
+  const RateView found = limits_.take(later(caller, use), nullptr, clock_.now());
   if (found.allowed) return done();
-  if (counted) {
-    ask.part = Part::head;
-    limits_.take_back(ask, now);
-  }
   (found.over == Measure::requests ? limited_ : tokens_).add();
   return refusal(found);
 }

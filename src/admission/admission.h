@@ -39,10 +39,9 @@ class Admission {
   /// Errors: over_limit "rate_limited", "tokens_limited", "concurrency_limited".
   Result<Reservation> reserve(const Caller& caller, RateView& view, std::string_view address,
                               std::string_view model, const Estimate& estimate);
-  /// Takes what work that runs later may use, for good: nobody settles it. `counted`: count() took
-  /// a request for it, which is given back when this refuses. Errors: over_limit "rate_limited" (of
-  /// the model), "tokens_limited".
-  Status charge(const Caller& caller, const Use& use, bool counted);
+  /// Takes what work that runs later may use, for good: nobody settles it. Errors: over_limit
+  /// "rate_limited" (of the model), "tokens_limited".
+  Status charge(const Caller& caller, const Use& use);
   /// The work of charge() does not come about.
   void give_back(const Caller& caller, const Use& use);
 

@@ -42,7 +42,8 @@ struct OwnLimits {
 /// A known caller.
 struct Caller {
   storage::Owner owner;
-  std::string key;  ///< id of the API key, or of the token's issuer and subject; empty: local user
+  std::string
+      key;  ///< id of the API key, or of the token's issuer, tenant and subject; empty: local user
   Scopes scopes;
   Priority most_urgent = Priority::voice;
   OwnLimits limits;

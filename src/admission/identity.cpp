@@ -164,7 +164,9 @@ Result<Caller> Identity::verified(const Snapshot& now, std::string_view token,
     return wrong;
   }
   auto caller = std::make_shared<Caller>();
-  caller->key = "jwt_" + digest_hex(revocation_digest(claims->issuer, claims->user)).substr(0, 16);
+  // Users of two tenants may have one name; a tenant's holds no line feed.
+  const std::string subject = claims->tenant + '\n' + claims->user;
+  caller->key = "jwt_" + digest_hex(revocation_digest(claims->issuer, subject)).substr(0, 16);
   caller->owner = {TenantId(std::move(claims->tenant)), UserId(std::move(claims->user))};
   caller->scopes = claims->scopes;
   cache_.put(digest, now.generation, claims->good_until, caller);

@@ -252,17 +252,22 @@ RateView Limits::take(const Ask& ask, Reservation* into, TimePoint now) {
   return found.view;
 }
 
-void Limits::take_back(const Ask& ask, TimePoint now) {
+RateView Limits::take_back(const Ask& ask, TimePoint now) {
   Step step;
   gather(step, ask);
-  if (step.count == 0) return;
+  if (step.count == 0) return {};
   lock_and_find(step, now);
+  Findings found;
   for (Place& place : step.all()) {
     const Figures& figures = place.figures;
-    if (place.requests) place.entry->requests.put(figures.requests, 1);
+    if (place.requests) {
+      place.entry->requests.put(figures.requests, 1);
+      found.show_requests(figures.requests, place.entry->requests, now);
+    }
     if (place.held && figures.minute.on()) place.entry->minute.put(figures.minute, ask.tokens);
     if (place.held && figures.day.on()) place.entry->day.put(figures.day, ask.tokens);
   }
+  return found.view;
 }
 
 /// What was reserved beyond the real use goes back, what was used beyond it is taken. A bucket that

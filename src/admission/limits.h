@@ -98,7 +98,8 @@ class Limits {
   /// `into` receives what is held until the answer ends; null for Part::head and Part::later.
   RateView take(const Ask& ask, Reservation* into, TimePoint now);
   /// Gives back what take() took: of a head whose body was refused, of work that was not begun.
-  void take_back(const Ask& ask, TimePoint now);
+  /// Returns the figures of the requests as they are then.
+  RateView take_back(const Ask& ask, TimePoint now);
   /// Forgets subjects with nothing used up; at most `most`. Returns how many.
   std::size_t reclaim(TimePoint now, std::size_t most = 100'000);
   std::size_t entries() const;

@@ -6,7 +6,8 @@
 namespace mainstay::admission {
 
 std::uint64_t tokens_of(const Estimate& estimate, std::uint64_t usual) noexcept {
-  return estimate.prompt_bytes / 4 + (estimate.answer != 0 ? estimate.answer : usual);
+  const std::uint64_t longest = estimate.answer != 0 ? estimate.answer : usual;
+  return estimate.prompt_bytes / 4 + longest * estimate.choices;
 }
 
 Reservation::~Reservation() {

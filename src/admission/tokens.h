@@ -18,13 +18,14 @@ struct Remembered;
 struct Estimate {
   std::uint64_t prompt_bytes = 0;  ///< text of the prompt
   std::uint64_t answer = 0;        ///< the request's max_tokens; 0: not said
+  std::uint64_t choices = 1;       ///< so many answers
 };
 /// What a piece of work asks of whom.
 struct Use {
   std::string model;  ///< as Models::limited_as() spells it
   Estimate estimate;
 };
-/// A quarter of the prompt's bytes plus the longest answer. `usual`: for answers of unsaid length.
+/// A quarter of the prompt's bytes plus the longest answers. `usual`: for answers of unsaid length.
 std::uint64_t tokens_of(const Estimate& estimate, std::uint64_t usual) noexcept;
 
 /// Tokens taken from the caller's buckets and its places among those at work, from admission to

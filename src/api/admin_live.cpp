@@ -161,7 +161,7 @@ std::string news_for(const Rooms& rooms, Watcher& watcher, std::size_t samples_m
 Co<> pump(const Rooms& rooms, Context& context, Watcher watcher) {
   const Deadline last = watch_end(context);
   Event& sampled = rooms.admin->console.sampled;
-  while (!stopping(rooms) && !last.passed(rooms.clock.now())) {
+  while (goes_on(rooms, context)) {
     const auto seen = sampled.version();
     const std::string news = news_for(rooms, watcher, kMissedMax);
     if (!news.empty()) {

@@ -86,7 +86,7 @@ void add_events(const LogTail::Found& found, std::string& out) {
 Co<> pump(const Rooms& rooms, Context& context, LogTail::Filter filter, std::uint64_t next) {
   const Deadline last = watch_end(context);
   const LogTail& tail = *rooms.log.tail();
-  while (!stopping(rooms) && !last.passed(rooms.clock.now())) {
+  while (goes_on(rooms, context)) {
     const auto found = tail.from(filter, next, kLines);
     next = found.next;
     std::string news;

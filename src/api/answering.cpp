@@ -96,7 +96,7 @@ Co<Result<Answered>> answer_question(const Rooms& rooms, Context& context, Asked
     if (!writable.ok()) co_return writable.error();
   }
   const auto& chat = question->chat;
-  const admission::Estimate estimate{models::text_bytes_of(chat), chat.max_tokens * chat.choices};
+  const admission::Estimate estimate{models::text_bytes_of(chat), chat.max_tokens, chat.choices};
   auto reserved = rooms.admission.reserve(context.caller, context.rate, context.sender,
                                           rooms.models.limited_as(chat.model), estimate);
   if (!reserved.ok()) co_return reserved.error();

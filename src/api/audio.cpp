@@ -5,6 +5,7 @@
 
 #include "api/audio_form.h"
 #include "api/audio_replies.h"
+#include "api/idempotency.h"
 #include "api/routes.h"
 #include "api/status.h"
 #include "base/text.h"
@@ -153,6 +154,7 @@ Co<Status> reply_stream(const Rooms& rooms, Context& context,
       rooms.log.warn("stream.broken", {{"id", context.id.text()},
                                        {"code", stable_code(piece.error())},
                                        {"detail", piece.error().detail}});
+      if (context.keyed != nullptr) context.keyed->broke();
       event = "data: " + error_json(piece.error()) + "\n\n";
       last = true;
     } else if (!piece->has_value()) {

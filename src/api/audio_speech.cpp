@@ -2,6 +2,7 @@
 // voices there are.
 #include <cmath>
 
+#include "api/idempotency.h"
 #include "api/routes.h"
 #include "api/status.h"
 #include "base/base64.h"
@@ -147,6 +148,7 @@ Co<Status> reply_stream(const Rooms& rooms, Context& context,
                                        {"code", stable_code(piece.error())},
                                        {"detail", piece.error().detail}});
       if (!begun) co_return piece.error();
+      if (context.keyed != nullptr) context.keyed->broke();
       const std::string told = "data: " + error_json(piece.error()) + "\n\n";
       if (events) {
         [[maybe_unused]] auto sent = co_await context.exchange.write(told);

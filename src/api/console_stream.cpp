@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "api/gate.h"
 #include "api/query.h"
 
 namespace mainstay::api {
@@ -37,8 +38,11 @@ Deadline watch_end(const Context& context) {
   return Deadline(at == TimePoint::max() ? at : at - kMargin);
 }
 
-bool stopping(const Rooms& rooms) {
-  return std::string_view(rooms.not_ready.load(std::memory_order_relaxed)) == "stopping";
+bool goes_on(const Rooms& rooms, Context& context) {
+  const bool stops =
+      std::string_view(rooms.not_ready.load(std::memory_order_relaxed)) == "stopping";
+  return !stops && !watch_end(context).passed(rooms.clock.now()) &&
+         Gate(rooms).still_lets_in(context);
 }
 
 Result<WatchSeats::Seat> take_seat(const Rooms& rooms) {

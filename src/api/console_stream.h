@@ -1,5 +1,5 @@
-// What the console's event streams share: their head, their end, their place.
-// Used by admin_live.cpp and admin_logs.cpp.
+// What event streams share: their head, their end, their place.
+// Used by admin_live.cpp, admin_logs.cpp and job_events.cpp.
 #pragma once
 
 #include <optional>
@@ -16,8 +16,9 @@ net::Response watch_head(Context& context, std::string begun);
 /// When such a stream ends by itself: before server.request_timeout would cut it. The client comes
 /// back.
 Deadline watch_end(const Context& context);
-/// The server stops, and its streams with it.
-bool stopping(const Rooms& rooms);
+/// False when such a stream is to end: the server stops, its time is over, or the caller's key is
+/// not valid any more.
+bool goes_on(const Rooms& rooms, Context& context);
 /// Errors: over_limit "too_many_watchers".
 Result<WatchSeats::Seat> take_seat(const Rooms& rooms);
 /// A figure as JSON; null where nothing was measured.

@@ -114,6 +114,12 @@ Status Gate::identify(Context& context) const {
   return done();
 }
 
+bool Gate::still_lets_in(Context& context) const {
+  const storage::Owner before = context.caller.owner;
+  auto known = identify(context);
+  return known.ok() && context.caller.owner == before && check_scope(context).ok();
+}
+
 Status Gate::check_scope(const Context& context) const {
   const auto& scopes = context.caller.scopes;
   switch (context.route.access) {

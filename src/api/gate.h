@@ -16,6 +16,9 @@ class Gate {
   /// Further work of a request that was let in, as a WebSocket brings it: counted, and refused by a
   /// machine under pressure, like a request of its own.
   Status admit_more(Context& context) const;
+  /// For replies that last: whether the same caller would be let in now. A key may have been
+  /// revoked, or a token have ended, since. Takes the caller's rights as they are now.
+  bool still_lets_in(Context& context) const;
   /// The answer to a browser that asks before it sends ("OPTIONS"). `methods`: of the path.
   Result<net::Response> preflight(const net::RequestHead& head, std::string_view methods) const;
   /// What lets the page that sent the request read its reply, if its origin may call.

@@ -12,7 +12,6 @@
 namespace mainstay::api {
 namespace {
 
-constexpr std::string_view kStreamEnd = "data: [DONE]\n\n";
 /// Their keys are kept by the jobs themselves.
 constexpr std::string_view kOfJobs = "/v1/jobs";
 /// A reply that is kept would keep the new key.
@@ -226,8 +225,7 @@ Co<> KeyedExchange::settle() {
   if (leave_running()) forget();
   if (rooms_ == nullptr) co_return;
   const Rooms& rooms = *rooms_;
-  const bool cut = streams_ && !noted_.left_out && !noted_.body.ends_with(kStreamEnd);
-  if (may_change(noted_.status) || cut) {
+  if (may_change(noted_.status) || broke_) {
     forget();
     co_return;
   }
@@ -251,7 +249,6 @@ Co<Status> KeyedExchange::reply(net::Response response) {
 }
 
 Co<Status> KeyedExchange::begin(net::Response head) {
-  streams_ = true;
   if (rooms_ != nullptr) note(head);
   sent_ = co_await inner_.begin(std::move(head));
   if (rooms_ != nullptr && held_) co_return done();

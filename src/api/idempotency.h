@@ -34,6 +34,8 @@ class KeyedExchange final : public net::Exchange {
   /// Between two chunks: where the reader stopped the answer and what there was is stored, the
   /// rest is given up, unless others wait for it.
   void heed_early_end();
+  /// The stream ends with an error: its reply is not kept, and the request may be tried again.
+  void broke() noexcept { broke_ = true; }
   /// Sends what was kept; nothing is noted.
   Co<Status> replay(net::Response response);
 
@@ -67,7 +69,7 @@ class KeyedExchange final : public net::Exchange {
   storage::ReplyPlace place_;
   storage::KeptReply noted_;
   Status sent_;  ///< of a stream whose client went; the noting goes on
-  bool streams_ = false;
+  bool broke_ = false;
   bool held_ = false;
 };
 

@@ -3,6 +3,7 @@
 // one batch of a bounded history: a slow reader delays itself alone.
 #include <charconv>
 
+#include "api/console_stream.h"
 #include "api/job_pages.h"
 #include "api/routes.h"
 #include "base/text.h"
@@ -13,8 +14,6 @@ namespace {
 
 /// A stop, or the end of the request's time, is noticed within this.
 constexpr Duration kLook = std::chrono::seconds(1);
-/// Before server.request_timeout, which would cut the stream: the client is to come back instead.
-constexpr Duration kMargin = std::chrono::seconds(2);
 /// What a client waits before it does.
 constexpr std::string_view kRetry = "retry: 1000\n\n";
 
@@ -54,10 +53,6 @@ net::Response stream_head(const Context& context) {
   return head;
 }
 
-bool stopping(const Rooms& rooms) {
-  return std::string_view(rooms.not_ready.load(std::memory_order_relaxed)) == "stopping";
-}
-
 Deadline operation(const Rooms& rooms) {
   return Deadline::in(rooms.clock, rooms.settings.storage.operation_timeout);
 }
@@ -88,8 +83,7 @@ Co<Result<bool>> is_over(const Rooms& rooms, Context& context, jobs::Follower& f
 
 /// Until the job's end, the server's, or that of the request's time.
 Co<> pump(const Rooms& rooms, Context& context, jobs::Follower& follower) {
-  const Deadline last(context.by.at() == TimePoint::max() ? context.by.at()
-                                                          : context.by.at() - kMargin);
+  const Deadline last = watch_end(context);
   std::string out;
   while (!follower.finished()) {
     const Deadline until = last.sooner(rooms.clock.now(), kLook);
@@ -106,7 +100,7 @@ Co<> pump(const Rooms& rooms, Context& context, jobs::Follower& follower) {
       auto sent = co_await context.exchange.write(out);
       if (!sent.ok()) co_return;
     }
-    if (stopping(rooms) || last.passed(rooms.clock.now())) break;
+    if (!goes_on(rooms, context)) break;
   }
   [[maybe_unused]] auto ended = co_await context.exchange.finish();
 }

@@ -73,6 +73,7 @@ Step step_of(const Rooms& rooms, Context& context, StreamForm& form,
     rooms.log.warn("stream.broken", {{"id", context.id.text()},
                                      {"code", stable_code(event.error())},
                                      {"detail", event.error().detail}});
+    if (context.keyed != nullptr) context.keyed->broke();
     step.event = form.failed(event.error());
     step.last = true;
     return step;

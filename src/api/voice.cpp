@@ -104,6 +104,7 @@ Co<Status> Replying::send_events() {
       rooms_.log.warn("voice.broken", {{"id", context_.id.text()},
                                        {"code", stable_code(event.error())},
                                        {"detail", event.error().detail}});
+      if (context_.keyed != nullptr) context_.keyed->broke();
       text = sse("error", voice_error_json(event.error()));
     }
     auto sent = co_await send(std::move(text));

@@ -145,8 +145,8 @@ struct JobsSubmitOptions {
   std::string priority;
   std::string key;  ///< Idempotency-Key
   std::string webhook;
-  double delay = 0;         ///< seconds
-  double repeat_every = 0;  ///< seconds; 0: once
+  double delay = 0;                    ///< seconds
+  std::optional<double> repeat_every;  ///< seconds; none: once
   bool watch = false;
 };
 Exit jobs_list(const Common& common, const JobsListOptions& options);

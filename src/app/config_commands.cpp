@@ -3,6 +3,7 @@
 
 #include "api/status.h"
 #include "app/commands.h"
+#include "app/settings_check.h"
 
 namespace mainstay::app {
 
@@ -37,8 +38,26 @@ Exit fail(const Common& common, const Error& error) {
   return error.reason == "invalid_config" ? Exit::config : exit_for(error);
 }
 
+namespace {
+
+/// Those of the settings alone; when there are none, those that a start would find.
+std::vector<config::Problem> problems_of(const Common& common) {
+  const config::Sources sources = sources_of(common);
+  std::vector<config::Problem> out = config::check(sources);
+  if (!out.empty()) return out;
+  const auto loaded = config::load(sources);
+  if (!loaded.ok()) return {{"", "", loaded.error().message}};
+  for (const Error& error : unusable_settings(loaded->settings)) {
+    const auto from = loaded->origin.find(error.field);
+    out.push_back({from == loaded->origin.end() ? "" : from->second, error.field, error.message});
+  }
+  return out;
+}
+
+}  // namespace
+
 Exit config_check(const Common& common) {
-  const auto problems = config::check(sources_of(common));
+  const auto problems = problems_of(common);
   if (common.json) {
     Json out = {{"ok", problems.empty()}, {"problems", Json::array()}};
     for (const auto& p : problems) {

@@ -8,6 +8,7 @@
 
 #include "app/commands.h"
 #include "app/engine.h"
+#include "app/settings_check.h"
 #include "app/terminal.h"
 #include "base/version.h"
 
@@ -60,6 +61,7 @@ Findings all_findings(const config::Loaded& loaded, const Clock& clock) {
        {machine_findings(machine, resources::Roots{}, limits), choice_findings(loaded, machine),
         process_findings(clock), disk_findings(dir, limits), setup_findings(loaded, dir),
         database_findings(dir, clock), postgres_findings(loaded.settings),
+        redis_findings(loaded.settings), tls_findings(loaded.settings),
         decoder_findings(loaded.settings), sound_findings(loaded.settings),
         host_findings(loaded.settings, resources::Roots{}), provider_findings(loaded.settings)}) {
     for (auto& finding : part) findings.push_back(std::move(finding));
@@ -86,6 +88,7 @@ Exit doctor(const Common& common) {
   } else {
     print_findings(findings);
   }
+  if (!unusable_settings(loaded->settings).empty()) return Exit::config;  // as a start would
   return all_fine_enough(findings) ? Exit::ok : Exit::failed;
 }
 

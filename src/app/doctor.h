@@ -55,6 +55,10 @@ Findings setup_findings(const config::Loaded& loaded, const std::string& data_di
 Findings database_findings(const std::string& data_dir, const Clock& clock);
 /// The server of storage.postgres_url, where there is one.
 Findings postgres_findings(const Settings& settings);
+/// The server of storage.redis_url, where there is one: its address, and whether it answers.
+Findings redis_findings(const Settings& settings);
+/// The certificate and key of server.tls_certificate, where there is one.
+Findings tls_findings(const Settings& settings);
 /// The decoder for PDFs and images, started once to be asked.
 Findings decoder_findings(const Settings& settings);
 /// The program for sound, started once to be asked, and what it hears and speaks with.

@@ -13,6 +13,7 @@
 #include "app/doctor.h"
 #include "app/engine.h"
 #include "app/files.h"
+#include "app/settings_check.h"
 #include "base/json_fields.h"
 #include "net/json_api.h"
 #include "net/listen_address.h"
@@ -338,6 +339,25 @@ Findings postgres_findings(const Settings& settings) {
   const Error& error = found.error();
   return {{Mark::bad, "postgres", error.message.empty() ? error.detail : error.message,
            "mainstay serve does not start without it; docs/postgres.md"}};
+}
+
+Findings redis_findings(const Settings& settings) {
+  if (settings.storage.redis_url.empty()) return {};
+  const RealClock clock;
+  auto found = inspect_redis(settings, clock);
+  if (found.ok()) return {{Mark::fine, "redis", *found, ""}};
+  return {{Mark::bad, "redis", found.error().message,
+           "mainstay serve does not start without it; docs/jobs-redis.md"}};
+}
+
+Findings tls_findings(const Settings& settings) {
+  const auto& server = settings.server;
+  if (server.tls_certificate.empty()) return {};
+  const Status usable = check_tls(server);
+  if (usable.ok()) return {{Mark::fine, "tls", server.tls_certificate + " and its key fit", ""}};
+  return {{Mark::bad, "tls", usable.error().message,
+           "Name PEM files that this user can read and that belong together with "
+           "server.tls_certificate and server.tls_key"}};
 }
 
 Findings provider_findings(const Settings& settings) {

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "app/files.h"
@@ -41,11 +42,17 @@ void wait_for_end(const sigset_t& set, Engine& engine, const std::string& status
 bool stop_listening_for_signals(Engine& engine, const sigset_t& set) {
   std::atomic<bool> stopped{false};
   bool clean = false;
-  std::thread stopper([&] {  // lint: thread the main thread goes on taking signals meanwhile
+  const auto stop = [&] {
     clean = engine.stop();
     stopped.store(true);
     ::kill(::getpid(), SIGHUP);  // wakes the wait below
-  });
+  };
+  std::thread stopper;  // lint: thread the main thread goes on taking signals meanwhile
+  try {
+    stopper = std::thread(stop);  // lint: thread see above
+  } catch (const std::system_error&) {
+    return engine.stop();  // no thread is to be had: a stop that cannot be hurried is one as well
+  }
   int further = 0;
   while (!stopped.load()) {
     int signal = 0;

@@ -156,6 +156,9 @@ Result<FoundFiles> documents_at(const std::vector<std::string>& paths, const Fil
       choose(given, paths.size() > 1 ? own_name(given) : std::string(), choice, out);
     } else if (fs::is_regular_file(given, failed)) {
       out.files.push_back({given, given});
+    } else if (fs::exists(given, failed)) {
+      return Error::say(Errc::not_found, "file_not_found",
+                        "'" + given + "' is neither a file nor a directory.");
     } else {
       return Error::say(Errc::not_found, "file_not_found",
                         "There is no file or directory '" + given + "'.");

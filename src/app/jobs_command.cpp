@@ -170,7 +170,7 @@ Result<Json> order_of(const JobsSubmitOptions& options) {
   Json order = {{"kind", options.kind}, {"input", std::move(*input)}};
   if (!options.priority.empty()) order["priority"] = options.priority;
   if (options.delay > 0) order["delay"] = options.delay;
-  if (options.repeat_every > 0) order["repeat_every"] = options.repeat_every;
+  if (options.repeat_every) order["repeat_every"] = *options.repeat_every;
   if (!options.webhook.empty()) order["webhook"] = {{"url", options.webhook}};
   return order;
 }
@@ -201,7 +201,8 @@ Result<Json> listed(Remote& remote, const JobsListOptions& options) {
 }  // namespace
 
 Exit jobs_list(const Common& common, const JobsListOptions& options) {
-  auto remote = Remote::open_running(common);
+  // The administrator is not who `jobs submit` hands in jobs for.
+  auto remote = Remote::open_running(common, options.mine ? AdminKey::leave : AdminKey::use);
   if (!remote.ok()) return fail(common, remote.error());
   auto page = listed(**remote, options);
   if (!page.ok()) return fail(common, page.error());
@@ -250,9 +251,12 @@ Exit jobs_watch(const Common& common, const std::string& id) {
 }
 
 Exit jobs_submit(const Common& common, const JobsSubmitOptions& options) {
-  if (!is_time(options.delay) || !is_time(options.repeat_every)) {
-    std::fprintf(stderr, "mainstay: %s takes a number of seconds, zero or more\n",
-                 is_time(options.delay) ? "--repeat-every" : "--delay");
+  if (!is_time(options.delay)) {
+    std::fprintf(stderr, "mainstay: --delay takes a number of seconds, zero or more\n");
+    return Exit::usage;
+  }
+  if (options.repeat_every && !(is_time(*options.repeat_every) && *options.repeat_every > 0)) {
+    std::fprintf(stderr, "mainstay: --repeat-every takes a number of seconds, one or more\n");
     return Exit::usage;
   }
   auto order = order_of(options);

@@ -235,6 +235,10 @@ Exit keys_list(const Common& common) {
 }
 
 Exit keys_revoke(const Common& common, const KeysRevokeOptions& options) {
+  if (options.key.empty() && options.token_id.empty()) {
+    return refuse(common,
+                  Error::say(Errc::invalid, "invalid_value", "Name a key or --token-id.", "key"));
+  }
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
   auto ring = KeyRing::open(loaded->settings);

@@ -146,7 +146,7 @@ void describe_jobs(CLI::App& app, Words& words) {
   list->add_option("--kind", wish.kind, "Jobs of this kind");
   list->add_option("--batch", wish.batch, "Items of this batch");
   list->add_option("--limit", wish.limit, "Jobs at most")->check(CLI::Range(1, 1000));
-  list->add_flag("--mine", wish.mine, "Those of the key's own user alone");
+  list->add_flag("--mine", wish.mine, "Those of the key's user alone, or the local user's");
   auto* show = jobs->add_subcommand("show", "One job with its input and result");
   remote_options(*show, words);
   show->add_option("id", words.job, "Its id")->required();

@@ -43,6 +43,18 @@ Errc code_of(int status) {
   return status >= 500 ? Errc::internal : Errc::invalid;
 }
 
+constexpr std::string_view kNoTls = "upstream_tls_failed";
+
+/// The server accepts connections, but none could be made secure.
+Error not_trusted(const std::string& address, const Error& why) {
+  return Error::say(
+      Errc::unavailable, kNoTls,
+      "No secure connection to the server at " + address + " (" + why.detail +
+          "). Its certificate is not trusted here, or is for another name: name the authority "
+          "that vouches for it with --set upstream.ca_file=FILE, or the server by the name in it "
+          "with --url https://NAME:PORT.");
+}
+
 }  // namespace
 
 std::string collection_of(Remote& remote, const AskOptions& options) {
@@ -111,13 +123,16 @@ Result<std::unique_ptr<Remote>> Remote::open_running(const Common& common, Admin
     auto key = read_file(dir + "/admin.key", 64_KiB);
     if (key.ok()) remote->key_ = trim(*key);
   }
-  if (!address || !remote->connect(*address).ok()) {
+  if (!address) {
     return Error::say(Errc::unavailable, "server_not_running",
-                      address ? "No server answers at " + *address + "."
-                              : "No server runs for the data directory " + dir +
-                                    ". Start it with mainstay serve, or name it with --url.");
+                      "No server runs for the data directory " + dir +
+                          ". Start it with mainstay serve, or name it with --url.");
   }
-  return remote;
+  auto connected = remote->connect(*address);
+  if (connected.ok()) return remote;
+  if (connected.error().reason == kNoTls) return connected.error();
+  return Error::say(Errc::unavailable, "server_not_running",
+                    "No server answers at " + *address + ".");
 }
 
 Result<std::unique_ptr<Remote>> Remote::open(const Common& common, std::vector<std::string> kinds) {
@@ -130,7 +145,10 @@ Result<std::unique_ptr<Remote>> Remote::open(const Common& common, std::vector<s
     return remote;
   }
   if (auto address = read_address(data_dir_of(remote->settings_))) {
-    if (remote->connect(*address).ok()) return remote;
+    auto connected = remote->connect(*address);
+    if (connected.ok()) return remote;
+    // A server is there, and holds the data directory.
+    if (connected.error().reason == kNoTls) return connected.error();
   }
   config::Loaded own = remote->loaded_;
   own.settings.server.listen = "127.0.0.1:0";
@@ -159,6 +177,7 @@ Status Remote::connect(const std::string& address) {
   address_ = address;
   auto health = call("GET", "/health", "");
   if (!health.ok()) {
+    if (health.error().reason == kNoTls) return not_trusted(address, health.error());
     return Error::say(Errc::unavailable, "server_unreachable",
                       "No server answers at " + address + ".");
   }

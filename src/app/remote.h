@@ -45,7 +45,8 @@ class Remote {
   static Result<std::unique_ptr<Remote>> open(const Common& common,
                                               std::vector<std::string> kinds = {});
   /// The same for a running server alone; without a key given, DATA/admin.key is used when it can
-  /// be read. Errors: also unavailable "server_not_running".
+  /// be read. Errors: also unavailable "server_not_running", and as open() does
+  /// "upstream_tls_failed" when no TLS comes about with a server that is there.
   static Result<std::unique_ptr<Remote>> open_running(const Common& common,
                                                       AdminKey admin = AdminKey::use);
   ~Remote();

@@ -12,6 +12,7 @@
 #include "models/openai/provider.h"
 #include "models/router.h"
 #include "models/wyoming/provider.h"
+#include "storage/postgres/address.h"
 #include "storage/postgres/open.h"
 #include "storage/redis/open.h"
 #include "storage/sqlite/inspect.h"
@@ -153,6 +154,12 @@ Result<std::string> inspect_postgres(const Settings& settings, Clock& clock, Ran
                                      Log& log, Metrics& metrics) {
   return storage::postgres::inspect(settings.storage, settings.postgres, clock, random, log,
                                     metrics);
+}
+
+Status check_postgres_url(const StorageSettings& settings) {
+  if (settings.postgres_url.empty()) return done();
+  auto address = storage::postgres::parse_address(settings.postgres_url.reveal());
+  return address.ok() ? done() : Status(address.error());
 }
 
 Result<std::vector<StoredFile>> inspect_stores(const std::string& data_dir, const Clock& clock,

@@ -53,6 +53,16 @@ Result<std::unique_ptr<storage::AccessKeys>> open_access_keys(const Settings& se
 Result<std::string> inspect_postgres(const Settings& settings, Clock& clock, Random& random,
                                      Log& log, Metrics& metrics);
 
+/// Whether the server of storage.redis_url takes a connection, its password and a PING; changes
+/// nothing there, and gives what was found. Blocks, at most redis.connect_timeout. Errors: invalid
+/// "redis_url_invalid"; denied "redis_denied"; unavailable "redis_unavailable".
+Result<std::string> inspect_redis(const Settings& settings, const Clock& clock);
+
+/// Whether an address that is given can be understood; connects to nobody. Errors: invalid
+/// "redis_url_invalid", "postgres_url_invalid", as those of open_stores().
+Status check_redis_url(const StorageSettings& settings);
+Status check_postgres_url(const StorageSettings& settings);
+
 /// What a thorough look at one file of the data directory found.
 struct StoredFile {
   std::string file;

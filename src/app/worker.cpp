@@ -21,8 +21,8 @@ Error bad_name() {
                     "A worker's name has 1 to 128 characters of A-Z a-z 0-9 . _ : -", "name");
 }
 
-/// What makes a worker of the settings. It keeps nothing of its own: its folder holds a lock and
-/// empty databases.
+/// What makes a worker of the settings. It keeps nothing of its own: its folder holds a lock,
+/// empty databases and the admin key of its own address.
 void add_flags(Common& common, const WorkerOptions& options, const std::string& data_dir) {
   const auto set = [&common](const char* key, std::string value) {
     common.flags.emplace_back(key, std::move(value));
@@ -58,7 +58,8 @@ Exit worker(Common common, const WorkerOptions& options) {
   const auto welcome = [&says](const Engine& running) {
     std::printf("Mainstay %s: %s\nData: %s\n", version(), says.c_str(), running.data_dir().c_str());
     if (const auto at = running.address(); !at.empty()) {
-      std::printf("Health, metrics and /admin: %s\n", at.c_str());
+      std::printf("Health, metrics and /admin: %s (admin key in %s/admin.key)\n", at.c_str(),
+                  running.data_dir().c_str());
     }
     std::fflush(stdout);
   };

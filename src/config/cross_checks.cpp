@@ -69,9 +69,11 @@ class Checks {
       if (host.find_first_of("/ \t") == std::string::npos) continue;
       problem("server.allowed_hosts", "holds \"" + host + "\": a name without scheme and path");
     }
-    if (s_.server.health_listen == s_.server.listen && !s_.server.listen.ends_with(":0")) {
-      problem("server.health_listen", "must differ from server.listen");
-    }
+    const auto& server = s_.server;
+    differ("server.health_listen", server.health_listen, "server.listen", server.listen);
+    differ("server.admin_listen", server.admin_listen, "server.listen", server.listen);
+    differ("server.admin_listen", server.admin_listen, "server.health_listen",
+           server.health_listen);
   }
 
   void tokens() {
@@ -167,6 +169,12 @@ class Checks {
   }
 
  private:
+  /// Two listeners; port 0 picks a free one for each.
+  void differ(const char* key, const std::string& address, const char* other,
+              const std::string& taken) {
+    if (address.empty() || address != taken || address.ends_with(":0")) return;
+    problem(key, std::string("must differ from ") + other);
+  }
   /// As a browser writes an origin: no path, no user, in small letters.
   static bool is_origin(std::string_view text) {
     const auto end = text.find("://");

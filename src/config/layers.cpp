@@ -348,7 +348,7 @@ Result<Loaded> load(const Sources& sources) {
   for (const Problem& problem : loader.problems) {
     if (!text.empty()) text += '\n';
     text += problem.where.empty() ? "" : problem.where + ": ";
-    text += problem.key.empty() ? "" : problem.key + " ";
+    text += problem.key.empty() ? "" : problem.key + ": ";
     text += problem.says;
   }
   return Error::say(Errc::invalid, "invalid_config", std::move(text));

@@ -41,6 +41,10 @@ and names a file to read it from (`auth.keys_file`, `MAINSTAY_AUTH__KEYS_FILE`,
 `api_key_file` of a provider): one secret a line, blanks at the ends of a line are cut, the path is
 relative to the folder the program runs in.
 
+**TLS**: `server.tls_certificate` and `server.tls_key` turn it on. The commands of this machine reach
+such a server when its certificate is trusted here and names the address that it listens on; what else to
+give them is in [cli.md](cli.md).
+
 **Change**: a *live* setting takes effect at a reload (`SIGHUP`), every other at the next start.
 )";
 

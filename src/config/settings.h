@@ -158,7 +158,7 @@ struct AuthSettings {
 struct UserLimits {
   std::uint32_t requests_per_minute = 30;
   std::uint32_t burst = 5;       ///< above requests_per_minute, at once
-  std::uint32_t queued = 10;     ///< waiting messages of one user; 0: none may wait
+  std::uint32_t queued = 10;     ///< waiting messages of one user, and jobs; 0: one job alone
   std::uint32_t concurrent = 0;  ///< answered at once; more wait
   std::uint32_t tokens_per_minute = 0;
   std::uint32_t tokens_per_day = 0;

@@ -1,5 +1,4 @@
-// Every setting's key, bounds and sentence, but those of the other table_*.cpp.
-// Defaults are those of settings.h.
+// Every setting's key, bounds and sentence, but those of other table_*.cpp. Defaults: settings.h.
 #include "config/table.h"
 
 #include <array>
@@ -199,7 +198,8 @@ constexpr Row kRows[] = {
         "limits.user.burst", {0, 100'000},
         "Requests that one user may send at once beyond requests_per_minute.", kLive),
     row<kLimits, &Limits::user, &UserLimits::queued>(
-        "limits.user.queued", {0, 100'000}, "Messages of one user that wait for a permit.", kLive),
+        "limits.user.queued", {0, 100'000},
+        "One user's messages that wait for a permit, and jobs (0: one job).", kLive),
     row<kLimits, &Limits::user, &UserLimits::concurrent>(
         "limits.user.concurrent", kAtOnce,
         "Messages of one user that are answered at once; more wait; 0: no limit.", kLive),

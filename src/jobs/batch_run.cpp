@@ -267,9 +267,28 @@ Co<Status> BatchRun::fill(InputLines& lines) {
       continue;
     }
     if (!items_.empty()) co_return done();  // an end of its own items will wake it
-    [[maybe_unused]] const bool slept = co_await sleep(parts_.clock, pause_);
-    co_return done();
+    auto waited = co_await wait_for_room();
+    co_return waited;
   }
+  co_return done();
+}
+
+/// Until the item that was refused may be handed in, or the batch is cancelled.
+Co<Status> BatchRun::wait_for_room() {
+  auto& signal = parts_.stores.signal();
+  const std::string topic = std::string(kBatchTopic) + ":" + row_.id.text();
+  waits_for_ = topic;
+  auto place = co_await signal.place(topic, soon());
+  if (!place.ok()) co_return place.error();
+  if (given_up_) co_return done();
+  const bool begins = refused_ && !rests_;
+  rests_ = refused_;
+  if (begins) {
+    auto told = co_await signal.tell(std::string(kBatchTopic), "rests", "{}", soon());
+    if (!told.ok()) co_return told.error();
+  }
+  auto heard = co_await signal.hear(topic, *place, Deadline::in(parts_.clock, pause_));
+  if (!heard.ok()) co_return heard.error();
   co_return done();
 }
 
@@ -307,6 +326,8 @@ Co<Status> BatchRun::hand_in(const InputLine& line) {
   order.expires = record_.expires;
   auto submitted =
       co_await parts_.desk.submit_own(caller_of(row_.owner, record_), std::move(order), soon());
+  refused_ = !submitted.ok() && submitted.error().code == Errc::over_limit;
+  rests_ = rests_ && refused_;
   if (submitted.ok()) {
     item.job = submitted->id;
   } else if (!may_pass(submitted.error())) {

@@ -24,6 +24,9 @@ class BatchRun {
   bool cancels() const noexcept { return record_.status == BatchStatus::cancelling; }
   const storage::Owner& owner() const noexcept { return row_.owner; }
   const std::string& waits_for() const noexcept { return waits_for_; }
+  /// Nothing of it runs, and its owner's quotas have no room: that may last, so that it takes no
+  /// place from others.
+  bool rests() const noexcept { return rests_; }
 
  private:
   struct Item {
@@ -49,6 +52,7 @@ class BatchRun {
   Co<Status> cancel_items();
   Co<Result<std::vector<storage::Job>>> uncollected();
   Co<Status> wait_for_first();
+  Co<Status> wait_for_room();
   Co<Status> finish();
   Co<Status> add_file(std::string id, std::string file_name, std::uint64_t size);
   void take_line(ItemLine line, std::uint64_t end);
@@ -72,6 +76,8 @@ class BatchRun {
   TimePoint looked_ahead_{};
   bool cancelled_items_ = false;
   bool given_up_ = false;
+  bool refused_ = false;  ///< the next item, by a limit, when it was handed in last
+  bool rests_ = false;
   std::string waits_for_;
   Duration pause_{};
   std::string output_;  ///< lines not yet on the shelf

@@ -209,17 +209,25 @@ Co<Status> BatchFeeder::look() {
       std::max(parts_.settings.batches.at_once, kLookedAt), soon());
   if (!rows.ok()) co_return rows.error();
   std::size_t place = 0;
-  for (auto& row : *rows) co_await look_at(std::move(row), place++);
+  for (auto& row : *rows) {
+    const auto known = running_.find(row.id);
+    const bool rests = known != running_.end() && known->second->rests();
+    co_await look_at(std::move(row), place);
+    if (!rests) ++place;
+  }
   co_return done();
 }
 
 /// A user of whom none is worked at does not wait for another's slow ones but begins beside them,
-/// so that there are less than twice as many.
+/// so that there are less than twice as many. Those that rest take no place.
 bool BatchFeeder::may_begin(const storage::Owner& owner, std::size_t place) const {
   const std::size_t most = parts_.settings.batches.at_once;
   const auto theirs = [&](const auto& one) { return one.second->owner() == owner; };
+  const auto works = [](const auto& one) { return !one.second->rests(); };
   if (place >= most) return false;
-  return running_.size() < most || std::none_of(running_.begin(), running_.end(), theirs);
+  const auto at_work = std::count_if(running_.begin(), running_.end(), works);
+  return static_cast<std::size_t>(at_work) < most ||
+         std::none_of(running_.begin(), running_.end(), theirs);
 }
 
 Co<> BatchFeeder::look_at(storage::BatchRow row, std::size_t place) {

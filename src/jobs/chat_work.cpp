@@ -99,7 +99,7 @@ std::optional<admission::Use> ChatWork::use_of(const std::string& body) const {
   if (!parsed.ok()) return std::nullopt;
   const auto& chat = parsed->request;
   return admission::Use{now.models->limited_as(chat.model),
-                        {models::text_bytes_of(chat), chat.max_tokens * chat.choices}};
+                        {models::text_bytes_of(chat), chat.max_tokens, chat.choices}};
 }
 
 Result<assistant::Question> ChatWork::question_of(const Settings& settings, const Run& run,

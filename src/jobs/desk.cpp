@@ -58,6 +58,13 @@ std::uint32_t waiting_max_of(const LimitSettings& limits) noexcept {
   return limits.enabled ? std::max(1U, limits.user.queued) : 0;
 }
 
+/// The form of keys of a batch's requests (batch_run.cpp).
+bool is_of_a_batch(const std::string& key) {
+  const auto colon = key.rfind(':');
+  return key.starts_with("batch_") && colon != std::string::npos && colon + 1 < key.size() &&
+         key.find_first_not_of("0123456789", colon + 1) == std::string::npos;
+}
+
 bool has_controls(const std::string& text) {  // line breaks are some, too
   return std::any_of(text.begin(), text.end(), [](char c) {
     const auto u = static_cast<unsigned char>(c);
@@ -164,6 +171,13 @@ Result<storage::NewJob> Desk::made_of(const admission::Caller& caller, const Ord
   if (!client.ok()) return client.error();
   auto key = order.key.empty() ? done() : storage::check_key(order.key);
   if (!key.ok()) return key.error();
+  if (!own && is_of_a_batch(order.key)) {
+    return Error::say(
+        Errc::invalid, "invalid_idempotency_key",
+        "An Idempotency-Key of the form batch_ID:NUMBER belongs to a batch's request; "
+        "use another.",
+        "idempotency-key");
+  }
   auto input = (*kind)->check(order.input, caller);
   if (!input.ok()) return input.error();
   if (input->starts_with(kEnvelope)) {
@@ -254,8 +268,11 @@ Co<Result<storage::Submitted>> Desk::put(admission::Caller caller, Order order, 
   const bool has_key = !job->key.empty();
   const auto use = use_of(order.kind, job->input);
   if (use) {
-    auto charged = admission_.charge(caller, *use, !own);
-    if (!charged.ok()) co_return charged.error();
+    auto charged = admission_.charge(caller, *use);
+    if (!charged.ok()) {
+      auto known = co_await known_or(charged.error(), std::move(*job), by);
+      co_return known;
+    }
   }
   std::uint32_t waiting = 0;
   if (!own) waiting = waiting_max(caller);
@@ -273,6 +290,18 @@ Co<Result<storage::Submitted>> Desk::put(admission::Caller caller, Order order, 
   Json more = Json::object();
   co_await tell(std::move(told), EventType::queued, submitted->state, std::move(more), by);
   co_return submitted;
+}
+
+/// What is known of the job's key, as an order that is told again has its answer whenever it comes;
+/// else the refusal.
+Co<Result<storage::Submitted>> Desk::known_or(Error refusal, storage::NewJob job, Deadline by) {
+  if (job.key.empty()) co_return refusal;
+  // The store asks whether it has expired only when it does not know the key.
+  job.run_at = {};
+  job.expires = wall_from_micros(1);
+  auto known = co_await store_.submit(std::move(job), 0, by);
+  if (!known.ok() && known.error().field == "expires") co_return refusal;
+  co_return known;
 }
 
 /// Ends that no attempt sees (it expired, its workers vanished) are found by a job that looks

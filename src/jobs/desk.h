@@ -172,6 +172,7 @@ class Desk {
 
  private:
   Co<Result<storage::Submitted>> put(admission::Caller caller, Order order, bool own, Deadline by);
+  Co<Result<storage::Submitted>> known_or(Error refusal, storage::NewJob job, Deadline by);
   Co<Result<storage::Job>> cancel_next(admission::Caller caller, storage::Job last, Deadline by);
   Co<Status> keep_letter(storage::Job job, Deadline by);
   Co<> watch_for_webhook(storage::NewJob job, std::uint32_t looks, Deadline by);

@@ -98,19 +98,20 @@ Co<Result<storage::Job>> Desk::cancel_only(admission::Caller caller, storage::Jo
   co_return job;
 }
 
-/// None for an administrator: no cap holds up what is repaired by hand.
+/// None for an administrator: no cap holds up what is repaired by hand. None for a job that has not
+/// ended: the store says so.
 Co<std::optional<admission::Use>> Desk::use_of_another_run(admission::Caller caller,
                                                            storage::JobId id, Deadline by) {
   if (!reach(caller) || !admission_.limited()) co_return std::nullopt;
   auto job = co_await store_.get(reach(caller), std::move(id), by);
-  if (!job.ok()) co_return std::nullopt;
+  if (!job.ok() || !storage::ended(job->state)) co_return std::nullopt;
   co_return use_of(job->job.kind, std::move(job->job.input));
 }
 
 Co<Result<storage::Job>> Desk::retry(admission::Caller caller, storage::JobId id, Deadline by) {
   const auto use = co_await use_of_another_run(caller, id, by);
   if (use) {
-    auto charged = admission_.charge(caller, *use, true);
+    auto charged = admission_.charge(caller, *use);
     if (!charged.ok()) co_return charged.error();
   }
   auto job = co_await store_.retry(reach(caller), id, waiting_max(caller), by);

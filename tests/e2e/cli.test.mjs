@@ -91,6 +91,30 @@ describe('without a server', () => {
     assert.equal((await run(['config', 'check', '--config', path.join(dir, 'missing.toml')], at)).code, 78);
   });
 
+  test('config check refuses what serve would refuse, in the same words', async (t) => {
+    const dir = temp_dir(t);
+    const at = { cwd: dir, home: dir };
+    const tls = ['--set', 'server.listen=127.0.0.1:0', '--set', 'server.tls_certificate=/nowhere/cert.pem', '--set', 'server.tls_key=/nowhere/key.pem'];
+    const postgres = { MAINSTAY_STORAGE__POSTGRES_URL: 'foo' };
+    for (const [sets, env] of [[['--set', 'storage.redis_url=redis://h/abc']], [[], postgres], [tls],
+      [['--set', 'server.listen=127.0.0.1:8099', '--set', 'server.admin_listen=127.0.0.1:8099']]]) {
+      const checked = await run(['config', 'check', '--data', path.join(dir, 'data'), ...sets], { ...at, env });
+      const served = await run(['serve', '--data', path.join(dir, 'data'), ...sets], { ...at, env });
+      assert.deepEqual([checked.code, served.code], [78, 78], checked.out + checked.err + served.err);
+      const says = served.err.trim().split('\n').pop().replace(/^mainstay: /, '');
+      assert.ok(checked.err.includes(says), `${checked.err} ${says}`);
+    }
+  });
+
+  test('a key to revoke must be named, and an occurrence needs a time', async (t) => {
+    const dir = temp_dir(t);
+    const at = { cwd: dir, home: dir };
+    const revoke = await run(['keys', 'revoke', '--data', path.join(dir, 'data')], at);
+    usage(revoke);
+    assert.match(revoke.err, /Name a key or --token-id\./);
+    usage(await run(['jobs', 'submit', 'cleanup', '--repeat-every', '0', '--data', path.join(dir, 'data')], at));
+  });
+
   test('config show tells values and origins, secrets as stars', async (t) => {
     const dir = temp_dir(t);
     const file = write_config(dir, { log: { level: 'warn' }, auth: { keys: ['canary-secret-key-0001'] },

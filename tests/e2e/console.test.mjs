@@ -220,8 +220,14 @@ describe('operating', () => {
       ['/admin/reload', {}], ['/admin/maintenance', { enabled: true }], ['/admin/cleanup', {}]]) {
       assert_error(await server.post(target, body, board), 403, { code: 'read_only_key' });
     }
+    const eye = await server.post('/admin/keys', { name: 'eye', scopes: ['admin:read'] }, admin);
+    const streams = [];
+    for (const target of ['/admin/live', '/admin/logs?follow=true']) streams.push(await seated(server, target, bearer(eye.json.key)));
     const gone = await server.post(`/admin/keys/${made.json.id}/revoke`, {}, admin);
     assert.equal(gone.json.state, 'revoked', gone.text);
+    assert.ok(streams.every((one) => one.status === 200 && !one.ended), 'another key');
+    await server.post(`/admin/keys/${eye.json.id}/revoke`, {}, admin);
+    for (const one of streams) await one.until(() => one.ended, 'a stream with a revoked key ended');
     assert_error(await server.get('/v1/me', bearer(secret)), 401, { code: 'wrong_key' });
     const audit = (await server.get('/admin/audit', board)).json.data.map((one) => one.what);
     assert.ok(audit.includes('key.create') && audit.includes('key.revoke'), `${audit}`);

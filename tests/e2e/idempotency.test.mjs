@@ -64,6 +64,26 @@ describe('Idempotency-Key', () => {
     assert.equal(asked(provider), 1);
   });
 
+  test('a stream of responses is given again; one that broke is not, however long it was', async (t) => {
+    const { server, provider } = await pair(t, { config: { idempotency: { reply_max: '4KiB' }, cache: { enabled: false } } });
+    const ask = (input) => server.post('/v1/responses', { model: 'model-a', input, stream: true }, key('k-rs'));
+    provider.script({ match: { text: 'short' }, replies: [{ text: 'done' }] });
+    const first = await ask('short');
+    assert.match(first.text, /response\.completed/);
+    const again = await ask('short');
+    assert.equal(again.text, first.text);
+    assert.equal(again.headers['idempotent-replayed'], 'true');
+    assert_error(await ask('other'), 409, { code: 'idempotency_key_reused' });
+    assert.equal(asked(provider), 1);
+    provider.script({ match: { text: 'long' }, repeat: true, replies: [{ tokens: Array.from({ length: 40 }, () => 'word '.repeat(50)), fault: 'cut', after: 30 }] });
+    const broken = await server.stream('long', key('k-cut'));
+    assert.ok(broken.text.length > 4096 && !broken.text.includes('[DONE]'), broken.text.slice(-300));
+    const before = asked(provider);
+    const retried = await server.stream('long', key('k-cut'));
+    assert.equal(retried.status, 200, retried.text);
+    assert.ok(asked(provider) > before, 'it is asked again');
+  });
+
   test('a refusal that stays is given again', async (t) => {
     const { server } = await pair(t);
     const wrong = { messages: [] };

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { assert_error, provide, provider_entry, said, scope, serve, temp_dir } from './lib/harness.mjs';
+import { assert_error, cleanup, provide, provider_entry, run, said, scope, serve, Server, temp_dir, write_config } from './lib/harness.mjs';
 
 const ask = (text, more = {}) => ({ model: 'model-a', messages: [{ role: 'user', content: text }], ...more });
 const TOKENS = ['alpha', ' beta', ' gamma'];
@@ -88,6 +88,23 @@ describe('https providers', () => {
     assert.ok([502, 503].includes(got.status), got.text);
     assert_error(got, got.status);
     assert.equal(provider.requests.length, 0);
+  });
+
+  test('commands tell a certificate that is not trusted from a server that is not there', async (t) => {
+    const dir = temp_dir(t);
+    const data = path.join(dir, 'data');
+    const file = write_config(dir, { models: { discover: false }, server: { tls_certificate: files.cert, tls_key: files.key } });
+    const server = new Server({ dir, data, args: ['--config', file] });
+    cleanup(t, () => server.stop());
+    await server.until(() => /https:\/\/127/.test(server.out), 'the https address');
+    const at = { cwd: dir, home: dir };
+    for (const args of [['status'], ['jobs', 'list'], ['ask', 'Anybody?']]) {
+      const got = await run([...args, '--data', data], at);
+      assert.equal(got.code, 69, got.out + got.err);
+      assert.match(got.err, /certificate is not trusted here.*upstream\.ca_file/, args.join(' '));
+    }
+    const trusting = await run(['jobs', 'list', '--data', data, '--set', `upstream.ca_file=${files.cert}`], at);
+    assert.equal(trusting.code, 0, trusting.err);
   });
 
   test('a redirect is not followed with a credential', async (t) => {

@@ -58,7 +58,8 @@ Result<std::vector<FileState>> inspect(const std::string& data_dir, const Clock&
   if (!std::filesystem::is_directory(data_dir, failed)) return out;
   auto held = DataDir::claim(data_dir);
   if (!held.ok()) return held.error();
-  for (const Schema* schema : {&conversations_schema(), &documents_schema()}) {
+  for (const Schema* schema :
+       {&conversations_schema(), &documents_schema(), &access_keys_schema()}) {
     const std::string path = data_dir + "/" + schema->file;
     if (size_of(path) == 0) continue;
     out.push_back(look_at(*schema, path, clock, by));

@@ -65,6 +65,8 @@ TEST_F(AdmissionTest, a_body_that_is_refused_does_not_use_up_a_request) {
   auto held = door.reserve(caller("user-a"), view, "", "m", {.answer = 2001});
   ASSERT_FALSE(held.ok());
   EXPECT_EQ(held.error().reason, "tokens_limited");
+  EXPECT_EQ(view.remaining, 35u) << "its headers say what is left now";
+  EXPECT_EQ(view.reset, 0s);
   EXPECT_EQ(door.count(caller("user-a")).remaining, 34u);
   EXPECT_EQ(metric("mainstay_admission_refused_total{reason=\"tokens\"}"), "1");
 }
@@ -80,14 +82,14 @@ TEST_F(AdmissionTest, what_runs_later_takes_tokens_and_no_place_among_those_at_w
   auto talks = door.reserve(ann, view, "", "m", {.prompt_bytes = 400});
   ASSERT_TRUE(talks.ok());
   const Use use{"m", {.prompt_bytes = 400, .answer = 300}};
-  EXPECT_TRUE(door.charge(ann, use, true).ok()) << "her only place is taken, and not asked for";
-  EXPECT_TRUE(door.charge(ann, use, true).ok());
-  const Status refused = door.charge(ann, use, true);
+  EXPECT_TRUE(door.charge(ann, use).ok()) << "her only place is taken, and not asked for";
+  EXPECT_TRUE(door.charge(ann, use).ok());
+  const Status refused = door.charge(ann, use);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, "tokens_limited");
   EXPECT_EQ(refused.error().retry_after, 24s) << "400 tokens at 1,000 a minute";
   door.give_back(ann, use);
-  EXPECT_TRUE(door.charge(ann, use, true).ok());
+  EXPECT_TRUE(door.charge(ann, use).ok());
   talks->settle(0);
   RateView later = door.count(ann);
   auto shows = door.reserve(ann, later, "", "m", {.answer = 1});
@@ -95,21 +97,25 @@ TEST_F(AdmissionTest, what_runs_later_takes_tokens_and_no_place_among_those_at_w
   EXPECT_EQ(later.tokens.remaining, 199u);
 }
 
+TEST_F(AdmissionTest, each_choice_may_be_as_long_as_one_of_unsaid_length) {
+  EXPECT_EQ(tokens_of({.prompt_bytes = 40}, 100), 110u);
+  EXPECT_EQ(tokens_of({.prompt_bytes = 40, .choices = 3}, 100), 310u);
+  EXPECT_EQ(tokens_of({.prompt_bytes = 40, .answer = 7, .choices = 3}, 100), 31u);
+}
+
 TEST_F(AdmissionTest, work_for_later_counts_among_the_requests_of_its_model) {
   settings.limits.model.requests_per_minute = 1;
   Admission door(settings, clock, metrics);
   const Use use{"m", {}};
   EXPECT_EQ(door.count(caller("user-a")).remaining, 34u);
-  EXPECT_TRUE(door.charge(caller("user-a"), use, true).ok());
+  EXPECT_TRUE(door.charge(caller("user-a"), use).ok());
   EXPECT_EQ(door.count(caller("user-b")).remaining, 34u);
-  const Status refused = door.charge(caller("user-b"), use, true);
+  const Status refused = door.charge(caller("user-b"), use);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().reason, "rate_limited");
-  EXPECT_EQ(door.count(caller("user-b")).remaining, 34u) << "the refused one was given back";
-  EXPECT_FALSE(door.charge(caller("user-b"), use, false).ok());
-  EXPECT_EQ(door.count(caller("user-b")).remaining, 33u) << "nothing was counted for it";
+  EXPECT_EQ(door.count(caller("user-b")).remaining, 33u) << "its own request stays counted";
   door.give_back(caller("user-a"), use);
-  EXPECT_TRUE(door.charge(caller("user-b"), use, false).ok());
+  EXPECT_TRUE(door.charge(caller("user-b"), use).ok());
 }
 
 TEST_F(AdmissionTest, maintenance_refuses_new_work_with_its_message_and_lets_the_old_finish) {

@@ -344,6 +344,19 @@ TEST_F(IdentityTest, a_token_names_its_user_tenant_and_scopes) {
   EXPECT_NE(caller->key, who().identify(from_away(token(claims("bob"))))->key);
 }
 
+TEST_F(IdentityTest, users_of_two_tenants_with_one_name_do_not_share_a_key) {
+  settings.auth.jwt.tenant_claim = "org";
+  with_tokens();
+  const auto of = [this](const char* org) {
+    Json named = claims();
+    named["org"] = org;
+    auto caller = who().identify(from_away(token(named)));
+    EXPECT_TRUE(caller.ok());
+    return caller.ok() ? caller->key : std::string();
+  };
+  EXPECT_NE(of("clinic"), of("school"));
+}
+
 TEST_F(IdentityTest, a_remembered_token_still_ends_in_time) {
   with_tokens();
   const std::string text = token(claims());

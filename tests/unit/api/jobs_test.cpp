@@ -289,6 +289,21 @@ TEST_F(JobsTest, events_come_as_they_happen_and_end_with_the_job) {
   EXPECT_TRUE(stream->exchange->finished);
 }
 
+TEST_F(JobsTest, events_end_when_the_key_of_who_follows_them_is_revoked) {
+  const std::string ann = key("ann");
+  const std::string id = submit("", ann);
+  auto stream = follow(with_key(get("/v1/jobs/" + id + "/events"), ann));
+  clock.advance(1s);
+  EXPECT_FALSE(stream->ended);
+  list.keys.back().revoked = clock.wall();
+  ++list.generation;
+  admission->identity().accept(list);
+  clock.advance(1s);
+  EXPECT_TRUE(stream->ended);
+  EXPECT_TRUE(stream->exchange->finished);
+  EXPECT_EQ(events(stream->exchange->streamed()), "queued");
+}
+
 TEST_F(JobsTest, a_job_that_was_retried_is_followed_beyond_its_first_end) {
   const std::string id = submit();
   serve(method("DELETE", "/v1/jobs/" + id));

@@ -7,9 +7,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/write.hpp>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
+#include "app/exit_codes.h"
+#include "app/settings_check.h"
 #include "app/wire.h"
 #include "base/random.h"
 
@@ -216,6 +222,110 @@ TEST_F(DoctorDatabase, a_damaged_file_is_named_and_left_as_it_is) {
   EXPECT_FALSE(found.front().fix.empty());
   std::ifstream after(path, std::ios::binary);
   EXPECT_EQ(bytes, std::string((std::istreambuf_iterator<char>(after)), {}));
+}
+
+TEST_F(DoctorDatabase, keys_are_looked_at_as_the_other_files_are) {
+  auto stores = open();
+  ASSERT_TRUE(stores->close().ok());
+  stores.reset();
+  const auto keys = [this] {
+    for (const auto& one : database_findings(data_.path(), clock_)) {
+      if (one.says.starts_with("keys.db")) return one;
+    }
+    return Finding{Mark::bad, "", "keys.db is not named", ""};
+  };
+  EXPECT_EQ(keys().mark, Mark::fine) << keys().says;
+  {
+    std::fstream file(data_ / "keys.db", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(60);  // the version, of four bytes
+    file << std::string("\x00\x00\x03\xe7", 4);
+  }
+  EXPECT_EQ(keys().mark, Mark::bad) << "newer than this program";
+  data_.write("keys.db", std::string(8192, '\x5a'));
+  EXPECT_EQ(keys().mark, Mark::bad) << keys().says;
+  EXPECT_FALSE(keys().fix.empty());
+}
+
+/// Takes connections; answers each with `reply` once something was sent.
+class OneReply {
+ public:
+  explicit OneReply(std::string reply)
+      : acceptor_(io_, {asio::ip::make_address("127.0.0.1"), 0}), reply_(std::move(reply)) {
+    thread_ = std::thread([this] {  // lint: thread a server beside the call that blocks
+      asio::ip::tcp::socket peer(io_);
+      boost::system::error_code failed;
+      acceptor_.accept(peer, failed);
+      std::array<char, 512> asked{};
+      if (!failed) peer.read_some(asio::buffer(asked), failed);
+      if (!failed) asio::write(peer, asio::buffer(reply_), failed);
+    });
+  }
+  ~OneReply() { thread_.join(); }
+  std::string url() const {
+    return "redis://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()) + "/0";
+  }
+
+ private:
+  asio::io_context io_;
+  asio::ip::tcp::acceptor acceptor_;
+  std::string reply_;
+  std::thread thread_;  // lint: thread see above
+};
+
+TEST(DoctorRedis, the_address_and_what_answers_there_are_told) {
+  Settings settings;
+  EXPECT_TRUE(redis_findings(settings).empty()) << "none is configured";
+  const auto found = [&](const std::string& url) {
+    settings.storage.redis_url = url;
+    return of(redis_findings(settings), "redis");
+  };
+  EXPECT_NE(found("foo").says.find("does not begin with redis://"), std::string::npos);
+  EXPECT_EQ(found("redis://127.0.0.1:1/0").mark, Mark::bad);
+  EXPECT_NE(found("redis://127.0.0.1:1/0").says.find("does not answer"), std::string::npos);
+  const auto told = [&](const std::string& reply) {
+    const OneReply server(reply);
+    return found(server.url());
+  };
+  EXPECT_EQ(told("+PONG\r\n").mark, Mark::fine);
+  const auto locked = told("-NOAUTH Authentication required.\r\n");
+  EXPECT_EQ(locked.mark, Mark::bad);
+  EXPECT_NE(locked.says.find("password"), std::string::npos) << locked.says;
+  EXPECT_EQ(told("HTTP/1.1 400 Bad Request\r\n\r\n").mark, Mark::bad);
+}
+
+TEST(DoctorTls, files_that_cannot_be_read_are_named) {
+  Settings settings;
+  EXPECT_TRUE(tls_findings(settings).empty()) << "TLS is off";
+  settings.server.tls_certificate = "/nowhere/cert.pem";
+  settings.server.tls_key = "/nowhere/key.pem";
+  const auto found = of(tls_findings(settings), "tls");
+  EXPECT_EQ(found.mark, Mark::bad);
+  EXPECT_NE(found.says.find("/nowhere/cert.pem"), std::string::npos) << found.says;
+}
+
+TEST(SettingsCheck, addresses_and_files_that_a_start_would_refuse_are_named_by_their_setting) {
+  Settings settings;
+  EXPECT_TRUE(unusable_settings(settings).empty());
+  const auto refused = [&] {
+    std::string out;
+    for (const auto& error : unusable_settings(settings)) {
+      out += error.field + " ";
+      EXPECT_EQ(exit_for(error), Exit::config) << error.message;
+    }
+    return out;
+  };
+  for (const char* url : {"foo", "rediss://x", "redis://h:99999/0", "redis://h/abc"}) {
+    settings.storage.redis_url = url;
+    EXPECT_EQ(refused(), "storage.redis_url ") << url;
+  }
+  settings.storage.redis_url = "redis://h:6379/0";
+  EXPECT_EQ(refused(), "");
+  settings.storage.postgres_url = Secret("foo");
+  EXPECT_EQ(refused(), "storage.postgres_url ");
+  settings.storage.postgres_url = Secret();
+  settings.server.tls_certificate = "/nowhere/cert.pem";
+  settings.server.tls_key = "/nowhere/key.pem";
+  EXPECT_EQ(refused(), "server.tls_certificate ");
 }
 
 }  // namespace

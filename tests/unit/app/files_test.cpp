@@ -191,6 +191,12 @@ TEST_F(FilesTest, a_directory_that_may_not_be_read_is_named_and_the_rest_is_foun
   fs::permissions(shut, fs::perms::owner_all);
 }
 
+TEST_F(FilesTest, what_is_neither_a_file_nor_a_directory_is_not_said_to_be_missing) {
+  auto device = documents_at({"/dev/null"});
+  ASSERT_FALSE(device.ok());
+  EXPECT_EQ(device.error().message, "'/dev/null' is neither a file nor a directory.");
+}
+
 TEST_F(FilesTest, a_path_that_is_not_there_is_named) {
   const auto missing = (root_ / "missing.md").string();
   auto files = documents_at({put("a.md", "x"), missing});

@@ -43,6 +43,22 @@ TEST_F(Load, a_value_out_of_range_names_file_line_key_value_and_range) {
   EXPECT_EQ(one.says, "must be a whole number from 0 to 256, not 257");
 }
 
+TEST_F(Load, no_two_listeners_share_an_address) {
+  toml("[server]\nlisten = \"127.0.0.1:81\"\nadmin_listen = \"127.0.0.1:81\"\n");
+  EXPECT_EQ(problem().says, "must differ from server.listen");
+  toml("[server]\nhealth_listen = \"127.0.0.1:82\"\nadmin_listen = \"127.0.0.1:82\"\n");
+  EXPECT_EQ(problem().key, "server.admin_listen");
+  toml("[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n");
+  EXPECT_TRUE(problems().empty()) << "port 0 is another one each time";
+}
+
+TEST_F(Load, a_key_is_set_off_from_what_is_said_of_it) {
+  sources.flags = {{"a", "1"}};
+  auto result = load(sources);
+  ASSERT_FALSE(result.ok());
+  EXPECT_TRUE(result.error().message.starts_with("--a: a: there is no such setting"));
+}
+
 TEST_F(Load, a_misspelt_key_is_refused_with_the_nearest_name) {
   toml("[server]\nlisen = \"127.0.0.1:1\"\n");
   const auto one = problem();
@@ -161,7 +177,7 @@ TEST_F(Load, all_problems_of_all_layers_are_reported_at_once) {
   EXPECT_EQ(result.error().reason, "invalid_config");
   const auto& text = result.error().message;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 7) << text;
-  EXPECT_NE(text.find(here(5) + ": log.level must be one of debug, info, warn, error, off"),
+  EXPECT_NE(text.find(here(5) + ": log.level: must be one of debug, info, warn, error, off"),
             std::string::npos)
       << text;
 }

@@ -360,6 +360,29 @@ TEST_F(BatchesTest, items_are_handed_in_as_the_quotas_of_their_key_allow) {
   EXPECT_LT(clock.now() - began, 150s);
 }
 
+TEST_F(BatchesTest, who_waits_for_room_holds_nobody_up_and_is_cancelled_at_once) {
+  settings.batches.at_once = 1;
+  settings.batches.recheck = 1h;
+  LimitSettings limits;
+  limits.user.tokens_per_day = 1000;
+  admission.apply(limits);
+  items->use = admission::Use{"m", {.answer = 900}};
+  begin();
+  const BatchId first = create(put("first", 2));
+  for (const auto& one : claim_all(1)) answer(one);
+  const BatchId second = create(put("second", 1, "bob"), "bob");
+  ASSERT_TRUE(until([&] {
+    for (const auto& one : claim(100)) answer(one);
+    return ended(record(second, "bob").status);
+  })) << "ann's batch rests for a day";
+  EXPECT_EQ(record(first).status, BatchStatus::in_progress);
+  const TimePoint asked = clock.now();
+  ASSERT_TRUE(now(batches->cancel(caller.owner, first, soon())).ok());
+  ASSERT_TRUE(comes_to(first, BatchStatus::cancelled));
+  EXPECT_LT(clock.now() - asked, 30s);
+  EXPECT_EQ(errors_of(record(first)), (Names{"c1 batch_cancelled"}));
+}
+
 TEST_F(BatchesTest, an_item_that_no_quota_can_ever_hold_is_refused_and_the_batch_goes_on) {
   LimitSettings limits;
   limits.user.tokens_per_day = 1000;

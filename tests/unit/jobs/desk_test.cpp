@@ -38,6 +38,19 @@ TEST_F(DeskTest, refuses_kinds_that_do_not_exist_or_are_not_for_clients) {
   EXPECT_TRUE(own.ok());
 }
 
+TEST_F(DeskTest, keys_of_a_batchs_requests_are_not_for_clients) {
+  Order what = order(Json::object());
+  what.key = "batch_0123:7";
+  const Error error = refused(what);
+  EXPECT_EQ(error.reason, "invalid_idempotency_key");
+  EXPECT_EQ(error.field, "idempotency-key");
+  EXPECT_TRUE(run(desk().submit_own(caller, what, soon())).ok());
+  for (const char* fine : {"batch_0123", "batch_0123:", "batch_0123:x7", "my_batch_0123:7"}) {
+    what.key = fine;
+    EXPECT_TRUE(try_submit(what).ok()) << fine;
+  }
+}
+
 TEST_F(DeskTest, a_kind_may_need_a_scope) {
   script->limits_.scope = admission::Scope::admin;
   const Error error = refused(order(Json::object()));

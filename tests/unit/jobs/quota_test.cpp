@@ -66,6 +66,22 @@ TEST_F(QuotaTest, an_order_that_is_told_again_or_not_taken_costs_nothing) {
   EXPECT_EQ(left(), before);
 }
 
+TEST_F(QuotaTest, an_order_that_is_told_again_has_its_answer_when_nothing_is_left) {
+  const auto first = try_submit(question(900, "k1"));
+  ASSERT_TRUE(first.ok());
+  for (const std::uint32_t limit : {1000U, 100U}) {
+    limits.user.tokens_per_minute = limit;
+    admission.apply(limits);
+    const auto again = try_submit(question(900, "k1"));
+    ASSERT_TRUE(again.ok()) << again.error().detail;
+    EXPECT_TRUE(again->existed);
+    EXPECT_EQ(again->id, first->id);
+    EXPECT_EQ(try_submit(question(901, "k1")).error().reason, "idempotency_key_reused");
+    EXPECT_EQ(try_submit(question(900, "k2")).error().reason, "tokens_limited");
+  }
+  EXPECT_EQ(run(memory.list({}, {}, 10, soon()))->items.size(), 1u);
+}
+
 TEST_F(QuotaTest, running_a_job_again_is_paid_for_but_by_an_administrator) {
   const JobId id = submit(question(300));
   ASSERT_TRUE(run(desk().cancel(caller, id, soon())).ok());
