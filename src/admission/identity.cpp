@@ -83,12 +83,38 @@ Identity::Identity(const Settings& settings, Clock& clock)
 
 Result<Caller> Identity::identify(const Credentials& credentials) {
   const Snapshot& now = live_.peek();
+  auto found = find(now, credentials);
+  if (!found.ok()) {
+    Error error = std::move(found.error());
+    if (error.code == Errc::unavailable || presented_key(credentials).empty()) return error;
+    return refused(now, credentials, std::move(error));
+  }
+  if (const Known* known = found->key; known != nullptr) {
+    if (known->guessable) {
+      if (auto wait = delayed(credentials)) return std::move(*wait);
+    }
+    if (known->use) {
+      const std::int64_t at = micros(clock_.wall());
+      const std::int64_t last = known->use->at.load(std::memory_order_relaxed);
+      if (at - last >= kUseStep) known->use->at.store(at, std::memory_order_relaxed);
+    }
+  }
+  return std::move(found->caller);
+}
+
+Result<Caller> Identity::still(const Credentials& credentials) {
+  auto found = find(live_.peek(), credentials);
+  if (!found.ok()) return found.error();
+  return std::move(found->caller);
+}
+
+Result<Identity::Found> Identity::find(const Snapshot& now, const Credentials& credentials) {
   // Behind a proxy on this machine everybody comes from this machine.
   const bool at_home = now.on_loopback && is_loopback(credentials.peer) && !credentials.forwarded &&
                        !now.auth.required && now.auth.keys.empty();
   const auto key = presented_key(credentials);
   if (key.empty()) {
-    if (at_home) return local_;
+    if (at_home) return Found{local_};
     return missing();
   }
   const KeyDigest digest = key_digest(key);
@@ -96,30 +122,20 @@ Result<Caller> Identity::identify(const Credentials& credentials) {
   const bool is_token = found == now.keys.end() && looks_like_token(key);
   if (is_token && now.tokens) {
     auto caller = by_token(now, key, digest, clock_.wall());
-    if (caller.ok() || caller.error().code == Errc::unavailable) return caller;
-    return refused(now, credentials, std::move(caller.error()));
+    if (!caller.ok()) return caller.error();
+    return Found{std::move(*caller)};
   }
   if (found == now.keys.end()) {
     // Official clients must send some key; where none was ever made, any but ours will do.
     const bool meant_for_us = key.starts_with(kKeyStart) || is_token;
-    if (at_home && !now.any_key && !now.tokens && !meant_for_us) return local_;
-    return refused(now, credentials, wrong_key());
+    if (at_home && !now.any_key && !now.tokens && !meant_for_us) return Found{local_};
+    return wrong_key();
   }
   const Known& known = found->second;
-  const WallTime at = clock_.wall();
-  if (known.expires != WallTime{} && at >= known.expires) {
-    return refused(
-        now, credentials,
-        Error::say(Errc::denied, "expired_key", "The API key has expired. Ask for a new one."));
+  if (known.expires != WallTime{} && clock_.wall() >= known.expires) {
+    return Error::say(Errc::denied, "expired_key", "The API key has expired. Ask for a new one.");
   }
-  if (known.guessable) {
-    if (auto wait = delayed(credentials)) return *wait;
-  }
-  if (known.use) {
-    const std::int64_t last = known.use->at.load(std::memory_order_relaxed);
-    if (micros(at) - last >= kUseStep) known.use->at.store(micros(at), std::memory_order_relaxed);
-  }
-  return known.caller;
+  return Found{known.caller, &known};
 }
 
 std::optional<Error> Identity::delayed(const Credentials& credentials) const {

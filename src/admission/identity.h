@@ -47,6 +47,10 @@ class Identity {
   /// Errors: denied "missing_key", "wrong_key", "expired_key", "wrong_token", "expired_token";
   /// over_limit "too_many_failures"; unavailable "keys_not_loaded"; the last two with retry_after.
   Result<Caller> identify(const Credentials& credentials);
+  /// The same for one that was let in with these before, such as the reader of a long stream: a key
+  /// that is not valid any more is no failed attempt, and others' attempts from its address are
+  /// nothing to it. Errors: those of identify() but "too_many_failures".
+  Result<Caller> still(const Credentials& credentials);
 
   /// Refuses a listener beyond this machine while nobody could get in by right. Ask it after the
   /// stored keys were accepted. Errors: invalid "exposed_without_keys".
@@ -89,6 +93,13 @@ class Identity {
     std::shared_ptr<const KeySet> token_keys;              ///< null: none to be had
   };
 
+  /// A key of ours has its entry, which lives as long as the snapshot.
+  struct Found {
+    Caller caller;
+    const Known* key = nullptr;
+  };
+
+  Result<Found> find(const Snapshot& now, const Credentials& credentials);
   Result<Caller> by_token(const Snapshot& now, std::string_view token, const KeyDigest& digest,
                           WallTime at);
   Result<Caller> verified(const Snapshot& now, std::string_view token, const KeyDigest& digest,

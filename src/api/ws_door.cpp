@@ -84,16 +84,20 @@ std::string_view name_of(admission::Scope scope) {
   return scope == admission::Scope::jobs ? "jobs" : "chat";
 }
 
-}  // namespace
-
-Result<admission::Caller> caller_of(const Rooms& rooms, const Badge& badge,
-                                    admission::Scope needs) {
+admission::Credentials shown_by(const Badge& badge) {
   admission::Credentials shown;
   shown.authorization = badge.authorization;
   shown.api_key = badge.api_key;
   shown.forwarded = badge.forwarded;
   shown.peer = badge.peer;
-  auto caller = rooms.admission.identify(shown);
+  return shown;
+}
+
+}  // namespace
+
+Result<admission::Caller> caller_of(const Rooms& rooms, const Badge& badge,
+                                    admission::Scope needs) {
+  auto caller = rooms.admission.identify(shown_by(badge));
   if (!caller.ok()) return caller;
   if (!caller->scopes.has(needs)) return lacks_scope(name_of(needs));
   return caller;
@@ -164,13 +168,20 @@ Co<Result<net::WebSocketMessage>> SocketGuest::read(Deadline by) {
 /// A key may have been revoked, or a token have ended, since the socket opened.
 void SocketGuest::look_again() {
   looked_ = rooms_.clock.now();
-  auto caller = caller_of(rooms_, badge_, needs_);
-  if (caller.ok() && caller->owner == context_.caller.owner) {
+  auto caller = rooms_.admission.identity().still(shown_by(badge_));
+  // Keys of an issuer that cannot be read now say nothing against a token that was good.
+  if (!caller.ok() && caller.error().code == Errc::unavailable) return;
+  std::string_view why = "changed_key";
+  if (!caller.ok()) {
+    why = stable_code(caller.error());
+  } else if (!caller->scopes.has(needs_)) {
+    why = "scope_required";
+  } else if (caller->owner == context_.caller.owner) {
     context_.caller = std::move(*caller);
     return;
   }
   known_ = false;
-  socket_.close(CloseCode::policy, caller.ok() ? "changed_key" : stable_code(caller.error()));
+  socket_.close(CloseCode::policy, why);
 }
 
 /// What cannot be sent was said to nobody: the socket is closed then, and read() tells.

@@ -49,7 +49,10 @@ std::vector<config::Problem> problems_of(const Common& common) {
   if (!loaded.ok()) return {{"", "", loaded.error().message}};
   for (const Error& error : unusable_settings(loaded->settings)) {
     const auto from = loaded->origin.find(error.field);
-    out.push_back({from == loaded->origin.end() ? "" : from->second, error.field, error.message});
+    std::string says = error.message;
+    const std::string name = error.field + ": ";  // which stands before it anyhow
+    if (says.starts_with(name)) says.erase(0, name.size());
+    out.push_back({from == loaded->origin.end() ? "" : from->second, error.field, std::move(says)});
   }
   return out;
 }

@@ -54,8 +54,9 @@ Result<std::string> inspect_postgres(const Settings& settings, Clock& clock, Ran
                                      Log& log, Metrics& metrics);
 
 /// Whether the server of storage.redis_url takes a connection, its password and a PING; changes
-/// nothing there, and gives what was found. Blocks, at most redis.connect_timeout. Errors: invalid
-/// "redis_url_invalid"; denied "redis_denied"; unavailable "redis_unavailable".
+/// nothing there, and gives what was found. Blocks, at most redis.connect_timeout and for as long
+/// as the system looks for the address of a name. Errors: invalid "redis_url_invalid"; denied
+/// "redis_denied"; unavailable "redis_unavailable".
 Result<std::string> inspect_redis(const Settings& settings, const Clock& clock);
 
 /// Whether an address that is given can be understood; connects to nobody. Errors: invalid

@@ -328,6 +328,17 @@ TEST_F(IdentityTest, security_05_a_thousand_bad_keys_are_401_then_429_with_a_gro
   EXPECT_EQ(said(from_away(kSecond, "192.0.2.8")).substr(0, 5), "user ");
 }
 
+TEST_F(IdentityTest, a_second_look_at_who_was_let_in_counts_no_attempt_and_minds_no_others) {
+  settings.auth.keys = {Secret(kFirst), Secret(kSecond)};
+  settings.auth.failures_free = 0;
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(who().still(from_away("revoked")).ok());
+  EXPECT_EQ(said(from_away(kSecond)).substr(0, 5), "user ") << "nothing was counted";
+  while (said(from_away("guess")) != "too_many_failures") continue;
+  EXPECT_EQ(said(from_away(kSecond)), "too_many_failures");
+  EXPECT_TRUE(who().still(from_away(kSecond)).ok());
+  EXPECT_EQ(who().still(from_away("revoked")).error().reason, "wrong_key");
+}
+
 TEST_F(IdentityTest, missing_credentials_are_no_failed_attempt) {
   settings.auth.failures_free = 0;
   for (int i = 0; i < 100; ++i) EXPECT_EQ(said(from_away("")), "missing_key");

@@ -304,6 +304,31 @@ TEST_F(JobsTest, events_end_when_the_key_of_who_follows_them_is_revoked) {
   EXPECT_EQ(events(stream->exchange->streamed()), "queued");
 }
 
+TEST_F(JobsTest, streams_of_a_revoked_key_are_no_attempts_and_others_attempts_end_no_stream) {
+  settings.auth.keys = {Secret("short")};
+  settings.auth.failures_free = 2;
+  const std::string ann = key("ann");
+  std::vector<std::unique_ptr<Open>> hers;
+  const std::string id = submit("", ann);
+  for (int i = 0; i < 5; ++i) {
+    hers.push_back(follow(with_key(get("/v1/jobs/" + id + "/events"), ann)));
+  }
+  const std::string other = submit("", "short");
+  auto his = follow(with_key(get("/v1/jobs/" + other + "/events"), "short"));
+  list.keys.back().revoked = clock.wall();
+  ++list.generation;
+  admission->identity().accept(list);
+  clock.advance(1s);
+  for (const auto& stream : hers) EXPECT_TRUE(stream->ended);
+  EXPECT_EQ(serve(with_key(get("/v1/jobs/" + other), "short"))->status, 200);
+  while (serve(with_key(get("/v1/jobs"), "guess"))->status != 429) continue;
+  EXPECT_EQ(serve(with_key(get("/v1/jobs/" + other), "short"))->status, 429);
+  clock.advance(1s);
+  EXPECT_FALSE(his->ended);
+  clock.advance(settings.server.request_timeout);
+  EXPECT_TRUE(his->ended);
+}
+
 TEST_F(JobsTest, a_job_that_was_retried_is_followed_beyond_its_first_end) {
   const std::string id = submit();
   serve(method("DELETE", "/v1/jobs/" + id));

@@ -439,6 +439,23 @@ TEST_F(WsTest, security_12_a_revoked_or_expired_key_closes_its_socket_within_fiv
   EXPECT_EQ(stays.closed, "");
 }
 
+TEST_F(WsTest, sockets_of_a_revoked_key_are_no_attempts_and_others_attempts_close_no_socket) {
+  settings.auth.keys = {Secret("short")};
+  settings.auth.failures_free = 0;
+  const std::string ann = key("ann");
+  FakeSocket& hers = ready(ann);
+  FakeSocket& his = ready("short");
+  list.keys.clear();
+  accept();
+  clock.advance(5s);
+  EXPECT_EQ(hers.closed, "1008 wrong_key");
+  EXPECT_EQ(serve(get("/v1/jobs").with("authorization", "Bearer short"))->status, 200);
+  while (serve(get("/v1/jobs").with("authorization", "Bearer guess"))->status != 429) continue;
+  EXPECT_EQ(serve(get("/v1/jobs").with("authorization", "Bearer short"))->status, 429);
+  clock.advance(5s);
+  EXPECT_EQ(his.closed, "");
+}
+
 TEST_F(WsTest, each_submission_counts_like_a_request) {
   settings.limits.enabled = true;
   settings.limits.user.requests_per_minute = 1;
