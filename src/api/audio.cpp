@@ -1,5 +1,6 @@
 // POST /v1/audio/transcriptions and /v1/audio/translations in OpenAI's shape: a recording in, its
 // words out, in one piece or as they are heard.
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -16,6 +17,11 @@ namespace {
 constexpr std::size_t kModelMax = 256;
 constexpr auto kToTell = std::chrono::seconds(5);  ///< that it took too long
 constexpr const char* kTimes = "timestamp_granularities[]";
+constexpr const char* kInclude = "include[]";
+/// OpenAI's clients send the members of an object each as a field.
+constexpr std::array kChunking = {
+    "chunking_strategy", "chunking_strategy[type]", "chunking_strategy[threshold]",
+    "chunking_strategy[prefix_padding_ms]", "chunking_strategy[silence_duration_ms]"};
 
 Error bad(const char* reason, std::string sentence, const char* param) {
   return Error::say(Errc::invalid, reason, std::move(sentence), param);
@@ -81,6 +87,26 @@ Status read_flags(Asked& asked, const AudioForm& form) {
   return done();
 }
 
+/// What the endpoint for translations does not know.
+Status read_extras(Asked& asked, const AudioForm& form) {
+  for (const auto& each : form.values(kInclude)) {
+    if (each != "logprobs") {
+      return bad("invalid_value", "'include' holds logprobs and nothing else.", "include");
+    }
+    if (asked.wish.form != TranscriptForm::json) {
+      return bad("invalid_value", "'include' needs the response_format json.", "include");
+    }
+    asked.request.logprobs = true;
+  }
+  for (const char* name : kChunking) {
+    const std::string& value = form.field(name);
+    auto fits = check_text(value, "chunking_strategy");
+    if (!fits.ok()) return fits;
+    if (!value.empty()) asked.request.chunking.push_back({name, value});
+  }
+  return done();
+}
+
 Result<Asked> read_form(const AudioForm& form, bool translate) {
   Asked out;
   out.model = form.field("model");
@@ -106,6 +132,7 @@ Result<Asked> read_form(const AudioForm& form, bool translate) {
   }
   auto read = read_temperature(out, form.field("temperature"));
   if (read.ok()) read = read_flags(out, form);
+  if (read.ok() && !translate) read = read_extras(out, form);
   if (!read.ok()) return read.error();
   out.request.prompt = form.field("prompt");
   out.request.segments = has_times(*known) && (out.wish.segments || out.wish.words);
@@ -160,7 +187,7 @@ Co<Status> reply_stream(const Rooms& rooms, Context& context,
     } else if (!piece->has_value()) {
       break;
     } else {
-      if (!(*piece)->delta.empty()) event = delta_event((*piece)->delta);
+      if (!(*piece)->delta.empty()) event = delta_event(**piece);
       if ((*piece)->whole) event += done_event(*(*piece)->whole);
       last = (*piece)->whole.has_value();
     }

@@ -28,25 +28,42 @@ double rounded(double seconds) {
   return std::round(seconds * 1000) / 1000;
 }
 
-Json usage_of(const models::Transcript& transcript) {
-  return {{"type", "duration"},
-          {"seconds", static_cast<std::int64_t>(std::ceil(transcript.seconds))}};
+/// JSON text: what the engine says that it took, else the recording's length; empty: neither is
+/// known.
+std::string usage_of(const models::Transcript& transcript) {
+  if (!transcript.usage.empty()) return transcript.usage;
+  if (transcript.seconds <= 0) return {};
+  return fmt::format(R"({{"type":"duration","seconds":{}}})",
+                     static_cast<std::int64_t>(std::ceil(transcript.seconds)));
+}
+
+/// `,"name":json` unless there is none.
+std::string member(std::string_view name, std::string_view json) {
+  return json.empty() ? std::string() : fmt::format(R"(,"{}":{})", name, json);
 }
 
 Json segment_json(const models::Segment& segment, std::size_t id, double temperature) {
-  // Strict clients want every member. What no engine here tells is zero.
+  // Strict clients want every member. What the engine does not tell is zero.
+  const models::SegmentFacts& facts = segment.facts;
   const double confidence = segment.confidence.value_or(0);
   const double logprob = confidence > 0 ? std::log(confidence) : 0;
   return {{"id", id},
-          {"seek", 0},
+          {"seek", facts.seek.value_or(0)},
           {"start", rounded(segment.start)},
           {"end", rounded(segment.end)},
           {"text", segment.text},
-          {"tokens", Json::array()},
-          {"temperature", temperature},
-          {"avg_logprob", logprob},
-          {"compression_ratio", 0.0},
-          {"no_speech_prob", 0.0}};
+          {"tokens", facts.tokens},
+          {"temperature", facts.temperature.value_or(temperature)},
+          {"avg_logprob", facts.avg_logprob.value_or(logprob)},
+          {"compression_ratio", facts.compression_ratio.value_or(0)},
+          {"no_speech_prob", facts.no_speech_prob.value_or(0)}};
+}
+
+std::string plain(const models::Transcript& transcript) {
+  std::string out = R"({"text":)";
+  append_json_string(out, transcript.text);
+  return out + member("logprobs", transcript.logprobs) + member("usage", usage_of(transcript)) +
+         "}";
 }
 
 std::string verbose(const models::Transcript& transcript, const TranscriptWish& wish) {
@@ -67,8 +84,9 @@ std::string verbose(const models::Transcript& transcript, const TranscriptWish& 
           {{"word", word.text}, {"start", rounded(word.start)}, {"end", rounded(word.end)}});
     }
   }
-  out["usage"] = usage_of(transcript);
-  return dump(out);
+  std::string text = dump(out);
+  text.pop_back();
+  return text + member("usage", usage_of(transcript)) + "}";
 }
 
 /// A cue's text: lines that would end it early, or be an arrow, are taken apart.
@@ -131,11 +149,8 @@ std::string cue_time(double seconds, char mark) {
 
 std::string transcript_text(const models::Transcript& transcript, const TranscriptWish& wish) {
   switch (wish.form) {
-    case TranscriptForm::json: {
-      Json out = {{"text", transcript.text}};
-      if (transcript.seconds > 0) out["usage"] = usage_of(transcript);
-      return dump(out);
-    }
+    case TranscriptForm::json:
+      return plain(transcript);
     case TranscriptForm::text:
       return transcript.text + "\n";
     case TranscriptForm::srt:
@@ -148,17 +163,17 @@ std::string transcript_text(const models::Transcript& transcript, const Transcri
   return {};
 }
 
-std::string delta_event(std::string_view delta) {
+std::string delta_event(const models::TranscriptPiece& piece) {
   std::string out = R"(data: {"type":"transcript.text.delta","delta":)";
-  append_json_string(out, delta);
-  return out + "}\n\n";
+  append_json_string(out, piece.delta);
+  return out + member("logprobs", piece.logprobs) + "}\n\n";
 }
 
 std::string done_event(const models::Transcript& transcript) {
   std::string out = R"(data: {"type":"transcript.text.done","text":)";
   append_json_string(out, transcript.text);
-  if (transcript.seconds > 0) out += ",\"usage\":" + dump(usage_of(transcript));
-  return out + "}\n\n";
+  return out + member("logprobs", transcript.logprobs) + member("usage", usage_of(transcript)) +
+         "}\n\n";
 }
 
 }  // namespace mainstay::api

@@ -31,7 +31,7 @@ std::string transcript_text(const models::Transcript& transcript, const Transcri
 std::string cue_time(double seconds, char mark);
 
 /// Events of a streamed transcription, as OpenAI's ("transcript.text.delta", "….done").
-std::string delta_event(std::string_view delta);
+std::string delta_event(const models::TranscriptPiece& piece);
 std::string done_event(const models::Transcript& transcript);
 
 }  // namespace mainstay::api

@@ -11,7 +11,8 @@ constexpr const char* kAudio = R"json({
   "response_format":{"type":"string","enum":["json","text","srt","verbose_json","vtt"]},
   "temperature":{"type":"number","minimum":0,"maximum":1},
   "timestamp_granularities[]":{"type":"array","items":{"type":"string","enum":["word","segment"]}},
-  "stream":{"type":"boolean"}}},
+  "include[]":{"type":"array","items":{"type":"string","enum":["logprobs"]}},
+  "chunking_strategy":{"type":"string"},"stream":{"type":"boolean"}}},
 "Transcription": {"type":"object","required":["text"],"properties":{
   "text":{"type":"string"},"task":{"type":"string"},"language":{"type":"string"},
   "duration":{"type":"number"},
@@ -20,7 +21,7 @@ constexpr const char* kAudio = R"json({
     "text":{"type":"string"}}}},
   "words":{"type":"array","items":{"type":"object","properties":{
     "word":{"type":"string"},"start":{"type":"number"},"end":{"type":"number"}}}},
-  "usage":{"type":"object"}}},
+  "logprobs":{"type":"array","items":{"type":"object"}},"usage":{"type":"object"}}},
 "SpeechRequest": {"type":"object","required":["input"],"additionalProperties":false,"properties":{
   "model":{"type":"string","maxLength":256},"input":{"type":"string","minLength":1},
   "voice":{"oneOf":[{"type":"string"},{"type":"object","properties":{"id":{"type":"string"}}}]},

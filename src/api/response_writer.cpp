@@ -90,10 +90,11 @@ void ResponseWriter::add(const Json& chunk) {
     std::string thought = string_field(delta, "reasoning_content");
     if (thought.empty()) {
       thought = string_field(delta, "reasoning");
-      reasoning_ += thought.size();
+      beside_ += thought.size();
     }
     append(kThoughts, thought);
     take_texts();
+    annotate(array_field(delta, "annotations"));
     take_calls(false);
     const std::string reason = string_field(choice, "finish_reason");
     if (!reason.empty()) finish_reason_ = reason;
@@ -108,6 +109,30 @@ void ResponseWriter::take_texts() {
   const std::string_view refusal = transcript_.refusal();
   append(kRefusal, refusal.substr(refusal_told_));
   refusal_told_ = refusal.size();
+}
+
+/// What the open text cites. Chat completions hold a citation's members in one named as its type.
+void ResponseWriter::annotate(const Json& annotations) {
+  if (open_ != &kText) return;
+  Json& item = response_["output"][open_place_];
+  Json& all = item["content"][0]["annotations"];
+  for (const auto& each : annotations) {
+    if (string_field(each, "type") != "url_citation") continue;
+    const Json& inner = object_field(each, "url_citation");
+    const Json& told = inner.empty() ? each : inner;
+    Json one = {{"type", "url_citation"},
+                {"url", string_field(told, "url")},
+                {"title", string_field(told, "title")},
+                {"start_index", count_field(told, "start_index")},
+                {"end_index", count_field(told, "end_index")}};
+    beside_ += dump(one).size();
+    tell("response.output_text.annotation.added", {{"item_id", item["id"]},
+                                                   {"output_index", open_place_},
+                                                   {"content_index", 0},
+                                                   {"annotation_index", all.size()},
+                                                   {"annotation", one}});
+    all.push_back(std::move(one));
+  }
 }
 
 /// What is new of the calls. Without `last` one that has no name yet waits for it.

@@ -33,7 +33,7 @@ class ResponseWriter {
   /// Bytes of the answer so far, about; an item takes more than its text.
   std::size_t size() const {
     constexpr std::size_t kItem = 2048;
-    return transcript_.size() + reasoning_ + kItem * response_["output"].size();
+    return transcript_.size() + beside_ + kItem * response_["output"].size();
   }
   /// Server-sent events made since the last call.
   std::string take_events();
@@ -50,6 +50,7 @@ class ResponseWriter {
   };
   void add(const Json& chunk);
   void take_texts();
+  void annotate(const Json& annotations);
   void take_calls(bool last);
   void append(const Words& words, std::string_view piece);
   void open(const Words& words);
@@ -69,7 +70,7 @@ class ResponseWriter {
   std::uint64_t sequence_ = 0;
   std::string events_;
   assistant::Transcript transcript_;
-  std::size_t reasoning_ = 0;  ///< bytes of thoughts that the transcript does not hold
+  std::size_t beside_ = 0;  ///< bytes of thoughts and annotations that the transcript lacks
   std::string finish_reason_;
   const Words* open_ = nullptr;  ///< of the text that is open; null: none
   std::size_t open_place_ = 0;

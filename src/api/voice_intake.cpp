@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint64_t kBeforeMs = 1500;  ///< kept while nobody speaks: what a span begins with
 constexpr std::size_t kSample = 2;
+constexpr std::uint64_t kVoiceMs = media::kVoiceRate / 1000;  ///< samples that are listened to
+constexpr std::uint64_t kFrame = kVoiceMs * 10;               ///< of them, for one look
 
 media::VoiceRules rules_of(const IntakeRule& rule) {
   media::VoiceRules out;
@@ -26,7 +28,8 @@ std::int16_t sample_at(std::string_view bytes, std::size_t index) {
 
 }  // namespace
 
-VoiceIntake::VoiceIntake(IntakeRule rule) : rule_(rule), activity_(rules_of(rule)) {}
+VoiceIntake::VoiceIntake(IntakeRule rule, std::optional<char> half)
+    : rule_(rule), activity_(rules_of(rule)), half_(half) {}
 
 std::uint64_t VoiceIntake::to_input(std::uint64_t voice_sample) const noexcept {
   return voice_sample * rule_.rate / media::kVoiceRate;
@@ -36,28 +39,59 @@ std::uint64_t VoiceIntake::longest() const noexcept {
   return static_cast<std::uint64_t>(rule_.longest_ms) * rule_.rate / 1000;
 }
 
-void VoiceIntake::feed(std::string_view bytes) {
-  std::string whole;
-  if (half_) {
-    whole += *half_;
-    whole += bytes;
-    bytes = whole;
+std::size_t VoiceIntake::feed(std::string_view bytes) {
+  std::string_view rest = bytes;
+  while (!rest.empty() && heard_.empty() && !full_) rest.remove_prefix(take_step(rest));
+  if (full_) {
+    drop(rest);
+    rest = {};
+  }
+  return bytes.size() - rest.size();
+}
+
+/// Whoever goes on after the longest question may fall silent meanwhile.
+void VoiceIntake::pass_over(std::string_view bytes) {
+  while (!bytes.empty() && goes_on_) bytes.remove_prefix(take_step(bytes));
+  drop(bytes);
+}
+
+/// A byte more or less would make noise of all that follows.
+void VoiceIntake::drop(std::string_view bytes) {
+  if (bytes.empty()) return;
+  const bool odd = (bytes.size() + (half_ ? 1 : 0)) % kSample != 0;
+  half_ = odd ? std::optional<char>(bytes.back()) : std::nullopt;
+}
+
+/// In steps, so that what is kept stays bounded, however long a message is, and ends where
+/// something can be heard, so that the pieces make no difference.
+std::size_t VoiceIntake::take_step(std::string_view bytes) {
+  if (half_ || bytes.size() < kSample) {
+    if (!half_) {
+      half_ = bytes.front();
+      return 1;
+    }
+    const std::array<char, kSample> sample{*half_, bytes.front()};
     half_.reset();
+    take_samples({sample.data(), kSample});
+    return 1;
   }
-  if (bytes.size() % kSample != 0) {
-    half_ = bytes.back();
-    bytes.remove_suffix(1);
-  }
-  // In steps, so that what is kept stays bounded, however long a message is.
-  const std::size_t step = rule_.rate / 10 * kSample;
-  while (!bytes.empty() && !full_) {
-    const auto piece = bytes.substr(0, step);
-    bytes.remove_prefix(piece.size());
-    kept_ += piece;
-    if (rule_.hands_free) listen(piece);
-    fed_ += piece.size() / kSample;
-    look();
-  }
+  const std::uint64_t most = (step_end() - fed_) * kSample;
+  const auto size = std::min<std::uint64_t>(bytes.size() / kSample * kSample, most);
+  take_samples(bytes.substr(0, static_cast<std::size_t>(size)));
+  return static_cast<std::size_t>(size);
+}
+
+void VoiceIntake::take_samples(std::string_view bytes) {
+  kept_ += bytes;
+  if (rule_.hands_free) listen(bytes);
+  fed_ += bytes.size() / kSample;
+  look();
+}
+
+/// Behind the sample that completes a frame of what listens; else the end of the question.
+std::uint64_t VoiceIntake::step_end() const noexcept {
+  if (!rule_.hands_free) return std::min(fed_ + rule_.rate / 10, from_ + longest());
+  return to_input((given_ / kFrame + 1) * kFrame - 1) + 1;
 }
 
 /// The nearest sample for each one that is listened to: loudness needs no filter.
@@ -85,19 +119,29 @@ void VoiceIntake::look() {
     return;
   }
   while (const auto event = activity_.next()) {
-    if (event->what == media::VoiceEvent::What::started) {
-      open_ = true;
-      from_ = to_input(event->span.start);
-      heard_.push_back({false, {}});
-    } else {
-      open_ = false;
-      const std::uint64_t end = std::min(to_input(event->span.end), fed_);
-      heard_.push_back({true, cut(to_input(event->span.start), end)});
-      forget_before(end);
+    if (event->what == media::VoiceEvent::What::ended) {
+      heard_end(event->span);
+      continue;
     }
+    // Where a span was cut the next one begins with the same voice.
+    goes_on_ = cut_at_ == event->span.start;
+    if (goes_on_) continue;
+    open_ = true;
+    from_ = to_input(event->span.start);
+    heard_.push_back({false, {}});
   }
   const std::uint64_t before = kBeforeMs * rule_.rate / 1000;
   if (!open_ && fed_ > before) forget_before(fed_ - before);
+}
+
+void VoiceIntake::heard_end(media::VoiceSpan span) {
+  cut_at_.reset();
+  if (span.end - span.start >= rule_.longest_ms * kVoiceMs) cut_at_ = span.end;
+  const std::uint64_t end = std::min(to_input(span.end), fed_);
+  if (!goes_on_) heard_.push_back({true, cut(to_input(span.start), end)});
+  open_ = false;
+  goes_on_ = false;
+  forget_before(end);
 }
 
 /// Moves the rest only when it is worth it.
@@ -135,6 +179,7 @@ std::string VoiceIntake::stop() {
   first_ = fed_;
   from_ = fed_;
   open_ = false;
+  goes_on_ = false;
   full_ = false;
   half_.reset();
   return out;

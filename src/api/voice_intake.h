@@ -21,6 +21,7 @@ struct IntakeRule {
 };
 
 /// One listening. Keeps no more than the longest question, and a moment of what came before it.
+/// Whoever goes on after the longest question is not heard again before they were quiet once.
 class VoiceIntake {
  public:
   /// `started`: somebody speaks (hands-free alone). `question`: it is whole; `sound` holds it.
@@ -28,22 +29,34 @@ class VoiceIntake {
     bool question = false;
     std::string sound;
   };
-  explicit VoiceIntake(IntakeRule rule);
-  /// Samples in pieces of any size; an odd byte waits for its other half.
-  void feed(std::string_view bytes);
+  /// `half`: what an earlier listening to the same stream left.
+  explicit VoiceIntake(IntakeRule rule, std::optional<char> half = std::nullopt);
+  /// Samples in pieces of any size; an odd byte waits for its other half. Returns how many bytes
+  /// were taken: not all when something was heard, so that what follows may be passed over from
+  /// there on, whatever the pieces. Nothing is taken before next() gave what was heard.
+  std::size_t feed(std::string_view bytes);
+  /// Sound that is not for us.
+  void pass_over(std::string_view bytes);
   /// What was heard since, in order.
   std::optional<Heard> next();
   /// The client says that the question is whole: what there is of it. Empty: nothing was said.
   std::string stop();
   /// Bytes kept.
   std::size_t held() const noexcept { return kept_.size(); }
+  /// The byte that waits for its other half.
+  std::optional<char> half() const noexcept { return half_; }
   const IntakeRule& rule() const noexcept { return rule_; }
   /// The longest question was given out before the client said that it is whole.
   bool full() const noexcept { return full_; }
 
  private:
+  std::size_t take_step(std::string_view bytes);
+  void take_samples(std::string_view bytes);
+  void drop(std::string_view bytes);
+  std::uint64_t step_end() const noexcept;
   void listen(std::string_view bytes);
   void look();
+  void heard_end(media::VoiceSpan span);
   void forget_before(std::uint64_t sample);
   std::string cut(std::uint64_t from, std::uint64_t to);
   std::uint64_t to_input(std::uint64_t voice_sample) const noexcept;
@@ -56,9 +69,11 @@ class VoiceIntake {
   std::uint64_t fed_ = 0;    ///< samples that came
   std::uint64_t given_ = 0;  ///< samples that activity_ got
   std::optional<char> half_;
-  std::uint64_t from_ = 0;  ///< where the open question begins
-  bool open_ = false;       ///< hands-free: somebody speaks
-  bool full_ = false;       ///< push-to-talk: it was given out, the rest is not kept
+  std::uint64_t from_ = 0;               ///< where the open question begins
+  bool open_ = false;                    ///< hands-free: somebody speaks
+  bool goes_on_ = false;                 ///< hands-free: whoever was cut speaks still
+  std::optional<std::uint64_t> cut_at_;  ///< hands-free: end of the last span, when it was cut
+  bool full_ = false;                    ///< push-to-talk: it was given out, the rest is not kept
   std::deque<Heard> heard_;
 };
 

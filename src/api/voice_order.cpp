@@ -74,9 +74,13 @@ Status set_name(std::string& to, const std::string& key, const std::string& valu
 
 Status set(VoiceOrder& order, const std::string& key, const std::string& value) {
   auto& wish = order.wish;
-  if (value.size() > kFieldMax || has_control_characters(value)) {
+  if (value.size() > kFieldMax) {
     return Error::say(Errc::invalid, "field_too_long",
                       "'" + key + "' must be a text of at most 256 bytes.", key);
+  }
+  if (has_control_characters(value) || value.find_first_of("\t\r\n") != std::string::npos) {
+    return Error::say(Errc::invalid, "control_character",
+                      "'" + key + "' must not hold control characters.", key);
   }
   if (key == "conversation_id" || key == "conversation") {
     return set_name(order.conversation, key, value);
@@ -160,10 +164,13 @@ Result<VoiceOrder> voice_order_of(const Json& message,
   Query fields;
   for (const auto& [key, value] : message.items()) {
     if (listed(key, pass)) continue;
-    if (!listed(key, kFields)) return unknown(key);
+    // Over a socket there is no other form of reply.
+    if (!listed(key, kFields) || key == "response") return unknown(key);
+    const bool number = key == "speed" && value.is_number();
+    const bool flag = key == "speak" && value.is_boolean();
     if (value.is_string()) {
       fields[key] = value.get<std::string>();
-    } else if (value.is_number() || value.is_boolean()) {
+    } else if (number || flag) {
       fields[key] = value.dump();
     } else if (!value.is_null()) {
       return Error::say(Errc::invalid, "invalid_type", "'" + key + "' must be a text.", key);

@@ -26,10 +26,12 @@ struct VoiceOrder {
 
 /// Reads the fields: conversation_id, model, collection, voice, format, speed, language,
 /// hearing_model, speech_model, speak, audio (address, inline), response (json, stream). Others:
-/// invalid "unknown_field". Errors: invalid "invalid_value", "invalid_name", "field_too_long";
+/// invalid "unknown_field". Errors: invalid "invalid_value", "invalid_name", "field_too_long",
+/// "control_character";
 /// unsupported "audio_format_unsupported". Pure.
 Result<VoiceOrder> voice_order_of(const Query& fields);
-/// The same from the members of a message; `pass`: members that are somebody else's.
+/// The same from the members of a message, which has no `response`; `pass`: members that are
+/// somebody else's. Errors: also invalid "invalid_type".
 Result<VoiceOrder> voice_order_of(const Json& message,
                                   std::initializer_list<std::string_view> pass);
 

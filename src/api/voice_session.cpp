@@ -34,17 +34,20 @@ std::string message(std::string_view type, const std::string& id, Json more = Js
 
 Result<IntakeRule> intake_of(const Json& said, const VoiceSettings& settings) {
   IntakeRule out;
-  const std::string mode = string_field(said, "mode", "push_to_talk");
-  if (mode != "push_to_talk" && mode != "hands_free") {
+  auto mode = text_member(said, "mode", {});
+  if (!mode.ok()) return mode.error();
+  if (!field(said, "mode").is_null() && *mode != "push_to_talk" && *mode != "hands_free") {
     return bad_value("'mode' is push_to_talk or hands_free.", "mode");
   }
-  out.hands_free = mode == "hands_free";
-  const std::uint64_t rate =
-      said.contains("sample_rate") ? count_field(said, "sample_rate") : 16'000;
-  if (rate < kRateMin || rate > kRateMax) {
-    return bad_value("'sample_rate' is a number from 8000 to 48000.", "sample_rate");
+  out.hands_free = *mode == "hands_free";
+  const Json& rate = field(said, "sample_rate");
+  const std::uint64_t asked = rate.is_null() ? 16'000 : count_field(said, "sample_rate");
+  const bool whole =
+      rate.is_null() || (rate.is_number() && rate.get<double>() == static_cast<double>(asked));
+  if (!whole || asked < kRateMin || asked > kRateMax) {
+    return bad_value("'sample_rate' is a whole number from 8000 to 48000.", "sample_rate");
   }
-  out.rate = static_cast<std::uint32_t>(rate);
+  out.rate = static_cast<std::uint32_t>(asked);
   out.quiet_ms = static_cast<std::uint32_t>(settings.quiet.count());
   out.longest_ms = static_cast<std::uint32_t>(settings.question_max.count());
   return out;
@@ -162,7 +165,8 @@ void VoiceSession::auth(const Json& said, const std::string& id) {
 void VoiceSession::forget_sound() {
   if (!intake_) return;
   const IntakeRule rule = intake_->rule();
-  intake_.emplace(rule);
+  const auto half = intake_->half();
+  intake_.emplace(rule, half);
 }
 
 /// What is asked for holds until the next start. Whoever begins to speak interrupts.
@@ -171,6 +175,11 @@ Status VoiceSession::start(const Json& said) {
   if (!order.ok()) return order.error();
   auto rule = intake_of(said, settings_);
   if (!rule.ok()) return rule.error();
+  const Json& barge_in = field(said, "barge_in");
+  if (!barge_in.is_null() && !barge_in.is_boolean()) {
+    return Error::say(Errc::invalid, "invalid_type", "'barge_in' must be true or false.",
+                      "barge_in");
+  }
   if (order->conversation.empty()) order->conversation = order_.conversation;
   if (!order->place_said) order->wish.keep = false;
   if (!order->form_said) order->wish.form = models::AudioForm::pcm;
@@ -178,7 +187,7 @@ Status VoiceSession::start(const Json& said) {
   if (!bound.ok()) return bound;
   order->wish.partial = true;
   order_ = std::move(*order);
-  barge_in_ = !said.contains("barge_in") || flag_field(said, "barge_in");
+  barge_in_ = barge_in.is_null() || barge_in.get<bool>();
   bound_ = true;
   started_ = true;
   if (!rule->hands_free) interrupt();
@@ -197,20 +206,26 @@ Co<> VoiceSession::take_sound(std::string bytes) {
     socket_.close(CloseCode::policy, "not_started");
     co_return;
   }
-  // What was under way when the client stopped, and what the answer itself may sound like.
-  if (!intake_ || (!barge_in_ && turn_)) co_return;
-  intake_->feed(bytes);
-  while (intake_) {
-    auto heard = intake_->next();
-    if (!heard) break;
-    if (heard->question) {
-      const std::uint32_t rate = intake_->rule().rate;
-      co_await ask_with_sound(std::move(heard->sound), rate, std::string());
-    } else {
-      interrupt();
-      answer(message("speech_started", {}));
+  std::string_view rest = bytes;
+  while (intake_ && !rest.empty()) {  // else it was under way when the client stopped
+    if (!barge_in_ && turn_) {
+      intake_->pass_over(rest);  // what the answer itself may sound like
+      co_return;
     }
+    rest.remove_prefix(intake_->feed(rest));
+    auto heard = intake_->next();
+    if (heard) co_await take_heard(std::move(*heard));
   }
+}
+
+Co<> VoiceSession::take_heard(VoiceIntake::Heard heard) {
+  if (heard.question) {
+    const std::uint32_t rate = intake_->rule().rate;
+    co_await ask_with_sound(std::move(heard.sound), rate, std::string());
+    co_return;
+  }
+  interrupt();
+  answer(message("speech_started", {}));
 }
 
 Co<> VoiceSession::stop_listening(std::string id) {
@@ -219,13 +234,15 @@ Co<> VoiceSession::stop_listening(std::string id) {
                           "Nobody listens: say {\"type\":\"start\"} first."));
     co_return;
   }
-  const bool asked = intake_->full();
-  const std::uint32_t rate = intake_->rule().rate;
+  // It was as long as a question may be, and is being answered; or nobody speaks.
+  bool over = intake_->full();
+  const IntakeRule rule = intake_->rule();
   std::string sound = intake_->stop();
+  over = over || (rule.hands_free && sound.empty());
   intake_.reset();
   answer(message("stopped", id));
-  if (asked) co_return;  // it was as long as a question may be, and is being answered
-  co_await ask_with_sound(std::move(sound), rate, std::move(id));
+  if (over) co_return;
+  co_await ask_with_sound(std::move(sound), rule.rate, std::move(id));
 }
 
 Co<> VoiceSession::ask_in_writing(Json said, std::string id) {

@@ -44,6 +44,7 @@ class VoiceSession {
 
   Co<> handle(net::WebSocketMessage message);
   Co<> take_sound(std::string bytes);
+  Co<> take_heard(VoiceIntake::Heard heard);
   Co<> act(Json said, std::string type, std::string id);
   Status start(const Json& said);
   Co<> stop_listening(std::string id);

@@ -128,8 +128,10 @@ Findings server_and_ports(const Settings& settings, const std::string& dir) {
     return {{Mark::fine, "server", "running at " + *address, ""}};
   }
   Findings out;
-  out.push_back({Mark::fine, "server",
-                 address ? "not running; the last one ended without a stop" : "not running", ""});
+  out.push_back(
+      {Mark::fine, "server",
+       has_stale_address(dir) ? "not running; the last one ended without a stop" : "not running",
+       ""});
   out.push_back(port("server.listen", settings.server.listen));
   if (!settings.server.health_listen.empty()) {
     out.push_back(port("server.health_listen", settings.server.health_listen));
@@ -232,6 +234,20 @@ std::optional<Finding> wrong_address(const ProviderSettings& wanted, Behind behi
                  "Try " + address + "/v1 as base_url of the provider (or as OPENAI_BASE_URL)"};
 }
 
+/// The same of a provider whose format always has a list of models.
+Finding wrong_path(const ProviderSettings& wanted) {
+  const std::string says = wanted.name + " (" + wanted.base_url + ") answers, but not as " +
+                           wanted.kind + ": it lists no models";
+  if (wanted.kind == "anthropic") {  // whose imitators may answer without a list
+    return {Mark::warn, "provider", says,
+            "Ask it a question; if that fails, correct base_url: the part before /v1/messages"};
+  }
+  const char* const usual = wanted.kind == "gemini"
+                                ? "https://generativelanguage.googleapis.com"
+                                : "the server's without a path, as http://127.0.0.1:11434";
+  return {Mark::bad, "provider", says, std::string("Correct base_url of the provider: ") + usual};
+}
+
 Finding provider(const models::ProviderState& state, const ProviderSettings* wanted,
                  const Places& places) {
   const auto place = places.find(state.name);
@@ -240,6 +256,7 @@ Finding provider(const models::ProviderState& state, const ProviderSettings* wan
     auto wrong = wrong_address(*wanted, place->second);
     if (wrong) return *wrong;
   }
+  if (wanted != nullptr && state.why == "upstream_wrong_path") return wrong_path(*wanted);
   if (state.up) return {Mark::fine, "provider", state.name + " answers", ""};
   const std::string why = state.why.empty() ? "no answer" : state.why;
   const std::string at = wanted != nullptr ? " (" + wanted->base_url + ")" : "";

@@ -274,7 +274,10 @@ Status Engine::open_listener() {
                   if (!opened.ok()) return opened;
                   opened = open_admin_listener();
                   if (!opened.ok()) return opened;
-                  return write_address(data_dir_, address());
+                  auto told = write_address(data_dir_, address());
+                  if (!told.ok()) return Status(told.error());
+                  address_held_ = std::move(*told);
+                  return done();
                 },
                 [this] { return drain(); },
                 settings_.server.stop_timeout + std::chrono::seconds(5)};

@@ -145,6 +145,7 @@ class Engine {
   const EngineOptions options_;
   const Settings& settings_;
   const std::string data_dir_;
+  resources::Descriptor address_held_;  ///< see write_address()
   const Notify notify_;
   RealClock clock_;
   RealRandom random_;

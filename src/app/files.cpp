@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -226,8 +227,16 @@ constexpr std::size_t kStartsKept = 100;
 
 }  // namespace
 
-Status write_address(const std::string& data_dir, const std::string& address) {
-  return write_small(data_dir + "/address", address);
+Result<resources::Descriptor> write_address(const std::string& data_dir,
+                                            const std::string& address) {
+  const std::string path = data_dir + "/address";
+  auto written = write_small(path, address);
+  if (!written.ok()) return written.error();
+  resources::Descriptor held(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (held.get() < 0 || ::flock(held.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Error::log(Errc::unavailable, "cannot lock " + path);
+  }
+  return held;
 }
 
 void remove_address(const std::string& data_dir) {
@@ -235,9 +244,20 @@ void remove_address(const std::string& data_dir) {
 }
 
 std::optional<std::string> read_address(const std::string& data_dir) {
-  auto text = read_file(data_dir + "/address", 1_KiB);
+  const std::string path = data_dir + "/address";
+  const resources::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return std::nullopt;
+  // Nobody holds it: the server that wrote it was killed, or serves the directory this is a copy
+  // of.
+  const bool held = ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
+  if (!held) return std::nullopt;
+  auto text = read_file(path, 1_KiB);
   if (!text.ok() || text->empty()) return std::nullopt;
   return std::string(trim(*text));
+}
+
+bool has_stale_address(const std::string& data_dir) {
+  return ::access((data_dir + "/address").c_str(), F_OK) == 0 && !read_address(data_dir);
 }
 
 std::vector<WallTime> read_starts(const std::string& data_dir) {

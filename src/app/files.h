@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/units.h"
+#include "resources/child_process.h"
 
 namespace mainstay::app {
 
@@ -51,10 +52,16 @@ Result<std::string> read_file(const std::string& path, Bytes max);
 /// text, markdown, html, csv or jsonl by the file's ending, else by how it starts.
 std::string format_of(const std::string& path, const std::string& text);
 
-/// DATA/address tells other commands where the server of this data directory listens.
-Status write_address(const std::string& data_dir, const std::string& address);
+/// DATA/address tells other commands where the server of this data directory listens. Its lock is
+/// held for as long as what write_address() gives lives: who is sent the directory's keys must not
+/// be whoever came to the port of a server that was killed, or that the directory was copied from.
+Result<resources::Descriptor> write_address(const std::string& data_dir,
+                                            const std::string& address);
 void remove_address(const std::string& data_dir);
+/// Nothing when no running server wrote it.
 std::optional<std::string> read_address(const std::string& data_dir);
+/// Whether a server that wrote it has ended without a stop.
+bool has_stale_address(const std::string& data_dir);
 
 /// Replaces a small private file whole. Errors: unavailable.
 Status write_small(const std::string& path, const std::string& text);

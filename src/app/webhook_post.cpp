@@ -1,25 +1,10 @@
 // One webhook as one call.
 #include "app/webhook_post.h"
 
-#include <charconv>
-
 #include "jobs/webhook_address.h"
+#include "net/json_api.h"
 
 namespace mainstay {
-namespace {
-
-constexpr std::int64_t kRetryAfterMax = 86'400;
-
-/// Retry-After in seconds; its other form, a date, is not heeded.
-std::chrono::milliseconds retry_after(std::string_view header) {
-  std::int64_t seconds = 0;
-  const auto read = std::from_chars(header.data(), header.data() + header.size(), seconds);
-  const bool whole = read.ec == std::errc() && read.ptr == header.data() + header.size();
-  if (!whole || seconds < 0) return std::chrono::milliseconds(0);
-  return std::chrono::seconds(std::min(seconds, kRetryAfterMax));
-}
-
-}  // namespace
 
 Co<Result<jobs::Receipt>> WebhookPost::send(jobs::Letter letter, Deadline by) {
   const std::string host = jobs::webhook_host(letter.url);
@@ -50,7 +35,7 @@ Co<Result<jobs::Receipt>> WebhookPost::send(jobs::Letter letter, Deadline by) {
   if (!reply.ok()) co_return reply.error();
   jobs::Receipt receipt;
   receipt.status = (*reply)->status();
-  receipt.retry_after = retry_after((*reply)->header("retry-after"));
+  receipt.retry_after = net::retry_after_of(**reply);
   co_return receipt;  // the body is nobody's: dropping the reply closes the connection
 }
 

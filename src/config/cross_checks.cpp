@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "config/loader.h"
 #include "config/units.h"
+#include "config/webhook_secret.h"
 
 namespace mainstay::config {
 namespace {
@@ -50,8 +51,7 @@ class Checks {
     const auto& hooks = s_.jobs.webhooks;
     at_most("jobs.webhooks.backoff_min", hooks.backoff_min, "jobs.webhooks.backoff_max",
             hooks.backoff_max);
-    if (!hooks.secret.empty() &&
-        (!hooks.secret.reveal().starts_with("whsec_") || hooks.secret.reveal().size() < 38)) {
+    if (!hooks.secret.empty() && !webhook_key(hooks.secret.reveal())) {
       problem("jobs.webhooks.secret", "must be whsec_ and the base64 of 24 to 64 random bytes");
     }
     const bool certificate = !s_.server.tls_certificate.empty();
@@ -122,6 +122,24 @@ class Checks {
     }
   }
 
+  /// Words in braces are other programs' business too (templates, shells): only the letters of
+  /// {port} in another order are taken for a slip.
+  void check_placeholders(const std::string& key, const std::vector<std::string>& arguments) {
+    constexpr std::string_view kKnown = "port";
+    for (const std::string& argument : arguments) {
+      for (auto at = argument.find('{'); at != std::string::npos; at = argument.find('{', at + 1)) {
+        const std::string word = argument.substr(at + 1, kKnown.size());
+        const bool closed = argument.compare(at + 1 + word.size(), 1, "}") == 0;
+        const bool others = at > 0 && (argument[at - 1] == '$' || argument[at - 1] == '{');
+        if (!closed || others || word == kKnown || !std::ranges::is_permutation(word, kKnown)) {
+          continue;
+        }
+        problem(key, "holds {" + word + "}, which is not put in; did you mean {port}?");
+        return;
+      }
+    }
+  }
+
   void hosts() {
     std::set<std::string> names;
     std::set<std::uint32_t> ports;
@@ -138,6 +156,7 @@ class Checks {
           problem(key + ".environment", "holds \"" + pair + "\": NAME=VALUE");
         }
       }
+      check_placeholders(key + ".arguments", host.arguments);
       at_most((key + ".backoff_min").c_str(), host.backoff_min, "backoff_max", host.backoff_max);
     }
     const std::vector<std::string> known(names.begin(), names.end());

@@ -157,6 +157,11 @@ void Loader::put(Target target, const std::string& key, const Given& given,
       problems.push_back({where, key, *path + " is not usable: " + text.error().message});
       return;
     }
+    // A list without a key would let everybody in, and half a write leaves such a file.
+    if (trim(*text).empty()) {
+      problems.push_back({where, key, *path + " is empty; write the secret into it"});
+      return;
+    }
     value = secret_given(*target.row, *text);
   }
   std::string says = assign(*target.row, target.object, value);

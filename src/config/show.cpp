@@ -7,17 +7,24 @@
 namespace mainstay::config {
 namespace {
 
-/// "scheme://user:secret@host" without the secret.
+/// "scheme://user:secret@host" without the secret. Passwords made at random hold any sign: Redis'
+/// address ends its credentials at the last '@', the others before the path.
 void hide_password(Json& value) {
   if (!value.is_string()) return;
   std::string text = value.get<std::string>();
   const auto scheme = text.find("://");
   if (scheme == std::string::npos) return;
-  const auto end = text.find_first_of("/?#", scheme + 3);
-  const auto at = text.rfind('@', end);
-  const auto colon = text.find(':', scheme + 3);
-  if (at == std::string::npos || at < scheme || colon == std::string::npos || colon > at) return;
-  text.replace(colon + 1, at - colon - 1, "****");
+  const auto begin = scheme + 3;
+  const bool redis = text.starts_with("redis") || text.starts_with("unix");
+  const auto at = text.rfind('@', redis ? std::string::npos : text.find('/', begin));
+  if (at == std::string::npos || at < begin) return;
+  const auto colon = text.find(':', begin);
+  // Without a colon what stands there is a user's name, but for Redis the password.
+  if (colon < at) {
+    text.replace(colon + 1, at - colon - 1, "****");
+  } else if (redis) {
+    text.replace(begin, at - begin, "****");
+  }
   value = text;
 }
 

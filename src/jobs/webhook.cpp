@@ -8,6 +8,7 @@
 #include <array>
 #include <ctime>
 
+#include "base/base64.h"
 #include "base/ids.h"
 #include "base/json.h"
 #include "jobs/news.h"
@@ -30,12 +31,6 @@ storage::NewJob made_for(const storage::NewJob& job, const JobWebhookSettings& s
   out.priority = storage::JobClass::interactive;
   out.attempts_max = settings.attempts_max;
   out.follow_up = true;  // a full queue refuses new work, not the news of what it took
-  return out;
-}
-
-std::string base64(const unsigned char* bytes, std::size_t size) {
-  std::string out((size + 2) / 3 * 4, '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes, static_cast<int>(size));
   return out;
 }
 
@@ -106,22 +101,6 @@ storage::NewJob watch_of(const storage::NewJob& job, std::uint32_t number, const
   return out;
 }
 
-std::optional<std::string> webhook_key(std::string_view secret) {
-  constexpr std::string_view kStart = "whsec_";
-  if (!secret.starts_with(kStart)) return std::nullopt;
-  secret.remove_prefix(kStart.size());
-  if (secret.empty() || secret.size() % 4 != 0 || secret.size() > 1024) return std::nullopt;
-  std::string out(secret.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                   reinterpret_cast<const unsigned char*>(secret.data()),
-                                   static_cast<int>(secret.size()));
-  if (size < 0) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && secret[secret.size() - 1 - padding] == '=') ++padding;
-  out.resize(static_cast<std::size_t>(size) - padding);
-  return out;
-}
-
 std::string webhook_signature(const std::string& key, std::string_view id, std::int64_t seconds,
                               std::string_view body) {
   const std::string text = fmt::format("{}.{}.{}", id, seconds, body);
@@ -129,7 +108,7 @@ std::string webhook_signature(const std::string& key, std::string_view id, std::
   unsigned int size = mac.size();
   HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
        reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &size);
-  return "v1," + base64(mac.data(), size);
+  return "v1," + to_base64({reinterpret_cast<const char*>(mac.data()), size});
 }
 
 std::string webhook_id(const storage::Job& job) {

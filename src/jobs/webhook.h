@@ -2,7 +2,6 @@
 // Used by jobs: desk (orders), workers (ends), the kind "webhook" (deliveries).
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,8 +39,6 @@ storage::JobId watch_id(const storage::JobId& job, std::uint32_t number);
 /// Looks of one job that are gone through to find the one that waits.
 inline constexpr std::uint32_t kLooksTried = 32;
 
-/// The bytes of "whsec_" and base64; nothing when it is not that.
-std::optional<std::string> webhook_key(std::string_view secret);
 /// Standard Webhooks: "v1," and base64 of HMAC-SHA256 over "id.seconds.body".
 std::string webhook_signature(const std::string& key, std::string_view id, std::int64_t seconds,
                               std::string_view body);

@@ -1,6 +1,7 @@
 // Taking a webhook's address apart.
 #include "jobs/webhook_address.h"
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
 #include "base/public_address.h"
@@ -36,13 +37,24 @@ bool is_port(std::string_view text) {
   return port > 0 && port <= 65535;
 }
 
-bool is_host(std::string_view host) {
-  if (host.empty() || host.size() > 253) return false;
-  for (const char c : host) {
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (!letter && c != '-' && c != '.' && c != '_') return false;
+bool is_label(std::string_view label) {
+  if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') {
+    return false;
   }
-  return true;
+  return std::all_of(label.begin(), label.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+}
+
+/// Labels with dots between them.
+bool is_host(std::string_view host) {
+  if (host.size() > 253) return false;
+  for (;;) {
+    const auto dot = host.find('.');
+    if (!is_label(host.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    host.remove_prefix(dot + 1);
+  }
 }
 
 }  // namespace
@@ -63,6 +75,7 @@ std::string webhook_host(std::string_view url) {
     if (end == std::string_view::npos) return {};
     after = host.substr(end + 1);
     host = host.substr(1, end - 1);
+    if (host.find('%') != std::string_view::npos) return {};  // a zone is this machine's own
     error_code failed;
     asio::ip::make_address_v6(std::string(host), failed);
     if (failed) return {};
@@ -70,6 +83,7 @@ std::string webhook_host(std::string_view url) {
     const auto port = host.find(':');
     if (port != std::string_view::npos) after = host.substr(port);
     host = host.substr(0, port);
+    if (host.ends_with('.')) host.remove_suffix(1);
     if (!is_host(host)) return {};
   }
   if (!after.empty() && (after[0] != ':' || !is_port(after.substr(1)))) return {};

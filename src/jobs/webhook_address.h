@@ -14,8 +14,8 @@ namespace mainstay::jobs {
 
 inline constexpr std::size_t kWebhookUrlMax = 2048;
 
-/// Lower-case host of an address ("[…]" removed); empty when it is not an address that a webhook
-/// may have.
+/// Lower-case host of an address ("[…]" removed, and the dot that ends a full name: "localhost." is
+/// "localhost"); empty when it is not an address that a webhook may have.
 std::string webhook_host(std::string_view url);
 /// `host` is in the list, whatever its case.
 bool host_is_allowed(std::string_view host, const std::vector<std::string>& allow);

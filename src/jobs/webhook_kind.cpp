@@ -1,6 +1,7 @@
 // "webhook": tells an address of a job's end, signed as Standard Webhooks say, until it answers
 // 2xx or 410; or looks whether there is an end that nobody reported.
 #include "base/json_fields.h"
+#include "config/webhook_secret.h"
 #include "jobs/kind_fields.h"
 #include "jobs/kinds_inside.h"
 #include "jobs/webhook.h"
@@ -39,7 +40,7 @@ class WebhookKind final : public Kind {
   explicit WebhookKind(const Tools& tools)
       : tools_(tools),
         settings_(tools.settings.jobs.webhooks),
-        key_(webhook_key(settings_.secret.reveal())),
+        key_(config::webhook_key(settings_.secret.reveal())),
         limits_(common_limits(tools.settings)) {
     limits_.for_clients = false;
     limits_.timeout = settings_.timeout;

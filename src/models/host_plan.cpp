@@ -1,6 +1,8 @@
 // Room: what a host needs, where it fits, and who goes for it.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "models/host_state.h"
 
 namespace mainstay::models {
@@ -144,10 +146,22 @@ double worth(const HostState& host, TimePoint now) noexcept {
   return std::max(1.0, seconds(host.load_time)) / (1.0 + std::max(0.0, seconds(idle)));
 }
 
-std::uint64_t memory_need(const HostsState& state, const HostState& host) noexcept {
-  const std::uint64_t told = host.rules.memory > 0 ? host.rules.memory : host.memory_last;
+std::uint64_t memory_told(const HostsState& state, const HostState& host) noexcept {
   // Without a GPU of its own memory, what would be there is in the machine's.
-  return state.room.gpus.empty() ? told + host.rules.gpu_memory : told;
+  return host.rules.memory + (state.room.gpus.empty() ? host.rules.gpu_memory : 0);
+}
+
+std::uint64_t memory_need(const HostsState& state, const HostState& host) noexcept {
+  const std::uint64_t unsaid = host.rules.memory > 0 ? 0 : host.memory_last;
+  return std::max(memory_told(state, host) + unsaid, host.memory_grown);
+}
+
+std::string growth_of(const HostsState& state, const HostState& host) {
+  if (host.memory_grown == 0) return {};
+  constexpr std::uint64_t kMiB = 1U << 20;
+  const bool both = memory_told(state, host) > host.rules.memory;
+  return fmt::format("it used {} MiB; its `memory`{} {} MiB", host.memory_grown / kMiB,
+                     both ? " and `gpu_memory` say" : " says", memory_told(state, host) / kMiB);
 }
 
 HostPlan plan_host(const HostsState& state, std::size_t host, bool busy_too, TimePoint now) {

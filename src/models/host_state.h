@@ -89,7 +89,11 @@ struct HostState {
   std::vector<GpuShare> placed;
   std::uint64_t memory = 0;       ///< as measured while it runs
   std::uint64_t memory_last = 0;  ///< as measured when it ran last
-  std::uint64_t gpu_memory = 0;   ///< as measured while it runs
+  std::uint64_t memory_peak = 0;  ///< the most of this run
+  /// As measured when it was ended because it held more than was told: what it is taken for from
+  /// then on. 0: it never was.
+  std::uint64_t memory_grown = 0;
+  std::uint64_t gpu_memory = 0;  ///< as measured while it runs
   HostStop stopped_for = HostStop::idle;
   TimePoint stop_by{};
   bool killed = false;
@@ -208,5 +212,9 @@ HostPlan plan_host(const HostsState& state, std::size_t host, bool busy_too, Tim
 double worth(const HostState& host, TimePoint now) noexcept;
 /// Memory that a host takes when it runs, as far as is known.
 std::uint64_t memory_need(const HostsState& state, const HostState& host) noexcept;
+/// What its settings say of that.
+std::uint64_t memory_told(const HostsState& state, const HostState& host) noexcept;
+/// That it grew, how far, and which setting says less; empty when it did not.
+std::string growth_of(const HostsState& state, const HostState& host);
 
 }  // namespace mainstay::models

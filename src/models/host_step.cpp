@@ -15,7 +15,7 @@ constexpr Duration kReliefSoft = std::chrono::seconds(10);
 constexpr Duration kReliefHard = std::chrono::seconds(2);
 /// What can never fit may fit on a machine that was changed: looked at again after this.
 constexpr Duration kTooLargeFor = std::chrono::seconds(30);
-/// A host grew when it holds so much more than it was configured with.
+/// A host grew when it holds so much more than it was configured with, or held when it last grew.
 constexpr double kGrown = 1.25;
 constexpr std::uint64_t kGrownLeast = 64U << 20;
 
@@ -53,7 +53,7 @@ class Stepper {
     host.load_time = now_ - host.began;
     host.last_used = now_;
     host.asked = false;
-    host.why.clear();
+    host.why = growth_of(state_, host);
     enter(host, HostPhase::ready);
     act(Kind::wake, e.host);
   }
@@ -64,6 +64,7 @@ class Stepper {
     host.memory = e.memory;
     host.gpu_memory = e.gpu_memory;
     host.memory_last = std::max(host.memory_last, e.memory);
+    host.memory_peak = std::max(host.memory_peak, e.memory);
   }
   void on(const HostLooked& e) {
     state_.room = e.room;
@@ -78,6 +79,9 @@ class Stepper {
     if (state_.closing) return;
     if (host.phase == HostPhase::degraded || host.phase == HostPhase::resting) {
       host.failed.clear();
+      // Whoever starts it all the same has changed something, or wants to see.
+      if (host.too_large) host.memory_grown = 0;
+      host.too_large = false;
       enter(host, HostPhase::stopped);
     }
     if (host.yields == HostStop::asked) host.yields.reset();
@@ -118,6 +122,10 @@ void Stepper::end(std::size_t i, HostStop why) {
   host.stop_by = now_ + host.rules.stop_timeout;
   host.yields.reset();
   host.killed = false;
+  if (why == HostStop::grew) {
+    host.memory_grown = host.memory;
+    host.why = growth_of(state_, host);
+  }
   if (why != HostStop::idle && why != HostStop::asked && why != HostStop::closing) {
     ++host.evictions;
   }
@@ -145,7 +153,10 @@ void Stepper::on(const HostEnded& e) {
   host.yields.reset();
   state_.room_old = true;
   if (told) {
-    host.why = killed_for;
+    // A run that stayed smaller tells more than the one that grew: that may have been a leak.
+    if (host.memory_peak > 0) host.memory_grown = std::min(host.memory_grown, host.memory_peak);
+    if (host.memory_grown <= memory_told(state_, host)) host.memory_grown = 0;
+    host.why = killed_for.empty() ? growth_of(state_, host) : killed_for;
     enter(host, HostPhase::stopped);
     return;
   }
@@ -244,6 +255,8 @@ void Stepper::want_room(std::size_t i) {
   const bool busy_too = now_ - host.since >= state_.budget.patience;
   HostPlan plan = plan_host(state_, i, busy_too, now_);
   host.why = plan.why;
+  const std::string growth = growth_of(state_, host);
+  if (!growth.empty() && !plan.fits) host.why += ": " + growth;
   if (plan.never) {
     host.too_large = true;
     host.asked = false;
@@ -274,6 +287,7 @@ void Stepper::start(std::size_t i, std::vector<GpuShare> gpus) {
   host.placed = std::move(gpus);
   host.began = now_;
   host.killed = false;
+  host.memory_peak = 0;
   host.why.clear();
   ++host.starts;
   enter(host, HostPhase::starting);
@@ -288,9 +302,10 @@ void Stepper::relieve() {
   for (std::size_t i = 0; i < state_.hosts.size(); ++i) {
     const HostState& host = at(i);
     all += host.memory;
-    const auto told = static_cast<double>(host.rules.memory);
-    const bool grown = host.rules.memory > 0 && static_cast<double>(host.memory) > told * kGrown &&
-                       host.memory > host.rules.memory + kGrownLeast;
+    const std::uint64_t need = memory_need(state_, host);
+    const auto most = static_cast<double>(need) * kGrown;
+    const bool grown = host.rules.memory > 0 && static_cast<double>(host.memory) > most &&
+                       host.memory > need + kGrownLeast;
     if (grown && host.idle()) end(i, HostStop::grew);
   }
   const Level level = std::max(state_.memory_level, state_.gpu_level);

@@ -38,9 +38,11 @@ Error unavailable(const char* reason, std::string says, Duration again) {
 Error refusal(const HostState& host, TimePoint now) {
   Error error;
   if (host.too_large) {
+    const bool grew = host.memory_grown > 0;
     error = unavailable("host_too_large",
                         "The model server '" + host.name +
-                            "' needs more memory than this machine or hosting.memory_max allows.",
+                            "' needs more memory than this machine or hosting.memory_max allows" +
+                            (grew ? ", and more than its setting memory says." : "."),
                         host.again - now);
   } else {
     error = unavailable("host_degraded",
@@ -49,6 +51,27 @@ Error refusal(const HostState& host, TimePoint now) {
                         host.again - now);
   }
   error.detail = error.message + " " + host.why;
+  return error;
+}
+
+/// Why it is not ready at the end of a request's patience.
+Error not_ready(const HostState& host, TimePoint now) {
+  std::string says = "The model server '" + host.name + "' was not ready in time: ";
+  Duration again = std::chrono::seconds(5);
+  if (host.phase == HostPhase::resting) {
+    again = std::max<Duration>(host.again - now, std::chrono::seconds(1));
+    says += fmt::format(
+        "it failed. GET /admin/hosts tells an administrator why. It is started again in {} s.",
+        std::chrono::ceil<std::chrono::seconds>(again).count());
+  } else if (host.phase == HostPhase::waiting) {
+    says += "it waits for memory. Try again in a moment.";
+  } else if (host.phase == HostPhase::starting || host.phase == HostPhase::probing) {
+    says += "it is loading. Try again; it goes on.";
+  } else {
+    says += fmt::format("it is {}. Try again in a moment.", name(host.phase));
+  }
+  Error error = unavailable("host_not_ready", says, again);
+  error.detail += " " + host.why;
   return error;
 }
 
@@ -188,6 +211,9 @@ void Hosts::Core::happen(const HostEvent& event) {
             host.stopped_for != HostStop::closing) {
           metrics.evictions.add();
         }
+        if (host.stopped_for == HostStop::grew) {
+          log.warn("host.grew", {{"host", host.name}, {"why", host.why}});
+        }
         log.info("host.stopping", {{"host", host.name}, {"why", name(host.stopped_for)}});
         break;
       case HostPhase::resting:
@@ -245,14 +271,7 @@ Co<Result<HostLease>> Hosts::Core::lease(Hosts& hosts, std::size_t host, Deadlin
       }
       if (state.closing) refused = stopping();
       if (it.phase == HostPhase::degraded) refused = refusal(it, now);
-      if (!refused && until.passed(now)) {
-        refused = unavailable("host_not_ready",
-                              fmt::format("The model server '{}' was not ready in time: it is {}. "
-                                          "Try again; it goes on loading.",
-                                          it.name, name(it.phase)),
-                              std::chrono::seconds(5));
-        refused->detail += " " + it.why;
-      }
+      if (!refused && until.passed(now)) refused = not_ready(it, now);
     }
     if (refused) {
       counted[host].refused.add();

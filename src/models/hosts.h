@@ -79,7 +79,7 @@ struct HostFigures {
   std::string name;
   HostPhase phase = HostPhase::stopped;
   std::string why;       ///< what it waits for, or why it last ended; may be empty
-  std::string said;      ///< the last line it printed on its error output; for administrators
+  std::string said;      ///< the last line that its process printed; for administrators
   std::int64_t pid = 0;  ///< 0: it has no process
   std::uint32_t port = 0;
   std::uint32_t leases = 0;         ///< calls under way

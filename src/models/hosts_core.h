@@ -96,7 +96,7 @@ struct Hosts::Core {
   std::deque<HostAction> todo;      ///< at most a few for each host
   std::vector<std::int64_t> pids;   ///< 0: no process
   std::vector<std::uint64_t> kept;  ///< memory that did not come back, of the last end
-  std::vector<std::string> said;    ///< the last line of each
+  std::vector<std::string> said;    ///< the last line of each one's last process
   std::condition_variable without;  ///< a process has ended
 
   asio::io_context io{1};

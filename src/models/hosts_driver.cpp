@@ -71,7 +71,7 @@ struct Hosts::Core::Process {
   resources::Descriptor signs;  ///< nothing comes of it; the program finds its end open
   resources::LineCutter out_lines;
   resources::LineCutter err_lines;
-  std::string words;  ///< the last line it said on its error output
+  std::string words;  ///< the last line it said
   std::vector<resources::ProcessId> members;
   std::vector<std::uint32_t> gpus;
   std::uint64_t memory = 0;
@@ -269,6 +269,7 @@ void Hosts::Core::start(std::size_t i, const std::vector<std::uint32_t>& gpus) {
   {
     std::lock_guard lock(mutex);
     pids[i] = process->pid;
+    said[i].clear();
   }
   tasks->spawn("host.out", read_lines(i, process, false));
   tasks->spawn("host.err", read_lines(i, process, true));
@@ -302,6 +303,10 @@ Co<> Hosts::Core::probe(std::size_t i, std::shared_ptr<Process> process) {
 
 void Hosts::Core::take_line(std::size_t i, Process& process, std::string_view line) {
   process.words = std::string(cut_utf8(to_utf8(line), kWordsMax));
+  if (running[i].get() == &process) {
+    std::lock_guard lock(mutex);
+    said[i] = process.words;
+  }
   if (log.wants(mainstay::Level::debug)) {
     log.debug("host.said", {{"host", settings[i].name}, {"line", process.words}});
   }
@@ -357,7 +362,6 @@ void Hosts::Core::end(std::size_t i, const std::shared_ptr<Process>& process) {
   {
     std::lock_guard lock(mutex);
     pids[i] = 0;
-    said[i] = process->words;
   }
   happen(HostEnded{i, std::move(why), resources::worth_a_restart(how)});
   look_at_room();

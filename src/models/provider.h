@@ -24,7 +24,8 @@ namespace mainstay::models {
 ///   bad_upstream upstream_reset, upstream_bad_reply, upstream_truncated, upstream_error (5xx),
 ///                upstream_credentials (401: ours, not the caller's), upstream_forbidden (403: the
 ///                message says the provider's own words), upstream_quota (402, or an account
-///                without credit), upstream_too_large
+///                without credit), upstream_too_large, upstream_wrong_path (404 for the path, not
+///                for the model)
 ///   invalid      upstream_rejected (400/413/422: the message says the provider's own words), of
 ///                these context_length_exceeded (the prompt is too long); field when named
 ///   not_found    upstream_model_unknown (404)

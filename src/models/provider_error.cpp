@@ -28,6 +28,21 @@ constexpr auto kTooLongWords = std::to_array({
     "exceeds the context length"sv,            // Ollama
 });
 
+/// What servers say, in JSON and small letters, where they have nothing under a path at all; they
+/// begin with it. A gateway's proxy says it with a page, or says nothing.
+constexpr auto kNoPathWords = std::to_array({
+    "not found"sv,  // Anthropic, Spring
+    "404"sv,        // Go's mux, behind some gateways
+    "page not found"sv,
+    "file not found"sv,       // llama-server
+    "resource not found"sv,   // Azure
+    "invalid url"sv,          // OpenAI
+    "unknown request url"sv,  // Groq
+    "unexpected endpoint"sv,  // LM Studio
+    "cannot get /"sv,         // Express
+    "cannot post /"sv,
+});
+
 Error make(Errc code, std::string_view reason, std::string message, std::string words) {
   Error e = Error::say(code, reason, std::move(message));
   e.detail = std::move(words);
@@ -52,6 +67,17 @@ bool is_unpaid(int status, const Complaint& said) {
          (status == 400 && said.words.starts_with("Your credit balance is too low"));
 }
 
+/// A 404 that is not of a model: nothing is under the path that was asked for.
+bool is_of_path(const Complaint& said) {
+  const std::string words = lower_ascii(trim(said.words));
+  if (words.empty() || words.starts_with('<')) return true;
+  if (!said.told) return words.find("model") == std::string::npos;
+  const bool begins = std::any_of(kNoPathWords.begin(), kNoPathWords.end(),
+                                  [&](auto some) { return words.starts_with(some); });
+  // "not found: model x"; but an address may have "models" in it.
+  return begins && !has_name(said, "model_not_found") && words.find("model ") == std::string::npos;
+}
+
 /// A code as text, whether the provider sends it as one or as a number.
 std::string code_of(const Json& error) {
   const Json& code = field(error, "code");
@@ -74,7 +100,8 @@ Complaint complaint_of(std::string_view body) {
     out.type = string_field(told, "type");
     out.param = string_field(told, "param");
   }
-  if (out.words.empty()) out.words = to_utf8(trim(body));
+  out.told = !out.words.empty();
+  if (!out.told) out.words = to_utf8(trim(body));
   out.words = std::string(cut_utf8(out.words, kWordsMax));
   return out;
 }
@@ -113,6 +140,11 @@ Error refused_by_provider(int status, Complaint complaint, std::chrono::millisec
   } else if (status == 403) {  // a right that is missing, a country, a firewall: its words tell
     e = make(Errc::bad_upstream, "upstream_forbidden",
              "The model provider refuses to serve this server (status 403): " + words, said);
+  } else if (status == 404 && is_of_path(complaint)) {
+    e = make(Errc::bad_upstream, "upstream_wrong_path",
+             "The model provider has nothing at this address (status 404): base_url is probably "
+             "wrong, or it does not offer this.",
+             said);
   } else if (status == 404) {
     e = make(Errc::not_found, "upstream_model_unknown", "The provider does not know this model.",
              said);

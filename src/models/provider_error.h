@@ -13,6 +13,7 @@ namespace mainstay::models {
 /// What a provider says of a failure.
 struct Complaint {
   std::string words;  ///< for the log and, for a rejected request, for the caller
+  bool told = false;  ///< they stood in JSON, in a member for them
   std::string code;   ///< its own names for the failure, of which some are known here
   std::string type;
   std::string param;  ///< the member it named

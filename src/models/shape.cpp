@@ -54,6 +54,28 @@ bool is_function(const Json& value) {
   return string_field(value, "type", "function") == "function";
 }
 
+/// What the data: address holds. Errors: unsupported with `elsewhere` for another address, invalid
+/// with `reason` and `broken` for a data: address that is no base64.
+struct DataWords {
+  const char* elsewhere;
+  const char* reason;
+  const char* broken;
+};
+Result<InlineData> inline_data(const std::string& url, const std::string& where,
+                               const DataWords& words) {
+  constexpr std::string_view kData = "data:";
+  constexpr std::string_view kBase64 = ";base64";
+  // The scheme, the type and the word are the same in capitals.
+  const auto comma = std::min(url.find(','), url.size());
+  const std::string head = lower_ascii(std::string_view(url).substr(0, comma));
+  if (!head.starts_with(kData)) return cannot(words.elsewhere, where);
+  if (!head.ends_with(kBase64) || comma + 1 >= url.size()) {
+    return Error::say(Errc::invalid, words.reason, words.broken, where);
+  }
+  return InlineData{head.substr(kData.size(), head.size() - kData.size() - kBase64.size()),
+                    url.substr(comma + 1)};
+}
+
 std::string item(const std::string& list, std::size_t index) {
   return list + "[" + std::to_string(index) + "]";
 }
@@ -143,23 +165,22 @@ std::string image_address(const Json& part) {
   return image.is_string() ? image.get<std::string>() : string_field(image, "url");
 }
 
-Result<InlineImage> inline_image(const Json& part, const std::string& where) {
-  const std::string url = image_address(part);
-  constexpr std::string_view kData = "data:";
-  constexpr std::string_view kBase64 = ";base64";
-  // The scheme, the type and the word are the same in capitals.
-  const auto comma = std::min(url.find(','), url.size());
-  const std::string head = lower_ascii(std::string_view(url).substr(0, comma));
-  if (!head.starts_with(kData)) {
-    return cannot("This provider takes images as data: addresses only; send the picture itself.",
-                  where);
+Result<InlineData> inline_image(const Json& part, const std::string& where) {
+  constexpr DataWords kWords{
+      "This provider takes images as data: addresses only; send the picture itself.",
+      "invalid_image", "An image address must look like data:image/png;base64,…."};
+  return inline_data(image_address(part), where, kWords);
+}
+
+Result<InlineData> inline_pdf(const Json& part, const std::string& where) {
+  constexpr DataWords kWords{
+      "This provider takes PDFs as data: addresses in 'file_data' only; send the file itself.",
+      "invalid_value", "'file_data' must look like data:application/pdf;base64,…."};
+  auto data = inline_data(string_field(field(part, "file"), "file_data"), where, kWords);
+  if (data.ok() && data->media_type != "application/pdf") {
+    return cannot("This provider takes no other files than PDFs.", where);
   }
-  if (!head.ends_with(kBase64) || comma + 1 >= url.size()) {
-    return Error::say(Errc::invalid, "invalid_image",
-                      "An image address must look like data:image/png;base64,….", where);
-  }
-  return InlineImage{head.substr(kData.size(), head.size() - kData.size() - kBase64.size()),
-                     url.substr(comma + 1)};
+  return data;
 }
 
 Json call_arguments(const Json& call) {
@@ -177,6 +198,21 @@ std::string dump_with_texts(const Json& value) {
   return out;
 }
 
+Status check_modalities(const Json& body, const std::string& who) {
+  for (const auto& kind : array_field(body, "modalities")) {
+    if (kind != "text") return cannot(who + " answers here in text alone.", "modalities");
+  }
+  const Json& audio = field(body, "audio");
+  if (audio.is_object() && !audio.empty()) {
+    return cannot(who + " answers here in text alone.", "audio");
+  }
+  // An empty object asks for a search, too.
+  if (field(body, "web_search_options").is_object()) {
+    return cannot(who + " does not search the web here.", "web_search_options");
+  }
+  return done();
+}
+
 Status check_translatable(const Json& body, const std::string& who,
                           const std::vector<const char*>& more) {
   if (!array_field(body, "functions").empty()) {
@@ -191,6 +227,8 @@ Status check_translatable(const Json& body, const std::string& who,
       return cannot(who + " does not know '" + key + "'; leave it out.", key);
     }
   }
+  auto text = check_modalities(body, who);
+  if (!text.ok()) return text;
   const std::string format = string_field(field(body, "response_format"), "type", "text");
   if (format != "text" && format != "json_object" && format != "json_schema") {
     return cannot(who + " knows no 'response_format' of this type.", "response_format.type");

@@ -39,14 +39,18 @@ Json usage_json(const Usage& usage);
 /// One tool call of a message in OpenAI's shape; `arguments` is JSON text.
 Json tool_call_json(const std::string& id, const std::string& name, const std::string& arguments);
 
-/// The picture of an image_url part as data: media type and base64 text.
-struct InlineImage {
+/// A picture, a sound or a file in the request itself: media type and base64 text.
+struct InlineData {
   std::string media_type;
   std::string base64;
 };
+/// The picture of an image_url part.
 /// Errors: unsupported "upstream_cannot" for addresses (nothing is fetched for a client here),
 /// invalid for a broken data: address. `where` names the part.
-Result<InlineImage> inline_image(const Json& part, const std::string& where);
+Result<InlineData> inline_image(const Json& part, const std::string& where);
+/// The PDF of a file part. Errors: as above, and unsupported for files of another type and those
+/// named by their id.
+Result<InlineData> inline_pdf(const Json& part, const std::string& where);
 /// The address in an image_url part; empty when it has none.
 std::string image_address(const Json& part);
 
@@ -57,9 +61,13 @@ Json call_arguments(const Json& call);
 /// As dump(), with such texts written as they are.
 std::string dump_with_texts(const Json& value);
 
+/// Answers in sound or pictures, and a search of the web: no provider gives them that does not
+/// speak OpenAI's shape. Errors: unsupported "upstream_cannot".
+Status check_modalities(const Json& body, const std::string& who);
 /// What providers that speak another format have no word for: OpenAI's older functions, tools and
-/// choices of another type than "function", and the members in `more` when they ask for something.
-/// `who` is the provider's name. Errors: unsupported "upstream_cannot".
+/// choices of another type than "function", what check_modalities() finds, and the members in
+/// `more` when they ask for something. `who` is the provider's name. Errors: unsupported
+/// "upstream_cannot".
 Status check_translatable(const Json& body, const std::string& who,
                           const std::vector<const char*>& more);
 

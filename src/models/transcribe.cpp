@@ -85,7 +85,7 @@ Status check_transcript(bool segments, Transcript& got) {
   }
   for (const auto& word : got.words) got.seconds = std::max(got.seconds, word.end);
   if (segments && got.segments.empty() && !trim(got.text).empty()) {
-    got.segments.push_back({0, got.seconds, got.text, std::nullopt});
+    got.segments.push_back({0, got.seconds, got.text, std::nullopt, {}});
   }
   return done();
 }

@@ -2,6 +2,7 @@
 // router alone calls it. Others see Models::transcribe().
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,11 @@
 
 namespace mainstay::models {
 
+struct FormField {
+  std::string name;
+  std::string value;
+};
+
 struct TranscribeRequest {
   std::shared_ptr<const Recording> audio;  ///< never null, not empty
   std::string name;      ///< file name as it may be shown, with its ending: "question.wav"
@@ -27,9 +33,22 @@ struct TranscribeRequest {
   bool segments = false;              ///< with their times
   bool words = false;                 ///< with their times
   bool partial = false;               ///< pieces of the text as they are found, where it can
+  bool logprobs = false;              ///< how sure it is of each token
+  /// How OpenAI's servers shall cut the recording: fields of their form, as the client sent them.
+  std::vector<FormField> chunking;
   TenantId tenant;
   RequestId request;
   std::string traceparent;
+};
+
+/// What OpenAI's servers say of a segment beside its words; empty: not told.
+struct SegmentFacts {
+  std::optional<std::uint64_t> seek;
+  std::vector<std::int64_t> tokens;
+  std::optional<double> temperature;
+  std::optional<double> avg_logprob;
+  std::optional<double> compression_ratio;
+  std::optional<double> no_speech_prob;
 };
 
 /// A stretch of the recording and what is said there. Times in seconds from the start.
@@ -38,6 +57,7 @@ struct Segment {
   double end = 0;
   std::string text;
   std::optional<double> confidence;  ///< 0 to 1, where the engine says
+  SegmentFacts facts = {};
 };
 struct SpokenWord {
   double start = 0;
@@ -53,6 +73,10 @@ struct Transcript {
   /// the text is empty.
   std::vector<Segment> segments;
   std::vector<SpokenWord> words;
+  /// What the engine says that it took, and how sure it is of each token: a JSON object and a JSON
+  /// array in OpenAI's shape; empty: not told.
+  std::string usage;
+  std::string logprobs;
 };
 
 /// One step of hearing. Every stream ends with one that has `whole`.
@@ -60,6 +84,7 @@ struct TranscriptPiece {
   std::string delta;                ///< text that comes behind what came before; may be empty
   std::optional<Segment> segment;   ///< a stretch that is finished; its text was given in deltas
   std::optional<Transcript> whole;  ///< the end: all of it
+  std::string logprobs;             ///< of `delta`, as the transcript's; empty: not told
 };
 
 /// A transcription under way. Belongs to the loop that started it; destroying it cancels the work.

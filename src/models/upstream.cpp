@@ -299,6 +299,19 @@ void Upstream::hide_key(Error& error) const {
   }
 }
 
+/// Many servers that speak OpenAI's API answer without a list. The other formats have one, so that
+/// a server without it is at another address; unless it has answered questions, as Anthropic's
+/// imitators do.
+bool Upstream::up_without_list(const Error& error) {
+  if (error.reason != "upstream_wrong_path") {
+    return error.code == Errc::not_found || error.code == Errc::unsupported;
+  }
+  if (kind == Kind::configured && settings_.kind == "openai") return true;
+  std::lock_guard lock(mutex_);
+  listless_ = true;
+  return last_success_.has_value();
+}
+
 Co<Status> Upstream::probe(Deadline by) {
   const HostLease lease = host.if_ready();
   if (host && !lease) {
@@ -313,8 +326,7 @@ Co<Status> Upstream::probe(Deadline by) {
   auto found = co_await provider->models(by);
   if (!found.ok()) {
     const Error& error = found.error();
-    // A server that answers but offers no list is up.
-    const bool up = error.code == Errc::not_found || error.code == Errc::unsupported;
+    const bool up = up_without_list(error);
     set_reached(up, up ? std::string() : error.reason);
     co_return error;
   }
@@ -330,6 +342,7 @@ Co<Status> Upstream::probe(Deadline by) {
   {
     std::lock_guard lock(mutex_);
     probed_ = true;
+    listless_ = false;
     found_ = std::move(*found);
   }
   set_reached(true, {});
@@ -395,7 +408,8 @@ bool Upstream::serves(const std::string& model) const {
 }
 
 bool Upstream::may_serve() const {
-  return settings_.models.empty() && !probed();
+  std::lock_guard lock(mutex_);
+  return settings_.models.empty() && !probed_ && !listless_;
 }
 
 std::string Upstream::default_model() const {

@@ -110,7 +110,7 @@ class Upstream {
   /// be listed, only its name. nullopt: it is not served, or no list is known.
   std::optional<ModelInfo> model(const std::string& id) const;
   bool serves(const std::string& model) const;
-  /// No list is known yet, so any name may be one of its models.
+  /// No list is known yet, so any name may be one of its models; but not where there is none.
   bool may_serve() const;
   /// False: a server of speech alone.
   bool chats() const noexcept { return settings_.kind != "wyoming"; }
@@ -135,6 +135,7 @@ class Upstream {
  private:
   std::vector<ModelInfo> listed() const;
   void set_reached(bool reached, const std::string& why);
+  bool up_without_list(const Error& error);
   bool up() const;
   void end(const Call& call, const Error* error, TimePoint now);
   void pause(const std::string& model, Duration wait, TimePoint now);
@@ -153,6 +154,7 @@ class Upstream {
   std::map<std::string, TimePoint> pauses_until_;  ///< of one; at most kPausesMax
   bool reached_ = true;                            ///< by the last call or probe
   bool probed_ = false;
+  bool listless_ = false;  ///< the last probe found nothing where its list should be
   std::optional<TimePoint> last_probe_;
   std::optional<TimePoint> last_success_;
   std::string why_;  ///< not

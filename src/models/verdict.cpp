@@ -53,7 +53,7 @@ Verdict verdict(const Error& error) noexcept {
       return kFailed;
     case Errc::bad_upstream:
       if (why == "upstream_credentials" || why == "upstream_forbidden" || why == "upstream_quota" ||
-          why == "upstream_too_large") {
+          why == "upstream_too_large" || why == "upstream_wrong_path") {
         return kOther;
       }
       if (why == "upstream_bad_reply") return kFailed;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <ctime>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -26,11 +27,16 @@ Ms from_seconds(double seconds) {
   return Ms(static_cast<std::int64_t>(std::ceil(std::min(seconds, kLongestSeconds) * 1000)));
 }
 
-/// Takes digits, with at most one dot among them, off the front; nothing when there are none.
+/// Takes digits, with at most one dot among them, off the front; nothing when there are none. What
+/// is too large for a number is the largest one.
 std::optional<double> take_number(std::string_view& text) {
   double n = 0;
-  const auto [end, failed] =
+  auto [end, failed] =
       std::from_chars(text.data(), text.data() + text.size(), n, std::chars_format::fixed);
+  if (failed == std::errc::result_out_of_range && text.front() >= '1' && text.front() <= '9') {
+    n = std::numeric_limits<double>::max();
+    failed = std::errc{};
+  }
   if (failed != std::errc{} || !std::isfinite(n) || n < 0) return std::nullopt;
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return n;

@@ -24,11 +24,11 @@ constexpr auto kDescriptorPause = std::chrono::milliseconds(250);
 constexpr int kAcceptBurst = 64;
 constexpr std::uint32_t kTurningAwayMax = 128;
 
-/// Why WebSockets end; the first stands for every other word.
-constexpr std::array<std::string_view, 12> kWebSocketEnds = {
-    "service",  "client",          "client_gone",       "idle",
-    "dead",     "stalled",         "slow_reader",       "stopping",
-    "not_utf8", "message_too_big", "too_many_messages", "unmasked_frame"};
+/// Why WebSockets end; the first stands for every other word, which the service chose.
+constexpr auto kWebSocketEnds = std::to_array<std::string_view>(
+    {"service", "client", "client_gone", "idle", "dead", "stalled", "slow_reader", "stopping",
+     "not_utf8", "message_too_big", "too_many_messages", "text_only", "unmasked_frame",
+     "reserved_bits", "opcode", "frame_length", "control_frame", "continuation", "close_code"});
 
 asio::ip::address address_of(const sockaddr_storage& from) {
   if (from.ss_family == AF_INET6) {

@@ -123,7 +123,7 @@ void read_connection(std::string_view value, HeadFlags& flags) {
   }
 }
 
-/// The fields that say where the request ends and what becomes of the connection.
+/// The fields that say where the request ends, whose it is, and what becomes of the connection.
 class FramingFields {
  public:
   FramingFields(RequestHead& head, HeadFlags& flags) : head_(head), flags_(flags) {}
@@ -137,6 +137,7 @@ class FramingFields {
         }
         break;
       case 6:
+        origins_ += same(name, "origin") ? 1 : 0;
         if (same(name, "expect")) {
           if (!same(value, "100-continue")) return HeadFault::expectation;
           flags_.expect_continue = !flags_.http_1_0;
@@ -167,6 +168,7 @@ class FramingFields {
   HeadFault finish() const {
     if (head_.chunked && head_.content_length) return HeadFault::framing_twice;
     if (hosts_ > 1 || (hosts_ == 0 && !flags_.http_1_0)) return HeadFault::host;
+    if (origins_ > 1) return HeadFault::origin_twice;
     if (encoded_ && head_.has_body()) return HeadFault::encoding;
     return HeadFault::none;
   }
@@ -175,6 +177,8 @@ class FramingFields {
   RequestHead& head_;
   HeadFlags& flags_;
   int hosts_ = 0;
+  int origins_ =
+      0;  ///< of several one would be looked at, and another be a page of somebody else's
   bool encoded_ = false;
 };
 
@@ -282,6 +286,8 @@ Error to_error(HeadFault fault) {
       return say(Errc::invalid, "bad_line_end", "Header lines must end with CR LF.");
     case HeadFault::host:
       return say(Errc::invalid, "bad_host", "The request needs exactly one Host header.");
+    case HeadFault::origin_twice:
+      return say(Errc::invalid, "bad_header", "Origin must be given once.");
     case HeadFault::length:
       return say(Errc::invalid, "bad_content_length", "Content-Length must be a whole number.");
     case HeadFault::length_twice:

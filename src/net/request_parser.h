@@ -25,6 +25,7 @@ enum class HeadFault : std::uint8_t {
   head_large,
   line_end,
   host,
+  origin_twice,
   length,
   length_twice,
   coding,

@@ -67,6 +67,9 @@ Result<std::string> check_websocket_request(const RequestHead& head) {
                       "This path speaks WebSocket: send a GET with 'Connection: Upgrade' and "
                       "'Upgrade: websocket'.");
   }
+  if (count_of(head, "sec-websocket-version") > 1) {
+    return Error::say(Errc::invalid, "bad_header", "'Sec-WebSocket-Version' must be given once.");
+  }
   if (head.header("sec-websocket-version") != "13") {
     return Error::say(Errc::invalid, "websocket_version",
                       "Only version 13 of WebSocket is served: send 'Sec-WebSocket-Version: 13'.");

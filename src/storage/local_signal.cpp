@@ -147,8 +147,10 @@ Co<Status> LocalSignal::tell(std::string topic, std::string type, std::string da
   co_return done();
 }
 
-/// What came after `place`, which is not "$".
-Heard LocalSignal::collect(const Topic& topic, const std::string& place) const {
+/// What came after `place`, which is not "$". One beyond `newest` was never given out: whoever
+/// waited there would hear nothing for as long as it takes to get there.
+Heard LocalSignal::collect(const Topic& topic, const std::string& place,
+                           std::uint64_t newest) const {
   Heard out;
   std::uint64_t after = 0;
   if (!place.empty()) {
@@ -157,7 +159,8 @@ Heard LocalSignal::collect(const Topic& topic, const std::string& place) const {
     const auto first = std::from_chars(place.data(), end, born);
     const bool dash = first.ec == std::errc() && first.ptr != end && *first.ptr == '-';
     const auto second = dash ? std::from_chars(first.ptr + 1, end, after) : first;
-    const bool known = dash && second.ec == std::errc() && second.ptr == end && born == born_;
+    const bool whole = dash && second.ec == std::errc() && second.ptr == end;
+    const bool known = whole && born == born_ && after <= newest;
     if (!known) after = 0;
     out.missed = !known || after < topic.gone_through;
   }
@@ -177,7 +180,7 @@ Co<Result<Heard>> LocalSignal::hear(std::string topic, std::string place, Deadli
       const TimePoint now = clock_.now();
       one = *topic_of(shard, topic, now).use;
       if (place == "$") place = at(shard.last);
-      Heard heard = collect(*one, place);
+      Heard heard = collect(*one, place, shard.last);
       if (!heard.news.empty() || heard.missed || by.passed(now)) co_return heard;
       seen = one->told.version();
     }

@@ -42,7 +42,7 @@ class LocalSignal final : public Signal {
   void make_room(Shard& shard, TimePoint now);
   static void forget(Shard& shard, Topic& topic);
   void trim(Topic& topic, TimePoint now);
-  Heard collect(const Topic& topic, const std::string& place) const;
+  Heard collect(const Topic& topic, const std::string& place, std::uint64_t newest) const;
   std::string at(std::uint64_t n) const;
 
   Clock& clock_;

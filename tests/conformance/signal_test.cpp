@@ -85,6 +85,19 @@ TEST_P(Signals, a_place_that_is_not_known_is_said_and_what_is_kept_is_given) {
   }
 }
 
+TEST_P(Signals, a_place_beyond_the_newest_is_not_known) {
+  tell("a", "one");
+  const std::string newest = place("a");
+  const auto dash = newest.find('-') + 1;
+  const std::uint64_t number = std::stoull(newest.substr(dash));
+  const auto beyond = [&](std::uint64_t n) {
+    return newest.substr(0, dash) + std::to_string(number + n);
+  };
+  EXPECT_EQ(words(hear("a", beyond(0))), "");
+  EXPECT_EQ(words(hear("a", beyond(1))), "one missed");
+  EXPECT_EQ(words(hear("a", beyond(99'999'999))), "one missed");
+}
+
 TEST_P(Signals, a_reader_who_is_too_slow_learns_that_it_missed_some) {
   ground_.signal.events_max = 3;
   tell("a", "0");

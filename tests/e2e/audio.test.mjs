@@ -26,13 +26,32 @@ describe('a recording to text, by an OpenAI-compatible engine', () => {
     assert.equal(verbose.segments.length, 2);
     assert.deepEqual([verbose.segments[1].start, verbose.segments[1].end, verbose.duration], [1.5, 3.25, 3.25]);
     assert.deepEqual(verbose.words, [{ word: 'You', start: 0, end: 0.4 }]);
-    assert.ok(verbose.segments[0].avg_logprob < 0);
+    const { tokens, avg_logprob, compression_ratio, no_speech_prob } = verbose.segments[0];
+    assert.deepEqual([tokens, avg_logprob, compression_ratio, no_speech_prob], [[1], -0.25, 1, 0.01]);
     const srt = await client.audio.transcriptions.create({ model: 'whisper-x', file: await recording(), response_format: 'srt' });
     assert.equal(srt, `1\n00:00:00,000 --> 00:00:01,500\nYou said:\n\n2\n00:00:01,500 --> 00:00:03,250\nquestion.wav ${WAV.length}\n\n`);
     const vtt = await client.audio.transcriptions.create({ model: 'whisper-x', file: await recording(), response_format: 'vtt' });
     assert.match(vtt, /^WEBVTT\n\n00:00:00\.000 --> 00:00:01\.500\nYou said:\n\n/);
     const text = await client.audio.transcriptions.create({ model: 'whisper-x', file: await recording(), response_format: 'text' });
     assert.equal(text, `You said: question.wav ${WAV.length}\n`);
+  });
+
+  test('what an engine says beside the text is passed on: usage and logprobs', async (t) => {
+    const { client, provider } = await rig(t);
+    const beside = { usage: { type: 'tokens', input_tokens: 3, output_tokens: 2, total_tokens: 5 }, logprobs: [{ token: 'one', logprob: -1 }] };
+    provider.script({ text: 'one', beside });
+    const reply = await client.audio.transcriptions.create({ model: 'whisper-x', file: await recording(), include: ['logprobs'],
+      chunking_strategy: { type: 'server_vad' } });
+    assert.deepEqual(reply, { text: 'one', ...beside });
+    const { include, chunking } = provider.requests.at(-1).ask;
+    assert.deepEqual([include, chunking], [['logprobs'], 'server_vad']);
+    provider.script({ text: 'one', beside });
+    const stream = await client.audio.transcriptions.create({ model: 'whisper-x', file: await recording(), stream: true,
+      include: ['logprobs'], chunking_strategy: 'auto' });
+    const events = [];
+    for await (const one of stream) events.push(one);
+    assert.deepEqual(events.at(-1), { type: 'transcript.text.done', text: 'one', ...beside });
+    assert.equal(provider.requests.at(-1).ask.chunking, 'auto');
   });
 
   test('a stream gives pieces and the whole at its end', async (t) => {

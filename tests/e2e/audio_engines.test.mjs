@@ -19,6 +19,7 @@ describe('Gemini', () => {
     assert.deepEqual(Buffer.from(parts[1].inlineData.data, 'base64'), WAV);
     assert.match(parts[0].text, /Transcribe.*code de/s);
     assert_error(await transcribe(server, { model: 'gemini/gemini-x', response_format: 'srt' }), 415, { code: 'upstream_cannot' });
+    assert_error(await transcribe(server, { model: 'gemini/gemini-x', 'include[]': 'logprobs' }), 415, { code: 'upstream_cannot' });
   });
 
   test('speaks: its samples as wav', async (t) => {
@@ -176,6 +177,12 @@ describe('the built-in engine', needs_built_in, () => {
       if (code) assert_error(reply, reply.status, { code });
     }
     assert_error(await upload(server, '/v1/audio/translations'), 400, { code: 'translation_unsupported' });
+    const times = { response_format: 'verbose_json', 'timestamp_granularities[]': 'word' };
+    assert_error(await transcribe(server, times), 415, { code: 'upstream_cannot', param: 'timestamp_granularities' });
+    assert_error(await transcribe(server, { 'include[]': 'logprobs' }), 415, { code: 'upstream_cannot', param: 'include' });
+    for (const fields of [{ 'include[]': 'secrets' }, { 'include[]': 'logprobs', response_format: 'text' }]) {
+      assert_error(await transcribe(server, fields), 400, { code: 'invalid_value', param: 'include' });
+    }
     for (const voice of ['no-such-voice', 'en-us+nobody']) {
       assert_error(await speak(server, { voice }), 400, { code: 'voice_unknown', param: 'voice' });
     }
@@ -193,6 +200,15 @@ describe('the built-in engine', needs_built_in, () => {
     assert.equal(reply.status, 200, reply.text);
     assert.equal(reply.headers['x-mainstay-provider'], 'builtin');
     assert.equal(reply.headers['x-mainstay-degraded'], 'true');
+  });
+
+  test('a route goes on to an engine that tells the times of words', async (t) => {
+    const { server } = await rig(t, { config: { ...ONCE, routes: [{ model: 'ears', candidates: [
+      { provider: 'builtin', model: 'pocketsphinx' }, { provider: 'openai', model: 'whisper-x' }] }] } });
+    const reply = await transcribe(server, { model: 'ears', response_format: 'verbose_json', 'timestamp_granularities[]': 'word' });
+    assert.equal(reply.status, 200, reply.text);
+    assert.equal(reply.headers['x-mainstay-provider'], 'openai');
+    assert.equal(reply.json.words.length, 1);
   });
 
   test('silence is no text', async (t) => {

@@ -183,6 +183,52 @@ test('what can never fit is refused at once, with the reason', async (t) => {
   assert.equal((await server.get('/health')).status, 200);
 });
 
+test('a host that holds more than its setting is stopped once, and said to', async (t) => {
+  const server = await with_hosts(t, [{ name: 'fat', memory: '50MiB', args: { memory: 300 } }]);
+  assert.equal((await server.ask('fat')).status, 200);
+  const stopped = await server.reaches('fat', 'stopped');
+  assert.match(stopped.why, /^it used \d{3} MiB; its `memory` says 50 MiB$/);
+  assert.match(server.err, /host\.grew/);
+  assert.equal((await server.ask('fat')).status, 200);
+  await pause(1000);
+  const again = await server.host('fat');
+  assert.deepEqual([again.state, again.starts], ['ready', 2], 'it is taken for what it holds');
+  assert.match(again.why, /its `memory` says 50 MiB/);
+});
+
+test('a host that turned out to be larger than all hosts may be is refused, and the setting named', async (t) => {
+  const server = await with_hosts(t, [{ name: 'fat', memory: '50MiB', args: { memory: 300 } }], { config: { hosting: { memory_max: '200MiB' } } });
+  assert.equal((await server.ask('fat')).status, 200);
+  await server.reaches('fat', 'stopped');
+  const refused = await server.ask('fat');
+  assert_error(refused, 503, { code: 'host_too_large' });
+  assert.match(refused.json.error.message, /setting memory/);
+  assert.match((await server.host('fat')).why, /more memory than there is: it used/);
+  assert.equal(server.starts('fat').length, 1);
+});
+
+test('what its process says last is shown while it runs, and never as that of the next one', async (t) => {
+  const server = await with_hosts(t, [{ name: 'llama', args: { 'ignore-term': true } }]);
+  assert.equal((await server.ask('llama')).status, 200);
+  const { pid } = await server.host('llama');
+  process.kill(pid, 'SIGTERM');
+  await server.until(async () => (await server.host('llama')).said === 'not now', 'its line is shown');
+  assert.equal((await server.host('llama')).state, 'ready');
+  process.kill(pid, 'SIGKILL');
+  await server.reaches('llama', 'stopped');
+  assert.equal((await server.host('llama')).said, 'not now', 'what the dead one said last');
+  assert.equal((await server.ask('llama')).status, 200);
+  assert.equal((await server.host('llama')).said, '');
+});
+
+test('who waited for a host that failed is told so, and when it is started again', async (t) => {
+  const server = await with_hosts(t, [{ name: 'llama', backoff_min: '20s', backoff_max: '20s', args: { 'crash-at-start': 'nowhere' } }],
+    { config: { hosting: { wait_timeout: '1500ms' } } });
+  const reply = await server.ask('llama');
+  assert_error(reply, 503, { code: 'host_not_ready' });
+  assert.match(reply.json.error.message, /it failed\. GET \/admin\/hosts .* started again in \d+ s/);
+});
+
 test('under memory pressure idle hosts go', async (t) => {
   const memory = machine(t);
   const server = await with_hosts(t, [{ name: 'llama' }], { memory });

@@ -321,7 +321,7 @@ async function receiver(t, statuses = []) {
     request.on('data', (d) => (body += d));
     request.on('end', () => {
       got.push({ headers: request.headers, body });
-      response.writeHead(statuses.shift() ?? 204).end();
+      response.writeHead(...[statuses.shift() ?? 204].flat()).end();
     });
   });
   await new Promise((go) => server.listen(0, '127.0.0.1', go));
@@ -349,6 +349,27 @@ test('a webhook tells of the end, signed, and again after a failure under the sa
   const inside = await server.post('/v1/jobs', chat('x', { webhook: { url: 'http://169.254.169.254/latest' } }));
   assert.equal(inside.status, 403, inside.text);
   assert.equal(inside.json.error.code, 'webhook_address_refused');
+});
+
+test('a webhook is sent again when its receiver says, by seconds or a date, at most an hour later', async (t) => {
+  const date = new Date(Date.now() + 600_000).toUTCString();
+  for (const [after, seconds] of [['600', 600], [date, 600], ['9'.repeat(30), 3600], [new Date(0).toUTCString(), 0]]) {
+    const hook = await receiver(t, [[503, { 'retry-after': after }]]);
+    const { server } = await pair(t, { config: { jobs: { ...QUICK, webhooks: {
+      secret: `whsec_${SECRET.toString('base64url')}`, allow: ['127.0.0.1'], backoff_min: '20ms', backoff_max: '100ms' } } } });
+    const began = Date.now() / 1000;
+    await submit(server, chat('tell me', { webhook: { url: hook.url } }));
+    await server.until(() => hook.got.length >= 1, 'a delivery');
+    let due;
+    await server.until(async () => {
+      const { data } = (await server.get('/admin/jobs?kind=webhook&limit=100', admin_of(server))).json;
+      due = data.find((one) => one.attempts === 1 && ['scheduled', 'succeeded'].includes(one.state));
+      return due !== undefined;
+    }, 'a put-off delivery');
+    if (seconds === 0) continue;
+    assert.equal(due.state, 'scheduled');
+    assert.ok(Math.abs(due.run_at - began - seconds) < 30, `${after}: ${due.run_at - began}`);
+  }
 });
 
 test('figures of the queue and of the workers are in /metrics and /admin/jobs', async (t) => {

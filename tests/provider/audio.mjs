@@ -1,6 +1,7 @@
 // Recordings and speech as OpenAI's and Gemini's servers have them, with the scripts and faults of
 // provider.mjs. A transcription says "You said: NAME SIZE" of the file, or the script's `text`;
-// `segments` and `words` of a script replace the made-up ones. Speech is sound_of(form, text).
+// `segments` and `words` of a script replace the made-up ones, `beside` is what stands beside the text
+// (usage, logprobs). Speech is sound_of(form, text).
 import { openai } from './formats.mjs';
 import { gemini } from './formats2.mjs';
 
@@ -75,10 +76,12 @@ const transcription = {
     return { model: value('model'), stream: value('stream') === 'true', text: `${file.filename} ${file.data.length}`,
       role: 'user', prompt: value('prompt') ?? '', images: [], choices: 1, format, translate, file,
       language: value('language'), temperature: value('temperature'),
+      include: parts.filter((p) => p.name === 'include[]').map((p) => p.data.toString()),
+      chunking: value('chunking_strategy') ?? value('chunking_strategy[type]'),
       times: parts.filter((p) => p.name === 'timestamp_granularities[]').map((p) => p.data.toString()) };
   },
   whole(ask, reply) {
-    if (ask.format !== 'verbose_json') return { text: reply.text };
+    if (ask.format !== 'verbose_json') return { text: reply.text, ...reply.beside };
     const out = { task: ask.translate ? 'translate' : 'transcribe', language: 'english', duration: 3.25, text: reply.text };
     if (ask.times.includes('segment') || !ask.times.length) {
       out.segments = reply.segments ?? [
@@ -93,7 +96,7 @@ const transcription = {
   frames(ask, reply) {
     const pieces = reply.tokens ?? reply.text.split(/(?<= )/);
     return [...pieces.map((delta) => event('token', { type: 'transcript.text.delta', delta })),
-      event('end', { type: 'transcript.text.done', text: reply.text })];
+      event('end', { type: 'transcript.text.done', text: reply.text, ...reply.beside })];
   },
   stream_error: (message) => ({ data: `data: ${JSON.stringify({ error: { message } })}\n\n` }),
 };

@@ -49,6 +49,17 @@ Result<Json> image_block(const Json& part, const std::string& where) {
        {{"type", "base64"}, {"media_type", inlined->media_type}, {"data", inlined->base64}}}};
 }
 
+Result<Json> document_block(const Json& part, const std::string& where) {
+  auto pdf = inline_pdf(part, where);
+  if (!pdf.ok()) return pdf.error();
+  Json block = {
+      {"type", "document"},
+      {"source", {{"type", "base64"}, {"media_type", pdf->media_type}, {"data", pdf->base64}}}};
+  const std::string name = string_field(field(part, "file"), "filename");
+  if (says_something(name)) block["title"] = name;
+  return block;
+}
+
 /// Content as a list of blocks; empty text is left out.
 Result<Json> blocks_of(const Json& content, const std::string& path) {
   Json blocks = Json::array();
@@ -63,8 +74,9 @@ Result<Json> blocks_of(const Json& content, const std::string& path) {
       const std::string text = string_field(content[i], type.c_str());
       if (!says_something(text)) continue;
       blocks.push_back(text_block(text));
-    } else if (type == "image_url") {
-      auto block = image_block(content[i], where);
+    } else if (type == "image_url" || type == "file") {
+      auto block =
+          type == "file" ? document_block(content[i], where) : image_block(content[i], where);
       if (!block.ok()) return block.error();
       blocks.push_back(std::move(*block));
     } else {
@@ -175,6 +187,26 @@ void put_tools(Json& out, const Json& body) {
   if (!chosen.is_null()) out["tool_choice"] = chosen;
 }
 
+/// Anthropic refuses a request for one stop sequence of white space alone: those are left out.
+void put_stops(Json& out, const Json& stop) {
+  Json stops = Json::array();
+  for (const auto& one : stop.is_array() ? stop : Json::array({stop})) {
+    if (one.is_string() && says_something(one.get_ref<const std::string&>())) stops.push_back(one);
+  }
+  if (!stops.empty()) out["stop_sequences"] = std::move(stops);
+}
+
+/// A last message of the assistant's is a beginning that Anthropic continues; it refuses one that
+/// ends in white space.
+void trim_beginning(Json& messages) {
+  if (messages.back()["role"] != "assistant") return;
+  Json& last = messages.back()["content"].back();
+  if (string_field(last, "type") != "text") return;
+  std::string text = string_field(last, "text");
+  text.resize(text.find_last_not_of(" \t\r\n") + 1);
+  last["text"] = std::move(text);
+}
+
 void put_parameters(Json& out, const Json& body) {
   out["max_tokens"] = kMaxTokensDefault;
   for (const char* key : {"max_tokens", "max_completion_tokens"}) {
@@ -187,11 +219,9 @@ void put_parameters(Json& out, const Json& body) {
   for (const char* key : {"top_p", "top_k"}) {
     if (const Json& value = field(body, key); value.is_number()) out[key] = value;
   }
-  const Json& stop = field(body, "stop");
-  if (stop.is_string()) out["stop_sequences"] = Json::array({stop});
-  if (stop.is_array()) out["stop_sequences"] = stop;
-  if (const Json& user = field(body, "user"); user.is_string())
-    out["metadata"] = {{"user_id", user}};
+  put_stops(out, field(body, "stop"));
+  const std::string user = string_field(body, "user");
+  if (!user.empty()) out["metadata"] = {{"user_id", user}};
 }
 
 /// Anthropic knows answers by a schema, but no free JSON.
@@ -228,6 +258,7 @@ Result<std::string> messages_body(const ChatRequest& request, const std::string&
     if (!put.ok()) return put.error();
   }
   if (messages.empty()) return cannot("Anthropic needs at least one user message.", "messages");
+  trim_beginning(messages);
   put_system(out, given);
   out["messages"] = std::move(messages);
   put_tools(out, *body);

@@ -103,6 +103,18 @@ Status check_heard(const TranscribeRequest& request, const std::string& model) {
                       "Whisper server (docs/voice.md).",
                       "model");
   }
+  if (request.words) {
+    return cannot(
+        "The built-in engine tells no times of words. Ask for segments, or choose another "
+        "model.",
+        "timestamp_granularities");
+  }
+  if (request.logprobs) {
+    return cannot(
+        "The built-in engine does not tell how sure it is. Ask without include, or choose "
+        "another model.",
+        "include");
+  }
   if (is_english(request.language)) return done();
   return Error::say(Errc::invalid, "language_unsupported",
                     "The built-in engine hears English alone. Configure another one for other "

@@ -52,7 +52,7 @@ Status check_able(const ChatRequest& request, const Json& body) {
     return cannot("The built-in answerer calls no tools; ask a model, or leave the choice to it.",
                   "tool_choice");
   }
-  return done();
+  return check_modalities(body, "The built-in answerer");
 }
 
 Result<Asked> read(const ChatRequest& request) {

@@ -63,11 +63,16 @@ std::string bare(std::string model) {
   return model;
 }
 
-/// Embedding models are listed too.
-bool generates(const Json& entry) {
+/// What a listed model is for; empty: for something that is not asked of it here.
+std::string task_of(const Json& entry, const std::string& id) {
   const Json& methods = array_field(entry, "supportedGenerationMethods");
-  return methods.empty() ||
-         std::find(methods.begin(), methods.end(), "generateContent") != methods.end();
+  const auto has = [&methods](const char* method) {
+    return std::find(methods.begin(), methods.end(), method) != methods.end();
+  };
+  if (methods.empty() || has("generateContent")) {
+    return lower_ascii(id).ends_with("-tts") ? "speech" : "chat";
+  }
+  return has("embedContent") ? "embedding" : "";
 }
 
 /// Speech, one call for each part of the text; the provider outlives it.
@@ -173,6 +178,9 @@ class Provider final : public ChatProvider, public SpokenParts::Source {
       co_return cannot("Gemini tells no times. Ask for json or text, or choose another model.",
                        "response_format");
     }
+    if (request.logprobs) {
+      co_return cannot("Gemini does not tell how sure it is of what it heard.", "include");
+    }
     if (request.audio->bytes() > kInlineMost) {
       co_return cannot("A recording for Gemini may have at most 14 MiB.", "file");
     }
@@ -219,10 +227,10 @@ class Provider final : public ChatProvider, public SpokenParts::Source {
       ModelInfo info;
       info.id = bare(string_field(entry, "name"));
       info.provider = name_;
-      info.images = true;
       info.context = count_field(entry, "inputTokenLimit");
-      if (lower_ascii(info.id).ends_with("-tts")) info.task = "speech";
-      if (!info.id.empty() && generates(entry)) out.push_back(std::move(info));
+      info.task = task_of(entry, info.id);
+      info.images = info.task == "chat";
+      if (!info.id.empty() && !info.task.empty()) out.push_back(std::move(info));
     }
     co_return out;
   }

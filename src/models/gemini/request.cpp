@@ -1,6 +1,8 @@
 // Contents, parts and function declarations; names are from Gemini's REST reference (v1beta).
 #include "models/gemini/request.h"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <map>
 
@@ -10,6 +12,29 @@
 
 namespace mainstay::models::gemini {
 namespace {
+
+/// A sound's media type; empty for a format that Gemini does not hear.
+std::string sound_type(const std::string& format) {
+  constexpr auto kHeard =
+      std::to_array<std::string_view>({"wav", "mp3", "aiff", "aac", "ogg", "flac"});
+  return std::ranges::find(kHeard, format) != kHeard.end() ? "audio/" + format : std::string();
+}
+
+Result<InlineData> inline_sound(const Json& part, const std::string& where) {
+  const Json& sound = field(part, "input_audio");
+  const std::string type = sound_type(string_field(sound, "format"));
+  if (!type.empty()) return InlineData{type, string_field(sound, "data")};
+  return cannot("Gemini hears wav, mp3, aiff, aac, ogg and flac.", where);
+}
+
+/// A picture, a sound or a PDF.
+Result<InlineData> inline_part(const Json& part, const std::string& type,
+                               const std::string& where) {
+  if (type == "image_url") return inline_image(part, where);
+  if (type == "input_audio") return inline_sound(part, where);
+  if (type == "file") return inline_pdf(part, where);
+  return cannot("Gemini does not take '" + type + "' parts here.", where);
+}
 
 Status put_parts(Json& parts, const Json& content, const std::string& path) {
   if (content.is_string() && !content.get_ref<const std::string&>().empty()) {
@@ -22,13 +47,11 @@ Status put_parts(Json& parts, const Json& content, const std::string& path) {
     if (type == "text" || type == "refusal") {
       const std::string text = string_field(content[i], type.c_str());
       if (!text.empty()) parts.push_back({{"text", text}});
-    } else if (type == "image_url") {
-      auto image = inline_image(content[i], where);
-      if (!image.ok()) return image.error();
-      parts.push_back({{"inlineData", {{"mimeType", image->media_type}, {"data", image->base64}}}});
-    } else {
-      return cannot("Gemini does not take '" + type + "' parts here.", where);
+      continue;
     }
+    auto data = inline_part(content[i], type, where);
+    if (!data.ok()) return data.error();
+    parts.push_back({{"inlineData", {{"mimeType", data->media_type}, {"data", data->base64}}}});
   }
   return done();
 }

@@ -60,11 +60,12 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
   return out;
 }
 
-/// The caller's own options of Ollama's; OpenAI's parameters go before them. How long the answer
-/// may be is said by max_tokens alone: that one is checked, and counted beforehand.
+/// The caller's own options of Ollama's; OpenAI's parameters go before them. A num_predict bounds
+/// the answer, but is not counted beforehand as max_tokens is; at 0 and below it bounds nothing.
 Json options_of(const Json& body) {
   Json options = object_field(body, "options");
-  options.erase("num_predict");
+  const Json& most = field(options, "num_predict");
+  if (!most.is_number() || most <= 0) options.erase("num_predict");
   for (const auto& [theirs, ours] :
        {std::pair{"temperature", "temperature"}, std::pair{"top_p", "top_p"},
         std::pair{"top_k", "top_k"}, std::pair{"min_p", "min_p"}, std::pair{"seed", "seed"},

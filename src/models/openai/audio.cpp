@@ -30,17 +30,34 @@ class FileSource final : public net::BodySource {
   const std::shared_ptr<const Recording> recording_;
 };
 
-double number_field(const Json& value, const char* key) {
+std::optional<double> told_number(const Json& value, const char* key) {
   const Json& found = field(value, key);
-  if (!found.is_number()) return 0;
+  if (!found.is_number()) return std::nullopt;
   const double number = found.get<double>();
-  return std::isfinite(number) ? number : 0;
+  return std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
-std::optional<double> confidence_of(const Json& segment) {
-  const Json& logprob = field(segment, "avg_logprob");
-  if (!logprob.is_number()) return std::nullopt;
-  return std::clamp(std::exp(logprob.get<double>()), 0.0, 1.0);
+double number_field(const Json& value, const char* key) {
+  return told_number(value, key).value_or(0);
+}
+
+SegmentFacts facts_of(const Json& segment) {
+  SegmentFacts out;
+  if (field(segment, "seek").is_number()) out.seek = count_field(segment, "seek");
+  for (const auto& token : array_field(segment, "tokens")) {
+    if (token.is_number_integer()) out.tokens.push_back(token.get<std::int64_t>());
+  }
+  out.temperature = told_number(segment, "temperature");
+  out.avg_logprob = told_number(segment, "avg_logprob");
+  out.compression_ratio = told_number(segment, "compression_ratio");
+  out.no_speech_prob = told_number(segment, "no_speech_prob");
+  return out;
+}
+
+/// The member's JSON text when it is of that type and holds something; else empty.
+std::string told_json(const Json& value, const char* key, Json::value_t type) {
+  const Json& found = field(value, key);
+  return found.type() == type && !found.empty() ? dump(found) : std::string();
 }
 
 Result<Json> object_of_reply(std::string_view body) {
@@ -62,7 +79,10 @@ Transcript transcript_of(const Json& reply) {
     segment.start = number_field(entry, "start");
     segment.end = number_field(entry, "end");
     segment.text = std::string(trim(string_field(entry, "text")));
-    segment.confidence = confidence_of(entry);
+    segment.facts = facts_of(entry);
+    if (const auto logprob = segment.facts.avg_logprob) {
+      segment.confidence = std::clamp(std::exp(*logprob), 0.0, 1.0);
+    }
     if (!segment.text.empty()) out.segments.push_back(std::move(segment));
   }
   for (const auto& entry : array_field(reply, "words")) {
@@ -72,6 +92,8 @@ Transcript transcript_of(const Json& reply) {
     word.text = std::string(trim(string_field(entry, "word")));
     if (!word.text.empty()) out.words.push_back(std::move(word));
   }
+  out.usage = told_json(reply, "usage", Json::value_t::object);
+  out.logprobs = told_json(reply, "logprobs", Json::value_t::array);
   return out;
 }
 
@@ -86,11 +108,13 @@ AudioFormBody transcription_form(const TranscribeRequest& request, const std::st
   if (!request.language.empty() && !request.translate) form.field("language", request.language);
   if (!request.prompt.empty()) form.field("prompt", request.prompt);
   if (request.temperature) form.field("temperature", fmt::format("{}", *request.temperature));
-  // The endpoint for translations knows neither of these.
+  // The endpoint for translations knows none of these.
   if (!request.translate) {
     if (request.segments) form.field("timestamp_granularities[]", "segment");
     if (request.words) form.field("timestamp_granularities[]", "word");
     if (request.partial && !detailed) form.field("stream", "true");
+    if (request.logprobs) form.field("include[]", "logprobs");
+    for (const auto& each : request.chunking) form.field(each.name, each.value);
   }
   form.begin_file("file", request.name.empty() ? "audio" : request.name, request.mime);
   AudioFormBody out;
@@ -120,6 +144,7 @@ Result<std::optional<TranscriptPiece>> read_transcript_event(std::string_view da
   if (type == "transcript.text.delta") {
     piece.delta = string_field(*event, "delta");
     if (piece.delta.empty()) return std::optional<TranscriptPiece>();
+    piece.logprobs = told_json(*event, "logprobs", Json::value_t::array);
     return std::optional<TranscriptPiece>(std::move(piece));
   }
   const bool done = type == "transcript.text.done";

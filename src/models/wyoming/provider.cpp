@@ -271,6 +271,13 @@ class Provider final : public ChatProvider {
                                                            Attempt attempt,
                                                            AttemptTimings& timings) override {
     if (request.translate) co_return cannot("A Wyoming server does not translate.", "model");
+    if (request.words) {
+      co_return cannot("A Wyoming server tells no times of words.", "timestamp_granularities");
+    }
+    if (request.logprobs) {
+      co_return cannot("A Wyoming server does not tell how sure it is of what it heard.",
+                       "include");
+    }
     auto able = co_await able_to(true, attempt);
     if (!able.ok()) co_return able.error();
     auto pcm = co_await decoded(request, attempt.by);

@@ -66,8 +66,59 @@ TEST(TranscriptReplies, verbose_json_has_every_member_that_strict_clients_want) 
   EXPECT_FALSE(without->contains("segments"));
 }
 
+TEST(TranscriptReplies, what_an_engine_tells_is_told_and_not_made_zero) {
+  models::Transcript whole = spoken();
+  whole.segments[0].facts = {.seek = 12,
+                             .tokens = {5, 7},
+                             .temperature = 0.4,
+                             .avg_logprob = -0.25,
+                             .compression_ratio = 1.5,
+                             .no_speech_prob = 0.01};
+  whole.usage = R"({"type":"tokens","input_tokens":3})";
+  TranscriptWish wish;
+  wish.form = TranscriptForm::verbose_json;
+  wish.temperature = 0.9;
+  auto json = parse_json(transcript_text(whole, wish));
+  ASSERT_TRUE(json.ok());
+  const Json& first = array_field(*json, "segments")[0];
+  EXPECT_EQ(first["seek"], 12);
+  EXPECT_EQ(first["tokens"], Json::array({5, 7}));
+  EXPECT_EQ(first["temperature"], 0.4);
+  EXPECT_EQ(first["avg_logprob"], -0.25);
+  EXPECT_EQ(first["compression_ratio"], 1.5);
+  EXPECT_EQ(first["no_speech_prob"], 0.01);
+  const Json& other = array_field(*json, "segments")[1];
+  EXPECT_EQ(other["temperature"], 0.9);
+  EXPECT_EQ(other["compression_ratio"], 0);
+  EXPECT_EQ((*json)["usage"]["input_tokens"], 3);
+}
+
+TEST(TranscriptReplies, usage_and_logprobs_go_into_json_and_events) {
+  models::Transcript whole;
+  whole.text = "x";
+  TranscriptWish wish;
+  EXPECT_EQ(transcript_text(whole, wish), R"({"text":"x"})");
+  whole.seconds = 1.5;
+  EXPECT_EQ(transcript_text(whole, wish),
+            R"({"text":"x","usage":{"type":"duration","seconds":2}})");
+  whole.usage = R"({"type":"tokens"})";
+  whole.logprobs = R"([{"token":"x"}])";
+  EXPECT_EQ(transcript_text(whole, wish),
+            R"({"text":"x","logprobs":[{"token":"x"}],"usage":{"type":"tokens"}})");
+  EXPECT_EQ(done_event(whole),
+            "data: {\"type\":\"transcript.text.done\",\"text\":\"x\","
+            "\"logprobs\":[{\"token\":\"x\"}],\"usage\":{\"type\":\"tokens\"}}\n\n");
+  models::TranscriptPiece piece;
+  piece.delta = "x";
+  piece.logprobs = "[1]";
+  EXPECT_EQ(delta_event(piece),
+            "data: {\"type\":\"transcript.text.delta\",\"delta\":\"x\",\"logprobs\":[1]}\n\n");
+}
+
 TEST(TranscriptReplies, events_are_one_line_each) {
-  const std::string delta = delta_event("a\nb\"c");
+  models::TranscriptPiece piece;
+  piece.delta = "a\nb\"c";
+  const std::string delta = delta_event(piece);
   EXPECT_EQ(delta, "data: {\"type\":\"transcript.text.delta\",\"delta\":\"a\\nb\\\"c\"}\n\n");
   const std::string done = done_event(spoken());
   EXPECT_TRUE(done.starts_with("data: {\"type\":\"transcript.text.done\",\"text\":\"hello there"));

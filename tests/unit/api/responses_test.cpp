@@ -377,6 +377,36 @@ TEST(ResponseWriter, a_whole_completion_makes_the_same_items) {
   EXPECT_EQ(writer.take_events(), "") << "nobody is told";
 }
 
+TEST(ResponseWriter, what_the_text_cites_is_told_in_the_shape_of_responses) {
+  ResponseWriter writer({{"id", "resp_7"}}, true);
+  EXPECT_TRUE(
+      writer.add(std::string(R"({"choices":[{"index":0,"delta":{"content":"See."}}]})")).ok());
+  EXPECT_TRUE(
+      writer
+          .add(std::string(R"({"choices":[{"index":0,"delta":{"annotations":[5,{"type":"other"},
+      {"type":"url_citation","url_citation":{"url":"https://x.example","title":"X",
+       "start_index":1,"end_index":3}}]},"finish_reason":"stop"}]})"))
+          .ok());
+  writer.finish({}, {});
+  const Json want = World::json(R"([{"type":"url_citation","url":"https://x.example","title":"X",
+    "start_index":1,"end_index":3}])");
+  EXPECT_EQ(writer.response()["output"][0]["content"][0]["annotations"], want);
+  const std::string events = writer.take_events();
+  const auto added = events.find("event: response.output_text.annotation.added\n");
+  ASSERT_NE(added, std::string::npos);
+  EXPECT_NE(events.find(dump(want[0]), added), std::string::npos);
+  EXPECT_NE(events.find("\"annotations\":" + dump(want), added), std::string::npos);
+
+  ResponseWriter whole({{"id", "resp_8"}}, false);
+  EXPECT_TRUE(whole
+                  .add_whole(R"({"choices":[{"index":0,"message":{"role":"assistant",
+      "content":"See.","annotations":[{"type":"url_citation","url_citation":{
+       "url":"https://x.example","title":"X","start_index":1,"end_index":3}}]},
+      "finish_reason":"stop"}]})")
+                  .ok());
+  EXPECT_EQ(whole.response()["output"][0]["content"][0]["annotations"], want);
+}
+
 struct ResponsesTest : World {
   Reply respond(const std::string& more, const std::string& input = R"("Capital?")") {
     return serve(post("/v1/responses", R"({"input":)" + input + more + "}"));

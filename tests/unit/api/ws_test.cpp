@@ -329,6 +329,18 @@ TEST_F(WsTest, what_happens_between_ready_and_attach_is_told) {
   EXPECT_EQ(words(listener.take()), "error b already_attached");
 }
 
+TEST_F(WsTest, a_place_ahead_of_all_events_is_unknown_and_does_not_silence_the_socket) {
+  const std::string ann = key("ann");
+  const std::string place = connect(asking(ann)).socket.take().at(0)["place"];
+  FakeSocket& socket = ready(ann);
+  const std::string ahead = place.substr(0, place.find('-')) + "-99999999";
+  say(socket, R"({"type":"attach","id":"a","last_event_id":")" + ahead + R"("})");
+  EXPECT_EQ(words(socket.take()), "attached a, missed");
+  say(socket, R"({"type":"submit","kind":"slow","id":"1"})");
+  const std::string told = words(socket.take());
+  EXPECT_NE(told.find("event queued"), std::string::npos) << told;
+}
+
 TEST_F(WsTest, a_place_that_is_gone_is_told_and_ends_are_made_up) {
   const std::string ann = key("ann");
   FakeSocket& first = ready(ann);

@@ -246,12 +246,30 @@ TEST_F(FilesTest, the_format_follows_the_ending_and_then_the_text) {
   EXPECT_EQ(format_of("page", ""), "text");
 }
 
+TEST_F(FilesTest, the_address_of_a_server_that_was_killed_or_of_a_copied_directory_is_none) {
+  const std::string dir = root_.string();
+  {
+    auto held = write_address(dir, "http://127.0.0.1:41234");
+    ASSERT_TRUE(held.ok());
+    EXPECT_FALSE(has_stale_address(dir));
+    const std::string copy = dir + "/copy";
+    std::filesystem::create_directory(copy);
+    std::filesystem::copy_file(dir + "/address", copy + "/address");
+    EXPECT_FALSE(read_address(copy));
+    EXPECT_TRUE(has_stale_address(copy));
+  }
+  EXPECT_FALSE(read_address(dir));
+  EXPECT_TRUE(has_stale_address(dir));
+}
+
 TEST_F(FilesTest, the_address_of_a_running_server_is_written_replaced_and_removed) {
   const std::string dir = root_.string();
   EXPECT_FALSE(read_address(dir));
-  ASSERT_TRUE(write_address(dir, "http://127.0.0.1:41234").ok());
+  auto first = write_address(dir, "http://127.0.0.1:41234");
+  ASSERT_TRUE(first.ok());
   EXPECT_EQ(read_address(dir), "http://127.0.0.1:41234");
-  ASSERT_TRUE(write_address(dir, "http://[::1]:1").ok());
+  auto second = write_address(dir, "http://[::1]:1");
+  ASSERT_TRUE(second.ok());
   EXPECT_EQ(read_address(dir), "http://[::1]:1")
       << "a shorter one leaves nothing of the longer one";
   struct stat facts{};
@@ -263,12 +281,15 @@ TEST_F(FilesTest, the_address_of_a_running_server_is_written_replaced_and_remove
 }
 
 TEST_F(FilesTest, an_address_file_that_is_empty_or_too_long_counts_as_none) {
-  put("address", "");
-  EXPECT_FALSE(read_address(root_.string()));
-  put("address", std::string(1025, 'a'));
-  EXPECT_FALSE(read_address(root_.string()));
-  put("address", "http://127.0.0.1:1\n");
-  EXPECT_EQ(read_address(root_.string()), "http://127.0.0.1:1");
+  const std::string dir = root_.string();
+  for (const std::string& text : {std::string(), std::string(1025, 'a')}) {
+    auto held = write_address(dir, text);
+    ASSERT_TRUE(held.ok());
+    EXPECT_FALSE(read_address(dir));
+  }
+  auto held = write_address(dir, "http://127.0.0.1:1\n");
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(read_address(dir), "http://127.0.0.1:1");
 }
 
 TEST_F(FilesTest, an_address_that_cannot_be_written_is_an_error) {

@@ -49,6 +49,9 @@ TEST_F(Environment, a_secret_file_that_is_missing_empty_or_too_large_is_a_proble
   EXPECT_NE(problem().says.find("no such file"), std::string::npos);
   sources.environment = {{"MAINSTAY_PROVIDERS__OPENAI__API_KEY_FILE", scratch.write("e", "\n")}};
   EXPECT_EQ(problem().key, "providers.openai.api_key_file");
+  EXPECT_NE(problem().says.find("is empty"), std::string::npos);
+  sources.environment = {{"MAINSTAY_AUTH__KEYS_FILE", scratch.write("keys", " \n")}};
+  EXPECT_NE(problem().says.find("is empty"), std::string::npos);
   sources.environment = {
       {"MAINSTAY_AUTH__KEYS_FILE", scratch.write("big", std::string(65537, 'k'))}};
   EXPECT_NE(problem().says.find("larger than 65536"), std::string::npos);

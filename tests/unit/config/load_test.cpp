@@ -437,6 +437,21 @@ TEST_F(Load, hosts_must_have_a_name_a_command_and_a_port_of_their_own) {
   EXPECT_NE(problem().says.find("llama"), std::string::npos);
 }
 
+TEST_F(Load, a_slip_in_the_port_of_a_hosts_arguments_is_told_and_nothing_else_in_braces) {
+  const std::string one = "[[hosts]]\nname = \"a\"\ncommand = \"x\"\nport = 8123\narguments = ";
+  for (const char* slip : {"{prot}", "--port={prot}", "{port}{ptor}"}) {
+    toml(one + "[\"" + slip + "\"]\n");
+    EXPECT_EQ(problem().key, "hosts.a.arguments") << slip;
+    EXPECT_NE(problem().says.find("{port}"), std::string::npos);
+  }
+  for (const char* fine :
+       {"['{\"a\":1}']", "['{\"prot\":1}']", "['{port}', '{part}']", "['exec x ${prot}']",
+        "['{{prot}}']", "['{host} {messages}']", "['{}', '{', '}{']", "['{prot ']"}) {
+    toml(one + fine + "\n");
+    EXPECT_TRUE(problems().empty()) << fine;
+  }
+}
+
 TEST(hosts, other_hosts_wait_for_a_restart) {
   Settings boot;
   boot.hosts = {{.name = "a", .command = "x"}};

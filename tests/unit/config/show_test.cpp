@@ -28,6 +28,14 @@ TEST_F(Show, secrets_and_passwords_in_addresses_print_as_stars) {
   EXPECT_EQ(all["storage.redis_url"]["value"], "redis://me:****@h:6379/0");
 }
 
+TEST_F(Show, passwords_of_any_signs_print_as_stars) {
+  for (const char* words : {":Ab/s3cret+cd=", "me:s3?cret#/s3cret", "s3cret", ":s3cret@s3cret"}) {
+    toml("storage.redis_url = \"redis://" + std::string(words) + "@h:6379/0\"\n");
+    const Json all = show(loaded());
+    EXPECT_EQ(dump(all).find("s3cret"), std::string::npos) << dump(all["storage.redis_url"]);
+  }
+}
+
 TEST_F(Show, differences_name_providers_and_routes_and_never_values) {
   Settings a;
   Settings b;

@@ -1,5 +1,6 @@
 // Webhooks over the life of jobs: every end is delivered at least once, signed, and again until it
 // is accepted.
+#include "config/webhook_secret.h"
 #include "jobs/kinds_inside.h"
 #include "jobs/webhook.h"
 #include "unit/jobs/tools_world.h"
@@ -39,7 +40,7 @@ TEST_F(WebhookJobsTest, a_success_is_told_once_with_a_signature_that_fits) {
   EXPECT_EQ(letter.url, "https://hooks.example/x");
   EXPECT_EQ(header(0, "content-type"), "application/json");
   EXPECT_EQ(header(0, "webhook-id"), id.text() + "_1_succeeded");
-  const auto key = webhook_key(settings.jobs.webhooks.secret.reveal());
+  const auto key = config::webhook_key(settings.jobs.webhooks.secret.reveal());
   EXPECT_EQ(header(0, "webhook-signature"),
             webhook_signature(*key, header(0, "webhook-id"),
                               std::stoll(header(0, "webhook-timestamp")), letter.body));

@@ -396,6 +396,64 @@ TEST(host_step, an_idle_host_that_grew_far_beyond_what_was_told_is_stopped) {
   EXPECT_EQ(w.at(0).stopped_for, HostStop::grew);
 }
 
+// What it held is what the next start needs: it is not stopped for the same size again and again.
+TEST(host_step, a_host_that_grew_is_taken_for_what_it_held_from_then_on) {
+  World w(1);
+  w.bring_up(0);
+  w.happen(HostMeasured{0, 300 * kMiB, 0});
+  ASSERT_EQ(w.at(0).stopped_for, HostStop::grew);
+  EXPECT_EQ(w.at(0).why, "it used 300 MiB; its `memory` says 100 MiB");
+  w.end(0);
+  EXPECT_EQ(w.at(0).phase, HostPhase::stopped);
+  EXPECT_EQ(memory_need(w.state, w.at(0)), 300 * kMiB);
+  w.room.free = 299 * kMiB;
+  w.happen(HostWanted{0});
+  w.look();
+  EXPECT_EQ(w.at(0).phase, HostPhase::waiting);
+  EXPECT_EQ(w.at(0).why.substr(0, 36), "no memory is free: it used 300 MiB; ") << w.at(0).why;
+  w.room.free = 300 * kMiB;
+  w.look();
+  ASSERT_EQ(w.at(0).phase, HostPhase::starting);
+  w.happen(HostAnswered{0});
+  w.happen(HostUnwanted{0});
+  w.happen(HostMeasured{0, 364 * kMiB, 0});
+  EXPECT_EQ(w.at(0).phase, HostPhase::ready) << "it holds what it is known to hold";
+  EXPECT_NE(w.at(0).why.find("300 MiB"), std::string::npos) << "and the setting is still wrong";
+  EXPECT_EQ(w.count(Kind::start, 0), 2u);
+}
+
+TEST(host_step, a_run_that_stayed_smaller_lessens_what_a_host_is_taken_for) {
+  World w(1);
+  w.bring_up(0);
+  w.happen(HostMeasured{0, 300 * kMiB, 0});
+  w.end(0);
+  for (const std::uint64_t held : {200U, 90U}) {
+    w.bring_up(0);
+    w.happen(HostMeasured{0, held * kMiB, 0});
+    w.happen(HostAskedStop{0});
+    w.end(0);
+    EXPECT_EQ(memory_need(w.state, w.at(0)), std::max<std::uint64_t>(held, 100) * kMiB);
+    EXPECT_EQ(w.at(0).why.empty(), held < 100) << w.at(0).why;
+  }
+}
+
+TEST(host_step, a_host_that_grew_beyond_all_there_is_is_refused_until_an_administrator_starts_it) {
+  World w(1);
+  w.state.budget.memory_max = 200 * kMiB;
+  w.bring_up(0);
+  w.happen(HostMeasured{0, 300 * kMiB, 0});
+  w.end(0);
+  w.happen(HostWanted{0});
+  w.look();
+  EXPECT_EQ(w.at(0).phase, HostPhase::degraded);
+  EXPECT_TRUE(w.at(0).too_large);
+  EXPECT_NE(w.at(0).why.find("it used 300 MiB; its `memory`"), std::string::npos) << w.at(0).why;
+  EXPECT_EQ(w.count(Kind::start, 0), 1u);
+  w.happen(HostAskedStart{0});
+  w.look();
+  EXPECT_EQ(w.at(0).phase, HostPhase::starting);
+}
+
 TEST(host_step, closing_ends_all_and_starts_none) {
   World w(3);
   w.bring_up(0);

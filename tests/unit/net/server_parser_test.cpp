@@ -81,6 +81,13 @@ TEST(request_head, whatever_two_readers_could_understand_differently_is_refused)
   EXPECT_EQ(fault_of(start + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"),
             HeadFault::coding);
   EXPECT_EQ(fault_of("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), HeadFault::coding);
+  const std::string ours = "Origin: http://h\r\n";
+  EXPECT_EQ(fault_of(start + ours + "\r\n"), HeadFault::none);
+  EXPECT_EQ(fault_of(start + ours + "X: a\r\norigin: http://evil.example\r\n\r\n"),
+            HeadFault::origin_twice);
+  EXPECT_EQ(fault_of(start + "Origin:\r\n" + ours + "\r\n"), HeadFault::origin_twice);
+  EXPECT_EQ(status_of(HeadFault::origin_twice), 400);
+  EXPECT_EQ(to_error(HeadFault::origin_twice).reason, "bad_header");
   EXPECT_EQ(fault_of(start + "X: a\r\n b\r\n\r\n"), HeadFault::field);
   EXPECT_EQ(fault_of(start + " X: a\r\n\r\n"), HeadFault::field);
   EXPECT_EQ(fault_of(start + "Content-Length : 1\r\n\r\n"), HeadFault::field);

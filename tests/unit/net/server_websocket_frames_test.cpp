@@ -87,6 +87,11 @@ TEST(WebSocketHandshake, what_is_missing_or_wrong_is_named) {
   auto fields = good_fields();
   fields.push_back({"sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="});
   EXPECT_EQ(check_websocket_request(head_of(fields)).error().reason, "websocket_key");
+  for (const char* second : {"13", "8"}) {
+    fields = good_fields();
+    fields.push_back({"sec-websocket-version", second});
+    EXPECT_EQ(check_websocket_request(head_of(fields)).error().reason, "bad_header");
+  }
   fields = good_fields();
   RequestHead posted = head_of(fields);
   posted.method = "POST";

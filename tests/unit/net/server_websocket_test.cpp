@@ -185,6 +185,30 @@ TEST(WebSocketServer, security_39_what_breaks_a_rule_is_closed_by_name) {
   EXPECT_EQ(echo.counted("too_many_messages"), 1u);
 }
 
+TEST(WebSocketServer, what_breaks_the_protocol_is_counted_by_its_name) {
+  Echo echo;
+  const struct {
+    std::string bytes;
+    const char* why;
+  } kCases[] = {
+      {masked(0xc1, "x"), "reserved_bits"},
+      {masked(0x83, "x"), "opcode"},
+      {std::string("\x81\xfe\x00\x01", 4) + "mask", "frame_length"},
+      {masked(0x09, "x"), "control_frame"},
+      {masked(0x80, "x"), "continuation"},
+      {masked(0x88, std::string("\x03\xed", 2)), "close_code"},
+      {text_frame("\xff"), "not_utf8"},
+  };
+  for (const auto& one : kCases) {
+    WebSocketClient client(echo.listener.port());
+    ASSERT_TRUE(client.open());
+    client.send(one.bytes);
+    EXPECT_NE(client.closed().find(one.why), std::string::npos) << one.why;
+    EXPECT_EQ(echo.counted(one.why), 1u) << one.why;
+  }
+  EXPECT_EQ(echo.counted("service"), 0u);
+}
+
 TEST(WebSocketServer, the_goodbye_arrives_though_a_huge_message_is_still_on_its_way) {
   Echo echo;
   WebSocketClient client(echo.listener.port());

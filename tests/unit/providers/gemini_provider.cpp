@@ -463,7 +463,7 @@ TEST(Gemini, a_wrong_key_is_ours_and_a_retry_delay_is_heard) {
   }
 }
 
-TEST(Gemini, models_are_those_that_generate) {
+TEST(Gemini, models_are_those_that_generate_or_embed) {
   Desk desk("https://g.example/v1beta/");
   desk.play(script(
       kJsonType,
@@ -472,10 +472,12 @@ TEST(Gemini, models_are_those_that_generate) {
       {"name":7},5,{"name":"bare","inputTokenLimit":"x","supportedGenerationMethods":[1,null]},{"name":"open"}]})"));
   const auto list = desk.models();
   ASSERT_TRUE(list.ok());
-  ASSERT_EQ(list->size(), 2U);
+  ASSERT_EQ(list->size(), 3U);
   EXPECT_EQ((*list)[0].id, "gemini-2.5");
   EXPECT_EQ((*list)[0].context, 1'048'576U);
-  EXPECT_EQ((*list)[1].id, "open");
+  EXPECT_EQ((*list)[1].id, "embed");
+  EXPECT_EQ((*list)[1].task, "embedding");
+  EXPECT_EQ((*list)[2].id, "open");
   EXPECT_EQ(desk.client.sent[0].address, "https://g.example/v1beta/models?pageSize=1000");
   EXPECT_TRUE(desk.client.sent[0].has("x-goog-api-key: sk-secret-7"));
   desk.play(script(kJsonType, R"({"models":{"a":1}})"));

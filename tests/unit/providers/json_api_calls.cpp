@@ -35,6 +35,10 @@ TEST(RetryAfter, seconds_and_milliseconds_are_understood) {
                   {"retry-after", "Sun, 06 Nov 1994 08:49:07 GMT"}}),
             Ms(0));
   EXPECT_EQ(told({{"retry-after", "86401"}}), Ms(86'400'000));
+  for (const std::size_t digits : {20u, 400u}) {  // more than 64 bits, and than a double holds
+    EXPECT_EQ(told({{"retry-after", std::string(digits, '9')}}), Ms(86'400'000)) << digits;
+    EXPECT_EQ(told({{"retry-after", "0." + std::string(digits, '0')}}), Ms(0)) << digits;
+  }
 }
 
 TEST(RetryAfter, a_date_without_the_replys_own_is_counted_from_when_it_came) {

@@ -113,8 +113,16 @@ TEST(Ollama, its_own_parameters_go_through_and_openais_go_before_them) {
       R"({"messages":[{"role":"user","content":"q"}],"temperature":0.5,"keep_alive":"10m","think":true,
       "reasoning_effort":"none","options":{"num_ctx":16384,"temperature":0.9,"mirostat":2,"num_predict":9}})",
       kReply);
-  EXPECT_EQ(sent["options"], *parse_json(R"({"num_ctx":16384,"temperature":0.5,"mirostat":2})"))
+  EXPECT_EQ(sent["options"],
+            *parse_json(R"({"num_ctx":16384,"temperature":0.5,"mirostat":2,"num_predict":9})"))
       << dump(sent);
+  const Json bounded = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"}],"max_tokens":5,"options":{"num_predict":9}})",
+      kReply);
+  EXPECT_EQ(bounded["options"], *parse_json(R"({"num_predict":5})"));
+  const Json endless = desk.translated(
+      R"({"messages":[{"role":"user","content":"q"}],"options":{"num_predict":-1}})", kReply);
+  EXPECT_FALSE(endless.contains("options") && endless["options"].contains("num_predict"));
   EXPECT_EQ(sent["keep_alive"], "10m");
   EXPECT_EQ(sent["think"], true);
   const Json plain = desk.translated(

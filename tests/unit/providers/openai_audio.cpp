@@ -58,6 +58,46 @@ TEST(OpenAiAudio, a_transcript_is_read_with_or_without_its_details) {
   EXPECT_EQ(full->words.size(), 1U);
 }
 
+TEST(OpenAiAudio, what_a_server_says_beside_the_words_is_kept) {
+  auto got = read_transcript(R"({"text":"hi","usage":{"type":"tokens","input_tokens":3},
+      "logprobs":[{"token":"hi","logprob":-1}],
+      "segments":[{"start":0,"end":1,"text":"hi","seek":12,"tokens":[5,"x",7],"temperature":0.4,
+        "avg_logprob":-0.25,"compression_ratio":1.5,"no_speech_prob":0.01},
+        {"start":1,"end":2,"text":"you","tokens":{},"seek":"x"}]})");
+  ASSERT_TRUE(got.ok());
+  EXPECT_EQ(got->usage, R"({"type":"tokens","input_tokens":3})");
+  EXPECT_EQ(got->logprobs, R"([{"token":"hi","logprob":-1}])");
+  ASSERT_EQ(got->segments.size(), 2U);
+  const SegmentFacts& facts = got->segments[0].facts;
+  EXPECT_EQ(facts.seek, 12U);
+  EXPECT_EQ(facts.tokens, (std::vector<std::int64_t>{5, 7}));
+  EXPECT_EQ(facts.temperature, 0.4);
+  EXPECT_EQ(facts.avg_logprob, -0.25);
+  EXPECT_EQ(facts.compression_ratio, 1.5);
+  EXPECT_EQ(facts.no_speech_prob, 0.01);
+  const SegmentFacts& none = got->segments[1].facts;
+  EXPECT_FALSE(none.seek || none.temperature || none.avg_logprob || none.no_speech_prob);
+  EXPECT_TRUE(none.tokens.empty());
+  auto wrong = read_transcript(R"({"text":"hi","usage":[1],"logprobs":{"a":1}})");
+  ASSERT_TRUE(wrong.ok());
+  EXPECT_EQ(wrong->usage + wrong->logprobs, "");
+}
+
+TEST(OpenAiAudio, what_is_asked_for_beside_the_words_goes_on_but_never_to_translations) {
+  TranscribeRequest request = request_of();
+  request.logprobs = true;
+  request.chunking = {{"chunking_strategy[type]", "server_vad"},
+                      {"chunking_strategy[threshold]", "0.5"}};
+  const std::string head = transcription_form(request, "m", "B").head;
+  EXPECT_NE(head.find("name=\"include[]\"\r\n\r\nlogprobs\r\n"), std::string::npos);
+  EXPECT_NE(head.find("name=\"chunking_strategy[type]\"\r\n\r\nserver_vad\r\n"), std::string::npos);
+  EXPECT_NE(head.find("name=\"chunking_strategy[threshold]\"\r\n\r\n0.5\r\n"), std::string::npos);
+  request.translate = true;
+  const std::string translation = transcription_form(request, "m", "B").head;
+  EXPECT_EQ(translation.find("include"), std::string::npos);
+  EXPECT_EQ(translation.find("chunking"), std::string::npos);
+}
+
 TEST(OpenAiAudio, what_is_no_transcript_is_a_bad_reply) {
   for (const char* body : {"", "[]", "7", "{}", R"({"text":7})", R"({"text":)", "<html>"}) {
     auto got = read_transcript(body);
@@ -72,8 +112,16 @@ TEST(OpenAiAudio, events_give_pieces_and_the_end) {
   auto delta = read_transcript_event(R"({"type":"transcript.text.delta","delta":"one "})");
   ASSERT_TRUE(delta.ok() && *delta);
   EXPECT_EQ((*delta)->delta, "one ");
-  auto done = read_transcript_event(R"({"type":"transcript.text.done","text":"one two"})");
+  EXPECT_EQ((*delta)->logprobs, "");
+  auto sure = read_transcript_event(
+      R"({"type":"transcript.text.delta","delta":"x","logprobs":[{"token":"x"}]})");
+  ASSERT_TRUE(sure.ok() && *sure);
+  EXPECT_EQ((*sure)->logprobs, R"([{"token":"x"}])");
+  auto done = read_transcript_event(R"({"type":"transcript.text.done","text":"one two",
+      "usage":{"type":"tokens"},"logprobs":[{"token":"y"}]})");
   ASSERT_TRUE(done.ok() && *done);
+  EXPECT_EQ((*done)->whole->usage, R"({"type":"tokens"})");
+  EXPECT_EQ((*done)->whole->logprobs, R"([{"token":"y"}])");
   EXPECT_EQ((*done)->whole->text, "one two");
   auto other = read_transcript_event(R"({"type":"transcript.text.segment","text":"x"})");
   ASSERT_TRUE(other.ok());
