@@ -3,16 +3,11 @@
 // provider.
 #include "net/client_curl_engine.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "base/public_address.h"
 #include "base/text.h"
 
 namespace mainstay::net {
@@ -150,22 +145,6 @@ std::size_t on_body(char* data, std::size_t, std::size_t size, void* user) {
   return size;
 }
 
-/// The address that the name led to, as libcurl is about to connect to it.
-bool leads_outside(const curl_sockaddr& address) {
-  if (address.family == AF_INET) {
-    sockaddr_in v4{};
-    std::memcpy(&v4, &address.addr, sizeof v4);
-    return is_public(asio::ip::address_v4(ntohl(v4.sin_addr.s_addr)));
-  }
-  if (address.family != AF_INET6 || address.addrlen < sizeof(sockaddr_in6)) return false;
-  sockaddr_in6 v6{};
-  // The struct's last member has room for what addrlen says, beyond its declared size.
-  std::memcpy(&v6, static_cast<const void*>(&address.addr), sizeof v6);
-  asio::ip::address_v6::bytes_type bytes;
-  std::memcpy(bytes.data(), &v6.sin6_addr, bytes.size());
-  return is_public(asio::ip::address_v6(bytes));
-}
-
 curl_socket_t on_open(void* user, curlsocktype, curl_sockaddr* address) {
   auto& t = *static_cast<Transfer*>(user);
   Budget& budget = *t.engine->budget;
@@ -177,22 +156,13 @@ curl_socket_t on_open(void* user, curlsocktype, curl_sockaddr* address) {
     t.no_slot = true;
     return CURL_SOCKET_BAD;
   }
-  const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  if (fd < 0) {
-    budget.give_back();
-    return CURL_SOCKET_BAD;
-  }
-  budget.created.fetch_add(1, std::memory_order_relaxed);
-  ++t.engine->open;
-  return fd;
+  t.swept = false;
+  return t.engine->sockets.open(*address);
 }
 
 // Belongs to the connection, which outlives the call that opened it.
 int on_close(void* user, curl_socket_t fd) {
-  auto& engine = *static_cast<CurlTransport::Engine*>(user);
-  --engine.open;
-  engine.budget->give_back();
-  return ::close(fd);
+  return static_cast<CurlSockets*>(user)->close(fd);
 }
 
 }  // namespace
@@ -287,6 +257,8 @@ void CurlTransport::Engine::drop_idle() {
       multi = std::move(fresh);
     }
   }
+  old.reset();
+  sockets.sweep();
 }
 
 void CurlTransport::Engine::run() {
@@ -368,7 +340,7 @@ void CurlTransport::Engine::prepare(Transfer& t) {
   set(easy, CURLOPT_OPENSOCKETFUNCTION, &on_open);
   set(easy, CURLOPT_OPENSOCKETDATA, &t);
   set(easy, CURLOPT_CLOSESOCKETFUNCTION, &on_close);
-  set(easy, CURLOPT_CLOSESOCKETDATA, this);
+  set(easy, CURLOPT_CLOSESOCKETDATA, &sockets);
   if (t.call.method == "GET") {
     set(easy, CURLOPT_HTTPGET, 1L);
   } else if (t.call.method == "HEAD") {
@@ -455,7 +427,6 @@ void CurlTransport::Engine::finish(const TransferPtr& transfer, CURLcode code) {
     } else if (code == CURLE_OK && !t.head_done) {
       t.error = upstream_error(Errc::bad_upstream, "upstream_bad_reply", "no head");
     }
-    if (std::exchange(t.reserved, false)) budget->give_back();
     if (t.reused) budget->reused.fetch_add(1, std::memory_order_relaxed);
     t.finished = true;
     t.changed.notify();
@@ -469,10 +440,12 @@ void CurlTransport::Engine::remove(const TransferPtr& transfer) {
     running.erase(t.easy.get());
     curl_multi_remove_handle(multi.get(), t.easy.get());
     curl_easy_reset(t.easy.get());
+    if (!std::exchange(t.swept, true)) sockets.sweep();
     if (spares.size() < kSparesMax) spares.push_back(std::move(t.easy));
     t.easy.reset();
     t.lines.reset();
   }
+  if (std::exchange(t.reserved, false)) budget->give_back();
   std::lock_guard lock(mutex);
   if (std::exchange(t.counted, false)) --in_flight;
 }
@@ -491,11 +464,13 @@ void CurlTransport::Engine::end_all() {
   winding.clear();
   spares.clear();
   multi.reset();
+  sockets.sweep();
   count_idle();
 }
 
 // A lower bound of what libcurl keeps: connections that no running transfer can be using.
 void CurlTransport::Engine::count_idle() {
+  const std::size_t open = sockets.count();
   budget->curl_idle.store(open > running.size() ? open - running.size() : 0,
                           std::memory_order_relaxed);
 }

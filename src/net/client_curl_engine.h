@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "net/client_curl.h"
+#include "net/client_curl_sockets.h"
 #include "net/client_pool.h"
 
 namespace mainstay::net {
@@ -46,6 +47,7 @@ struct Transfer {
   bool no_slot = false;   ///< failed since the budget gave no right to a connection
   bool reserved = false;  ///< holds such a right, not used yet
   bool counted = false;
+  bool swept = true;                        ///< opened no socket since the last sweep
   CurlTransport::Engine* engine = nullptr;  ///< outlives every handle it runs
   // Shared, under the mutex.
   Event changed;
@@ -66,7 +68,7 @@ using TransferPtr = std::shared_ptr<Transfer>;
 
 /// The thread and its multi handle.
 struct CurlTransport::Engine {
-  Engine(std::shared_ptr<Budget> to, Log& out) : budget(std::move(to)), log(out) {}
+  Engine(std::shared_ptr<Budget> to, Log& out) : budget(std::move(to)), log(out), sockets(budget) {}
 
   bool submit(const TransferPtr& transfer);
   void resume(const TransferPtr& transfer);
@@ -95,7 +97,7 @@ struct CurlTransport::Engine {
   std::vector<Easy> spares;
   std::unordered_map<CURL*, TransferPtr> running;
   std::vector<std::pair<TimePoint, TransferPtr>> winding;  ///< closed at that time at the latest
-  std::size_t open = 0;                                    ///< sockets of libcurl
+  CurlSockets sockets;
 
   std::mutex mutex;
   std::vector<TransferPtr> to_start;

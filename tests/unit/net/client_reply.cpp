@@ -241,33 +241,14 @@ TEST(ClientReply, each_timer_ends_its_own_phase) {
 }
 
 TEST(ClientReply, a_connection_that_nobody_accepts_runs_into_the_connect_timer) {
-  // A full backlog: the kernel drops further SYNs.
-  ScriptServer full([](Peer&, int) {}, 0);
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&at), sizeof at), 0);
-  ASSERT_EQ(::listen(fd, 0), 0);
-  socklen_t size = sizeof at;
-  ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size);
-  std::vector<int> fillers;
-  for (int i = 0; i < 3; ++i) {
-    fillers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-    [[maybe_unused]] const int rc =
-        ::connect(fillers.back(), reinterpret_cast<sockaddr*>(&at), sizeof at);
-  }
-  auto url = std::make_shared<const Url>(
-      *Url::parse("http://127.0.0.1:" + std::to_string(ntohs(at.sin_port))));
+  const FullListener full;
   Rig rig;
   CallTimers timers;
   timers.connect = milliseconds(30);
-  const Got got = rig.get(call_to(url), timers);
+  const Got got = rig.get(call_to(full.url("http")), timers);
   EXPECT_EQ(got.error.code, Errc::deadline);
   EXPECT_EQ(got.error.reason, "upstream_connect_timeout");
   EXPECT_EQ(rig.client->figures().open, 0U);
-  for (const int filler : fillers) ::close(filler);
-  ::close(fd);
 }
 
 /// Starts a call that can be cancelled, cancels it when the server has the request, and waits for

@@ -123,13 +123,13 @@ class Gate {
 class ScriptServer {
  public:
   using Script = std::function<void(Peer&, int)>;
-  explicit ScriptServer(Script script, int backlog = 256) : script_(std::move(script)) {
+  explicit ScriptServer(Script script) : script_(std::move(script)) {
     fd_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     ::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at);
-    ::listen(fd_, backlog);
+    ::listen(fd_, 256);
     socklen_t size = sizeof at;
     ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
     port_ = ntohs(at.sin_port);
@@ -170,6 +170,41 @@ class ScriptServer {
   std::vector<std::unique_ptr<Peer>> peers_;
   std::vector<std::thread> threads_;
   std::thread accepting_;
+};
+
+/// A port whose backlog is full: the kernel drops what else would connect.
+class FullListener {
+ public:
+  FullListener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ::bind(fd_, reinterpret_cast<sockaddr*>(&at), sizeof at);
+    ::listen(fd_, 0);
+    socklen_t size = sizeof at;
+    ::getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
+    port_ = ntohs(at.sin_port);
+    for (int& filler : fillers_) {
+      filler = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+      [[maybe_unused]] const int rc =
+          ::connect(filler, reinterpret_cast<sockaddr*>(&at), sizeof at);
+    }
+  }
+  ~FullListener() {
+    for (const int filler : fillers_) ::close(filler);
+    ::close(fd_);
+  }
+  FullListener(const FullListener&) = delete;
+  FullListener& operator=(const FullListener&) = delete;
+  std::shared_ptr<const Url> url(const std::string& scheme) const {
+    return std::make_shared<const Url>(
+        *Url::parse(scheme + "://127.0.0.1:" + std::to_string(port_)));
+  }
+
+ private:
+  int fd_;
+  std::uint16_t port_ = 0;
+  int fillers_[3]{};
 };
 
 /// A script that answers every request with its own body (or "get").

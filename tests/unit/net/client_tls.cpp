@@ -302,6 +302,25 @@ TEST(ClientTls, a_server_that_closes_before_its_head_is_a_failed_handshake_or_a_
   EXPECT_EQ(rig.get(call_to(url)).error.code, Errc::bad_upstream);
 }
 
+TEST(ClientTls, calls_that_end_before_they_are_connected_give_their_connections_back) {
+  const FullListener full;
+  UpstreamSettings settings = trusting(false);
+  settings.connections_max = 2;
+  Rig rig(settings);
+  CallTimers timers;
+  timers.connect = milliseconds(20);
+  for (int i = 0; i < 2; ++i) {
+    auto one = rig.begin(call_to(full.url("https")), timers);
+    auto other = rig.begin(call_to(full.url("https")), timers);
+    EXPECT_EQ(one.get().error.reason, "upstream_connect_timeout");
+    EXPECT_EQ(other.get().error.reason, "upstream_connect_timeout");
+  }
+  auto by = rig.within(milliseconds(20));
+  const Got left = rig.start(fetch(*rig.client, call_to(full.url("https")), {}, by)).get();
+  EXPECT_EQ(left.error.reason, "upstream_timeout");
+  EXPECT_TRUE(rig.until([](const auto& f) { return f.open == 0; }));
+}
+
 TEST(ClientTls, cancelling_the_caller_ends_the_transfer) {
   Rig rig(trusting(false));
   asio::cancellation_signal signal;
