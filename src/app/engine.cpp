@@ -274,7 +274,7 @@ Status Engine::open_listener() {
                   if (!opened.ok()) return opened;
                   opened = open_admin_listener();
                   if (!opened.ok()) return opened;
-                  auto told = write_address(data_dir_, address());
+                  auto told = write_address(data_dir_, address(), admin_address());
                   if (!told.ok()) return Status(told.error());
                   address_held_ = std::move(*told);
                   return done();

@@ -5,6 +5,7 @@
 
 #include "admission/admin_key.h"
 #include "app/engine.h"
+#include "app/settings_check.h"
 
 namespace mainstay::app {
 
@@ -59,7 +60,12 @@ Result<config::Loaded> Engine::read_configuration() {
     sources.file = loaded_.file;
     sources.file_required = true;
   }
-  return config::reload(sources);
+  auto loaded = config::reload(sources);
+  if (!loaded.ok()) return loaded;
+  // What the next start would refuse is refused now, in the same words.
+  auto unusable = unusable_settings(loaded->settings);
+  if (!unusable.empty()) return std::move(unusable.front());
+  return loaded;
 }
 
 Result<ReloadSteps::Built> Engine::build(config::Loaded loaded, std::uint64_t version) {

@@ -227,10 +227,10 @@ constexpr std::size_t kStartsKept = 100;
 
 }  // namespace
 
-Result<resources::Descriptor> write_address(const std::string& data_dir,
-                                            const std::string& address) {
+Result<resources::Descriptor> write_address(const std::string& data_dir, const std::string& address,
+                                            const std::string& admin) {
   const std::string path = data_dir + "/address";
-  auto written = write_small(path, address);
+  auto written = write_small(path, admin.empty() ? address : address + "\n" + admin);
   if (!written.ok()) return written.error();
   resources::Descriptor held(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (held.get() < 0 || ::flock(held.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -243,7 +243,10 @@ void remove_address(const std::string& data_dir) {
   ::unlink((data_dir + "/address").c_str());
 }
 
-std::optional<std::string> read_address(const std::string& data_dir) {
+namespace {
+
+/// What a running server wrote; nothing without one.
+std::optional<std::string> address_file(const std::string& data_dir) {
   const std::string path = data_dir + "/address";
   const resources::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return std::nullopt;
@@ -253,7 +256,24 @@ std::optional<std::string> read_address(const std::string& data_dir) {
   if (!held) return std::nullopt;
   auto text = read_file(path, 1_KiB);
   if (!text.ok() || text->empty()) return std::nullopt;
-  return std::string(trim(*text));
+  return std::move(*text);
+}
+
+}  // namespace
+
+std::optional<std::string> read_address(const std::string& data_dir) {
+  const auto text = address_file(data_dir);
+  if (!text) return std::nullopt;
+  return std::string(trim(text->substr(0, text->find('\n'))));
+}
+
+std::optional<std::string> read_admin_address(const std::string& data_dir) {
+  const auto text = address_file(data_dir);
+  const auto line = text ? text->find('\n') : std::string::npos;
+  if (line == std::string::npos) return std::nullopt;
+  std::string address(trim(text->substr(line)));
+  if (address.empty()) return std::nullopt;
+  return address;
 }
 
 bool has_stale_address(const std::string& data_dir) {

@@ -55,11 +55,14 @@ std::string format_of(const std::string& path, const std::string& text);
 /// DATA/address tells other commands where the server of this data directory listens. Its lock is
 /// held for as long as what write_address() gives lives: who is sent the directory's keys must not
 /// be whoever came to the port of a server that was killed, or that the directory was copied from.
-Result<resources::Descriptor> write_address(const std::string& data_dir,
-                                            const std::string& address);
+/// `admin`: of server.admin_listen, the second line; empty: /admin is at `address`.
+Result<resources::Descriptor> write_address(const std::string& data_dir, const std::string& address,
+                                            const std::string& admin = "");
 void remove_address(const std::string& data_dir);
 /// Nothing when no running server wrote it.
 std::optional<std::string> read_address(const std::string& data_dir);
+/// Nothing as well when /admin has no address of its own.
+std::optional<std::string> read_admin_address(const std::string& data_dir);
 /// Whether a server that wrote it has ended without a stop.
 bool has_stale_address(const std::string& data_dir);
 

@@ -52,7 +52,7 @@ bool not_as_admin(const MaybeAnswer& answer) {
 /// As an administrator, so that anybody's job is within reach and the audit knows; else as the
 /// key's user.
 MaybeAnswer either(Remote& remote, std::string_view method, const std::string& path) {
-  auto answer = remote.call(method, "/admin" + path, "");
+  auto answer = remote.call_admin(method, "/admin" + path, "");
   if (not_as_admin(answer)) answer = remote.call(method, "/v1" + path, "");
   return answer;
 }

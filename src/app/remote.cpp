@@ -128,6 +128,12 @@ Result<std::unique_ptr<Remote>> Remote::open_running(const Common& common, Admin
                       "No server runs for the data directory " + dir +
                           ". Start it with mainstay serve, or name it with --url.");
   }
+  const auto alone = common.url.empty() ? read_admin_address(dir) : std::nullopt;
+  if (alone) {
+    auto url = net::Url::parse(*alone);
+    if (!url.ok()) return url.error();
+    remote->admin_url_ = std::make_shared<net::Url>(std::move(*url));
+  }
   auto connected = remote->connect(*address);
   if (connected.ok()) return remote;
   if (connected.error().reason == kNoTls) return connected.error();
@@ -200,6 +206,13 @@ Result<HttpAnswer> Remote::call(std::string_view method, std::string target, std
                                 const MoreHeaders& more) {
   net::Call call = call_to(method, std::move(target), std::move(body));
   for (const auto& [name, value] : more) call.headers.add(name, value);
+  return stream_call(std::move(call), nullptr);
+}
+
+Result<HttpAnswer> Remote::call_admin(std::string_view method, std::string target,
+                                      std::string body) {
+  net::Call call = call_to(method, std::move(target), std::move(body));
+  if (admin_url_) call.url = admin_url_;
   return stream_call(std::move(call), nullptr);
 }
 

@@ -55,6 +55,8 @@ class Remote {
 
   Result<HttpAnswer> call(std::string_view method, std::string target, std::string body,
                           const MoreHeaders& more = {});
+  /// The same of a path below /admin, which may have an address of its own.
+  Result<HttpAnswer> call_admin(std::string_view method, std::string target, std::string body);
   /// A POST of anything but JSON.
   Result<HttpAnswer> send(std::string target, const std::string& content_type, std::string body);
   /// A POST of a body that is partly a file, which is read as it is sent. Takes up to half a day.
@@ -95,6 +97,7 @@ class Remote {
   asio::io_context io_{1};
   std::unique_ptr<net::Client> client_;
   std::shared_ptr<net::Url> url_;
+  std::shared_ptr<net::Url> admin_url_;  ///< null: the same
   std::string key_;
   std::string address_;
 };

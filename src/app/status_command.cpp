@@ -11,8 +11,7 @@
 namespace mainstay::app {
 namespace {
 
-Json json_of(Remote& remote, const char* target) {
-  auto answer = remote.call("GET", target, "");
+Json json_of(Result<HttpAnswer> answer) {
   if (!answer.ok() || answer->status != 200) return nullptr;
   auto parsed = parse_json(answer->body);
   return parsed.ok() ? std::move(*parsed) : Json(nullptr);
@@ -26,9 +25,9 @@ StatusReplies ask_server(Remote& remote) {
     auto parsed = parse_json(ready->body);
     if (parsed.ok()) out.ready = std::move(*parsed);
   }
-  out.sessions = json_of(remote, "/health/sessions");
-  out.database = json_of(remote, "/health/database");
-  out.alerts = json_of(remote, "/admin/alerts");
+  out.sessions = json_of(remote.call("GET", "/health/sessions", ""));
+  out.database = json_of(remote.call("GET", "/health/database", ""));
+  out.alerts = json_of(remote.call_admin("GET", "/admin/alerts", ""));
   auto metrics = remote.call("GET", "/metrics", "");
   if (metrics.ok() && metrics->status == 200) out.metrics = std::move(metrics->body);
   return out;

@@ -1,3 +1,4 @@
+// The count of libcurl's sockets, and what became of each.
 #include "net/client_curl_sockets.h"
 
 #include <arpa/inet.h>

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { assert_error, pair, serve } from './lib/harness.mjs';
+import { assert_error, pair, run, serve } from './lib/harness.mjs';
 import { problems } from './lib/schema.mjs';
 
 const ask = (text) => ({ model: 'model-a', messages: [{ role: 'user', content: text }] });
@@ -114,5 +114,12 @@ describe('admin', () => {
     assert.equal(there.status, 200);
     assert.equal((await fetch(`${own}/v1/models`, { headers: admin })).status, 404);
     assert.equal((await fetch(`${own}/health`)).status, 200);
+    // The commands find that address too, with the data directory's own key.
+    const order = { kind: 'chat', input: ask('later'), delay: 3600 };
+    const job = await server.post('/v1/jobs', order);
+    assert.equal(job.status, 202, job.text);
+    const listed = await run(['jobs', 'list', '--data', server.data, '--json']);
+    assert.equal(listed.code, 0, listed.err);
+    assert.deepEqual(JSON.parse(listed.out).data.map((one) => one.id), [job.json.id]);
   });
 });

@@ -56,6 +56,14 @@ describe('reload', () => {
     assert.equal((await server.metrics())('mainstay_config_reload_success'), 1);
   });
 
+  test('a value that the next start would refuse is refused by a reload', async (t) => {
+    const { server } = await pair(t);
+    rewrite(server, (text) => with_line(set_burst(7)(text), 'storage', 'redis_url = "http://nowhere"'));
+    assert_error(await reload(server), 422);
+    const shown = await server.get('/admin/config', admin_of(server));
+    assert.notEqual(shown.json.settings['limits.user.burst'].value, 7, 'the old configuration stays');
+  });
+
   test('SIGHUP reloads', async (t) => {
     const { server } = await pair(t);
     rewrite(server, set_burst(8));
