@@ -76,6 +76,9 @@ Result<AdminKey> read(const std::string& path) {
   const bool known = ::fstat(file, &info) == 0;
   ::close(file);
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+  if (known && info.st_size > static_cast<off_t>(kFileMax)) {
+    return unusable(path, "it is longer than 4096 bytes");
+  }
   const std::string_view key = trim(text);
   if (key.size() < kStrongKey || key.find_first_of(" \t\r\n") != key.npos) {
     return unusable(path, "it holds no key of at least 32 characters in one line");

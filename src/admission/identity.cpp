@@ -59,6 +59,14 @@ Error exposed(const std::string& listen) {
 
 }  // namespace
 
+Status check_token_key(const JwtSettings& jwt) {
+  auto keys = fixed_key_set(jwt);
+  if (keys.ok()) return done();
+  Error error = std::move(keys.error());
+  if (error.field.empty()) error.field = "auth.jwt.public_key";  // a secret's length was checked
+  return error;
+}
+
 KeyDigest revocation_digest(std::string_view issuer, std::string_view token_id) {
   // The length keeps (ab, c) and (a, bc) apart.
   std::string both = std::to_string(issuer.size()) + ":";

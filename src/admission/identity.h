@@ -26,6 +26,10 @@ namespace mainstay::admission {
 /// Reads the text at auth.jwt.jwks_url; bounded in size by whoever gives it.
 using FetchKeySet = std::function<Co<Result<std::string>>(Deadline)>;
 
+/// Whether the secret or the file of auth.jwt.public_key makes a key; ok when neither is set. Reads
+/// the file: blocks. Errors: invalid "invalid_jwt_key" with the setting in `field`.
+Status check_token_key(const JwtSettings& jwt);
+
 /// Thread-safe. identify() reads one immutable snapshot and never waits, asks no database and does
 /// no I/O; whatever changes (keys, settings, the issuer's keys) makes the next snapshot.
 class Identity {
@@ -64,6 +68,9 @@ class Identity {
 
   /// Reads the store's keys when they changed; also notes when keys were used, about once a minute.
   Co<Status> refresh(storage::AccessKeys& keys, Deadline by);
+  /// Writes when keys were used last, as far as it is not written yet. Errors: those of the store;
+  /// what was not written is written the next time.
+  Co<Status> note_uses(storage::AccessKeys& keys, Deadline by);
   /// refresh() every auth.keys_refresh, until cancelled. `keys` and `log` outlive it.
   Co<> watch_keys(storage::AccessKeys& keys, Log& log);
   /// Follows auth.jwt.jwks_url until cancelled; without one it waits for configure().
@@ -112,7 +119,6 @@ class Identity {
   bool somebody_may(const AuthSettings& auth) const;
   void add_configured(Snapshot& next) const;
   void add_stored(Snapshot& next);
-  Co<Status> note_uses(storage::AccessKeys& keys, Deadline by);
   Co<Status> read_issuer(FetchKeySet fetch, Log& log);
   TimePoint next_due();
   static bool has_source(const JwtSettings& jwt);

@@ -24,6 +24,11 @@ Co<Status> Identity::refresh(storage::AccessKeys& keys, Deadline by) {
     if (!list.ok()) co_return list.error();
     accept(std::move(*list));
   }
+  {
+    std::lock_guard lock(mutex_);
+    if (clock_.now() - uses_noted_at_ < kNoteUses) co_return done();
+    uses_noted_at_ = clock_.now();
+  }
   co_return co_await note_uses(keys, by);
 }
 
@@ -31,17 +36,20 @@ Co<Status> Identity::note_uses(storage::AccessKeys& keys, Deadline by) {
   std::vector<storage::KeyUse> uses;
   {
     std::lock_guard lock(mutex_);
-    const TimePoint now = clock_.now();
-    if (now - uses_noted_at_ < kNoteUses) co_return done();
-    uses_noted_at_ = now;
-    for (auto& [id, use] : uses_) {
+    for (const auto& [id, use] : uses_) {
       const std::int64_t at = use->at.load(std::memory_order_relaxed);
       if (at > use->noted) uses.push_back({id, wall_from_micros(at)});
-      use->noted = std::max(use->noted, at);
     }
   }
   if (uses.empty()) co_return done();
-  co_return co_await keys.used(std::move(uses), by);
+  auto written = co_await keys.used(uses, by);
+  if (!written.ok()) co_return written;  // still to be noted: the next time tries again
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, at] : uses) {
+    auto& use = uses_[id];
+    if (use) use->noted = std::max(use->noted, micros(at));
+  }
+  co_return done();
 }
 
 Co<> Identity::watch_keys(storage::AccessKeys& keys, Log& log) {

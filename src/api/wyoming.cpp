@@ -194,19 +194,29 @@ WyomingServer::WyomingServer(const WyomingSettings& settings, Clock& clock, Log&
 
 WyomingServer::~WyomingServer() = default;
 
+Status check_wyoming(const WyomingSettings& settings) {
+  if (settings.listen.empty()) return done();
+  auto allowed = AddressList::parse(settings.allow);
+  if (!allowed.ok()) return std::move(allowed.error());
+  auto at = net::listen_endpoint("wyoming.listen", settings.listen);
+  if (!at.ok()) return std::move(at.error());
+  if (at->address().is_loopback() || !allowed->empty()) return done();
+  return Error::say(Errc::invalid, "invalid_config",
+                    "wyoming.listen = \"" + settings.listen +
+                        "\" is open to the network, and the protocol knows no passwords: name "
+                        "who may connect in wyoming.allow, or listen on 127.0.0.1.",
+                    "wyoming.listen");
+}
+
 Status WyomingServer::open() {
   Core& core = *core_;
+  auto checked = check_wyoming(core.settings);
+  if (!checked.ok()) return checked;
   auto allowed = AddressList::parse(core.settings.allow);
-  if (!allowed.ok()) return allowed.error();
+  if (!allowed.ok()) return std::move(allowed.error());
   core.allowed = std::move(*allowed);
   auto at = net::listen_endpoint("wyoming.listen", core.settings.listen);
-  if (!at.ok()) return at.error();
-  if (!at->address().is_loopback() && core.allowed.empty()) {
-    return Error::say(Errc::invalid, "invalid_config",
-                      "wyoming.listen = \"" + core.settings.listen +
-                          "\" is open to the network, and the protocol knows no passwords: name "
-                          "who may connect in wyoming.allow, or listen on 127.0.0.1.");
-  }
+  if (!at.ok()) return std::move(at.error());
   error_code failed;
   core.acceptor.open(at->protocol(), failed);
   if (!failed) core.acceptor.set_option(Acceptor::reuse_address(true), failed);

@@ -12,6 +12,10 @@
 
 namespace mainstay::api {
 
+/// Whether open() would take these settings; binds nothing. Errors: invalid "invalid_config" with
+/// the setting in `field`.
+Status check_wyoming(const WyomingSettings& settings);
+
 /// open() and stop() on the main thread; the connections live on `loop`, which runs elsewhere.
 class WyomingServer {
  public:

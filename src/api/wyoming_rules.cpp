@@ -16,7 +16,8 @@ using asio::ip::address;
 Error bad_word(const std::string& word) {
   return Error::say(Errc::invalid, "invalid_config",
                     "wyoming.allow holds \"" + std::string(cut_utf8(to_utf8(word), 100)) +
-                        "\": an address (192.168.1.5) or a network (192.168.1.0/24).");
+                        "\": an address (192.168.1.5) or a network (192.168.1.0/24).",
+                    "wyoming.allow");
 }
 
 Error bad_audio(const char* says) {

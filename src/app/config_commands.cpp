@@ -35,7 +35,7 @@ void print_error(const Common& common, const Error& error) {
 
 Exit fail(const Common& common, const Error& error) {
   print_error(common, error);
-  return error.reason == "invalid_config" ? Exit::config : exit_for(error);
+  return exit_for(error);
 }
 
 namespace {

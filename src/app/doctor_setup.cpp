@@ -141,11 +141,7 @@ Findings server_and_ports(const Settings& settings, const std::string& dir) {
 
 Findings log_file(const LogSettings& log) {
   if (log.sink == "stderr" || log.sink == "stdout" || log.sink == "none") return {};
-  const std::string folder = fs::path(log.sink).parent_path().string();
-  const bool writable = ::access(log.sink.c_str(), W_OK) == 0 ||
-                        (::access(log.sink.c_str(), F_OK) != 0 &&
-                         ::access(folder.empty() ? "." : folder.c_str(), W_OK) == 0);
-  if (writable) return {{Mark::fine, "log", log.sink, ""}};
+  if (check_log_sink(log).ok()) return {{Mark::fine, "log", log.sink, ""}};
   return {{Mark::bad, "log", log.sink + " cannot be written",
            "Make it writable for this user, or set log.sink"}};
 }

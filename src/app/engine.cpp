@@ -13,6 +13,7 @@
 #include "app/issuer.h"
 #include "base/memory_reserve.h"
 #include "net/http.h"
+#include "net/transport.h"
 #include "resources/disk.h"
 #include "resources/image.h"
 
@@ -124,7 +125,7 @@ Status Engine::start_watches() {
                     start_background();
                     return done();
                   },
-                  [this] { return loops_->end_background(std::chrono::seconds(4)); }};
+                  [this] { return end_background(); }};
   return lifecycle_.start(std::move(background));
 }
 
@@ -179,7 +180,9 @@ Status Engine::start_stores() {
 
 Status Engine::start_models() {
   Part client{"upstream",
-              [this] {
+              [this]() -> Status {
+                auto authorities = net::check_ca_file(settings_.upstream);
+                if (!authorities.ok()) return authorities;
                 client_ = net::make_client(settings_.upstream, clock_, *log_, metrics_,
                                            loops_->contexts());
                 return done();

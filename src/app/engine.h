@@ -119,12 +119,15 @@ class Engine {
   void free_the_reserve();
   std::uint64_t open_connections() const;
   Co<> read_keys(std::shared_ptr<std::promise<Status>> read);
+  Status end_background();
+  Co<> note_key_uses(std::shared_ptr<std::promise<void>> noted, Deadline by);
   Co<> reload_for_signal(std::shared_ptr<std::promise<Status>> told);
   Co<std::vector<std::string>> probe(ReloadSteps::Built built, Deadline by);
   ReloadSteps reload_steps();
   Result<config::Loaded> read_configuration();
   Result<ReloadSteps::Built> build(config::Loaded loaded, std::uint64_t version);
   void put_in_force(const ReloadSteps::Built& built, const Settings& settings);
+  Status renew_certificates();
   void note_reload(Origin origin, const Result<api::ReloadReport>& outcome);
   Ground ground();
   net::Relief relief() const noexcept;

@@ -33,6 +33,23 @@ Co<> Engine::read_keys(std::shared_ptr<std::promise<Status>> read) {
   read->set_value(std::move(refreshed));
 }
 
+/// The uses of keys since the last note first: those of requests that the stop let finish as well.
+Status Engine::end_background() {
+  constexpr auto kPatience = std::chrono::seconds(1);
+  auto noted = std::make_shared<std::promise<void>>();
+  auto ended = noted->get_future();
+  const Deadline by = Deadline::in(clock_, kPatience);
+  loops_->spawn("keys.note", [this, noted, by] { return note_key_uses(noted, by); });
+  ended.wait_for(kPatience);
+  return loops_->end_background(std::chrono::seconds(3));
+}
+
+Co<> Engine::note_key_uses(std::shared_ptr<std::promise<void>> noted, Deadline by) {
+  auto written = co_await admission_->identity().note_uses(stores_->access_keys(), by);
+  if (!written.ok()) log_->warn("auth.uses_not_noted", {{"why", written.error().detail}});
+  noted->set_value();
+}
+
 ReloadSteps Engine::reload_steps() {
   ReloadSteps steps;
   steps.load = [this] { return read_configuration(); };
@@ -45,6 +62,7 @@ ReloadSteps Engine::reload_steps() {
   steps.swap = [this](const ReloadSteps::Built& built, const Settings& settings) {
     put_in_force(built, settings);
   };
+  steps.renew = [this] { return renew_certificates(); };
   steps.told = [this](Origin origin, const Result<api::ReloadReport>& outcome) {
     note_reload(origin, outcome);
   };
@@ -100,6 +118,15 @@ void Engine::put_in_force(const ReloadSteps::Built& built, const Settings& setti
   auto level = level_from(settings.log.level);
   if (level.ok()) log_->set_level(*level);
   live_->swap(std::static_pointer_cast<const Generation>(built.what));
+}
+
+Status Engine::renew_certificates() {
+  for (const auto* server : {&server_, &admin_server_}) {
+    if (!*server) continue;
+    auto renewed = (*server)->renew_certificate();
+    if (!renewed.ok()) return renewed;
+  }
+  return done();
 }
 
 void Engine::note_reload(Origin origin, const Result<api::ReloadReport>& outcome) {

@@ -19,8 +19,8 @@ inline Exit exit_for(const Error& error) {
   const auto& reason = error.reason;
   const bool settings = reason.ends_with("_url_invalid") || reason.ends_with("_misconfigured") ||
                         reason.ends_with("_denied") || reason == "bad_certificate" ||
-                        reason == "invalid_jwt_key" || reason == "log_sink" ||
-                        reason == "audio_store_unusable";
+                        reason == "invalid_config" || reason == "invalid_jwt_key" ||
+                        reason == "log_sink" || reason == "audio_store_unusable";
   // A server that is away may be back at the next start.
   const bool away = reason == "database_unavailable" || reason == "database_busy";
   if (settings || (reason.starts_with("database_") && !away) || reason == "data_dir_unusable") {

@@ -181,6 +181,10 @@ Co<Result<api::ReloadReport>> Reload::once(Origin origin) {
     failed(origin, error);
     co_return error;
   }
+  if (steps_.renew) {
+    auto renewed = co_await offload(clock_, pool_, steps_.renew, by);
+    if (!renewed.ok()) log_.error("config.renewal_failed", {{"detail", renewed.error().message}});
+  }
   outcome->took = clock_.now() - started;
   succeeded(origin, *outcome);
   co_return outcome;

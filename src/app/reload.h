@@ -41,6 +41,9 @@ struct ReloadSteps {
   std::function<Co<std::vector<std::string>>(Built built, Deadline by)> probe;
   /// Puts it in force; cannot fail. On the reload's loop.
   std::function<void(const Built& built, const Settings& settings)> swap;
+  /// Takes what lies in files beside the configuration (certificates) anew after each reading that
+  /// was accepted, changed or not. Blocks; runs on the pool. May be empty.
+  std::function<Status()> renew;
   /// Hears of every reload that changed or failed and that no request asked for.
   std::function<void(Origin origin, const Result<api::ReloadReport>& outcome)> told;
 };

@@ -95,7 +95,7 @@ Loop::Loop(std::shared_ptr<ServerShared> shared, asio::io_context& io, bool heal
     : shared_(std::move(shared)),
       io_(io),
       health_only_(health_only),
-      tls_(tls ? shared_->tls.get() : nullptr),
+      tls_(tls && shared_->tls),
       acceptor_(io.get_executor()),
       tick_(shared_->clock.alarm(io.get_executor())),
       pause_(shared_->clock.alarm(io.get_executor())),
@@ -236,7 +236,7 @@ void Loop::shed() {
     const int fd =
         ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      if (tls_ == nullptr) {
+      if (!tls_) {
         ::send(fd, shared_->full_reply.data(), shared_->full_reply.size(), MSG_NOSIGNAL);
         std::array<char, 4096> waste;  // unread bytes would turn the close into a reset
         while (::recv(fd, waste.data(), waste.size(), 0) > 0) {
@@ -266,6 +266,12 @@ void Loop::turn_away_newest() {
   }
 }
 
+Transport Loop::wire_of(int fd, bool v6) {
+  if (!tls_) return {io_.get_executor(), fd, v6, nullptr};
+  const std::lock_guard lock(shared_->tls_mutex);
+  return {io_.get_executor(), fd, v6, shared_->tls.get()};
+}
+
 void Loop::take(int fd, const asio::ip::address& peer, bool v6) {
   bump(figures.accepted, 1);
   shared_->accepted_total.add();
@@ -283,7 +289,7 @@ void Loop::take(int fd, const asio::ip::address& peer, bool v6) {
   }
   read_clock();
   // What throws closes the descriptor; from there on it is counted, and ended() counts it back.
-  Transport wire(io_.get_executor(), fd, v6, tls_);
+  Transport wire = wire_of(fd, v6);
   auto connection =
       std::make_shared<Connection>(shared_from_this(), std::move(wire), peer, turn_away);
   if (turn_away) {

@@ -35,6 +35,7 @@ struct ServerShared {
   Counter& refused_descriptors;  ///< no descriptor was free
   Counter& refused_pressure;     ///< the machine runs short
   Counter& refused_requests;     ///< requests that could not be read
+  std::mutex tls_mutex;          // for each accepted connection, and a renewal
   TlsContext tls;
   AskRelief relief;  ///< may be empty; set before the loops start
   Counter& websocket_received;
@@ -115,6 +116,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   bool accept_some();
   Relief relief() const { return health_only_ || !shared_->relief ? Relief{} : shared_->relief(); }
   void take(int fd, const asio::ip::address& peer, bool v6);
+  Transport wire_of(int fd, bool v6);
   void start_sweep();
   void shed();
   void turn_away_newest();
@@ -124,7 +126,7 @@ class Loop : public std::enable_shared_from_this<Loop> {
   std::shared_ptr<ServerShared> shared_;
   asio::io_context& io_;
   const bool health_only_;
-  ssl_ctx_st* const tls_;
+  const bool tls_;
   Acceptor acceptor_;
   std::unique_ptr<Alarm> tick_;
   std::unique_ptr<Alarm> pause_;

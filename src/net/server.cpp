@@ -196,6 +196,16 @@ void Server::relieve(AskRelief ask) {
   impl_->shared->relief = std::move(ask);
 }
 
+Status Server::renew_certificate() {
+  ServerShared& shared = *impl_->shared;
+  if (shared.settings.tls_certificate.empty()) return done();
+  auto context = make_tls_context(shared.settings);
+  if (!context.ok()) return std::move(context.error());
+  const std::lock_guard lock(shared.tls_mutex);
+  shared.tls.swap(*context);
+  return done();
+}
+
 Status Server::open() {
   Impl& self = *impl_;
   const auto& settings = self.shared->settings;

@@ -145,6 +145,9 @@ class Server {
   void relieve(AskRelief ask);
   /// Binds and starts accepting. Errors: invalid (address, certificate), unavailable (port taken).
   Status open();
+  /// Reads the certificate and its key again: new connections get them, open ones keep theirs.
+  /// Nothing without TLS. Thread-safe. Errors: invalid (the files do not serve; the old stays).
+  Status renew_certificate();
   /// The bound address, "127.0.0.1:41234".
   std::string address() const;
   std::string health_address() const;

@@ -73,6 +73,16 @@ Result<TlsContext> make_tls_context(const ServerSettings& settings) {
   return context;
 }
 
+Status check_ca_file(const UpstreamSettings& settings) {
+  if (settings.ca_file.empty()) return done();
+  const TlsContext context(SSL_CTX_new(TLS_client_method()));
+  if (!context) return Error::log(Errc::internal, "TLS context: " + last_tls_error());
+  if (SSL_CTX_load_verify_file(context.get(), settings.ca_file.c_str()) == 1) return done();
+  return Error::say(Errc::invalid, "bad_certificate",
+                    "upstream.ca_file: cannot use " + settings.ca_file + ": " + last_tls_error(),
+                    "upstream.ca_file");
+}
+
 Transport::Transport(Executor executor, int fd, bool v6, ssl_ctx_st* tls) : socket_(executor) {
   error_code failed;
   socket_.assign(v6 ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), fd, failed);

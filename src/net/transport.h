@@ -26,6 +26,10 @@ using TlsContext = std::unique_ptr<ssl_ctx_st, SslFree>;
 /// Errors: invalid, with the file's name.
 Result<TlsContext> make_tls_context(const ServerSettings& settings);
 
+/// Whether upstream.ca_file holds certificates; ok when it is not set. Errors: invalid
+/// "bad_certificate".
+Status check_ca_file(const UpstreamSettings& settings);
+
 /// TLS runs over OpenSSL's socket BIO rather than asio::ssl::stream: the same try-first calls then
 /// serve both kinds, and a ping can be sent from outside the coroutine.
 class Transport {

@@ -509,6 +509,9 @@ Result<std::unique_ptr<AudioStore>> open_audio_store(AudioStoreParts parts) {
   }
   const bool memory = any || wanted == "memory";
   auto& log = parts.log;
+  if (any && !shelf && !parts.settings.folder.empty()) {
+    log.warn("audio.folder_unusable", {{"folder", parts.folder}});
+  }
   std::unique_ptr<AudioStore> made =
       std::make_unique<Kept>(std::move(parts), std::move(shelf), memory);
   log.info("audio.store", {{"place", name(made->place())}});

@@ -284,6 +284,8 @@ describe('keys', () => {
       assert.ok(files.some((f) => f.bytes.includes(digest) || f.bytes.includes(Buffer.from(digest, 'hex'))), 'the hash is there');
     }
     const list = await run(['keys', 'list', '--json', '--data', data]);
+    const used = JSON.parse(list.out);
+    assert.equal((used.keys ?? used).filter((key) => key.last_used).length, made.length, `the stop notes the last uses: ${list.out}`);
     for (const { key } of made) assert.ok(!list.out.includes(key.slice(12)));
   });
 

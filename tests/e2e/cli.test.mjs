@@ -96,7 +96,10 @@ describe('without a server', () => {
     const at = { cwd: dir, home: dir };
     const tls = ['--set', 'server.listen=127.0.0.1:0', '--set', 'server.tls_certificate=/nowhere/cert.pem', '--set', 'server.tls_key=/nowhere/key.pem'];
     const postgres = { MAINSTAY_STORAGE__POSTGRES_URL: 'foo' };
-    for (const [sets, env] of [[['--set', 'storage.redis_url=redis://h/abc']], [[], postgres], [tls],
+    const wyoming = ['--set', 'wyoming.listen=127.0.0.1:0', '--set', 'wyoming.allow=["nonsense"]'];
+    const token = ['--set', 'auth.jwt.issuer=a', '--set', 'auth.jwt.audience=b', '--set', 'auth.jwt.public_key=/nowhere/key.pem'];
+    for (const [sets, env] of [[['--set', 'storage.redis_url=redis://h/abc']], [[], postgres], [tls], [wyoming], [token],
+      [['--set', 'upstream.ca_file=/nowhere/ca.pem']],
       [['--set', 'server.listen=127.0.0.1:8099', '--set', 'server.admin_listen=127.0.0.1:8099']]]) {
       const checked = await run(['config', 'check', '--data', path.join(dir, 'data'), ...sets], { ...at, env });
       const served = await run(['serve', '--data', path.join(dir, 'data'), ...sets], { ...at, env });

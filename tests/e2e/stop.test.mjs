@@ -2,10 +2,12 @@
 // proves Z1, V3; fault rows 36, 37
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
-import { pair, pause, provide, provider_entry, run, serve, temp_dir, write_config } from './lib/harness.mjs';
+import tls from 'node:tls';
+import { Server, pair, pause, provide, provider_entry, run, serve, temp_dir, write_config } from './lib/harness.mjs';
 import { missing, service_manager } from './lib/machine.mjs';
 import { RawSocket, request_bytes } from './lib/raw.mjs';
 
@@ -219,13 +221,54 @@ describe('start', () => {
     assert.equal(fs.readFileSync(path.join(server.data, 'address'), 'utf8').trim(), again.url);
   });
 
+  const make_certificate = (certificate, key) => execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt',
+    'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', certificate, '-days', '2', '-subj', '/CN=localhost',
+    '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
+  const fingerprint_of = (file) => new X509Certificate(fs.readFileSync(file)).fingerprint256;
+  /** A connection whose requests can be sent one after the other, and the certificate it was shown. */
+  const connect_tls = (t, port) => new Promise((resolve, reject) => {
+    const socket = tls.connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      const health = () => new Promise((done, failed) => {
+        socket.once('data', (bytes) => done(bytes.toString().slice(0, 12))).once('close', failed);
+        socket.write('GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+      });
+      resolve({ fingerprint: socket.getPeerCertificate().fingerprint256, health });
+    });
+    socket.on('error', reject);
+    t.after(() => socket.destroy());
+  });
+
+  test('a renewed certificate is taken at a reload, and a broken one is not', async (t) => {
+    const dir = temp_dir(t);
+    const [certificate, key] = ['cert.pem', 'key.pem'].map((f) => path.join(dir, f));
+    make_certificate(certificate, key);
+    const first = fingerprint_of(certificate);
+    const file = write_config(dir, { models: { discover: false }, server: { tls_certificate: certificate, tls_key: key } });
+    const server = new Server({ dir, data: path.join(dir, 'data'), args: ['--config', file] });
+    t.after(() => server.stop());
+    await server.until(() => /https:\/\/127\.0\.0\.1:(\d+)/.test(server.out), 'the https address');
+    const port = /https:\/\/127\.0\.0\.1:(\d+)/.exec(server.out)[1];
+    const before = await connect_tls(t, port);
+    assert.equal(before.fingerprint, first);
+
+    make_certificate(certificate, key);
+    const renewed = fingerprint_of(certificate);
+    server.child.kill('SIGHUP');
+    await server.until(() => /config\.reloaded.*"why":"signal"/.test(server.err), 'the reload');
+    assert.equal((await connect_tls(t, port)).fingerprint, renewed);
+    assert.equal(await before.health(), 'HTTP/1.1 200');
+
+    fs.writeFileSync(certificate, 'half a certificate');
+    server.child.kill('SIGHUP');
+    await server.until(() => /config\.reload_failed.*"why":"signal".*server\.tls_certificate/.test(server.err), 'the refusal');
+    assert.equal((await connect_tls(t, port)).fingerprint, renewed);
+  });
+
   test('TLS is served when a certificate is configured', async (t) => {
     const dir = temp_dir(t);
     const [certificate, key] = ['cert.pem', 'key.pem'].map((f) => path.join(dir, f));
-    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key,
-      '-out', certificate, '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
+    make_certificate(certificate, key);
     const provider = await provide(t);
-    const { Server } = await import('./lib/harness.mjs');
     const file = write_config(dir, { models: { discover: false }, limits: { enabled: false },
       server: { tls_certificate: certificate, tls_key: key }, providers: [provider_entry(provider)] });
     const server = new Server({ dir, data: path.join(dir, 'data'), args: ['--config', file] });

@@ -56,7 +56,7 @@ TEST_F(AdminKeyTest, a_key_of_ones_own_is_taken_when_it_is_long_enough) {
 TEST_F(AdminKeyTest, an_unusable_file_is_an_error_that_names_it_and_is_left_alone) {
   for (const std::string& text :
        {std::string(), std::string("short"), std::string(40, 'a') + " " + std::string(40, 'b'),
-        std::string(40, 'a') + "\n" + std::string(40, 'b')}) {
+        std::string(40, 'a') + "\n" + std::string(40, 'b'), std::string(4097, 'k')}) {
     write(text);
     auto refused = open_admin_key(dir);
     ASSERT_FALSE(refused.ok()) << text;

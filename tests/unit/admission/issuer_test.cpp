@@ -232,5 +232,47 @@ TEST_F(StoredKeysTest, when_a_key_was_used_last_is_noted_to_the_minute) {
   EXPECT_EQ(list->keys[0].last_used, used);
 }
 
+/// The store's keys, except that notes of use fail while the disk is full.
+class FullStore final : public storage::AccessKeys {
+ public:
+  explicit FullStore(storage::AccessKeys& keys) : keys_(keys) {}
+  Co<Status> add(storage::AccessKey key, std::uint32_t most, Deadline by) override {
+    return keys_.add(std::move(key), most, by);
+  }
+  Co<Result<storage::AccessList>> list(Deadline by) override { return keys_.list(by); }
+  Co<Result<std::uint64_t>> generation(Deadline by) override { return keys_.generation(by); }
+  Co<Status> revoke(std::string id, WallTime at, Deadline by) override {
+    return keys_.revoke(std::move(id), at, by);
+  }
+  Co<Status> used(std::vector<storage::KeyUse> uses, Deadline by) override {
+    if (full) co_return Error::log(Errc::disk_full, "no space");
+    co_return co_await keys_.used(std::move(uses), by);
+  }
+  Co<Status> revoke_token(storage::RevokedToken token, WallTime now, std::uint32_t most,
+                          Deadline by) override {
+    return keys_.revoke_token(std::move(token), now, most, by);
+  }
+  bool full = true;
+
+ private:
+  storage::AccessKeys& keys_;
+};
+
+TEST_F(StoredKeysTest,
+       a_use_that_could_not_be_noted_is_noted_the_next_time_also_before_its_minute) {
+  FullStore store(stores->access_keys());
+  identity = std::make_unique<Identity>(settings, clock);
+  const NewKey key = make();
+  ASSERT_TRUE(run(identity->refresh(store, Deadline::never())).ok());
+  clock.advance(1s);
+  EXPECT_EQ(said(key.text), "in");
+  EXPECT_FALSE(run(identity->note_uses(store, Deadline::never())).ok());
+  store.full = false;
+  EXPECT_TRUE(run(identity->note_uses(store, Deadline::never())).ok());
+  auto list = run(stores->access_keys().list(Deadline::never()));
+  ASSERT_TRUE(list.ok());
+  EXPECT_EQ(list->keys.at(0).last_used, clock.wall());
+}
+
 }  // namespace
 }  // namespace mainstay::admission

@@ -326,6 +326,42 @@ TEST(SettingsCheck, addresses_and_files_that_a_start_would_refuse_are_named_by_t
   settings.server.tls_certificate = "/nowhere/cert.pem";
   settings.server.tls_key = "/nowhere/key.pem";
   EXPECT_EQ(refused(), "server.tls_certificate ");
+  settings.server = {};
+  settings.upstream.ca_file = "/nowhere/ca.pem";
+  settings.auth.jwt.public_key = "/nowhere/key.pem";
+  settings.log.sink = "/nowhere/log";
+  EXPECT_EQ(refused(), "upstream.ca_file auth.jwt.public_key log.sink ");
+}
+
+TEST(SettingsCheck, who_may_speak_wyoming_is_checked_when_it_listens) {
+  Settings settings;
+  settings.wyoming.allow = {"nonsense"};
+  EXPECT_TRUE(unusable_settings(settings).empty());
+  settings.wyoming.listen = "127.0.0.1:0";
+  ASSERT_EQ(unusable_settings(settings).size(), 1u);
+  EXPECT_EQ(unusable_settings(settings).front().field, "wyoming.allow");
+  settings.wyoming.listen = "0.0.0.0:0";
+  settings.wyoming.allow = {};
+  ASSERT_EQ(unusable_settings(settings).size(), 1u);
+  EXPECT_EQ(unusable_settings(settings).front().field, "wyoming.listen");
+  EXPECT_EQ(exit_for(unusable_settings(settings).front()), Exit::config);
+  settings.wyoming.allow = {"192.168.1.0/24"};
+  EXPECT_TRUE(unusable_settings(settings).empty());
+}
+
+TEST(SettingsCheck, a_log_is_a_file_that_is_there_or_can_be_made) {
+  Folder folder;
+  folder.write("there/log", "");
+  LogSettings log;
+  for (const char* fine : {"there/log", "there/new"}) {
+    log.sink = folder / fine;
+    EXPECT_TRUE(check_log_sink(log).ok()) << fine;
+  }
+  EXPECT_FALSE(fs::exists(folder / "there/new")) << "a check makes nothing";
+  for (const char* wrong : {"there", "missing/log", "there/log/log"}) {
+    log.sink = folder / wrong;
+    EXPECT_FALSE(check_log_sink(log).ok()) << wrong;
+  }
 }
 
 }  // namespace

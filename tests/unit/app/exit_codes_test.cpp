@@ -32,7 +32,7 @@ TEST(ExitCodes, a_server_that_is_away_is_no_fault_of_the_settings_but_a_wrong_ad
     EXPECT_EQ(code_of(Error::say(Errc::unavailable, reason, "Away.")), 69) << reason;
   }
   for (const char* reason : {"postgres_url_invalid", "redis_misconfigured", "database_newer",
-                             "bad_certificate", "invalid_jwt_key", "log_sink"}) {
+                             "bad_certificate", "invalid_config", "invalid_jwt_key", "log_sink"}) {
     EXPECT_EQ(code_of(Error::say(Errc::invalid, reason, "Wrong.")), 78) << reason;
   }
   EXPECT_EQ(code_of(Error::say(Errc::denied, "postgres_denied", "Wrong.")), 78);

@@ -53,6 +53,10 @@ struct ReloadTest : SimTest {
       in_force = *std::static_pointer_cast<const std::uint32_t>(built.what);
       order += "swap ";
     };
+    steps.renew = [this]() -> Status {
+      ++renewals;
+      return done();
+    };
     steps.told = [this](Origin origin, const Result<api::ReloadReport>& outcome) {
       told += std::string(name(origin)) + (outcome.ok() ? "+ " : "- ");
     };
@@ -90,6 +94,7 @@ struct ReloadTest : SimTest {
   bool new_models = false;
   std::atomic<int> loads = 0;
   std::atomic<int> builds = 0;
+  std::atomic<int> renewals = 0;
   std::uint32_t in_force = 5;
   std::string order;
   std::string told;
@@ -116,6 +121,7 @@ TEST_F(ReloadTest, an_unchanged_configuration_builds_nothing) {
   EXPECT_TRUE(report->changed.empty());
   EXPECT_EQ(report->version, 1u);
   EXPECT_EQ(builds, 0);
+  EXPECT_EQ(renewals, 1) << "files beside it may have changed";
   EXPECT_EQ(reload->figures().reloads, 1u);
 }
 
@@ -128,6 +134,7 @@ TEST_F(ReloadTest, fault_39_a_refused_configuration_leaves_the_old_one_in_force)
   EXPECT_EQ(report.error().reason, "invalid_config");
   EXPECT_NE(report.error().message.find("mainstay.toml:3: limits is wrong"), std::string::npos);
   EXPECT_EQ(in_force, 5u);
+  EXPECT_EQ(renewals, 0);
   EXPECT_EQ(told, "signal- ");
   const auto figures = reload->figures();
   EXPECT_FALSE(figures.last_succeeded);
