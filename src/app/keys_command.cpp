@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <fmt/chrono.h>
+#include <filesystem>
 
 #include <algorithm>
 #include <cstdio>
@@ -63,6 +64,18 @@ class KeyRing {
   asio::io_context io_{1};
   std::unique_ptr<AccessKeys> keys_;
 };
+
+/// For commands that make nothing: a mistyped --data is to be told, not to be made.
+Status data_dir_there(const Settings& settings) {
+  const std::string dir = data_dir_of(settings);
+  std::error_code failed;
+  if (std::filesystem::is_directory(dir, failed)) return done();
+  return Error::say(Errc::not_found, "no_data_dir",
+                    "There is no data directory " + dir +
+                        ", and so no keys. Name the one you mean with --data; `mainstay keys new` "
+                        "makes it.",
+                    "storage.data_dir");
+}
 
 Exit refuse(const Common& common, const Error& error) {
   print_error(common, error);
@@ -208,6 +221,8 @@ Exit keys_new(const Common& common, const KeysNewOptions& options) {
 Exit keys_list(const Common& common) {
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
+  auto there = data_dir_there(loaded->settings);
+  if (!there.ok()) return refuse(common, there.error());
   auto ring = KeyRing::open(loaded->settings);
   if (!ring.ok()) return refuse(common, ring.error());
   KeyRing& r = **ring;
@@ -241,6 +256,8 @@ Exit keys_revoke(const Common& common, const KeysRevokeOptions& options) {
   }
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
+  auto there = data_dir_there(loaded->settings);
+  if (!there.ok()) return refuse(common, there.error());
   auto ring = KeyRing::open(loaded->settings);
   if (!ring.ok()) return refuse(common, ring.error());
   KeyRing& r = **ring;

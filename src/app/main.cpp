@@ -12,6 +12,7 @@
 #include "app/files.h"
 #include "base/text.h"
 #include "base/version.h"
+#include "net/http.h"
 
 namespace {
 
@@ -55,9 +56,16 @@ void common_options(CLI::App& command, Words& words) {
   command.add_flag("--json", words.common.json, "Print JSON");
 }
 
+/// What is wrong with the address of a server; empty: nothing.
+std::string says_of_address(const std::string& text) {
+  auto address = mainstay::net::Url::parse(text);
+  return address.ok() ? "" : address.error().message;
+}
+
 void remote_options(CLI::App& command, Words& words) {
   common_options(command, words);
-  command.add_option("--url", words.common.url, "A running server, e.g. http://127.0.0.1:8080");
+  command.add_option("--url", words.common.url, "A running server, e.g. http://127.0.0.1:8080")
+      ->check(CLI::Validator(says_of_address, ""));
   command.add_option("--key-file", words.common.key_file,
                      "File with the API key (else MAINSTAY_API_KEY)");
   command.add_option("--starter", words.common.starter,
@@ -142,7 +150,9 @@ void describe_jobs(CLI::App& app, Words& words) {
   remote_options(*list, words);
   auto& wish = words.jobs_list;
   list->add_option("--state", wish.state,
-                   "scheduled, queued, running, succeeded, dead, cancelled or expired");
+                   "scheduled, queued, running, succeeded, dead, cancelled or expired")
+      ->check(CLI::IsMember(
+          {"scheduled", "queued", "running", "succeeded", "dead", "cancelled", "expired"}));
   list->add_option("--kind", wish.kind, "Jobs of this kind");
   list->add_option("--batch", wish.batch, "Items of this batch");
   list->add_option("--limit", wish.limit, "Jobs at most")->check(CLI::Range(1, 1000));

@@ -1,11 +1,16 @@
 // Effective values with origins, and the comparison of two snapshots.
 #include <algorithm>
+#include <array>
+#include <string_view>
 
+#include "base/text.h"
 #include "config/load.h"
 #include "config/loader.h"
 
 namespace mainstay::config {
 namespace {
+
+constexpr std::array<std::string_view, 4> kSecretWords = {"key", "token", "secret", "password"};
 
 /// "scheme://user:secret@host" without the secret. Passwords made at random hold any sign: Redis'
 /// address ends its credentials at the last '@', the others before the path.
@@ -34,6 +39,28 @@ Json json_value(const Row& row, const void* object) {
   Json out = value.ok() ? std::move(*value) : Json();
   hide_password(out);
   return out;
+}
+
+/// Stars for what a process is given as a secret: all values of its environment, and in its
+/// arguments those of options whose names speak of one ("--api-key VALUE", "--token=VALUE").
+void hide_secrets(Json& environment, Json& arguments) {
+  for (auto& pair : environment) {
+    const std::string text = pair.get<std::string>();
+    pair = text.substr(0, text.find('=')) + "=****";
+  }
+  bool follows = false;
+  for (auto& word : arguments) {
+    const std::string text = word.get<std::string>();
+    const auto equals = text.find('=');
+    if (follows && !text.starts_with('-')) word = "****";
+    const std::string name = lower_ascii(text.substr(0, equals));
+    const bool secret =
+        name.starts_with('-') && std::ranges::any_of(kSecretWords, [&](std::string_view one) {
+          return name.ends_with(one);
+        });
+    if (secret && equals != std::string::npos) word = text.substr(0, equals) + "=****";
+    follows = secret && equals == std::string::npos;
+  }
 }
 
 std::string origin_of(const Loaded& loaded, const std::string& key) {
@@ -142,7 +169,9 @@ Json show(const Loaded& loaded) {
     }
   }
   for (const auto& host : loaded.settings.hosts) {
-    add(out, loaded, "hosts." + host.name + ".", host_rows(), host);
+    const std::string prefix = "hosts." + host.name + ".";
+    add(out, loaded, prefix, host_rows(), host);
+    hide_secrets(out[prefix + "environment"]["value"], out[prefix + "arguments"]["value"]);
   }
   return out;
 }

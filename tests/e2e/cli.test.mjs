@@ -119,6 +119,25 @@ describe('without a server', () => {
     usage(await run(['jobs', 'submit', 'cleanup', '--repeat-every', '0', '--data', path.join(dir, 'data')], at));
   });
 
+  test('an address that is none, an unknown state and a data directory that is not there are told as such', async (t) => {
+    const dir = temp_dir(t);
+    const at = { cwd: dir, home: dir };
+    for (const args of [['jobs', 'list', '--url', 'notaurl'], ['ask', 'x', '--url', 'notaurl'], ['search', 'x', '--url', 'http://[bad']]) {
+      const got = await run(args, at);
+      usage(got);
+      assert.match(got.err, /--url: (An address starts with|The address has no)/);
+    }
+    const state = await run(['jobs', 'list', '--state', 'bogus'], at);
+    usage(state);
+    assert.match(state.err, /scheduled.*expired/);
+    for (const args of [['keys', 'list'], ['keys', 'revoke', 'abc']]) {
+      const got = await run([...args, '--data', path.join(dir, 'typo')], at);
+      assert.equal(got.code, 1, got.out + got.err);
+      assert.match(got.err, /There is no data directory .*typo/);
+    }
+    assert.ok(!fs.existsSync(path.join(dir, 'typo')), 'it was not made');
+  });
+
   test('config show tells values and origins, secrets as stars', async (t) => {
     const dir = temp_dir(t);
     const file = write_config(dir, { log: { level: 'warn' }, auth: { keys: ['canary-secret-key-0001'] },

@@ -51,5 +51,21 @@ TEST_F(Show, differences_name_providers_and_routes_and_never_values) {
   EXPECT_TRUE(differences(b, b).empty());
 }
 
+TEST_F(Show, secrets_given_to_the_process_of_a_host_are_stars) {
+  Loaded shown;
+  HostSettings host;
+  host.name = "llama";
+  host.environment = {"HF_TOKEN=hf_canary", "EMPTY="};
+  host.arguments = {"--api-key", "sk-canary", "--hf-token=hf_canary", "--max-tokens", "100",
+                    "--API-KEY", "--verbose"};
+  shown.settings.hosts = {host};
+  const Json all = show(shown);
+  EXPECT_EQ(all["hosts.llama.environment"]["value"],
+            *parse_json(R"(["HF_TOKEN=****","EMPTY=****"])"));
+  EXPECT_EQ(all["hosts.llama.arguments"]["value"],
+            *parse_json(R"(["--api-key","****","--hf-token=****",
+                            "--max-tokens","100","--API-KEY","--verbose"])"));
+}
+
 }  // namespace
 }  // namespace mainstay::config
