@@ -124,6 +124,7 @@ enum class Key : std::uint8_t {
   n,
   max_tokens,
   max_completion_tokens,
+  options,
   presence_penalty,
   frequency_penalty,
   seed,
@@ -139,7 +140,7 @@ enum class Key : std::uint8_t {
   other
 };
 
-constexpr std::array<std::string_view, 24> kKeys = {"messages",
+constexpr std::array<std::string_view, 25> kKeys = {"messages",
                                                     "model",
                                                     "stream",
                                                     "stream_options",
@@ -151,6 +152,7 @@ constexpr std::array<std::string_view, 24> kKeys = {"messages",
                                                     "n",
                                                     "max_tokens",
                                                     "max_completion_tokens",
+                                                    "options",
                                                     "presence_penalty",
                                                     "frequency_penalty",
                                                     "seed",
@@ -229,6 +231,8 @@ class BodyCheck {
       case Key::max_tokens:
       case Key::max_completion_tokens:
         return most_tokens(place, value);
+      case Key::options:
+        return ollamas_most_tokens(place.member("num_predict"), value);
       case Key::presence_penalty:
       case Key::frequency_penalty:
         return number_between(place, value, -kPenaltyMax, kPenaltyMax);
@@ -313,6 +317,15 @@ class BodyCheck {
     if (!count.ok()) return count.error();
     parsed_.request.max_tokens = std::max<std::uint64_t>(parsed_.request.max_tokens, *count);
     return done();
+  }
+
+  /// Ollama's own word for it: what bounds or counts answers holds for it, too.
+  Status ollamas_most_tokens(const Place& place, Element options) {
+    Element most;
+    if (options["num_predict"].get(most) != simdjson::SUCCESS || !most.is_number()) return done();
+    double number = 0;
+    if (most.get_double().get(number) == simdjson::SUCCESS && number <= 0) return done();
+    return most_tokens(place, most);
   }
 
   static Status counted(const Place& place, Element value, std::uint64_t low, std::uint64_t high) {

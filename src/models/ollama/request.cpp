@@ -61,7 +61,7 @@ Result<Json> message_of(const Json& message, CallNames& names, const std::string
 }
 
 /// The caller's own options of Ollama's; OpenAI's parameters go before them. A num_predict bounds
-/// the answer, but is not counted beforehand as max_tokens is; at 0 and below it bounds nothing.
+/// the answer as max_tokens does; at 0 and below it bounds nothing.
 Json options_of(const Json& body) {
   Json options = object_field(body, "options");
   const Json& most = field(options, "num_predict");

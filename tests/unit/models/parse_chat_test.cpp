@@ -33,6 +33,15 @@ TEST(parse_chat, takes_out_what_the_engine_needs) {
   EXPECT_EQ(request.members[0].value(request.body), "\"m-7\"");
 }
 
+TEST(parse_chat, the_most_tokens_are_counted_under_every_name) {
+  for (const char* more : {R"("max_tokens":7)", R"("max_completion_tokens":7,"max_tokens":5)",
+                           R"("options":{"num_predict":7})"}) {
+    auto parsed = parse(with(more));
+    ASSERT_TRUE(parsed.ok()) << more;
+    EXPECT_EQ(parsed->request.max_tokens, 7U) << more;
+  }
+}
+
 TEST(parse_chat, leaves_the_body_as_it_came) {
   const std::string body =
       "{ \"messages\" : [ {\"role\":\"user\",\"content\":\"hi\"} ],\n \"x_unknown\":[1] }";
@@ -112,6 +121,10 @@ TEST(parse_chat, accepts_the_ends_of_every_range_and_null_for_absent) {
         R"("n":8)",
         R"("max_tokens":1)",
         R"("max_tokens":1000000)",
+        R"("options":{"num_predict":1000000})",
+        R"("options":{"num_predict":-1})",
+        R"("options":{"num_ctx":4096})",
+        R"("options":[1])",
         R"("max_completion_tokens":1000000)",
         R"("presence_penalty":-2)",
         R"("frequency_penalty":2)",
@@ -258,6 +271,7 @@ const Bad kBad[] = {
     {MESSAGES R"("n":18446744073709551615})", "out_of_range", "n"},
     {MESSAGES R"("max_tokens":0})", "out_of_range", "max_tokens"},
     {MESSAGES R"("max_tokens":1000001})", "out_of_range", "max_tokens"},
+    {MESSAGES R"("options":{"num_predict":1000001}})", "out_of_range", "options.num_predict"},
     {MESSAGES R"("max_completion_tokens":"9"})", "invalid_type", "max_completion_tokens"},
     {MESSAGES R"("presence_penalty":2.5})", "out_of_range", "presence_penalty"},
     {MESSAGES R"("frequency_penalty":-3})", "out_of_range", "frequency_penalty"},

@@ -130,6 +130,15 @@ TYPED_TEST(translation, tools_and_choices_of_other_types_are_refused) {
   EXPECT_EQ(this->cannot(this->body("", R"("tools":[)" + function + "]")), "");
 }
 
+TYPED_TEST(translation, answers_that_are_no_text_and_searches_are_refused_by_name) {
+  EXPECT_EQ(this->cannot(this->body("", R"("modalities":["text","audio"])")), "modalities");
+  EXPECT_EQ(this->cannot(this->body("", R"("audio":{"voice":"alloy","format":"wav"})")), "audio");
+  EXPECT_EQ(this->cannot(this->body("", R"("web_search_options":{})")), "web_search_options");
+  EXPECT_EQ(this->cannot(this->body("", R"("modalities":["text"],"audio":null,)"
+                                        R"("web_search_options":null)")),
+            "");
+}
+
 TYPED_TEST(translation, what_asks_for_nothing_is_not_refused) {
   EXPECT_EQ(this->cannot(this->body("", R"("logprobs":false,"logit_bias":{},"seed":4,)"
                                         R"("presence_penalty":1,"reasoning_effort":"low")")),

@@ -125,6 +125,45 @@ TEST(Anthropic, parameters_keep_within_its_ranges) {
   EXPECT_EQ(other["stop_sequences"], *parse_json(R"(["a","b"])"));
 }
 
+TEST(Anthropic, stops_and_beginnings_of_white_space_that_it_refuses_are_left_out) {
+  Desk desk;
+  const auto sent = [&](const std::string& more) {
+    return desk.translated(R"({"messages":[{"role":"user","content":"q"})" + more + "}", kReply);
+  };
+  EXPECT_EQ(sent(R"(],"stop":["\n","END"," "])")["stop_sequences"], *parse_json(R"(["END"])"));
+  EXPECT_FALSE(sent(R"(],"stop":"\n")").contains("stop_sequences"));
+  const Json begun = sent(R"(,{"role":"assistant","content":"It is \n "}])");
+  EXPECT_EQ(begun["messages"][1]["content"][0]["text"], "It is");
+  const Json before =
+      sent(R"(,{"role":"assistant","content":"no "},{"role":"user","content":"so "}])");
+  EXPECT_EQ(before["messages"][1]["content"][0]["text"], "no ");
+  EXPECT_EQ(before["messages"][2]["content"][0]["text"], "so ");
+  const Json blank = sent(R"(,{"role":"assistant","content":" \n"}])");
+  EXPECT_EQ(blank["messages"].size(), 1u) << dump(blank);
+}
+
+TEST(Anthropic, documents_are_pdfs_with_their_names_and_nothing_else) {
+  Desk desk;
+  const auto sent = [&](const std::string& part) {
+    return desk.translated(R"({"messages":[{"role":"user","content":[)" + part + "]}]}", kReply);
+  };
+  const Json pdf = sent(
+      R"({"type":"file","file":{"filename":"a.pdf","file_data":"data:application/pdf;base64,JVBERi0="}})");
+  EXPECT_EQ(pdf["messages"][0]["content"][0],
+            *parse_json(R"({"type":"document","source":{"type":"base64",
+                            "media_type":"application/pdf","data":"JVBERi0="},"title":"a.pdf"})"))
+      << dump(pdf);
+  for (const char* part :
+       {R"({"type":"file","file":{"file_data":"data:text/plain;base64,QUJD"}})",
+        R"({"type":"file","file":{"file_id":"file-1"}})",
+        R"({"type":"input_audio","input_audio":{"data":"QUJD","format":"wav"}})"}) {
+    EXPECT_TRUE(sent(part).is_null()) << part;
+    ASSERT_FALSE(desk.last.ok()) << part;
+    EXPECT_EQ(desk.last.error().reason, "upstream_cannot") << part;
+    EXPECT_EQ(desk.last.error().field, "messages[0].content[0]") << part;
+  }
+}
+
 TEST(Anthropic, tools_get_a_schema_and_the_choice_a_type) {
   const std::string rest =
       R"("tools":[{"type":"function","function":{"name":"a","description":"d1","parameters":

@@ -242,6 +242,29 @@ TEST(Gemini, tools_are_declared_and_the_choice_is_a_mode) {
                    .contains("tools"));
 }
 
+TEST(Gemini, sounds_and_pdfs_go_inline_and_others_are_refused) {
+  Desk desk;
+  const auto sent = [&](const std::string& part) {
+    return desk.translated(R"({"messages":[{"role":"user","content":[)" + part + "]}]}", kReply);
+  };
+  const auto data_of = [&](const Json& body) {
+    return body["contents"][0]["parts"][0]["inlineData"];
+  };
+  EXPECT_EQ(data_of(sent(R"({"type":"input_audio","input_audio":{"data":"QUJD","format":"mp3"}})")),
+            *parse_json(R"({"mimeType":"audio/mp3","data":"QUJD"})"));
+  EXPECT_EQ(data_of(sent(
+                R"({"type":"file","file":{"file_data":"data:application/pdf;base64,JVBERi0="}})")),
+            *parse_json(R"({"mimeType":"application/pdf","data":"JVBERi0="})"));
+  for (const char* part : {R"({"type":"input_audio","input_audio":{"data":"QUJD","format":"amr"}})",
+                           R"({"type":"file","file":{"file_data":"data:text/plain;base64,QUJD"}})",
+                           R"({"type":"file","file":{"file_id":"file-1"}})"}) {
+    EXPECT_TRUE(sent(part).is_null()) << part;
+    ASSERT_FALSE(desk.last.ok()) << part;
+    EXPECT_EQ(desk.last.error().reason, "upstream_cannot") << part;
+    EXPECT_EQ(desk.last.error().field, "messages[0].content[0]") << part;
+  }
+}
+
 TEST(Gemini, what_it_cannot_do_is_refused_before_anything_is_sent) {
   Desk desk;
   const auto refused = [&](const std::string& body) {

@@ -149,6 +149,23 @@ TEST(ProviderError, an_account_without_credit_is_no_rate_limit) {
       << "Gemini says so of its limits of a minute, too";
 }
 
+TEST(ProviderError, a_404_is_of_the_model_or_of_the_address) {
+  const auto reason = [](const std::string& body) {
+    return refused_by_provider(404, complaint_of(body), std::chrono::milliseconds(0)).reason;
+  };
+  for (const char* body : {"", "<html><title>404</title></html>", "404 page not found",
+                           R"({"detail":"Not Found"})", R"({"error":{"message":"Not Found"}})"}) {
+    EXPECT_EQ(reason(body), "upstream_wrong_path") << body;
+  }
+  for (const char* body :
+       {R"({"error":"model 'x' not found"})",
+        R"({"error":{"message":"The model `x` does not exist","code":"model_not_found"}})",
+        R"({"type":"error","error":{"type":"not_found_error","message":"model: x"}})",
+        R"({"error":{"message":"Not found: model x"}})"}) {
+    EXPECT_EQ(reason(body), "upstream_model_unknown") << body;
+  }
+}
+
 TEST(ProviderError, a_prompt_that_is_too_long_has_openais_code_whoever_says_so) {
   for (
       const char* error :
