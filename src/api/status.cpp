@@ -1,6 +1,10 @@
 // The one switch from Errc to HTTP, and OpenAI's error object.
 #include "api/status.h"
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -77,6 +81,24 @@ std::string_view sentence_of(Errc code) noexcept {
   return "An unexpected error happened.";
 }
 
+/// OpenAI's clients repeat what has one of the statuses 408, 409, 429 and from 500 by themselves,
+/// twice by default. Here that would cost time and calls and change nothing.
+bool is_final(const Error& error) noexcept {
+  constexpr auto kConflictsThatPass = std::to_array<std::string_view>(
+      {"chunks_missing", "document_changed", "document_ingesting", "idempotent_request_running",
+       "job_not_ended", "not_started", "stale_lease"});
+  constexpr auto kOursToMend = std::to_array<std::string_view>(
+      {"upstream_credentials", "upstream_forbidden", "upstream_quota", "upstream_too_large",
+       "upstream_wrong_path"});
+  const auto is_one_of = [&](const auto& reasons) {
+    return std::ranges::find(reasons, error.reason) != reasons.end();
+  };
+  if (error.retry_after.count() > 0) return false;
+  if (error.code == Errc::conflict) return !is_one_of(kConflictsThatPass);
+  if (error.code == Errc::bad_upstream) return is_one_of(kOursToMend);
+  return error.reason == "tokens_limited";  // larger than the limit itself
+}
+
 }  // namespace
 
 int http_status(Errc code) noexcept {
@@ -148,6 +170,7 @@ net::Response error_response(const Error& error) {
     response.headers.add("retry-after", seconds.count());
     response.headers.add("retry-after-ms", error.retry_after.count());
   }
+  if (is_final(error)) response.headers.add("x-should-retry", std::string_view("false"));
   if (error.code == Errc::denied) response.headers.add("www-authenticate", "Bearer");
   return response;
 }

@@ -201,6 +201,16 @@ describe('official client: errors and retries', () => {
     assert.equal(provider.requests.filter((r) => r.text === 'again').length, 2);
   });
 
+  test('the client does not repeat what would fail again', async (t) => {
+    const { server, provider } = await pair(t, { config: strict });
+    provider.script({ status: 401, message: 'wrong key' });
+    const client = client_of(server, { maxRetries: 2 });
+    const failed = await client.chat.completions.create({ model: 'model-a', messages: user('once') }).then(() => null, (e) => e);
+    assert.equal(failed?.status, 502, String(failed));
+    assert.equal(failed.code, 'upstream_credentials');
+    assert.equal(provider.requests.filter((r) => r.text === 'once').length, 1);
+  });
+
   test('an error inside a stream surfaces as an APIError', async (t) => {
     const { client, provider } = await setup(t, 'openai');
     provider.script({ tokens: ['a', ' b', ' c', ' d'], fault: 'cut', after: 2 });

@@ -88,6 +88,25 @@ TEST(Status, when_to_come_back_is_said_in_whole_seconds_rounded_up_and_in_millis
   EXPECT_EQ(lines(2001), "retry-after: 3\r\nretry-after-ms: 2001\r\n");
 }
 
+TEST(Status, clients_are_told_not_to_repeat_what_would_fail_again) {
+  const auto told = [](Errc code, const char* reason, std::chrono::milliseconds later = {}) {
+    Error error = Error::say(code, reason, "No.");
+    error.retry_after = later;
+    const std::string text(error_response(error).headers.text());
+    return text.find("x-should-retry: false") != std::string::npos;
+  };
+  EXPECT_TRUE(told(Errc::conflict, "idempotency_key_reused"));
+  EXPECT_TRUE(told(Errc::bad_upstream, "upstream_credentials"));
+  EXPECT_TRUE(told(Errc::bad_upstream, "upstream_quota"));
+  EXPECT_TRUE(told(Errc::over_limit, "tokens_limited"));
+  EXPECT_FALSE(told(Errc::over_limit, "tokens_limited", std::chrono::milliseconds(5)));
+  EXPECT_FALSE(told(Errc::conflict, "idempotent_request_running"));
+  EXPECT_FALSE(told(Errc::conflict, "document_ingesting"));
+  EXPECT_FALSE(told(Errc::bad_upstream, "upstream_error"));
+  EXPECT_FALSE(told(Errc::unavailable, "overloaded"));
+  EXPECT_FALSE(told(Errc::internal, ""));
+}
+
 TEST(Status, a_denied_caller_is_told_how_to_identify_itself) {
   EXPECT_EQ(error_response(Error::log(Errc::denied, "")).headers.text(),
             "www-authenticate: Bearer\r\n");
