@@ -104,7 +104,7 @@ Exit ask(const Common& common, const AskOptions& options) {
 }
 
 Exit search(const Common& common, const SearchOptions& options) {
-  auto remote = Remote::open(common);
+  auto remote = Remote::open(common, {}, DataDir::expect);
   if (!remote.ok()) return fail(common, remote.error());
   Json body = {{"query", options.query}, {"limit", options.limit}};
   if (!options.collection.empty()) body["collection"] = options.collection;

@@ -227,6 +227,13 @@ constexpr std::size_t kStartsKept = 100;
 
 }  // namespace
 
+Status data_dir_there(const std::string& data_dir, const std::string& advice) {
+  std::error_code failed;
+  if (std::filesystem::is_directory(data_dir, failed)) return done();
+  return Error::say(Errc::not_found, "no_data_dir",
+                    "There is no data directory " + data_dir + ". " + advice, "storage.data_dir");
+}
+
 Result<resources::Descriptor> write_address(const std::string& data_dir, const std::string& address,
                                             const std::string& admin) {
   const std::string path = data_dir + "/address";

@@ -52,6 +52,10 @@ Result<std::string> read_file(const std::string& path, Bytes max);
 /// text, markdown, html, csv or jsonl by the file's ending, else by how it starts.
 std::string format_of(const std::string& path, const std::string& text);
 
+/// For commands that only read: a mistyped --data is to be told, not to be made. `advice`: a
+/// sentence of what is not there and what makes it. Errors: not_found "no_data_dir".
+Status data_dir_there(const std::string& data_dir, const std::string& advice);
+
 /// DATA/address tells other commands where the server of this data directory listens. Its lock is
 /// held for as long as what write_address() gives lives: who is sent the directory's keys must not
 /// be whoever came to the port of a server that was killed, or that the directory was copied from.

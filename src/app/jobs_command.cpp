@@ -260,7 +260,10 @@ Exit jobs_submit(const Common& common, const JobsSubmitOptions& options) {
     return Exit::usage;
   }
   auto order = order_of(options);
-  if (!order.ok()) return fail(common, order.error());
+  if (!order.ok()) {
+    print_error(common, order.error());
+    return order.error().reason == "invalid_json" ? Exit::usage : exit_for(order.error());
+  }
   auto remote = Remote::open_running(common, AdminKey::leave);
   if (!remote.ok()) return fail(common, remote.error());
   MoreHeaders more;

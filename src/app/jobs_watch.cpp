@@ -180,7 +180,8 @@ Exit watch_job(const Common& common, Remote& remote, const std::string& id) {
       if (watcher.end() != "succeeded") return Exit::failed;
       return common.json ? Exit::ok : show_result(common, remote, id, watcher);
     }
-    const bool lasting = answer.ok() && answer->status != 200 && answer->status < 500;
+    const bool passing = answer.ok() && (answer->status >= 500 || answer->status == 429);
+    const bool lasting = answer.ok() && answer->status != 200 && !passing;
     if (lasting) {
       const Error error = error_of(*answer);
       print_error(common, error);

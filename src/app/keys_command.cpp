@@ -3,7 +3,6 @@
 #include <boost/asio/co_spawn.hpp>
 
 #include <fmt/chrono.h>
-#include <filesystem>
 
 #include <algorithm>
 #include <cstdio>
@@ -12,6 +11,7 @@
 #include "admission/queue.h"
 #include "app/commands.h"
 #include "app/engine.h"
+#include "app/files.h"
 #include "app/wire.h"
 #include "config/units.h"
 
@@ -65,17 +65,8 @@ class KeyRing {
   std::unique_ptr<AccessKeys> keys_;
 };
 
-/// For commands that make nothing: a mistyped --data is to be told, not to be made.
-Status data_dir_there(const Settings& settings) {
-  const std::string dir = data_dir_of(settings);
-  std::error_code failed;
-  if (std::filesystem::is_directory(dir, failed)) return done();
-  return Error::say(Errc::not_found, "no_data_dir",
-                    "There is no data directory " + dir +
-                        ", and so no keys. Name the one you mean with --data; `mainstay keys new` "
-                        "makes it.",
-                    "storage.data_dir");
-}
+constexpr const char* kNoKeys =
+    "So it has no keys; name the one you mean with --data. `mainstay keys new` makes it.";
 
 Exit refuse(const Common& common, const Error& error) {
   print_error(common, error);
@@ -221,7 +212,7 @@ Exit keys_new(const Common& common, const KeysNewOptions& options) {
 Exit keys_list(const Common& common) {
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
-  auto there = data_dir_there(loaded->settings);
+  auto there = data_dir_there(data_dir_of(loaded->settings), kNoKeys);
   if (!there.ok()) return refuse(common, there.error());
   auto ring = KeyRing::open(loaded->settings);
   if (!ring.ok()) return refuse(common, ring.error());
@@ -256,7 +247,7 @@ Exit keys_revoke(const Common& common, const KeysRevokeOptions& options) {
   }
   auto loaded = load_settings(common);
   if (!loaded) return Exit::config;
-  auto there = data_dir_there(loaded->settings);
+  auto there = data_dir_there(data_dir_of(loaded->settings), kNoKeys);
   if (!there.ok()) return refuse(common, there.error());
   auto ring = KeyRing::open(loaded->settings);
   if (!ring.ok()) return refuse(common, ring.error());

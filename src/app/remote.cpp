@@ -141,7 +141,8 @@ Result<std::unique_ptr<Remote>> Remote::open_running(const Common& common, Admin
                     "No server answers at " + *address + ".");
 }
 
-Result<std::unique_ptr<Remote>> Remote::open(const Common& common, std::vector<std::string> kinds) {
+Result<std::unique_ptr<Remote>> Remote::open(const Common& common, std::vector<std::string> kinds,
+                                             DataDir dir) {
   auto prepared = prepare(common);
   if (!prepared.ok()) return prepared.error();
   auto remote = std::move(*prepared);
@@ -150,7 +151,14 @@ Result<std::unique_ptr<Remote>> Remote::open(const Common& common, std::vector<s
     if (!connected.ok()) return connected.error();
     return remote;
   }
-  if (auto address = read_address(data_dir_of(remote->settings_))) {
+  const std::string data_dir = data_dir_of(remote->settings_);
+  if (dir == DataDir::expect && common.starter.empty()) {
+    auto there = data_dir_there(data_dir,
+                                "So nothing can be found; name the one you mean with "
+                                "--data. `mainstay ingest` and `serve` make it.");
+    if (!there.ok()) return there.error();
+  }
+  if (auto address = read_address(data_dir)) {
     auto connected = remote->connect(*address);
     if (connected.ok()) return remote;
     // A server is there, and holds the data directory.

@@ -33,6 +33,9 @@ using MoreHeaders = std::vector<std::pair<std::string, std::string>>;
 /// Whether DATA/admin.key stands in for a key that was not given.
 enum class AdminKey { use, leave };
 
+/// What open() does without a data directory: make it, or say that it is not there.
+enum class DataDir { make, expect };
+
 /// A form for send() and upload(), with a boundary drawn at random.
 net::FormWriter new_form();
 
@@ -41,9 +44,11 @@ class Remote {
  public:
   /// Finds or starts an engine. Errors: config problems are printed and become Errc::invalid
   /// "invalid_config"; unavailable when --url does not answer; the engine's own.
-  /// `kinds`: of the jobs that an engine of its own runs; empty: none.
+  /// `kinds`: of the jobs that an engine of its own runs; empty: none. `dir`: not_found
+  /// "no_data_dir" when it is expected; an engine that begins with starter files makes it.
   static Result<std::unique_ptr<Remote>> open(const Common& common,
-                                              std::vector<std::string> kinds = {});
+                                              std::vector<std::string> kinds = {},
+                                              DataDir dir = DataDir::make);
   /// The same for a running server alone; without a key given, DATA/admin.key is used when it can
   /// be read. Errors: also unavailable "server_not_running", and as open() does
   /// "upstream_tls_failed" when no TLS comes about with a server that is there.

@@ -116,6 +116,7 @@ describe('without a server', () => {
     const revoke = await run(['keys', 'revoke', '--data', path.join(dir, 'data')], at);
     usage(revoke);
     assert.match(revoke.err, /Name a key or --token-id\./);
+    usage(await run(['jobs', 'submit', 'cleanup', '--input', '{bad', '--data', path.join(dir, 'data')], at));
     usage(await run(['jobs', 'submit', 'cleanup', '--repeat-every', '0', '--data', path.join(dir, 'data')], at));
   });
 
@@ -130,7 +131,7 @@ describe('without a server', () => {
     const state = await run(['jobs', 'list', '--state', 'bogus'], at);
     usage(state);
     assert.match(state.err, /scheduled.*expired/);
-    for (const args of [['keys', 'list'], ['keys', 'revoke', 'abc']]) {
+    for (const args of [['keys', 'list'], ['keys', 'revoke', 'abc'], ['search', 'river']]) {
       const got = await run([...args, '--data', path.join(dir, 'typo')], at);
       assert.equal(got.code, 1, got.out + got.err);
       assert.match(got.err, /There is no data directory .*typo/);
